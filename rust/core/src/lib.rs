@@ -1,0 +1,1 @@
+//! Exact streaming random cut forests.
