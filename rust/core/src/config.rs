@@ -76,11 +76,17 @@ impl ForestConfig {
         if self.sample_size < 2 || self.sample_size > MAX_SAMPLE_SIZE {
             return Err(Error::config(
                 "sample_size",
-                format!("{} is not between 2 and {MAX_SAMPLE_SIZE}", self.sample_size),
+                format!(
+                    "{} is not between 2 and {MAX_SAMPLE_SIZE}",
+                    self.sample_size
+                ),
             ));
         }
         if n_features == 0 {
-            return Err(Error::config("n_features", "a forest needs at least one column"));
+            return Err(Error::config(
+                "n_features",
+                "a forest needs at least one column",
+            ));
         }
         let dimensions = self.shingle_size.checked_mul(n_features);
         if self.shingle_size == 0 || dimensions.is_none_or(|d| d > MAX_DIMENSIONS) {

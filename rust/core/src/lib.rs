@@ -1,1 +1,43 @@
-//! Exact streaming random cut forests.
+//! Random cut forests for anomaly detection: exact on streams, fast on tables.
+//!
+//! A random cut forest (Guha, Mishra, Roy and Schrijvers, ICML 2016) keeps a
+//! sample of the rows seen so far in each of its trees; a tree cuts the box of
+//! its points at random, columns with a larger range more often. A row that
+//! random cuts separate early from the others is unusual. The score is the one
+//! of AWS's open-source forests: the expected inverse depth of the row.
+//!
+//! [`Forest`] lives: rows are inserted, deleted and scored one by one or by
+//! whole arrays, with the same result bit for bit. [`FrozenForest`] is its
+//! immutable twin for tables, with the same scores. No result depends on the
+//! batch, the number of threads or the instruction set.
+//!
+//! Differences from the open-source forests: log keys never lose precision,
+//! rejected rows cost nothing, trees are saved and loaded whole, an update
+//! either happens or leaves everything as it was, and all input is checked.
+
+mod attribution;
+mod config;
+mod displacement;
+mod error;
+mod forest;
+mod frozen;
+mod intake;
+mod kernels;
+mod parallel;
+mod points;
+mod questions;
+mod rng;
+mod rows;
+mod sampler;
+mod score;
+pub mod state;
+mod tree;
+mod walk;
+
+pub use attribution::Attribution;
+pub use config::{ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling};
+pub use error::{Error, Result};
+pub use forest::Forest;
+pub use frozen::FrozenForest;
+pub use kernels::{Level, level};
+pub use rows::{Column, Rows};

@@ -4,7 +4,10 @@
 //! states, whatever their inner node numbers or free lists look like. Boxes
 //! are not part of it; they follow from the points exactly.
 
-use crate::config::ForestConfig;
+use crate::config::{ForestConfig, MAX_VALUE};
+use crate::error::{Error, Result};
+use crate::intake::Intake;
+use crate::points::PointStore;
 
 /// One node of a tree in preorder (node, left subtree, right subtree).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,3 +83,49 @@ pub struct ForestState {
     /// The trees.
     pub trees: Vec<TreeState>,
 }
+
+/// What a checked state says about points and input.
+pub(crate) struct Shape {
+    pub(crate) intake: Intake,
+    pub(crate) points: PointStore,
+}
+
+impl ForestState {
+    /// Checks all but the trees, and stores the points.
+    pub(crate) fn check_shape(&self) -> Result<Shape> {
+        self.config
+            .validate(self.n_features)
+            .map_err(|error| Error::file(error.to_string()))?;
+        if self.trees.len() != self.config.n_trees {
+            return Err(Error::file(format!(
+                "{} trees where {} are announced",
+                self.trees.len(),
+                self.config.n_trees
+            )));
+        }
+        let shingle = self.config.shingle_size as u64;
+        let recent = self.n_seen.min(shingle - 1) as usize * self.n_features;
+        if self.recent.len() != recent {
+            return Err(Error::file(format!(
+                "{} values of recent rows where {recent} belong",
+                self.recent.len()
+            )));
+        }
+        let d = self.n_features * self.config.shingle_size;
+        if !self.points.len().is_multiple_of(d) {
+            return Err(Error::file(format!(
+                "{} values do not make points of {d}",
+                self.points.len()
+            )));
+        }
+        let good = |v: &f32| v.abs() <= MAX_VALUE as f32 && v.to_bits() != MINUS_ZERO;
+        if !self.points.iter().chain(&self.recent).all(good) {
+            return Err(Error::file("a point is not finite or out of range"));
+        }
+        let intake = Intake::new(&self.config, self.n_features, self.recent.clone());
+        let points = PointStore::from_rows(&self.points, d, intake.stride());
+        Ok(Shape { intake, points })
+    }
+}
+
+const MINUS_ZERO: u32 = 1 << 31;

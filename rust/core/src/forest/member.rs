@@ -1,0 +1,256 @@
+//! One tree with its sampler, and its share of a block of rows.
+
+use crate::points::PointStore;
+use crate::sampler::{Sampler, Tick};
+use crate::score::{ScoreBuffers, score_rows};
+use crate::tree::{NONE, Scratch, Tree, is_leaf};
+use crate::walk::Nodes;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) sampler: Sampler,
+    /// The point in each slot of the sampler.
+    pub(crate) places: Vec<u32>,
+    pub(crate) tree: Tree,
+    /// This block's accepted (row, slot) pairs.
+    plan: Vec<(u32, u32)>,
+    acquired: Vec<u32>,
+    released: Vec<u32>,
+}
+
+/// What all members share of a block.
+pub(crate) struct MemberBlock<'a> {
+    pub(crate) points: &'a PointStore,
+    /// The block's padded points if they are scored, else empty.
+    pub(crate) rows: &'a [f32],
+    pub(crate) stride: usize,
+    /// For each row that some tree takes, its number in the store.
+    pub(crate) ids: &'a [u32],
+    pub(crate) needed: u64,
+}
+
+/// A living tree and the points it refers to.
+pub(crate) struct Live<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) points: &'a PointStore,
+}
+
+impl Nodes for Live<'_> {
+    #[inline(always)]
+    fn mass(&self) -> u32 {
+        self.tree.mass()
+    }
+
+    #[inline(always)]
+    fn root(&self) -> u32 {
+        self.tree.root()
+    }
+
+    #[inline(always)]
+    fn is_leaf(&self, id: u32) -> bool {
+        is_leaf(id)
+    }
+
+    #[inline(always)]
+    fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
+        let node = self.tree.inner(id);
+        let right = usize::from(q[node.dim as usize] > node.cut);
+        (node.child[right], node.child[1 - right])
+    }
+
+    #[inline(always)]
+    fn mass_of(&self, id: u32) -> u32 {
+        self.tree.mass_of(id)
+    }
+
+    #[inline(always)]
+    fn point(&self, leaf: u32) -> &[f32] {
+        self.points.row(self.tree.leaf(leaf).point)
+    }
+
+    #[inline(always)]
+    fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)> {
+        self.tree.bounds_of(id)
+    }
+
+    #[inline(always)]
+    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]) {
+        self.tree.merge_box(id, self.points, lo, hi);
+    }
+}
+
+impl Member {
+    pub(crate) fn new(sampler: Sampler, tree: Tree) -> Member {
+        Member {
+            sampler,
+            places: Vec::new(),
+            tree,
+            plan: Vec::new(),
+            acquired: Vec::new(),
+            released: Vec::new(),
+        }
+    }
+
+    /// Decides which rows of a block this tree takes.
+    pub(crate) fn plan(&mut self, first_row: u64, ticks: &[Tick]) {
+        self.plan.clear();
+        self.sampler.plan(first_row, ticks, &mut self.plan);
+    }
+
+    /// Rows that this tree takes.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = u32> + '_ {
+        self.plan.iter().map(|&(row, _)| row)
+    }
+
+    /// Gives and takes the references that the block changed. All trees
+    /// acquire before any releases.
+    pub(crate) fn acquire(&mut self, points: &mut PointStore) {
+        self.acquired.drain(..).for_each(|id| points.acquire(id));
+    }
+
+    pub(crate) fn release(&mut self, points: &mut PointStore) {
+        self.released.drain(..).for_each(|id| points.release(id));
+    }
+
+    /// Takes one copy of `q` out; returns the reference to give back.
+    pub(crate) fn delete(
+        &mut self,
+        q: &[f32],
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) -> Option<u32> {
+        let leaf = self.tree.find(q);
+        if leaf == NONE {
+            return None;
+        }
+        let id = self.tree.leaf(leaf).point;
+        if points.row(id) != q {
+            return None;
+        }
+        let slots = self.sampler.slots();
+        let index = slots.iter().position(|&s| self.places[s as usize] == id)?;
+        let slot = self.sampler.remove(index);
+        self.places[slot as usize] = NONE;
+        self.tree.remove(q, points, scratch);
+        Some(id)
+    }
+
+    pub(crate) fn memory_usage(&self) -> usize {
+        size_of::<Member>()
+            + self.sampler.memory_usage()
+            + self.tree.memory_usage()
+            + (self.places.capacity() + self.acquired.capacity() + self.released.capacity()) * 4
+            + self.plan.capacity() * 8
+    }
+
+    /// Checks tree and sampler against each other; adds references to `counts`.
+    pub(crate) fn check(
+        &self,
+        points: &PointStore,
+        counts: &mut [u32],
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        self.tree.check(points, scratch)?;
+        if !self.sampler.is_heap() {
+            return Err("the sampler's keys are no heap".into());
+        }
+        if self.sampler.keys().len() != self.tree.mass() as usize {
+            return Err(format!(
+                "{} rows sampled, {} in the tree",
+                self.sampler.keys().len(),
+                self.tree.mass()
+            ));
+        }
+        let mut held = std::collections::HashMap::new();
+        for &slot in self.sampler.slots() {
+            let id = self.places[slot as usize];
+            if id as usize >= counts.len() {
+                return Err(format!("slot {slot} names point {id}"));
+            }
+            counts[id as usize] += 1;
+            *held.entry(id).or_insert(0u32) += 1;
+        }
+        for (&id, &copies) in &held {
+            let leaf = self.tree.find(points.row(id));
+            if leaf == NONE || self.tree.leaf(leaf).point != id {
+                return Err(format!("point {id} is sampled and not in the tree"));
+            }
+            if self.tree.leaf(leaf).mass != copies {
+                return Err(format!(
+                    "point {id}: {copies} copies sampled, {} in the tree",
+                    self.tree.leaf(leaf).mass
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes a planned block through one tree: each stretch of rows between two
+/// acceptances is scored against the tree as it stands, then the accepted row
+/// replaces the one that leaves. `out` gets a score per row, or is empty.
+#[inline(always)]
+pub(crate) fn run_member_body(
+    member: &mut Member,
+    block: &MemberBlock<'_>,
+    out: &mut [f64],
+    scratch: &mut Scratch,
+    buffers: &mut ScoreBuffers,
+) {
+    let Member {
+        tree,
+        places,
+        plan,
+        acquired,
+        released,
+        ..
+    } = member;
+    let mut scored = 0;
+    for &(row, slot) in plan.iter() {
+        let (row, slot) = (row as usize, slot as usize);
+        if !out.is_empty() {
+            score_stretch(tree, block, scored..row + 1, out, buffers);
+            scored = row + 1;
+        }
+        if slot >= places.len() {
+            places.resize(slot + 1, NONE);
+        }
+        let old = places[slot];
+        if old != NONE {
+            tree.remove(block.points.row(old), block.points, scratch);
+            released.push(old);
+        }
+        let held = tree.insert(block.ids[row], block.points, scratch);
+        places[slot] = held;
+        acquired.push(held);
+    }
+    if scored < out.len() {
+        score_stretch(tree, block, scored..out.len(), out, buffers);
+    }
+}
+
+#[inline(always)]
+fn score_stretch(
+    tree: &Tree,
+    block: &MemberBlock<'_>,
+    rows: std::ops::Range<usize>,
+    out: &mut [f64],
+    buffers: &mut ScoreBuffers,
+) {
+    let live = Live {
+        tree,
+        points: block.points,
+    };
+    let first = rows.start;
+    let values = &block.rows[rows.start * block.stride..rows.end * block.stride];
+    score_rows(
+        &live,
+        block.needed,
+        values,
+        block.stride,
+        buffers,
+        |i, s| {
+            out[first + i] = s;
+        },
+    );
+}

@@ -1,0 +1,188 @@
+//! The living forest: a stream goes in, questions are answered at any time.
+
+mod member;
+mod persist;
+mod query;
+mod update;
+
+pub(crate) use member::{Member, MemberBlock, run_member_body};
+
+use crate::config::ForestConfig;
+use crate::error::Result;
+use crate::frozen::FrozenForest;
+use crate::intake::Intake;
+use crate::points::PointStore;
+use crate::rng::Rng;
+use crate::sampler::{Clock, Sampler};
+use crate::tree::{Scratch, Tree};
+use update::Buffers;
+
+/// A random cut forest that learns from a stream, row by row, exactly.
+///
+/// Whole-array calls give, bit for bit, what a loop over single rows gives,
+/// for any number of threads. A call that returns an error has changed nothing.
+///
+/// # Examples
+/// ```
+/// use fastrcf::{Forest, ForestConfig, Rows};
+///
+/// let mut forest = Forest::new(ForestConfig { seed: 7, ..Default::default() }, 2)?;
+/// let usual: Vec<f64> = (0..2000).map(|i| (f64::from(i) * 0.7).sin()).collect();
+/// forest.insert(&Rows::from_f64(&usual, 2)?)?;
+/// let scores = forest.score(&Rows::from_f64(&[0.1, 0.7, 9.0, -9.0], 2)?)?;
+/// assert!(scores[1] > 2.0 * scores[0]);
+/// # Ok::<(), fastrcf::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Forest {
+    config: ForestConfig,
+    intake: Intake,
+    points: PointStore,
+    members: Vec<Member>,
+    clock: Clock,
+    n_seen: u64,
+    buffers: Buffers,
+}
+
+impl Forest {
+    /// An empty forest for rows of `n_features` columns.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) names the
+    /// parameter that is out of its range.
+    pub fn new(config: ForestConfig, n_features: usize) -> Result<Forest> {
+        config.validate(n_features)?;
+        let intake = Intake::new(&config, n_features, Vec::new());
+        let members = (0..config.n_trees as u64)
+            .map(|t| {
+                // Two streams a tree: what the sampler draws must not depend
+                // on what the tree draws in between.
+                let sampler = Rng::new(config.seed, 2 * t);
+                let cuts = Rng::new(config.seed, 2 * t + 1);
+                Member::new(
+                    Sampler::new(config.sampling, config.sample_size, sampler),
+                    Tree::new(intake.stride(), cuts),
+                )
+            })
+            .collect();
+        Ok(Forest {
+            points: PointStore::new(intake.stride()),
+            clock: Clock::new(config.decay_rate()),
+            n_seen: 0,
+            buffers: Buffers::default(),
+            members,
+            intake,
+            config,
+        })
+    }
+
+    /// The parameters.
+    pub fn config(&self) -> &ForestConfig {
+        &self.config
+    }
+
+    /// Columns of the input.
+    pub fn n_features(&self) -> usize {
+        self.intake.n_features()
+    }
+
+    /// Columns of a point: those of the input times the shingle size.
+    pub fn n_dimensions(&self) -> usize {
+        self.intake.n_dimensions()
+    }
+
+    /// Rows seen.
+    pub fn n_seen(&self) -> u64 {
+        self.n_seen
+    }
+
+    /// Rows that every tree must hold before the forest answers.
+    pub fn rows_needed(&self) -> u64 {
+        self.config.rows_needed()
+    }
+
+    /// Whether the forest answers.
+    pub fn is_ready(&self) -> bool {
+        self.smallest_tree() >= self.rows_needed()
+    }
+
+    /// Sets the number of threads (0: what the process may use). No result
+    /// depends on it.
+    pub fn set_threads(&mut self, n_threads: usize) {
+        self.config.n_threads = n_threads;
+    }
+
+    /// Distinct points held.
+    pub fn n_points(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Rows that tree `t` holds, or `None` if there is no such tree.
+    pub fn tree_mass(&self, t: usize) -> Option<u64> {
+        self.members.get(t).map(|m| u64::from(m.tree.mass()))
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    pub(crate) fn store(&self) -> &PointStore {
+        &self.points
+    }
+
+    pub(crate) fn trees(&self) -> impl Iterator<Item = &Tree> {
+        self.members.iter().map(|m| &m.tree)
+    }
+
+    fn smallest_tree(&self) -> u64 {
+        self.members
+            .iter()
+            .map(|m| u64::from(m.tree.mass()))
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// Bytes that the forest takes, buffers included.
+    pub fn memory_usage(&self) -> usize {
+        size_of::<Forest>()
+            + self.points.memory_usage()
+            + self.members.iter().map(Member::memory_usage).sum::<usize>()
+            + self.buffers.memory_usage()
+    }
+
+    /// An immutable copy, laid out for scoring tables; it gives the same
+    /// scores, bit for bit.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn freeze(&self) -> Result<FrozenForest> {
+        Ok(FrozenForest::of(self))
+    }
+
+    /// Verifies every invariant: masses, boxes, cuts, heaps and counts.
+    ///
+    /// # Errors
+    /// Says which invariant does not hold.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let mut counts = vec![0u32; self.points.places()];
+        let mut scratch = Scratch::new(self.intake.stride());
+        for (t, member) in self.members.iter().enumerate() {
+            member
+                .check(&self.points, &mut counts, &mut scratch)
+                .map_err(|message| format!("tree {t}: {message}"))?;
+        }
+        for (id, &count) in counts.iter().enumerate() {
+            if count != self.points.count(id as u32) {
+                return Err(format!(
+                    "point {id}: {} references counted, {count} found",
+                    self.points.count(id as u32)
+                ));
+            }
+        }
+        let held = counts.iter().filter(|&&c| c > 0).count();
+        if held != self.points.len() {
+            return Err(format!("{} points stored, {held} held", self.points.len()));
+        }
+        Ok(())
+    }
+}

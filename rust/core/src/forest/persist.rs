@@ -1,0 +1,135 @@
+//! A living forest to and from its flat state.
+
+use super::{Forest, Member};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::sampler::{Clock, Sampler};
+use crate::state::{ForestState, TreeState, TreeStream};
+use crate::tree::{NONE, Scratch, Tree};
+
+impl Forest {
+    /// Everything that the forest is; equal for forests that behave alike.
+    pub fn to_state(&self) -> ForestState {
+        let d = self.n_dimensions();
+        let mut names = vec![NONE; self.points.places()];
+        let mut points = Vec::with_capacity(self.points.len() * d);
+        let mut name = |id: u32| {
+            let name = &mut names[id as usize];
+            if *name == NONE {
+                *name = (points.len() / d) as u32;
+                points.extend_from_slice(&self.points.row(id)[..d]);
+            }
+            *name
+        };
+        let mut trees = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            let nodes = member.tree.to_flat(&mut name);
+            let slots = member.sampler.slots().iter();
+            let stream = TreeStream {
+                keys: member.sampler.keys().to_vec(),
+                points: slots.map(|&s| name(member.places[s as usize])).collect(),
+                target: member.sampler.target(),
+                sampler_rng: member.sampler.rng_state(),
+                cut_rng: member.tree.rng_state(),
+            };
+            trees.push(TreeState {
+                nodes,
+                stream: Some(stream),
+            });
+        }
+        ForestState {
+            config: self.config.clone(),
+            n_features: self.n_features(),
+            n_seen: self.n_seen,
+            recent: self.intake.recent().to_vec(),
+            points,
+            clock: Some(self.clock.state()),
+            trees,
+        }
+    }
+
+    /// The forest that a state describes. Nothing in the state is trusted.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] says what does not hold together.
+    pub fn from_state(state: ForestState) -> Result<Forest> {
+        let shape = state.check_shape()?;
+        let Some(clock) = state.clock else {
+            return Err(Error::file("a living forest has a clock"));
+        };
+        if !(clock.cumulative >= 0.0 && clock.cumulative.is_finite()) {
+            return Err(Error::file("the clock's hazard is no finite sum"));
+        }
+        let mut forest = Forest::new(state.config, state.n_features).map_err(file)?;
+        forest.intake = shape.intake;
+        forest.points = shape.points;
+        forest.clock = Clock::from_state(forest.config.decay_rate(), clock);
+        forest.n_seen = state.n_seen;
+        let mut scratch = Scratch::new(forest.intake.stride());
+        let mut counts = vec![0; forest.points.places()];
+        for (t, tree) in state.trees.into_iter().enumerate() {
+            let wrong = |message: String| Error::file(format!("tree {t}: {message}"));
+            let stream = tree
+                .stream
+                .ok_or_else(|| wrong("a living forest has its samplers".into()))?;
+            let member = forest
+                .revive(&tree.nodes, stream, &mut scratch)
+                .and_then(|member| {
+                    member.check(&forest.points, &mut counts, &mut scratch)?;
+                    Ok(member)
+                })
+                .map_err(wrong)?;
+            forest.members[t] = member;
+        }
+        for (id, &count) in counts.iter().enumerate() {
+            if count == 0 {
+                return Err(Error::file(format!("no tree holds point {id}")));
+            }
+            forest.points.set_count(id as u32, count);
+        }
+        Ok(forest)
+    }
+
+    fn revive(
+        &self,
+        nodes: &[crate::state::FlatNode],
+        stream: TreeStream,
+        scratch: &mut Scratch,
+    ) -> std::result::Result<Member, String> {
+        let config = &self.config;
+        let TreeStream {
+            keys,
+            points,
+            target,
+            ..
+        } = stream;
+        if keys.len() != points.len() || keys.len() > config.sample_size {
+            return Err(format!(
+                "{} keys and {} rows sampled of at most {}",
+                keys.len(),
+                points.len(),
+                config.sample_size
+            ));
+        }
+        if keys.iter().chain([&target]).any(|key| key.is_nan()) {
+            return Err("a key is not a number".into());
+        }
+        let rng = Rng::from_state(stream.cut_rng);
+        let tree = Tree::from_flat(nodes, self.n_dimensions(), &self.points, rng, scratch)?;
+        let sampler = Sampler::from_parts(
+            config.sampling,
+            config.sample_size,
+            keys,
+            target,
+            Rng::from_state(stream.sampler_rng),
+        );
+        let mut member = Member::new(sampler, tree);
+        member.places = points;
+        Ok(member)
+    }
+}
+
+/// A configuration that a file brings is the file's fault.
+fn file(error: Error) -> Error {
+    Error::file(error.to_string())
+}

@@ -1,0 +1,118 @@
+//! What a living forest answers.
+
+use super::Forest;
+use super::member::Live;
+use crate::attribution::Attribution;
+use crate::error::{Error, Result};
+use crate::intake::Intake;
+use crate::questions::{self, Trees, never};
+use crate::rows::Rows;
+
+/// From this many rows on it pays to freeze the forest first: the frozen form
+/// gives the same bits.
+const WORTH_FREEZING: usize = 2048;
+
+impl Trees for Forest {
+    type Tree<'a> = Live<'a>;
+
+    fn n_trees(&self) -> usize {
+        self.members.len()
+    }
+
+    fn tree(&self, t: usize) -> Live<'_> {
+        Live {
+            tree: &self.members[t].tree,
+            points: &self.points,
+        }
+    }
+
+    fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    fn n_threads(&self) -> usize {
+        self.config.n_threads
+    }
+}
+
+impl Forest {
+    fn check_question(&self, rows: &Rows<'_>) -> Result<()> {
+        self.intake.check_query(rows)?;
+        if self.is_ready() {
+            Ok(())
+        } else {
+            Err(Error::NotReady {
+                seen: self.smallest_tree(),
+                needed: self.rows_needed(),
+            })
+        }
+    }
+
+    /// The anomaly score of each row: about 1 for usual rows, up to
+    /// `log2(sample_size + 1)`. With shingles, a row of `n_features` columns is
+    /// taken to follow the last rows seen, and one of `n_dimensions` to be a
+    /// whole shingle.
+    ///
+    /// # Errors
+    /// [`Error::WrongWidth`], [`Error::InvalidValue`] or [`Error::NotReady`].
+    pub fn score(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.score_with(rows, &mut never)
+    }
+
+    /// [`Forest::score`] with a callback that is asked now and then whether to
+    /// stop.
+    ///
+    /// # Errors
+    /// As [`Forest::score`], and [`Error::Interrupted`].
+    pub fn score_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        self.check_question(rows)?;
+        if rows.n_rows() >= WORTH_FREEZING {
+            return self.freeze()?.score_with(rows, interrupt);
+        }
+        questions::scores(self, rows, interrupt)
+    }
+
+    /// Which columns each score comes from; see [`Attribution`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn attribution(&self, rows: &Rows<'_>) -> Result<Attribution> {
+        self.attribution_with(rows, &mut never)
+    }
+
+    /// [`Forest::attribution`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn attribution_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Attribution> {
+        self.check_question(rows)?;
+        questions::attributions(self, rows, interrupt)
+    }
+
+    /// The expected displacement of each row: the mass of the node it is
+    /// separated from.
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn displacement(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.check_question(rows)?;
+        questions::displacements(self, rows)
+    }
+
+    /// The expected collusive displacement of each row (Guha et al. 2016).
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn codisp(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.check_question(rows)?;
+        questions::codisps(self, rows)
+    }
+}

@@ -1,0 +1,326 @@
+//! Rows into the forest, in blocks, tree by tree.
+//!
+//! A block goes through in four steps: every sampler decides which rows it
+//! takes; those that some tree takes are stored; every tree goes through the
+//! block by itself; references are settled. Trees share nothing but points
+//! that do not change meanwhile, so the result is that of one row at a time.
+
+use super::{Forest, MemberBlock};
+use crate::error::{Error, Result};
+use crate::kernels::entry;
+use crate::parallel;
+use crate::rows::Rows;
+use crate::sampler::Tick;
+use crate::score::ScoreBuffers;
+use crate::tree::{NONE, Scratch};
+use std::ops::Range;
+
+/// Most rows of a block that is scored, and of one that is not.
+const SCORED_ROWS: usize = 256;
+const PLAIN_ROWS: usize = 16_384;
+/// Bytes that the points of a scored block take at most.
+const SCORED_BYTES: usize = 128 * 1024;
+
+/// Buffers that outlive a call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buffers {
+    rows: Vec<f32>,
+    ticks: Vec<Tick>,
+    ids: Vec<u32>,
+    scores: Vec<f64>,
+}
+
+impl Buffers {
+    pub(super) fn memory_usage(&self) -> usize {
+        self.rows.capacity() * 4
+            + self.ticks.capacity() * size_of::<Tick>()
+            + self.ids.capacity() * 4
+            + self.scores.capacity() * 8
+    }
+
+    /// A bulk insertion leaves no large buffers behind.
+    fn shrink(&mut self) {
+        self.rows.shrink_to(SCORED_BYTES / 4);
+        self.ticks.shrink_to(SCORED_ROWS);
+        self.ids.shrink_to(SCORED_ROWS);
+        self.scores.shrink_to(0);
+    }
+}
+
+impl Forest {
+    /// Takes the rows in, in order.
+    ///
+    /// # Errors
+    /// [`Error::WrongWidth`] or [`Error::InvalidValue`]; nothing has changed then.
+    pub fn insert(&mut self, rows: &Rows<'_>) -> Result<()> {
+        self.update(rows, None, false, None).map(drop)
+    }
+
+    /// [`Forest::insert`] with a time per row (any unit, in which the decay
+    /// rate counts; may repeat or go back) and a callback that is asked now and
+    /// then whether to stop.
+    ///
+    /// # Errors
+    /// As [`Forest::insert`], and [`Error::Interrupted`]; nothing has changed then.
+    pub fn insert_with(
+        &mut self,
+        rows: &Rows<'_>,
+        clock: Option<&[i64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        self.update(rows, clock, false, Some(interrupt)).map(drop)
+    }
+
+    /// Scores each row and then takes it in. The score is NaN for rows that
+    /// come before the forest is ready.
+    ///
+    /// # Errors
+    /// As [`Forest::insert`].
+    pub fn process(&mut self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.update(rows, None, true, None)
+    }
+
+    /// [`Forest::process`] with a time per row and an interrupt callback, as
+    /// [`Forest::insert_with`] takes them.
+    ///
+    /// # Errors
+    /// As [`Forest::insert_with`].
+    pub fn process_with(
+        &mut self,
+        rows: &Rows<'_>,
+        clock: Option<&[i64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        self.update(rows, clock, true, Some(interrupt))
+    }
+
+    fn block_rows(&self, scored: bool) -> usize {
+        if scored || self.intake.has_shingles() {
+            (SCORED_BYTES / 4 / self.intake.stride()).clamp(16, SCORED_ROWS)
+        } else {
+            PLAIN_ROWS
+        }
+    }
+
+    fn update(
+        &mut self,
+        rows: &Rows<'_>,
+        clock: Option<&[i64]>,
+        scored: bool,
+        interrupt: Option<&mut dyn FnMut() -> bool>,
+    ) -> Result<Vec<f64>> {
+        self.intake.check_stream(rows)?;
+        let n = rows.n_rows();
+        if let Some(clock) = clock
+            && clock.len() != n
+        {
+            return Err(Error::input(format!("{} times for {n} rows", clock.len())));
+        }
+        let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
+        let block = self.block_rows(scored);
+        // A call that may be interrupted half-way keeps what it would undo.
+        let backup = (interrupt.is_some() && n > block).then(|| self.clone());
+        let mut never = || false;
+        let interrupt = interrupt.unwrap_or(&mut never);
+        let mut start = 0;
+        while start < n {
+            if interrupt() {
+                if let Some(backup) = backup {
+                    *self = backup;
+                }
+                return Err(Error::Interrupted);
+            }
+            let end = (start + block).min(n);
+            let end = self.tick_block(start..end, clock);
+            let out = if scored {
+                &mut scores[start..end]
+            } else {
+                &mut [][..]
+            };
+            self.run_block(rows, start..end, out);
+            start = end;
+        }
+        if !scored {
+            self.buffers.shrink();
+        }
+        Ok(scores)
+    }
+
+    /// Moves the clock over the rows of a block and returns where the block
+    /// has to end: before a row at which the clock's reference moves.
+    fn tick_block(&mut self, rows: Range<usize>, clock: Option<&[i64]>) -> usize {
+        self.buffers.ticks.clear();
+        let first = rows.start + self.intake.incomplete(rows.len());
+        for row in first..rows.end {
+            let time = clock.map_or_else(|| self.clock.next_time(), |clock| clock[row]);
+            if self.clock.is_stale(time) {
+                if row > rows.start {
+                    return row;
+                }
+                if let Some(shift) = self.clock.rebase(time) {
+                    for member in &mut self.members {
+                        member.sampler.rebase(shift);
+                    }
+                }
+            }
+            let tick = self.clock.tick(time);
+            self.buffers.ticks.push(tick);
+        }
+        rows.end
+    }
+
+    fn run_block(&mut self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f64]) {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let skipped = self.intake.incomplete(range.len());
+        let n = range.len() - skipped;
+        let first = range.start + skipped;
+        let scored = !out.is_empty();
+        if scored || self.intake.has_shingles() {
+            self.intake
+                .load_stream(rows, range.clone(), &mut buffers.rows);
+        } else {
+            buffers.rows.clear();
+        }
+        let points_seen = self.n_seen + skipped as u64;
+        for member in &mut self.members {
+            member.plan(points_seen, &buffers.ticks);
+        }
+        self.store_rows(rows, first, n, &mut buffers);
+        self.run_members(
+            n,
+            scored,
+            &mut buffers,
+            &mut out[skipped.min(range.len())..],
+        );
+        for member in &mut self.members {
+            member.acquire(&mut self.points);
+        }
+        for member in &mut self.members {
+            member.release(&mut self.points);
+        }
+        for &id in buffers.ids.iter().filter(|&&id| id != NONE) {
+            self.points.release(id);
+        }
+        self.n_seen += range.len() as u64;
+        self.buffers = buffers;
+    }
+
+    /// Stores the rows that some tree takes. Each is held once by the block,
+    /// until its references are settled.
+    fn store_rows(&mut self, rows: &Rows<'_>, first: usize, n: usize, buffers: &mut Buffers) {
+        let stride = self.intake.stride();
+        buffers.ids.clear();
+        buffers.ids.resize(n, NONE);
+        let mut padded = vec![0.0; if buffers.rows.is_empty() { stride } else { 0 }];
+        for member in &self.members {
+            for row in member.planned() {
+                let id = &mut buffers.ids[row as usize];
+                if *id != NONE {
+                    continue;
+                }
+                let at = row as usize * stride;
+                *id = if buffers.rows.is_empty() {
+                    self.intake
+                        .load_one(rows, first + row as usize, &mut padded);
+                    self.points.add(&padded)
+                } else {
+                    self.points.add(&buffers.rows[at..at + stride])
+                };
+                self.points.acquire(*id);
+            }
+        }
+    }
+
+    /// Takes the block through every tree; `out` gets the mean scores.
+    fn run_members(&mut self, n: usize, scored: bool, buffers: &mut Buffers, out: &mut [f64]) {
+        let stride = self.intake.stride();
+        let trees = self.members.len();
+        let width = if scored { n } else { 0 };
+        let scores = &mut buffers.scores;
+        scores.clear();
+        scores.resize(trees * width, 0.0);
+        let block = MemberBlock {
+            points: &self.points,
+            rows: &buffers.rows,
+            stride,
+            ids: &buffers.ids,
+            needed: self.config.rows_needed(),
+        };
+        let work = if scored {
+            n
+        } else {
+            self.members
+                .iter()
+                .map(|m| m.planned().count())
+                .sum::<usize>()
+                * 4
+                / trees
+        };
+        let threads = parallel::threads_for(self.config.n_threads, work, trees, stride);
+        let chunk = trees.div_ceil(threads * 4).max(1);
+        let members = self.members.chunks_mut(chunk);
+        // Empty chunks of scores where there is nothing to score.
+        let mut parts: Vec<&mut [f64]> = Vec::new();
+        if width > 0 {
+            parts.extend(scores.chunks_mut(chunk * width));
+        } else {
+            parts.resize_with(trees.div_ceil(chunk), Default::default);
+        }
+        let _ = parallel::for_each(
+            members.zip(parts),
+            threads,
+            &mut || false,
+            || (Scratch::new(stride), ScoreBuffers::new(stride)),
+            |(scratch, score), (members, part), _| {
+                for (i, member) in members.iter_mut().enumerate() {
+                    let out = &mut part[i * width..(i + 1) * width];
+                    entry::run_member(member, &block, out, scratch, score);
+                }
+            },
+        );
+        if scored {
+            mean_over_trees(scores, n, trees, out);
+        }
+    }
+
+    /// Takes one copy of each row out of every tree that holds it; returns, for
+    /// each row, from how many trees. With shingles, rows are whole shingles.
+    /// An open place is filled by the next row that comes.
+    ///
+    /// # Errors
+    /// As [`Forest::insert`].
+    pub fn delete(&mut self, rows: &Rows<'_>) -> Result<Vec<u64>> {
+        self.intake.check_points(rows)?;
+        let mut scratch = Scratch::new(self.intake.stride());
+        let mut row = Vec::new();
+        let mut removed = Vec::with_capacity(rows.n_rows());
+        for i in 0..rows.n_rows() {
+            self.intake.load_query(rows, i..i + 1, &mut row);
+            let mut copies = 0;
+            for member in &mut self.members {
+                if let Some(id) = member.delete(&row, &self.points, &mut scratch) {
+                    self.points.release(id);
+                    copies += 1;
+                }
+            }
+            removed.push(copies);
+        }
+        Ok(removed)
+    }
+}
+
+/// Sums in the order of the trees: no result depends on who computed what.
+fn mean_over_trees(scores: &[f64], n: usize, trees: usize, out: &mut [f64]) {
+    out.fill(0.0);
+    if n == 0 {
+        return;
+    }
+    for tree in scores.chunks_exact(n) {
+        for (out, score) in out.iter_mut().zip(tree) {
+            *out += score;
+        }
+    }
+    for out in out {
+        *out /= trees as f64;
+    }
+}

@@ -1,0 +1,305 @@
+//! The frozen forest: immutable, contiguous, every box stored.
+
+mod part;
+mod tree;
+
+pub(crate) use part::{PartBuffers, PartTree, score_part_body};
+use tree::FrozenTree;
+
+use crate::attribution::Attribution;
+use crate::config::ForestConfig;
+use crate::error::{Error, Result};
+use crate::forest::Forest;
+use crate::intake::Intake;
+use crate::kernels::entry;
+use crate::parallel;
+use crate::questions::{self, Trees, never};
+use crate::rng::Rng;
+use crate::rows::Rows;
+use crate::state::{ForestState, TreeState};
+use crate::tree::{NONE, Scratch, Tree};
+
+/// Whole blocks pay from this many rows on; below, rows are taken one by one.
+/// Both ways give the same bits.
+const WORTH_A_BLOCK: usize = 512;
+/// Above this many columns, rows are taken one by one.
+const BLOCK_DIMENSIONS: usize = 512;
+/// Values of a block at most: two copies of it should stay in the second-level
+/// cache's reach.
+const BLOCK_VALUES: usize = 128 * 1024;
+
+/// An immutable forest, safe to share, that gives the scores of the
+/// [`Forest`] it was made from, bit for bit.
+#[derive(Clone, Debug)]
+pub struct FrozenForest {
+    config: ForestConfig,
+    intake: Intake,
+    n_seen: u64,
+    /// Smallest mass of a tree.
+    smallest: u64,
+    /// Padded distinct points.
+    points: Vec<f32>,
+    trees: Vec<FrozenTree>,
+}
+
+impl FrozenForest {
+    pub(crate) fn of(forest: &Forest) -> FrozenForest {
+        let (config, intake, store) = (forest.config(), forest.intake(), forest.store());
+        let mut names = vec![NONE; store.places()];
+        let mut points = Vec::with_capacity(store.len() * intake.stride());
+        let mut name = |id: u32| {
+            let name = &mut names[id as usize];
+            if *name == NONE {
+                *name = (points.len() / intake.stride()) as u32;
+                points.extend_from_slice(store.row(id));
+            }
+            *name
+        };
+        let trees: Vec<FrozenTree> = forest
+            .trees()
+            .map(|tree| FrozenTree::of(tree, store, intake.stride(), &mut name))
+            .collect();
+        FrozenForest {
+            config: config.clone(),
+            intake: intake.clone(),
+            n_seen: forest.n_seen(),
+            smallest: smallest(&trees),
+            points,
+            trees,
+        }
+    }
+
+    /// The parameters of the forest this was made from.
+    pub fn config(&self) -> &ForestConfig {
+        &self.config
+    }
+
+    /// Columns of the input.
+    pub fn n_features(&self) -> usize {
+        self.intake.n_features()
+    }
+
+    /// Columns of a point: those of the input times the shingle size.
+    pub fn n_dimensions(&self) -> usize {
+        self.intake.n_dimensions()
+    }
+
+    /// Rows that the forest had seen.
+    pub fn n_seen(&self) -> u64 {
+        self.n_seen
+    }
+
+    /// Rows that every tree must hold before a forest answers.
+    pub fn rows_needed(&self) -> u64 {
+        self.config.rows_needed()
+    }
+
+    /// Whether the forest answers.
+    pub fn is_ready(&self) -> bool {
+        self.smallest >= self.rows_needed()
+    }
+
+    /// Sets the number of threads (0: what the process may use). No result
+    /// depends on it.
+    pub fn set_threads(&mut self, n_threads: usize) {
+        self.config.n_threads = n_threads;
+    }
+
+    /// Bytes that the forest takes.
+    pub fn memory_usage(&self) -> usize {
+        size_of::<FrozenForest>()
+            + self.points.capacity() * 4
+            + self
+                .trees
+                .iter()
+                .map(FrozenTree::memory_usage)
+                .sum::<usize>()
+    }
+
+    fn check_question(&self, rows: &Rows<'_>) -> Result<()> {
+        self.intake.check_query(rows)?;
+        if self.is_ready() {
+            Ok(())
+        } else {
+            Err(Error::NotReady {
+                seen: self.smallest,
+                needed: self.rows_needed(),
+            })
+        }
+    }
+
+    /// The anomaly score of each row, as [`Forest::score`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn score(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.score_with(rows, &mut never)
+    }
+
+    /// [`FrozenForest::score`] with a callback that is asked now and then
+    /// whether to stop.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn score_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        self.check_question(rows)?;
+        let (n, d) = (rows.n_rows(), self.n_dimensions());
+        if n < WORTH_A_BLOCK || d > BLOCK_DIMENSIONS {
+            return questions::scores(self, rows, interrupt);
+        }
+        let threads = parallel::threads_for(self.config.n_threads, n, self.trees.len(), d);
+        let most = (BLOCK_VALUES / d).clamp(1024, 16_384);
+        // Equal blocks, at least one for each thread.
+        let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
+        let mut scores = vec![0.0; n];
+        parallel::for_each(
+            scores.chunks_mut(block).enumerate(),
+            threads,
+            interrupt,
+            || (PartBuffers::new(block, d), Vec::new()),
+            |(buffers, points), (i, out), stop| {
+                buffers.load(&self.intake, rows, i * block..i * block + out.len(), points);
+                for tree in &self.trees {
+                    let tree = tree.part(&self.points, self.intake.stride());
+                    entry::add_scores_of_block(&tree, buffers, out);
+                    if stop.now() {
+                        return;
+                    }
+                }
+                out.iter_mut().for_each(|s| *s /= self.trees.len() as f64);
+            },
+        )?;
+        Ok(scores)
+    }
+
+    /// Which columns each score comes from, as [`Forest::attribution`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn attribution(&self, rows: &Rows<'_>) -> Result<Attribution> {
+        self.attribution_with(rows, &mut never)
+    }
+
+    /// [`FrozenForest::attribution`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn attribution_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Attribution> {
+        self.check_question(rows)?;
+        questions::attributions(self, rows, interrupt)
+    }
+
+    /// The expected displacement of each row, as [`Forest::displacement`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn displacement(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.check_question(rows)?;
+        questions::displacements(self, rows)
+    }
+
+    /// The expected collusive displacement of each row, as [`Forest::codisp`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn codisp(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.check_question(rows)?;
+        questions::codisps(self, rows)
+    }
+
+    /// Everything that the forest is; a state without clock and samplers.
+    pub fn to_state(&self) -> ForestState {
+        let d = self.n_dimensions();
+        ForestState {
+            config: self.config.clone(),
+            n_features: self.n_features(),
+            n_seen: self.n_seen,
+            recent: self.intake.recent().to_vec(),
+            points: self
+                .points
+                .chunks_exact(self.intake.stride())
+                .flat_map(|row| row[..d].iter().copied())
+                .collect(),
+            clock: None,
+            trees: self
+                .trees
+                .iter()
+                .map(|tree| TreeState {
+                    nodes: tree.to_flat(),
+                    stream: None,
+                })
+                .collect(),
+        }
+    }
+
+    /// The forest that a state describes. Nothing in the state is trusted.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] says what does not hold together.
+    pub fn from_state(state: ForestState) -> Result<FrozenForest> {
+        let shape = state.check_shape()?;
+        let (intake, store) = (shape.intake, shape.points);
+        let mut scratch = Scratch::new(intake.stride());
+        let mut trees = Vec::with_capacity(state.trees.len());
+        for (t, tree) in state.trees.iter().enumerate() {
+            let wrong = |message: String| Error::file(format!("tree {t}: {message}"));
+            let living = Tree::from_flat(
+                &tree.nodes,
+                intake.n_dimensions(),
+                &store,
+                Rng::from_state([0; 4]),
+                &mut scratch,
+            )
+            .map_err(wrong)?;
+            if living.mass() as usize > state.config.sample_size {
+                return Err(wrong(format!("{} rows are too many", living.mass())));
+            }
+            trees.push(FrozenTree::of(
+                &living,
+                &store,
+                intake.stride(),
+                &mut |id| id,
+            ));
+        }
+        Ok(FrozenForest {
+            config: state.config,
+            n_seen: state.n_seen,
+            smallest: smallest(&trees),
+            points: store.into_values(),
+            trees,
+            intake,
+        })
+    }
+}
+
+fn smallest(trees: &[FrozenTree]) -> u64 {
+    trees.iter().map(|t| u64::from(t.mass())).min().unwrap_or(0)
+}
+
+impl Trees for FrozenForest {
+    type Tree<'a> = PartTree<'a>;
+
+    fn n_trees(&self) -> usize {
+        self.trees.len()
+    }
+
+    fn tree(&self, t: usize) -> PartTree<'_> {
+        self.trees[t].part(&self.points, self.intake.stride())
+    }
+
+    fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    fn n_threads(&self) -> usize {
+        self.config.n_threads
+    }
+}

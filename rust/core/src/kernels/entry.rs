@@ -1,0 +1,50 @@
+//! The kernels: what the rest of the crate calls, built per instruction set.
+
+use crate::forest::{Member, MemberBlock, run_member_body};
+use crate::frozen::{PartBuffers, PartTree, score_part_body};
+use crate::score::{ScoreBuffers, score_rows};
+use crate::tree::Scratch;
+use crate::walk::Nodes;
+
+kernel! {
+    /// A block of rows through one living tree.
+    pub(crate) fn run_member(
+        member: &mut Member,
+        block: &MemberBlock<'_>,
+        out: &mut [f64],
+        scratch: &mut Scratch,
+        buffers: &mut ScoreBuffers,
+    ) = run_member_body;
+}
+
+/// Adds one tree's scores of padded rows to `totals`.
+#[inline(always)]
+fn add_scores_body<N: Nodes>(
+    nodes: &N,
+    rows: &[f32],
+    stride: usize,
+    buffers: &mut ScoreBuffers,
+    totals: &mut [f64],
+) {
+    score_rows(nodes, 0, rows, stride, buffers, |i, s| totals[i] += s);
+}
+
+kernel! {
+    /// Adds one tree's scores of padded rows, taken one by one, to `totals`.
+    pub(crate) fn add_scores<N: Nodes>(
+        nodes: &N,
+        rows: &[f32],
+        stride: usize,
+        buffers: &mut ScoreBuffers,
+        totals: &mut [f64],
+    ) = add_scores_body;
+}
+
+kernel! {
+    /// Adds one frozen tree's scores of a whole block to `totals`.
+    pub(crate) fn add_scores_of_block(
+        tree: &PartTree<'_>,
+        buffers: &mut PartBuffers,
+        totals: &mut [f64],
+    ) = score_part_body;
+}

@@ -1,0 +1,266 @@
+//! Sums over columns, in one order for every kernel.
+//!
+//! A score must not depend on which kernel computed it, so the order of every
+//! floating-point sum is fixed here: column `j` belongs to lane `j % 16`; a
+//! lane adds its columns in ascending order; lanes are added in pairs
+//! (`l` and `l + 8`, then 4, 2, 1 apart). One row's columns in vector lanes
+//! ([`union_sum`] and its kin) and sixteen rows in vector lanes
+//! ([`union_sums`]) both follow it, and absent columns add an exact zero.
+//!
+//! The code is plain Rust that the compiler vectorises for the instruction set
+//! of the function it is inlined into; see the parent module.
+
+/// Rows that the rows-in-lanes kernels take at a time.
+pub(crate) const LANES: usize = 16;
+
+/// Length of a padded row: what the loops below take without a tail.
+pub(crate) fn stride(dimensions: usize) -> usize {
+    if dimensions <= 4 {
+        4
+    } else {
+        dimensions.next_multiple_of(8)
+    }
+}
+
+/// `f32::max` has to order NaN; boxes hold none.
+#[inline(always)]
+fn max(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+fn min(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+#[inline(always)]
+fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
+    if n == 4 {
+        let t: [f32; 4] = std::array::from_fn(&term);
+        return (t[0] + t[2]) + (t[1] + t[3]);
+    }
+    let (mut a, mut b) = ([0.0f32; 8], [0.0f32; 8]);
+    let mut at = 0;
+    while at + 16 <= n {
+        for l in 0..8 {
+            a[l] += term(at + l);
+        }
+        for l in 0..8 {
+            b[l] += term(at + 8 + l);
+        }
+        at += 16;
+    }
+    if at < n {
+        for l in 0..8 {
+            a[l] += term(at + l);
+        }
+    }
+    let c: [f32; 8] = std::array::from_fn(|l| a[l] + b[l]);
+    let d: [f32; 4] = std::array::from_fn(|l| c[l] + c[l + 4]);
+    (d[0] + d[2]) + (d[1] + d[3])
+}
+
+/// Sum of the ranges of a box.
+#[inline(always)]
+pub(crate) fn range_sum(lo: &[f32], hi: &[f32]) -> f32 {
+    let n = lo.len();
+    let hi = &hi[..n];
+    sum(n, |j| hi[j] - lo[j])
+}
+
+/// Sum of the ranges of a box that takes in `q`; equal to [`range_sum`], bit
+/// for bit, if `q` lies inside.
+#[inline(always)]
+pub(crate) fn union_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
+    let n = lo.len();
+    let (hi, q) = (&hi[..n], &q[..n]);
+    sum(n, |j| max(q[j], hi[j]) - min(q[j], lo[j]))
+}
+
+/// Sum of the distances by which `q` lies outside the box; zero only inside.
+#[inline(always)]
+pub(crate) fn gap_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
+    let n = lo.len();
+    let (hi, q) = (&hi[..n], &q[..n]);
+    sum(n, |j| max(lo[j] - q[j], 0.0) + max(q[j] - hi[j], 0.0))
+}
+
+/// Whether the box holds `q`.
+#[inline(always)]
+pub(crate) fn contains(lo: &[f32], hi: &[f32], q: &[f32]) -> bool {
+    let n = lo.len();
+    let (hi, q) = (&hi[..n], &q[..n]);
+    let mut outside = false;
+    for j in 0..n {
+        outside |= (q[j] < lo[j]) | (q[j] > hi[j]);
+    }
+    !outside
+}
+
+/// Extends the box to hold `q`.
+#[inline(always)]
+pub(crate) fn grow(lo: &mut [f32], hi: &mut [f32], q: &[f32]) {
+    let n = lo.len();
+    let (hi, q) = (&mut hi[..n], &q[..n]);
+    for j in 0..n {
+        lo[j] = min(q[j], lo[j]);
+        hi[j] = max(q[j], hi[j]);
+    }
+}
+
+/// Extends the box to hold another one.
+#[inline(always)]
+pub(crate) fn merge(lo: &mut [f32], hi: &mut [f32], other_lo: &[f32], other_hi: &[f32]) {
+    let n = lo.len();
+    let (hi, other_lo, other_hi) = (&mut hi[..n], &other_lo[..n], &other_hi[..n]);
+    for j in 0..n {
+        lo[j] = min(other_lo[j], lo[j]);
+        hi[j] = max(other_hi[j], hi[j]);
+    }
+}
+
+/// Sixteen numbers, one per row.
+pub(crate) type Lane = [f32; LANES];
+
+/// Columns of a block in leaf order: value of row `i` in column `j` is
+/// `values[j * stride + i]`, with at least [`LANES`] readable values behind
+/// the last row.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) stride: usize,
+}
+
+#[inline(always)]
+fn add(mut a: Lane, b: Lane) -> Lane {
+    for l in 0..LANES {
+        a[l] += b[l];
+    }
+    a
+}
+
+/// Columns `lane`, `lane + 16`, ... of [`union_sums`].
+#[inline(always)]
+fn union_lane(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32], lane: usize) -> Lane {
+    let mut total = [0.0; LANES];
+    let mut j = lane;
+    while j < lo.len() {
+        let (low, high) = (lo[j], hi[j]);
+        let from = j * columns.stride + at;
+        if let Some(x) = columns.values.get(from..from + LANES) {
+            for l in 0..LANES {
+                total[l] += max(x[l], high) - min(x[l], low);
+            }
+        }
+        j += 16;
+    }
+    total
+}
+
+#[inline(always)]
+fn union_pair(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32], lane: usize) -> Lane {
+    let total = union_lane(columns, at, lo, hi, lane);
+    if lane + 8 < lo.len() {
+        add(total, union_lane(columns, at, lo, hi, lane + 8))
+    } else {
+        total
+    }
+}
+
+#[inline(always)]
+fn union_quad(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32], lane: usize) -> Lane {
+    let total = union_pair(columns, at, lo, hi, lane);
+    if lane + 4 < lo.len() {
+        add(total, union_pair(columns, at, lo, hi, lane + 4))
+    } else {
+        total
+    }
+}
+
+/// [`union_sum`] of the box with each of sixteen rows from `at` on.
+#[inline(always)]
+pub(crate) fn union_sums(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32]) -> Lane {
+    let hi = &hi[..lo.len()];
+    let mut even = union_quad(columns, at, lo, hi, 0);
+    if lo.len() > 2 {
+        even = add(even, union_quad(columns, at, lo, hi, 2));
+    }
+    if lo.len() < 2 {
+        return even;
+    }
+    let mut odd = union_quad(columns, at, lo, hi, 1);
+    if lo.len() > 3 {
+        odd = add(odd, union_quad(columns, at, lo, hi, 3));
+    }
+    add(even, odd)
+}
+
+/// For sixteen rows from `at` on: which equal `point` in every column.
+#[inline(always)]
+pub(crate) fn equal_rows(columns: Columns<'_>, at: usize, point: &[f32]) -> [bool; LANES] {
+    let mut equal = [true; LANES];
+    for (j, &p) in point.iter().enumerate() {
+        let from = j * columns.stride + at;
+        let mut any = false;
+        if let Some(x) = columns.values.get(from..from + LANES) {
+            for l in 0..LANES {
+                equal[l] &= x[l] == p;
+                any |= equal[l];
+            }
+        }
+        if !any {
+            break;
+        }
+    }
+    equal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn rows_in_lanes_and_columns_in_lanes_agree_bit_for_bit() {
+        let mut rng = Rng::new(1, 0);
+        for d in (1..70).chain([127, 128, 129, 1000]) {
+            let n = stride(d);
+            let mut draw = |scale: f64| ((rng.unit() - 0.5) * scale) as f32;
+            let (mut lo, mut hi) = (vec![0.0; n], vec![0.0; n]);
+            for j in 0..d {
+                let (a, b) = (draw(2.0), draw(2.0));
+                lo[j] = min(a, b);
+                hi[j] = max(a, b);
+            }
+            let rows: Vec<Vec<f32>> = (0..LANES)
+                .map(|i| {
+                    let mut row = vec![0.0; n];
+                    for v in &mut row[..d] {
+                        *v = draw(if i % 2 == 0 { 1.0 } else { 8.0 });
+                    }
+                    row
+                })
+                .collect();
+            let mut values = vec![0.0; d * LANES];
+            for (i, row) in rows.iter().enumerate() {
+                for j in 0..d {
+                    values[j * LANES + i] = row[j];
+                }
+            }
+            let columns = Columns {
+                values: &values,
+                stride: LANES,
+            };
+            let sums = union_sums(columns, 0, &lo[..d], &hi[..d]);
+            for (row, sum) in rows.iter().zip(sums) {
+                let one = union_sum(&lo, &hi, row);
+                assert_eq!(one.to_bits(), sum.to_bits(), "d = {d}");
+                let inside = contains(&lo, &hi, row);
+                assert_eq!(inside, gap_sum(&lo, &hi, row) == 0.0);
+                if inside {
+                    assert_eq!(one.to_bits(), range_sum(&lo, &hi).to_bits());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Work on independent items by scoped threads.
+//!
+//! Threads are made per call and end with it: a forked child inherits no
+//! broken pool, and a call that is too small for threads makes none. Only the
+//! calling thread asks whether to stop, so that the question may need it.
+
+use crate::error::{Error, Result};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Threads to use: `wanted`, or what the process may use (affinity and cgroup
+/// limits respected) if that is 0.
+pub(crate) fn threads(wanted: usize) -> usize {
+    if wanted > 0 {
+        return wanted;
+    }
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+/// Below this many nanoseconds of work a second thread costs more than it gives.
+const WORTH_A_THREAD: f64 = 400_000.0;
+
+/// Threads for `rows * trees` walks over `dimensions` columns.
+pub(crate) fn threads_for(wanted: usize, rows: usize, trees: usize, dimensions: usize) -> usize {
+    let work = rows as f64 * trees as f64 * (40.0 + 2.0 * dimensions as f64);
+    if work < 2.0 * WORTH_A_THREAD {
+        return 1;
+    }
+    threads(wanted).min((work / WORTH_A_THREAD) as usize)
+}
+
+/// Asks whether to stop; cheap on all but the calling thread.
+pub(crate) struct Stop<'a> {
+    flag: &'a AtomicBool,
+    ask: Option<&'a mut dyn FnMut() -> bool>,
+}
+
+impl Stop<'_> {
+    pub(crate) fn now(&mut self) -> bool {
+        if let Some(ask) = &mut self.ask
+            && ask()
+        {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+        self.flag.load(Ordering::Relaxed)
+    }
+}
+
+/// Gives each item to one of `threads` workers, in order. Each worker has a
+/// state of its own, made by `new`.
+///
+/// # Errors
+/// [`Error::Interrupted`] once `interrupt` returns true; items that are not
+/// begun then stay undone.
+pub(crate) fn for_each<T: Send, S>(
+    items: impl Iterator<Item = T> + Send,
+    threads: usize,
+    interrupt: &mut dyn FnMut() -> bool,
+    new: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, T, &mut Stop<'_>) + Sync,
+) -> Result<()> {
+    let flag = AtomicBool::new(false);
+    if threads <= 1 {
+        let mut stop = Stop {
+            flag: &flag,
+            ask: Some(interrupt),
+        };
+        let mut state = new();
+        for item in items {
+            if stop.now() {
+                break;
+            }
+            work(&mut state, item, &mut stop);
+        }
+    } else {
+        let items = Mutex::new(items);
+        let run = |mut stop: Stop<'_>| {
+            let mut state = new();
+            while !stop.now() {
+                // A worker that panicked holds no item back from the others.
+                let next = items.lock().unwrap_or_else(|e| e.into_inner()).next();
+                let Some(item) = next else { break };
+                work(&mut state, item, &mut stop);
+            }
+        };
+        let (run, flag) = (&run, &flag);
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                // Where no thread can be made, this one does the work.
+                let _ = std::thread::Builder::new()
+                    .spawn_scoped(scope, move || run(Stop { flag, ask: None }));
+            }
+            run(Stop {
+                flag,
+                ask: Some(interrupt),
+            });
+        });
+    }
+    if flag.load(Ordering::Relaxed) {
+        Err(Error::Interrupted)
+    } else {
+        Ok(())
+    }
+}

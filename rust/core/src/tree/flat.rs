@@ -1,0 +1,183 @@
+//! Trees to and from their flat, canonical form.
+
+use super::{BOUNDED_MASS, Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
+use crate::points::PointStore;
+use crate::rng::Rng;
+use crate::state::FlatNode;
+
+impl Tree {
+    /// The nodes in preorder; `name` gives a point's number in the flat form.
+    pub(crate) fn to_flat(&self, mut name: impl FnMut(u32) -> u32) -> Vec<FlatNode> {
+        let mut nodes = Vec::new();
+        let mut stack = Vec::new();
+        if self.root != NONE {
+            stack.push(self.root);
+        }
+        while let Some(id) = stack.pop() {
+            if is_leaf(id) {
+                let leaf = self.leaf(id);
+                nodes.push(FlatNode::Leaf {
+                    point: name(leaf.point),
+                    mass: leaf.mass,
+                });
+            } else {
+                let node = self.inner(id);
+                nodes.push(FlatNode::Split {
+                    dim: node.dim,
+                    cut: node.cut,
+                });
+                stack.push(node.child[1]);
+                stack.push(node.child[0]);
+            }
+        }
+        nodes
+    }
+
+    /// Rebuilds a tree from preorder nodes whose points are stored under the
+    /// same numbers.
+    ///
+    /// # Errors
+    /// Says what is wrong if the nodes are not a tree, or not one whose cuts
+    /// separate its points.
+    pub(crate) fn from_flat(
+        nodes: &[FlatNode],
+        dimensions: usize,
+        points: &PointStore,
+        rng: Rng,
+        scratch: &mut Scratch,
+    ) -> Result<Tree, String> {
+        let mut tree = Tree::new(points.row_len(), rng);
+        if nodes.is_empty() {
+            return Ok(tree);
+        }
+        let leaves = nodes
+            .iter()
+            .filter(|n| matches!(n, FlatNode::Leaf { .. }))
+            .count();
+        if leaves * 2 != nodes.len() + 1 || leaves >= super::LEAF as usize {
+            return Err("splits and leaves do not make a binary tree".into());
+        }
+        tree.inner.reserve_exact(leaves - 1);
+        tree.leaves.reserve_exact(leaves);
+        // Built from the back: in reversed preorder a split follows its two
+        // subtrees, the left one on top.
+        let mut stack: Vec<NodeId> = Vec::new();
+        for node in nodes.iter().rev() {
+            let id = match *node {
+                FlatNode::Leaf { point, mass } => {
+                    if point as usize >= points.places() {
+                        return Err(format!("a leaf names point {point}, which is not there"));
+                    }
+                    if mass == 0 {
+                        return Err("a leaf holds no row".into());
+                    }
+                    let id = tree.new_leaf(point);
+                    tree.leaves[(id & !super::LEAF) as usize].mass = mass;
+                    id
+                }
+                FlatNode::Split { dim, cut } => {
+                    if dim as usize >= dimensions || !cut.is_finite() {
+                        return Err(format!("a split cuts column {dim} at {cut}"));
+                    }
+                    let (Some(left), Some(right)) = (stack.pop(), stack.pop()) else {
+                        return Err("splits and leaves do not make a binary tree".into());
+                    };
+                    let mass = tree
+                        .mass_of(left)
+                        .checked_add(tree.mass_of(right))
+                        .ok_or("the masses do not fit")?;
+                    let id = tree.new_inner(Inner {
+                        cut: cut + 0.0,
+                        dim,
+                        child: [left, right],
+                        mass,
+                        bounds: Bounds::none(),
+                    });
+                    if mass >= BOUNDED_MASS {
+                        tree.store_bounds(id, points, scratch);
+                    }
+                    tree.check_cut(id, points, scratch)?;
+                    id
+                }
+            };
+            stack.push(id);
+        }
+        match stack.as_slice() {
+            [root] => tree.root = *root,
+            _ => return Err("splits and leaves do not make a binary tree".into()),
+        }
+        Ok(tree)
+    }
+
+    /// Whether everything left of a node's cut is at most the cut, and
+    /// everything right of it above.
+    pub(crate) fn check_cut(
+        &self,
+        id: NodeId,
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        let node = self.inner(id);
+        let dim = node.dim as usize;
+        let mut side = |child: NodeId| match self.bounds_of(child) {
+            Some((lo, hi, _)) => (lo[dim], hi[dim]),
+            None => {
+                self.box_into(child, points, &mut scratch.lo, &mut scratch.hi);
+                (scratch.lo[dim], scratch.hi[dim])
+            }
+        };
+        let (left, right) = (side(node.child[0]), side(node.child[1]));
+        if left.1 <= node.cut && node.cut < right.0 {
+            Ok(())
+        } else {
+            Err(format!(
+                "the cut of column {dim} at {} does not separate {} from {}",
+                node.cut, left.1, right.0
+            ))
+        }
+    }
+
+    /// Checks masses, boxes and cuts of every node.
+    pub(crate) fn check(&self, points: &PointStore, scratch: &mut Scratch) -> Result<(), String> {
+        let mut stack = vec![self.root];
+        let mut nodes = 0;
+        while let Some(id) = stack.pop() {
+            nodes += 1;
+            if id == NONE || is_leaf(id) {
+                if id != NONE && self.leaf(id).mass == 0 {
+                    return Err("a leaf holds no row".into());
+                }
+                continue;
+            }
+            let node = *self.inner(id);
+            if node.mass != self.mass_of(node.child[0]) + self.mass_of(node.child[1]) {
+                return Err(format!(
+                    "node {id}: mass {} is not its children's",
+                    node.mass
+                ));
+            }
+            if (node.mass >= BOUNDED_MASS) != self.bounds_of(id).is_some() {
+                return Err(format!(
+                    "node {id} of mass {}: box kept or missing",
+                    node.mass
+                ));
+            }
+            self.check_cut(id, points, scratch)?;
+            if let Some((lo, hi, range)) = self.bounds_of(id) {
+                let (mut a, mut b) = (lo.to_vec(), hi.to_vec());
+                self.box_into(node.child[0], points, &mut a, &mut b);
+                self.merge_box(node.child[1], points, &mut a, &mut b);
+                if a != lo || b != hi || range != crate::kernels::lanes::range_sum(lo, hi) {
+                    return Err(format!("node {id}: its box is not that of its points"));
+                }
+            }
+            stack.extend(node.child);
+        }
+        let held =
+            self.inner.len() - self.free_inner.len() + self.leaves.len() - self.free_leaves.len();
+        if nodes != held.max(1) {
+            return Err(format!("{nodes} nodes reached, {held} held"));
+        }
+        Ok(())
+    }
+}

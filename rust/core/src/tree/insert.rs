@@ -1,0 +1,159 @@
+//! Insertion by the top-most separating cut.
+
+use super::{BOUNDED_MASS, Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
+use crate::kernels::lanes;
+use crate::points::PointStore;
+use crate::rng::Rng;
+
+impl Tree {
+    /// Inserts the point `id` and returns the point that the tree now refers
+    /// to for this row: `id`, or the equal point that it held already.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, id: u32, points: &PointStore, scratch: &mut Scratch) -> u32 {
+        let p = points.row(id);
+        scratch.path.clear();
+        let (mut parent, mut at) = (NONE, self.root);
+        if at == NONE {
+            self.root = self.new_leaf(id);
+            return id;
+        }
+        let cut = loop {
+            if is_leaf(at) {
+                let held = self.leaf(at).point;
+                let q = points.row(held);
+                if p == q {
+                    self.leaves[(at & !super::LEAF) as usize].mass += 1;
+                    self.count_path(points, scratch);
+                    return held;
+                }
+                break random_cut(&mut self.rng, q, q, p);
+            }
+            let bounds = self.inner(at).bounds;
+            if let Some((lo, hi, range)) = self.bounds.get(bounds) {
+                let gap = lanes::gap_sum(lo, hi, p);
+                if gap > 0.0 {
+                    if separates(&mut self.rng, gap, range) {
+                        break random_cut(&mut self.rng, lo, hi, p);
+                    }
+                    let (lo, hi, range) = self.bounds.get_mut(bounds);
+                    lanes::grow(lo, hi, p);
+                    *range = lanes::range_sum(lo, hi);
+                }
+            } else {
+                let (mut lo, mut hi) = (
+                    std::mem::take(&mut scratch.lo),
+                    std::mem::take(&mut scratch.hi),
+                );
+                self.box_into(at, points, &mut lo, &mut hi);
+                let gap = lanes::gap_sum(&lo, &hi, p);
+                let cut = (gap > 0.0 && separates(&mut self.rng, gap, lanes::range_sum(&lo, &hi)))
+                    .then(|| random_cut(&mut self.rng, &lo, &hi, p));
+                scratch.lo = lo;
+                scratch.hi = hi;
+                if let Some(cut) = cut {
+                    break cut;
+                }
+            }
+            scratch.path.push(at);
+            parent = at;
+            let node = self.inner(at);
+            at = node.child[usize::from(p[node.dim as usize] > node.cut)];
+        };
+        let new = self.split_above(parent, at, cut, id);
+        if self.inner(new).mass >= BOUNDED_MASS {
+            self.store_bounds(new, points, scratch);
+        }
+        self.count_path(points, scratch);
+        id
+    }
+
+    /// Hangs a new inner node with the leaf of `point` above `at`.
+    fn split_above(&mut self, parent: NodeId, at: NodeId, cut: Cut, point: u32) -> NodeId {
+        let leaf = self.new_leaf(point);
+        let child = if cut.point_left {
+            [leaf, at]
+        } else {
+            [at, leaf]
+        };
+        let node = Inner {
+            cut: cut.value,
+            dim: cut.dim,
+            child,
+            mass: self.mass_of(at) + 1,
+            bounds: Bounds::none(),
+        };
+        let new = self.new_inner(node);
+        self.relink(parent, at, new);
+        new
+    }
+
+    /// One more row below every node of the path.
+    #[inline(always)]
+    fn count_path(&mut self, points: &PointStore, scratch: &mut Scratch) {
+        let mut reached = NONE;
+        for &id in &scratch.path {
+            let node = &mut self.inner[id as usize];
+            node.mass += 1;
+            if node.mass == BOUNDED_MASS {
+                // Masses fall on the way down: at most one node gets here.
+                reached = id;
+            }
+        }
+        if reached != NONE {
+            self.store_bounds(reached, points, scratch);
+        }
+    }
+}
+
+struct Cut {
+    dim: u32,
+    value: f32,
+    /// The new point goes left.
+    point_left: bool,
+}
+
+/// Whether a random cut of the box with the point falls into the gap.
+#[inline(always)]
+fn separates(rng: &mut Rng, gap: f32, range: f32) -> bool {
+    let (gap, range) = (f64::from(gap), f64::from(range));
+    rng.unit() * (range + gap) < gap
+}
+
+/// A uniform cut through the gap between a box and a point outside of it.
+#[inline(always)]
+fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
+    let gap = |j: usize| {
+        let (p, lo, hi) = (f64::from(p[j]), f64::from(lo[j]), f64::from(hi[j]));
+        (lo - p).max(p - hi).max(0.0)
+    };
+    let total: f64 = (0..p.len()).map(gap).sum();
+    let mut rest = rng.unit() * total;
+    let mut chosen = 0;
+    for j in 0..p.len() {
+        let g = gap(j);
+        if g > 0.0 {
+            // Rounding may leave a rest beyond the last gap; it stays there.
+            chosen = j;
+            if rest < g {
+                break;
+            }
+            rest -= g;
+        }
+    }
+    let g = gap(chosen);
+    let fraction = (rest / g).clamp(0.0, 1.0);
+    let point_left = p[chosen] < lo[chosen];
+    let (from, to) = if point_left {
+        (p[chosen], lo[chosen])
+    } else {
+        (hi[chosen], p[chosen])
+    };
+    let value = (f64::from(from) + fraction * g) as f32;
+    // Left is `<= cut`: the cut must lie in [from, to).
+    let value = if value >= to { to.next_down() } else { value };
+    Cut {
+        dim: chosen as u32,
+        value: value.max(from) + 0.0,
+        point_left,
+    }
+}

@@ -1,0 +1,264 @@
+//! One random cut tree: its nodes, its boxes, insertion and deletion.
+//!
+//! After any sequence of insertions and deletions the tree has exactly the
+//! distribution of a fresh random cut tree on the points it holds (Guha et al.
+//! 2016): a point is separated by the top-most node at which a random cut of
+//! the box that takes it in separates it, found going down in one pass.
+
+mod bounds;
+mod flat;
+mod insert;
+mod remove;
+
+pub(crate) use bounds::{BOUNDED_MASS, Bounds};
+
+use crate::points::PointStore;
+use crate::rng::Rng;
+
+/// A node: an inner one, a leaf (high bit set), or none.
+pub(crate) type NodeId = u32;
+pub(crate) const NONE: NodeId = u32::MAX;
+const LEAF: u32 = 1 << 31;
+
+#[inline(always)]
+pub(crate) fn is_leaf(id: NodeId) -> bool {
+    id & LEAF != 0
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inner {
+    pub(crate) cut: f32,
+    pub(crate) dim: u32,
+    pub(crate) child: [NodeId; 2],
+    pub(crate) mass: u32,
+    /// Its box in the arena, if it holds [`BOUNDED_MASS`] rows or more.
+    bounds: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) point: u32,
+    pub(crate) mass: u32,
+}
+
+/// Buffers that outlive one operation, so that none allocates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    path: Vec<NodeId>,
+    lo: Vec<f32>,
+    hi: Vec<f32>,
+}
+
+impl Scratch {
+    pub(crate) fn new(stride: usize) -> Scratch {
+        Scratch {
+            path: Vec::new(),
+            lo: vec![0.0; stride],
+            hi: vec![0.0; stride],
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    inner: Vec<Inner>,
+    free_inner: Vec<u32>,
+    leaves: Vec<Leaf>,
+    free_leaves: Vec<u32>,
+    bounds: Bounds,
+    root: NodeId,
+    rng: Rng,
+}
+
+impl Tree {
+    pub(crate) fn new(stride: usize, rng: Rng) -> Tree {
+        Tree {
+            inner: Vec::new(),
+            free_inner: Vec::new(),
+            leaves: Vec::new(),
+            free_leaves: Vec::new(),
+            bounds: Bounds::new(stride),
+            root: NONE,
+            rng,
+        }
+    }
+
+    pub(crate) fn root(&self) -> NodeId {
+        self.root
+    }
+
+    pub(crate) fn rng_state(&self) -> [u64; 4] {
+        self.rng.state()
+    }
+
+    #[inline(always)]
+    pub(crate) fn inner(&self, id: NodeId) -> &Inner {
+        &self.inner[id as usize]
+    }
+
+    #[inline(always)]
+    pub(crate) fn leaf(&self, id: NodeId) -> &Leaf {
+        &self.leaves[(id & !LEAF) as usize]
+    }
+
+    /// Rows held below and with a node.
+    #[inline(always)]
+    pub(crate) fn mass_of(&self, id: NodeId) -> u32 {
+        if is_leaf(id) {
+            self.leaf(id).mass
+        } else {
+            self.inner(id).mass
+        }
+    }
+
+    /// Rows held.
+    #[inline(always)]
+    pub(crate) fn mass(&self) -> u32 {
+        if self.root == NONE {
+            0
+        } else {
+            self.mass_of(self.root)
+        }
+    }
+
+    /// The leaf that `q` falls to.
+    #[inline(always)]
+    pub(crate) fn find(&self, q: &[f32]) -> NodeId {
+        let mut at = self.root;
+        if at == NONE {
+            return NONE;
+        }
+        while !is_leaf(at) {
+            let node = self.inner(at);
+            at = node.child[usize::from(q[node.dim as usize] > node.cut)];
+        }
+        at
+    }
+
+    fn new_leaf(&mut self, point: u32) -> NodeId {
+        let leaf = Leaf { point, mass: 1 };
+        let at = match self.free_leaves.pop() {
+            Some(at) => {
+                self.leaves[at as usize] = leaf;
+                at
+            }
+            None => {
+                crate::points::grow_by_an_eighth(&mut self.leaves, 1);
+                self.leaves.push(leaf);
+                (self.leaves.len() - 1) as u32
+            }
+        };
+        at | LEAF
+    }
+
+    fn new_inner(&mut self, node: Inner) -> NodeId {
+        match self.free_inner.pop() {
+            Some(at) => {
+                self.inner[at as usize] = node;
+                at
+            }
+            None => {
+                crate::points::grow_by_an_eighth(&mut self.inner, 1);
+                self.inner.push(node);
+                (self.inner.len() - 1) as u32
+            }
+        }
+    }
+
+    /// Puts `new` where `old` hangs below `parent` (or at the root).
+    fn relink(&mut self, parent: NodeId, old: NodeId, new: NodeId) {
+        if parent == NONE {
+            self.root = new;
+        } else {
+            let child = &mut self.inner[parent as usize].child;
+            child[usize::from(child[1] == old)] = new;
+        }
+    }
+
+    /// The box of a node that has one stored, with the sum of its ranges.
+    #[inline(always)]
+    pub(crate) fn bounds_of(&self, id: NodeId) -> Option<(&[f32], &[f32], f32)> {
+        if is_leaf(id) {
+            return None;
+        }
+        self.bounds.get(self.inner(id).bounds)
+    }
+
+    /// Extends `lo` and `hi` to hold every point below `id`.
+    #[inline(always)]
+    pub(crate) fn merge_box(
+        &self,
+        id: NodeId,
+        points: &PointStore,
+        lo: &mut [f32],
+        hi: &mut [f32],
+    ) {
+        if let Some((a, b, _)) = self.bounds_of(id) {
+            crate::kernels::lanes::merge(lo, hi, a, b);
+            return;
+        }
+        // Fewer than BOUNDED_MASS rows, so fewer leaves: the stack is enough.
+        let mut stack = [NONE; BOUNDED_MASS as usize];
+        let mut depth = 1;
+        stack[0] = id;
+        while depth > 0 {
+            depth -= 1;
+            let at = stack[depth];
+            if is_leaf(at) {
+                crate::kernels::lanes::grow(lo, hi, points.row(self.leaf(at).point));
+            } else {
+                let child = self.inner(at).child;
+                stack[depth] = child[0];
+                stack[depth + 1] = child[1];
+                depth += 2;
+            }
+        }
+    }
+
+    /// Any point below `id`, to start a box from.
+    #[inline(always)]
+    fn any_point(&self, mut id: NodeId) -> u32 {
+        while !is_leaf(id) {
+            id = self.inner(id).child[0];
+        }
+        self.leaf(id).point
+    }
+
+    /// The box of any node, into `lo` and `hi`.
+    #[inline(always)]
+    fn box_into(&self, id: NodeId, points: &PointStore, lo: &mut [f32], hi: &mut [f32]) {
+        if let Some((a, b, _)) = self.bounds_of(id) {
+            lo.copy_from_slice(a);
+            hi.copy_from_slice(b);
+            return;
+        }
+        let first = points.row(self.any_point(id));
+        lo.copy_from_slice(first);
+        hi.copy_from_slice(first);
+        self.merge_box(id, points, lo, hi);
+    }
+
+    /// Stores the box of a node that has just reached [`BOUNDED_MASS`] rows,
+    /// or of a new node above it.
+    #[inline(always)]
+    fn store_bounds(&mut self, id: NodeId, points: &PointStore, scratch: &mut Scratch) {
+        let (mut lo, mut hi) = (
+            std::mem::take(&mut scratch.lo),
+            std::mem::take(&mut scratch.hi),
+        );
+        let child = self.inner(id).child;
+        self.box_into(child[0], points, &mut lo, &mut hi);
+        self.merge_box(child[1], points, &mut lo, &mut hi);
+        let at = self.bounds.add(&lo, &hi);
+        self.inner[id as usize].bounds = at;
+        scratch.lo = lo;
+        scratch.hi = hi;
+    }
+
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.inner.capacity() * size_of::<Inner>()
+            + self.leaves.capacity() * size_of::<Leaf>()
+            + (self.free_inner.capacity() + self.free_leaves.capacity()) * 4
+            + self.bounds.memory_usage()
+    }
+}
