@@ -7,7 +7,7 @@
 //! were not there. Per tree the shares are scaled to sum to the tree's score.
 
 use crate::score::{norm, score_path, unseen};
-use crate::walk::{BoxBuffer, Nodes, Path, Step, climb, climb_shadow, descend};
+use crate::walk::{BoxBuffer, Climb, Nodes, Path, Step, descend};
 
 /// Per row and column, the part of the score due to the column's value being
 /// low or high. Row-major, `n_rows * n_columns`; `low + high` summed over a row
@@ -39,39 +39,39 @@ impl AttributionBuffers {
             high: vec![0.0; dimensions],
         }
     }
+}
 
-    /// Takes the step of a node that separates `q` by its box.
-    #[inline(always)]
-    fn blend(low: &mut [f64], high: &mut [f64], q: &[f32], step: &Step<'_>) -> bool {
-        let (mut below, mut above, mut range) = (0.0, 0.0, 0.0);
-        for j in 0..low.len() {
-            let (q, lo, hi) = (
-                f64::from(q[j]),
-                f64::from(step.lo[j]),
-                f64::from(step.hi[j]),
-            );
-            below += (lo - q).max(0.0);
-            above += (q - hi).max(0.0);
-            range += hi - lo;
-        }
-        let gap = below + above;
-        if gap == 0.0 {
-            return false;
-        }
-        let union = range + gap;
-        let stay = range / union;
-        let weight = f64::from(unseen(step.depth)) / union;
-        for j in 0..low.len() {
-            let (q, lo, hi) = (
-                f64::from(q[j]),
-                f64::from(step.lo[j]),
-                f64::from(step.hi[j]),
-            );
-            low[j] = low[j] * stay + (lo - q).max(0.0) * weight;
-            high[j] = high[j] * stay + (q - hi).max(0.0) * weight;
-        }
-        true
+/// Takes the step of a node that separates `q` by its box.
+#[inline(always)]
+fn blend(low: &mut [f64], high: &mut [f64], q: &[f32], step: &Step<'_>) -> bool {
+    let (mut below, mut above, mut range) = (0.0, 0.0, 0.0);
+    for j in 0..low.len() {
+        let (q, lo, hi) = (
+            f64::from(q[j]),
+            f64::from(step.lo[j]),
+            f64::from(step.hi[j]),
+        );
+        below += (lo - q).max(0.0);
+        above += (q - hi).max(0.0);
+        range += hi - lo;
     }
+    let gap = below + above;
+    if gap == 0.0 {
+        return false;
+    }
+    let union = range + gap;
+    let stay = range / union;
+    let weight = f64::from(unseen(step.depth)) / union;
+    for j in 0..low.len() {
+        let (q, lo, hi) = (
+            f64::from(q[j]),
+            f64::from(step.lo[j]),
+            f64::from(step.hi[j]),
+        );
+        low[j] = low[j] * stay + (lo - q).max(0.0) * weight;
+        high[j] = high[j] * stay + (q - hi).max(0.0) * weight;
+    }
+    true
 }
 
 /// Adds one tree's attribution of `q`, scaled by `scale`, to `low` and `high`.
@@ -96,9 +96,12 @@ pub(crate) fn attribute(
         let equal = 1.0 / (2 * l.len()) as f64;
         l.fill(equal);
         h.fill(equal);
-        climb_shadow(nodes, q, path, bounds, |step| {
-            AttributionBuffers::blend(l, h, q, step)
-        });
+        let mut climb = Climb::new(nodes, q, path, bounds);
+        while let Some(step) = climb.up_in_shadow() {
+            if !blend(l, h, q, &step) {
+                break;
+            }
+        }
     } else {
         l.fill(0.0);
         h.fill(0.0);
@@ -109,10 +112,13 @@ pub(crate) fn attribute(
             depth: path.inner.len(),
             mass: 0,
         };
-        AttributionBuffers::blend(l, h, q, &leaf);
-        climb(nodes, q, path, bounds, |step| {
-            AttributionBuffers::blend(l, h, q, step)
-        });
+        blend(l, h, q, &leaf);
+        let mut climb = Climb::new(nodes, q, path, bounds);
+        while let Some(step) = climb.up() {
+            if !blend(l, h, q, &step) {
+                break;
+            }
+        }
     }
     let total: f64 = l.iter().sum::<f64>() + h.iter().sum::<f64>();
     let factor = if total > 0.0 {

@@ -7,7 +7,7 @@
 //! each other. For a row that the tree does not hold, both are expectations
 //! over its random insertion.
 
-use crate::walk::{BoxBuffer, Nodes, Path, climb, descend};
+use crate::walk::{BoxBuffer, Climb, Nodes, Path, descend};
 
 /// Expected mass of the sibling of `q`; the leaf's own mass if the tree holds
 /// `q`.
@@ -22,14 +22,14 @@ pub(crate) fn displacement(
     if nodes.point(path.leaf) == q {
         return value;
     }
-    climb(nodes, q, path, buffer, |step| {
+    let mut climb = Climb::new(nodes, q, path, buffer);
+    while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {
-            return false;
+            break;
         }
         value += f64::from(p) * (f64::from(step.mass) - value);
-        true
-    });
+    }
     value
 }
 
@@ -66,14 +66,14 @@ pub(crate) fn codisp(
         return largest;
     }
     let mut value = largest.max(f64::from(nodes.mass_of(path.leaf)));
-    climb(nodes, q, path, buffer, |step| {
+    let mut climb = Climb::new(nodes, q, path, buffer);
+    while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {
-            return false;
+            break;
         }
         let here = above[step.depth].max(f64::from(step.mass));
         value += f64::from(p) * (here - value);
-        true
-    });
+    }
     value
 }

@@ -9,7 +9,7 @@
 //! trees.
 
 use crate::tree::NONE;
-use crate::walk::{BoxBuffer, Nodes, Path, climb};
+use crate::walk::{BoxBuffer, Climb, Nodes, Path};
 
 /// Value of a row that is separated at `depth`.
 #[inline(always)]
@@ -52,14 +52,14 @@ pub(crate) fn score_path(
     if same {
         return value;
     }
-    climb(nodes, q, path, buffer, |step| {
+    let mut climb = Climb::new(nodes, q, path, buffer);
+    while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {
-            return false;
+            break;
         }
         value += p * (unseen(step.depth) - value);
-        true
-    });
+    }
     value
 }
 

@@ -18,7 +18,6 @@ pub(crate) trait Nodes: Sync {
     /// The point of a leaf.
     fn point(&self, leaf: u32) -> &[f32];
     /// The box of an inner node and the sum of its ranges, if it is stored.
-    /// Where a node's is, those of all nodes above are.
     fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)>;
     /// Extends a box by everything below a node.
     fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]);
@@ -73,9 +72,9 @@ impl BoxBuffer {
     }
 
     #[inline(always)]
-    pub(crate) fn start(&mut self, point: &[f32]) {
-        self.lo.copy_from_slice(point);
-        self.hi.copy_from_slice(point);
+    pub(crate) fn start(&mut self, lo: &[f32], hi: &[f32]) {
+        self.lo.copy_from_slice(lo);
+        self.hi.copy_from_slice(hi);
     }
 }
 
@@ -91,81 +90,105 @@ pub(crate) fn descend(nodes: &impl Nodes, q: &[f32], path: &mut Path) {
     path.leaf = at;
 }
 
-/// Visits the inner nodes of a path from the deepest one up, each with the box
-/// of all that it holds, until `visit` returns false.
-#[inline(always)]
-pub(crate) fn climb(
-    nodes: &impl Nodes,
-    q: &[f32],
-    path: &Path,
-    buffer: &mut BoxBuffer,
-    mut visit: impl FnMut(&Step<'_>) -> bool,
-) {
-    let mut started = false;
-    for (depth, &id) in path.inner.iter().enumerate().rev() {
-        let mass = nodes.mass_of(id);
-        let go_on = if let Some((lo, hi, range)) = nodes.bounds(id) {
-            visit(&Step {
-                lo,
-                hi,
-                range,
-                depth,
-                mass,
-            })
-        } else {
-            if !started {
-                buffer.start(nodes.point(path.leaf));
-                started = true;
-            }
-            let sibling = nodes.children(id, q).1;
-            nodes.merge_box(sibling, &mut buffer.lo, &mut buffer.hi);
-            visit(&Step {
-                lo: &buffer.lo,
-                hi: &buffer.hi,
-                range: lanes::range_sum(&buffer.lo, &buffer.hi),
-                depth,
-                mass,
-            })
-        };
-        if !go_on {
-            return;
-        }
-    }
+/// The inner nodes of a path from the deepest one up, each with the box of all
+/// that it holds. A loop over [`Climb::up`], not a visitor: a closure would be
+/// built for the baseline instruction set where it is not inlined.
+pub(crate) struct Climb<'a, N> {
+    nodes: &'a N,
+    q: &'a [f32],
+    path: &'a Path,
+    buffer: &'a mut BoxBuffer,
+    depth: usize,
+    /// The buffer holds the box of the last node.
+    running: bool,
 }
 
-/// Visits the inner nodes of a path from the deepest one up, each with its
-/// shadow: the box of all that it holds but the leaf at the end of the path.
-/// Stops when `visit` returns false.
-#[inline(always)]
-pub(crate) fn climb_shadow(
-    nodes: &impl Nodes,
-    q: &[f32],
-    path: &Path,
-    buffer: &mut BoxBuffer,
-    mut visit: impl FnMut(&Step<'_>) -> bool,
-) {
-    let leaf_mass = nodes.mass_of(path.leaf);
-    let mut started = false;
-    for (depth, &id) in path.inner.iter().enumerate().rev() {
-        let sibling = nodes.children(id, q).1;
-        if !started {
-            let mut at = sibling;
-            while !nodes.is_leaf(at) {
-                at = nodes.children(at, q).0;
+impl<'a, N: Nodes> Climb<'a, N> {
+    #[inline(always)]
+    pub(crate) fn new(
+        nodes: &'a N,
+        q: &'a [f32],
+        path: &'a Path,
+        buffer: &'a mut BoxBuffer,
+    ) -> Self {
+        Climb {
+            nodes,
+            q,
+            path,
+            buffer,
+            depth: path.inner.len(),
+            running: false,
+        }
+    }
+
+    /// The next node up.
+    #[inline(always)]
+    pub(crate) fn up(&mut self) -> Option<Step<'_>> {
+        self.depth = self.depth.checked_sub(1)?;
+        let (id, depth) = (self.path.inner[self.depth], self.depth);
+        let mass = self.nodes.mass_of(id);
+        let (lo, hi, range) = match self.nodes.bounds(id) {
+            Some(stored) => {
+                self.running = false;
+                stored
             }
-            buffer.start(nodes.point(at));
-            started = true;
-        }
-        nodes.merge_box(sibling, &mut buffer.lo, &mut buffer.hi);
-        let step = Step {
-            lo: &buffer.lo,
-            hi: &buffer.hi,
-            range: lanes::range_sum(&buffer.lo, &buffer.hi),
-            depth,
-            mass: nodes.mass_of(id) - leaf_mass,
+            None => {
+                if !self.running {
+                    // The last node stored its box, or was the leaf.
+                    let below = self.path.inner.get(depth + 1).copied();
+                    match below.and_then(|below| self.nodes.bounds(below)) {
+                        Some((lo, hi, _)) => self.buffer.start(lo, hi),
+                        None => {
+                            let point = self.nodes.point(self.path.leaf);
+                            self.buffer.start(point, point);
+                        }
+                    }
+                    self.running = true;
+                }
+                self.take_in(id)
+            }
         };
-        if !visit(&step) {
-            return;
+        Some(Step {
+            lo,
+            hi,
+            range,
+            depth,
+            mass,
+        })
+    }
+
+    /// The next node up with its shadow: the box of all that it holds but the
+    /// leaf at the end of the path.
+    #[inline(always)]
+    pub(crate) fn up_in_shadow(&mut self) -> Option<Step<'_>> {
+        self.depth = self.depth.checked_sub(1)?;
+        let (id, depth) = (self.path.inner[self.depth], self.depth);
+        let mass = self.nodes.mass_of(id) - self.nodes.mass_of(self.path.leaf);
+        if !self.running {
+            let mut at = self.nodes.children(id, self.q).1;
+            while !self.nodes.is_leaf(at) {
+                at = self.nodes.children(at, self.q).0;
+            }
+            let point = self.nodes.point(at);
+            self.buffer.start(point, point);
+            self.running = true;
         }
+        let (lo, hi, range) = self.take_in(id);
+        Some(Step {
+            lo,
+            hi,
+            range,
+            depth,
+            mass,
+        })
+    }
+
+    /// Extends the running box by the sibling below `id`.
+    #[inline(always)]
+    fn take_in(&mut self, id: u32) -> (&[f32], &[f32], f32) {
+        let sibling = self.nodes.children(id, self.q).1;
+        let BoxBuffer { lo, hi } = &mut *self.buffer;
+        self.nodes.merge_box(sibling, lo, hi);
+        (lo, hi, lanes::range_sum(lo, hi))
     }
 }

@@ -102,6 +102,14 @@ impl Member {
         self.plan.iter().map(|&(row, _)| row)
     }
 
+    /// Leaves no large buffers behind after a bulk insertion.
+    pub(crate) fn shrink(&mut self) {
+        const KEEP: usize = 32;
+        self.plan.shrink_to(KEEP);
+        self.acquired.shrink_to(KEEP);
+        self.released.shrink_to(KEEP);
+    }
+
     /// Gives and takes the references that the block changed. All trees
     /// acquire before any releases.
     pub(crate) fn acquire(&mut self, points: &mut PointStore) {

@@ -5,7 +5,7 @@
 //! block by itself; references are settled. Trees share nothing but points
 //! that do not change meanwhile, so the result is that of one row at a time.
 
-use super::{Forest, MemberBlock};
+use super::{Forest, Member, MemberBlock};
 use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::parallel;
@@ -18,6 +18,9 @@ use std::ops::Range;
 /// Most rows of a block that is scored, and of one that is not.
 const SCORED_ROWS: usize = 256;
 const PLAIN_ROWS: usize = 16_384;
+/// Rows that a block should add to the store at most: they stay there until
+/// the block is done, and a store does not shrink.
+const NEW_POINTS: usize = 256;
 /// Bytes that the points of a scored block take at most.
 const SCORED_BYTES: usize = 128 * 1024;
 
@@ -38,12 +41,13 @@ impl Buffers {
             + self.scores.capacity() * 8
     }
 
-    /// A bulk insertion leaves no large buffers behind.
+    /// Leaves no large buffers behind after a bulk call.
     fn shrink(&mut self) {
-        self.rows.shrink_to(SCORED_BYTES / 4);
-        self.ticks.shrink_to(SCORED_ROWS);
-        self.ids.shrink_to(SCORED_ROWS);
-        self.scores.shrink_to(0);
+        const KEEP: usize = 256;
+        self.rows.shrink_to(4 * KEEP);
+        self.ticks.shrink_to(KEEP);
+        self.ids.shrink_to(KEEP);
+        self.scores.shrink_to(16 * KEEP);
     }
 }
 
@@ -94,12 +98,9 @@ impl Forest {
         self.update(rows, clock, true, Some(interrupt))
     }
 
-    fn block_rows(&self, scored: bool) -> usize {
-        if scored || self.intake.has_shingles() {
-            (SCORED_BYTES / 4 / self.intake.stride()).clamp(16, SCORED_ROWS)
-        } else {
-            PLAIN_ROWS
-        }
+    /// Rows of the first block of a call.
+    fn block_rows(&self) -> usize {
+        (SCORED_BYTES / 4 / self.intake.stride()).clamp(16, SCORED_ROWS)
     }
 
     fn update(
@@ -117,7 +118,7 @@ impl Forest {
             return Err(Error::input(format!("{} times for {n} rows", clock.len())));
         }
         let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
-        let block = self.block_rows(scored);
+        let mut block = self.block_rows();
         // A call that may be interrupted half-way keeps what it would undo.
         let backup = (interrupt.is_some() && n > block).then(|| self.clone());
         let mut never = || false;
@@ -137,11 +138,22 @@ impl Forest {
             } else {
                 &mut [][..]
             };
-            self.run_block(rows, start..end, out);
+            let stored = self.run_block(rows, start..end, out);
             start = end;
+            // Where trees take few rows, blocks that are not scored may grow.
+            if !scored && !self.intake.has_shingles() {
+                block = if stored < NEW_POINTS / 4 {
+                    (2 * block).min(PLAIN_ROWS)
+                } else if stored > NEW_POINTS {
+                    self.block_rows()
+                } else {
+                    block
+                };
+            }
         }
-        if !scored {
+        if n > 1 {
             self.buffers.shrink();
+            self.members.iter_mut().for_each(Member::shrink);
         }
         Ok(scores)
     }
@@ -169,7 +181,8 @@ impl Forest {
         rows.end
     }
 
-    fn run_block(&mut self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f64]) {
+    /// Takes a block in; returns how many of its rows some tree took.
+    fn run_block(&mut self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f64]) -> usize {
         let mut buffers = std::mem::take(&mut self.buffers);
         let skipped = self.intake.incomplete(range.len());
         let n = range.len() - skipped;
@@ -198,11 +211,14 @@ impl Forest {
         for member in &mut self.members {
             member.release(&mut self.points);
         }
+        let mut stored = 0;
         for &id in buffers.ids.iter().filter(|&&id| id != NONE) {
             self.points.release(id);
+            stored += 1;
         }
         self.n_seen += range.len() as u64;
         self.buffers = buffers;
+        stored
     }
 
     /// Stores the rows that some tree takes. Each is held once by the block,

@@ -40,6 +40,9 @@ pub(super) struct FrozenTree {
     bounds: Vec<f32>,
 }
 
+/// A node to be frozen: its depth, and its parent with the side it is on.
+type Pending = (NodeId, usize, Option<(usize, usize)>);
+
 impl FrozenTree {
     /// Freezes a tree; `name` gives a point's number in the frozen forest.
     pub(super) fn of(
@@ -56,7 +59,7 @@ impl FrozenTree {
         };
         // The stored numbers of points are renamed; boxes need the old ones.
         let mut old_points = Vec::new();
-        let mut stack: Vec<(NodeId, usize, Option<(usize, usize)>)> = Vec::new();
+        let mut stack: Vec<Pending> = Vec::new();
         if tree.root() != NONE {
             stack.push((tree.root(), 0, None));
         }
@@ -76,7 +79,7 @@ impl FrozenTree {
                 let at = frozen.splits.len();
                 frozen.splits.push(Split {
                     cut: node.cut,
-                    dim: node.dim,
+                    dim: u32::from(node.dim),
                     child: [NONE; 2],
                     mass: node.mass,
                     range: 0.0,

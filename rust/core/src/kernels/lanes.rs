@@ -33,89 +33,104 @@ fn min(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
+/// Adds `term(a[j], b[j], c[j])` over all columns of three padded rows, in the
+/// order that the module fixes. Arrays of known length, so that the compiler
+/// needs no bounds checks and sees whole vectors.
 #[inline(always)]
-fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
-    if n == 4 {
-        let t: [f32; 4] = std::array::from_fn(&term);
+fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    if a.len() == 4
+        && let ([a], [b], [c]) = (
+            a.as_chunks::<4>().0,
+            b.as_chunks::<4>().0,
+            c.as_chunks::<4>().0,
+        )
+    {
+        let t: [f32; 4] = std::array::from_fn(|l| term(a[l], b[l], c[l]));
         return (t[0] + t[2]) + (t[1] + t[3]);
     }
-    let (mut a, mut b) = ([0.0f32; 8], [0.0f32; 8]);
-    let mut at = 0;
-    while at + 16 <= n {
-        for l in 0..8 {
-            a[l] += term(at + l);
-        }
-        for l in 0..8 {
-            b[l] += term(at + 8 + l);
-        }
-        at += 16;
-    }
-    if at < n {
-        for l in 0..8 {
-            a[l] += term(at + l);
+    let (whole_a, rest_a) = a.as_chunks::<16>();
+    let (whole_b, rest_b) = b.as_chunks::<16>();
+    let (whole_c, rest_c) = c.as_chunks::<16>();
+    let mut total = [0.0f32; 16];
+    for ((a, b), c) in whole_a.iter().zip(whole_b).zip(whole_c) {
+        for l in 0..16 {
+            total[l] += term(a[l], b[l], c[l]);
         }
     }
-    let c: [f32; 8] = std::array::from_fn(|l| a[l] + b[l]);
-    let d: [f32; 4] = std::array::from_fn(|l| c[l] + c[l + 4]);
+    let mut half = [0.0f32; 8];
+    half.copy_from_slice(&total[..8]);
+    if let ([a], [b], [c]) = (
+        rest_a.as_chunks::<8>().0,
+        rest_b.as_chunks::<8>().0,
+        rest_c.as_chunks::<8>().0,
+    ) {
+        for l in 0..8 {
+            half[l] += term(a[l], b[l], c[l]);
+        }
+    }
+    for l in 0..8 {
+        half[l] += total[l + 8];
+    }
+    let d: [f32; 4] = std::array::from_fn(|l| half[l] + half[l + 4]);
     (d[0] + d[2]) + (d[1] + d[3])
 }
 
 /// Sum of the ranges of a box.
 #[inline(always)]
 pub(crate) fn range_sum(lo: &[f32], hi: &[f32]) -> f32 {
-    let n = lo.len();
-    let hi = &hi[..n];
-    sum(n, |j| hi[j] - lo[j])
+    sum(lo, hi, hi, |lo, hi, _| hi - lo)
 }
 
 /// Sum of the ranges of a box that takes in `q`; equal to [`range_sum`], bit
 /// for bit, if `q` lies inside.
 #[inline(always)]
 pub(crate) fn union_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
-    let n = lo.len();
-    let (hi, q) = (&hi[..n], &q[..n]);
-    sum(n, |j| max(q[j], hi[j]) - min(q[j], lo[j]))
+    sum(lo, hi, q, |lo, hi, q| max(q, hi) - min(q, lo))
 }
 
 /// Sum of the distances by which `q` lies outside the box; zero only inside.
 #[inline(always)]
 pub(crate) fn gap_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
-    let n = lo.len();
-    let (hi, q) = (&hi[..n], &q[..n]);
-    sum(n, |j| max(lo[j] - q[j], 0.0) + max(q[j] - hi[j], 0.0))
+    sum(lo, hi, q, |lo, hi, q| max(lo - q, 0.0) + max(q - hi, 0.0))
 }
 
 /// Whether the box holds `q`.
 #[inline(always)]
 pub(crate) fn contains(lo: &[f32], hi: &[f32], q: &[f32]) -> bool {
-    let n = lo.len();
-    let (hi, q) = (&hi[..n], &q[..n]);
-    let mut outside = false;
-    for j in 0..n {
-        outside |= (q[j] < lo[j]) | (q[j] > hi[j]);
-    }
-    !outside
+    let outside = |lo: &[f32; 4], hi: &[f32; 4], q: &[f32; 4]| {
+        (0..4).fold(false, |out, l| out | (q[l] < lo[l]) | (q[l] > hi[l]))
+    };
+    let (lo, hi, q) = (lo.as_chunks().0, hi.as_chunks().0, q.as_chunks().0);
+    !lo.iter()
+        .zip(hi)
+        .zip(q)
+        .any(|((lo, hi), q)| outside(lo, hi, q))
 }
 
 /// Extends the box to hold `q`.
 #[inline(always)]
 pub(crate) fn grow(lo: &mut [f32], hi: &mut [f32], q: &[f32]) {
-    let n = lo.len();
-    let (hi, q) = (&mut hi[..n], &q[..n]);
-    for j in 0..n {
-        lo[j] = min(q[j], lo[j]);
-        hi[j] = max(q[j], hi[j]);
-    }
+    merge(lo, hi, q, q);
 }
 
 /// Extends the box to hold another one.
 #[inline(always)]
 pub(crate) fn merge(lo: &mut [f32], hi: &mut [f32], other_lo: &[f32], other_hi: &[f32]) {
-    let n = lo.len();
-    let (hi, other_lo, other_hi) = (&mut hi[..n], &other_lo[..n], &other_hi[..n]);
-    for j in 0..n {
-        lo[j] = min(other_lo[j], lo[j]);
-        hi[j] = max(other_hi[j], hi[j]);
+    merge_chunks::<16>(lo, hi, other_lo, other_hi);
+    let whole = lo.len() / 16 * 16;
+    let (lo, hi) = (&mut lo[whole..], &mut hi[whole..]);
+    merge_chunks::<4>(lo, hi, &other_lo[whole..], &other_hi[whole..]);
+}
+
+#[inline(always)]
+fn merge_chunks<const N: usize>(lo: &mut [f32], hi: &mut [f32], a: &[f32], b: &[f32]) {
+    let (lo, hi) = (lo.as_chunks_mut::<N>().0, hi.as_chunks_mut::<N>().0);
+    let (a, b) = (a.as_chunks::<N>().0, b.as_chunks::<N>().0);
+    for (((lo, hi), a), b) in lo.iter_mut().zip(hi).zip(a).zip(b) {
+        // Not this module's `min`: in place it would become a masked store,
+        // which the next load has to wait for.
+        *lo = std::array::from_fn(|l| lo[l].min(a[l]));
+        *hi = std::array::from_fn(|l| hi[l].max(b[l]));
     }
 }
 

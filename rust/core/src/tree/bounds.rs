@@ -1,15 +1,18 @@
-//! Boxes of the larger nodes.
+//! Boxes of some nodes, from which every other box is a few steps away.
 //!
 //! A node's box is the exact minimum and maximum of its points, so it need not
-//! be stored where it is cheap to find: nodes of fewer than [`BOUNDED_MASS`]
-//! rows look at their points instead. That halves a forest's memory and makes
-//! deletion cheaper; what a node stores depends on its mass alone.
+//! be stored where it is cheap to find. A node has as many parts as its two
+//! children together; once these are more than [`PARTS`], it stores its box and
+//! counts as one part, like a leaf. So any box is the union of at most
+//! [`PARTS`] points and stored boxes, and a tree of `n` leaves stores at most
+//! `n / PARTS` boxes, however it is shaped. What is stored is a function of the
+//! tree alone and never changes a result.
 
 use crate::kernels::lanes::range_sum;
 use crate::points::grow_by_an_eighth;
 
-/// Nodes with at least this many rows store their box.
-pub(crate) const BOUNDED_MASS: u32 = 8;
+/// Most parts of a node that does not store its box.
+pub(crate) const PARTS: u8 = 4;
 
 const NO_BOX: u32 = u32::MAX;
 
@@ -69,6 +72,19 @@ impl Bounds {
         high.copy_from_slice(hi);
         *range = range_sum(lo, hi);
         at
+    }
+
+    /// Puts another box in place of one; returns whether it differs.
+    #[inline(always)]
+    pub(crate) fn replace(&mut self, at: u32, lo: &[f32], hi: &[f32]) -> bool {
+        let (low, high, range) = self.get_mut(at);
+        if *low == *lo && *high == *hi {
+            return false;
+        }
+        low.copy_from_slice(lo);
+        high.copy_from_slice(hi);
+        *range = range_sum(lo, hi);
+        true
     }
 
     pub(crate) fn remove(&mut self, at: u32) {

@@ -1,6 +1,6 @@
 //! Trees to and from their flat, canonical form.
 
-use super::{BOUNDED_MASS, Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
+use super::{Bounds, Inner, NONE, NodeId, PARTS, Scratch, Tree, is_leaf};
 use crate::points::PointStore;
 use crate::rng::Rng;
 use crate::state::FlatNode;
@@ -23,7 +23,7 @@ impl Tree {
             } else {
                 let node = self.inner(id);
                 nodes.push(FlatNode::Split {
-                    dim: node.dim,
+                    dim: u32::from(node.dim),
                     cut: node.cut,
                 });
                 stack.push(node.child[1]);
@@ -88,14 +88,13 @@ impl Tree {
                         .ok_or("the masses do not fit")?;
                     let id = tree.new_inner(Inner {
                         cut: cut + 0.0,
-                        dim,
+                        dim: dim as u16,
+                        parts: 0,
                         child: [left, right],
                         mass,
                         bounds: Bounds::none(),
                     });
-                    if mass >= BOUNDED_MASS {
-                        tree.store_bounds(id, points, scratch);
-                    }
+                    tree.settle(id, points, scratch);
                     tree.check_cut(id, points, scratch)?;
                     id
                 }
@@ -156,11 +155,11 @@ impl Tree {
                     node.mass
                 ));
             }
-            if (node.mass >= BOUNDED_MASS) != self.bounds_of(id).is_some() {
-                return Err(format!(
-                    "node {id} of mass {}: box kept or missing",
-                    node.mass
-                ));
+            let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
+            let stored = sum > PARTS;
+            let parts = if stored { 1 } else { sum };
+            if stored != self.bounds_of(id).is_some() || node.parts != parts {
+                return Err(format!("node {id} of {sum} parts counts as {}", node.parts));
             }
             self.check_cut(id, points, scratch)?;
             if let Some((lo, hi, range)) = self.bounds_of(id) {

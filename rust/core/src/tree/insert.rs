@@ -1,6 +1,6 @@
 //! Insertion by the top-most separating cut.
 
-use super::{BOUNDED_MASS, Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
+use super::{Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
 use crate::kernels::lanes;
 use crate::points::PointStore;
 use crate::rng::Rng;
@@ -23,7 +23,7 @@ impl Tree {
                 let q = points.row(held);
                 if p == q {
                     self.leaves[(at & !super::LEAF) as usize].mass += 1;
-                    self.count_path(points, scratch);
+                    self.count_path(scratch);
                     return held;
                 }
                 break random_cut(&mut self.rng, q, q, p);
@@ -40,18 +40,11 @@ impl Tree {
                     *range = lanes::range_sum(lo, hi);
                 }
             } else {
-                let (mut lo, mut hi) = (
-                    std::mem::take(&mut scratch.lo),
-                    std::mem::take(&mut scratch.hi),
-                );
-                self.box_into(at, points, &mut lo, &mut hi);
-                let gap = lanes::gap_sum(&lo, &hi, p);
-                let cut = (gap > 0.0 && separates(&mut self.rng, gap, lanes::range_sum(&lo, &hi)))
-                    .then(|| random_cut(&mut self.rng, &lo, &hi, p));
-                scratch.lo = lo;
-                scratch.hi = hi;
-                if let Some(cut) = cut {
-                    break cut;
+                let Scratch { lo, hi, .. } = scratch;
+                self.box_into(at, points, lo, hi);
+                let gap = lanes::gap_sum(lo, hi, p);
+                if gap > 0.0 && separates(&mut self.rng, gap, lanes::range_sum(lo, hi)) {
+                    break random_cut(&mut self.rng, lo, hi, p);
                 }
             }
             scratch.path.push(at);
@@ -60,10 +53,12 @@ impl Tree {
             at = node.child[usize::from(p[node.dim as usize] > node.cut)];
         };
         let new = self.split_above(parent, at, cut, id);
-        if self.inner(new).mass >= BOUNDED_MASS {
-            self.store_bounds(new, points, scratch);
+        self.count_path(scratch);
+        self.settle(new, points, scratch);
+        let mut changed = self.parts_of(new) != self.parts_of(at);
+        while let (true, Some(id)) = (changed, scratch.path.pop()) {
+            changed = self.settle(id, points, scratch);
         }
-        self.count_path(points, scratch);
         id
     }
 
@@ -78,6 +73,7 @@ impl Tree {
         let node = Inner {
             cut: cut.value,
             dim: cut.dim,
+            parts: 0,
             child,
             mass: self.mass_of(at) + 1,
             bounds: Bounds::none(),
@@ -89,24 +85,15 @@ impl Tree {
 
     /// One more row below every node of the path.
     #[inline(always)]
-    fn count_path(&mut self, points: &PointStore, scratch: &mut Scratch) {
-        let mut reached = NONE;
+    fn count_path(&mut self, scratch: &Scratch) {
         for &id in &scratch.path {
-            let node = &mut self.inner[id as usize];
-            node.mass += 1;
-            if node.mass == BOUNDED_MASS {
-                // Masses fall on the way down: at most one node gets here.
-                reached = id;
-            }
-        }
-        if reached != NONE {
-            self.store_bounds(reached, points, scratch);
+            self.inner[id as usize].mass += 1;
         }
     }
 }
 
 struct Cut {
-    dim: u32,
+    dim: u16,
     value: f32,
     /// The new point goes left.
     point_left: bool,
@@ -152,7 +139,7 @@ fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
     // Left is `<= cut`: the cut must lie in [from, to).
     let value = if value >= to { to.next_down() } else { value };
     Cut {
-        dim: chosen as u32,
+        dim: chosen as u16,
         value: value.max(from) + 0.0,
         point_left,
     }

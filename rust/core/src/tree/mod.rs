@@ -10,8 +10,9 @@ mod flat;
 mod insert;
 mod remove;
 
-pub(crate) use bounds::{BOUNDED_MASS, Bounds};
+pub(crate) use bounds::{Bounds, PARTS};
 
+use crate::kernels::lanes;
 use crate::points::PointStore;
 use crate::rng::Rng;
 
@@ -28,10 +29,12 @@ pub(crate) fn is_leaf(id: NodeId) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inner {
     pub(crate) cut: f32,
-    pub(crate) dim: u32,
+    pub(crate) dim: u16,
+    /// Points and stored boxes that its box is the union of; 1 if it is stored.
+    parts: u8,
     pub(crate) child: [NodeId; 2],
     pub(crate) mass: u32,
-    /// Its box in the arena, if it holds [`BOUNDED_MASS`] rows or more.
+    /// Its box in the arena, if it is stored.
     bounds: u32,
 }
 
@@ -193,19 +196,17 @@ impl Tree {
         lo: &mut [f32],
         hi: &mut [f32],
     ) {
-        if let Some((a, b, _)) = self.bounds_of(id) {
-            crate::kernels::lanes::merge(lo, hi, a, b);
-            return;
-        }
-        // Fewer than BOUNDED_MASS rows, so fewer leaves: the stack is enough.
-        let mut stack = [NONE; BOUNDED_MASS as usize];
+        // A stack holds no more nodes than the parts they stand for.
+        let mut stack = [NONE; PARTS as usize + 1];
         let mut depth = 1;
         stack[0] = id;
         while depth > 0 {
             depth -= 1;
             let at = stack[depth];
             if is_leaf(at) {
-                crate::kernels::lanes::grow(lo, hi, points.row(self.leaf(at).point));
+                lanes::grow(lo, hi, points.row(self.leaf(at).point));
+            } else if let Some((a, b, _)) = self.bounds_of(at) {
+                lanes::merge(lo, hi, a, b);
             } else {
                 let child = self.inner(at).child;
                 stack[depth] = child[0];
@@ -213,6 +214,28 @@ impl Tree {
                 depth += 2;
             }
         }
+    }
+
+    /// The box of any node, into `lo` and `hi`.
+    #[inline(always)]
+    pub(crate) fn box_into(&self, id: NodeId, points: &PointStore, lo: &mut [f32], hi: &mut [f32]) {
+        let (a, b) = match self.bounds_of(id) {
+            Some((a, b, _)) => (a, b),
+            None if is_leaf(id) => {
+                let point = points.row(self.leaf(id).point);
+                (point, point)
+            }
+            None => {
+                let child = self.inner(id).child;
+                let first = points.row(self.any_point(child[0]));
+                lo.copy_from_slice(first);
+                hi.copy_from_slice(first);
+                self.merge_box(id, points, lo, hi);
+                return;
+            }
+        };
+        lo.copy_from_slice(a);
+        hi.copy_from_slice(b);
     }
 
     /// Any point below `id`, to start a box from.
@@ -224,35 +247,31 @@ impl Tree {
         self.leaf(id).point
     }
 
-    /// The box of any node, into `lo` and `hi`.
+    /// Parts that a node counts for.
     #[inline(always)]
-    fn box_into(&self, id: NodeId, points: &PointStore, lo: &mut [f32], hi: &mut [f32]) {
-        if let Some((a, b, _)) = self.bounds_of(id) {
-            lo.copy_from_slice(a);
-            hi.copy_from_slice(b);
-            return;
-        }
-        let first = points.row(self.any_point(id));
-        lo.copy_from_slice(first);
-        hi.copy_from_slice(first);
-        self.merge_box(id, points, lo, hi);
+    fn parts_of(&self, id: NodeId) -> u8 {
+        if is_leaf(id) { 1 } else { self.inner(id).parts }
     }
 
-    /// Stores the box of a node that has just reached [`BOUNDED_MASS`] rows,
-    /// or of a new node above it.
+    /// Counts a node's parts anew, and stores or drops its box accordingly.
+    /// Returns whether it counts for another number of parts than before.
     #[inline(always)]
-    fn store_bounds(&mut self, id: NodeId, points: &PointStore, scratch: &mut Scratch) {
-        let (mut lo, mut hi) = (
-            std::mem::take(&mut scratch.lo),
-            std::mem::take(&mut scratch.hi),
-        );
-        let child = self.inner(id).child;
-        self.box_into(child[0], points, &mut lo, &mut hi);
-        self.merge_box(child[1], points, &mut lo, &mut hi);
-        let at = self.bounds.add(&lo, &hi);
-        self.inner[id as usize].bounds = at;
-        scratch.lo = lo;
-        scratch.hi = hi;
+    fn settle(&mut self, id: NodeId, points: &PointStore, scratch: &mut Scratch) -> bool {
+        let node = *self.inner(id);
+        let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
+        let stored = sum > PARTS;
+        let parts = if stored { 1 } else { sum };
+        if stored && node.bounds == Bounds::none() {
+            let Scratch { lo, hi, .. } = scratch;
+            self.box_into(node.child[0], points, lo, hi);
+            self.merge_box(node.child[1], points, lo, hi);
+            self.inner[id as usize].bounds = self.bounds.add(lo, hi);
+        } else if !stored && node.bounds != Bounds::none() {
+            self.bounds.remove(node.bounds);
+            self.inner[id as usize].bounds = Bounds::none();
+        }
+        self.inner[id as usize].parts = parts;
+        parts != node.parts
     }
 
     pub(crate) fn memory_usage(&self) -> usize {

@@ -1,7 +1,6 @@
 //! Deletion.
 
-use super::{BOUNDED_MASS, Bounds, LEAF, NONE, Scratch, Tree, is_leaf};
-use crate::kernels::lanes;
+use super::{Bounds, LEAF, NONE, Scratch, Tree, is_leaf};
 use crate::points::PointStore;
 
 impl Tree {
@@ -35,7 +34,8 @@ impl Tree {
         self.bounds.remove(node.bounds);
         self.free_inner.push(parent);
         self.uncount_path(scratch);
-        self.shrink_path(points, scratch);
+        let changed = self.parts_of(sibling) != node.parts;
+        self.shrink_path(changed, points, scratch);
         true
     }
 
@@ -43,39 +43,30 @@ impl Tree {
     #[inline(always)]
     fn uncount_path(&mut self, scratch: &Scratch) {
         for &id in &scratch.path {
-            let node = &mut self.inner[id as usize];
-            node.mass -= 1;
-            if node.mass == BOUNDED_MASS - 1 {
-                let bounds = std::mem::replace(&mut node.bounds, Bounds::none());
-                self.bounds.remove(bounds);
-            }
+            self.inner[id as usize].mass -= 1;
         }
     }
 
-    /// Recomputes boxes from the deepest one up, until one does not change:
-    /// those above it cannot change either.
+    /// Goes up from the deepest node: counts parts anew while they change, and
+    /// recomputes stored boxes until one does not change, since then those
+    /// above it cannot change either.
     #[inline(always)]
-    fn shrink_path(&mut self, points: &PointStore, scratch: &mut Scratch) {
-        let (mut lo, mut hi) = (
-            std::mem::take(&mut scratch.lo),
-            std::mem::take(&mut scratch.hi),
-        );
-        while let Some(id) = scratch.path.pop() {
+    fn shrink_path(&mut self, mut changed: bool, points: &PointStore, scratch: &mut Scratch) {
+        let mut shrinking = true;
+        while changed || shrinking {
+            let Some(id) = scratch.path.pop() else { return };
+            let had_box = self.inner(id).bounds;
+            if changed {
+                changed = self.settle(id, points, scratch);
+            }
             let node = *self.inner(id);
-            if node.mass < BOUNDED_MASS {
-                continue;
+            // A box stored just now is new anyway.
+            if shrinking && node.bounds != Bounds::none() && node.bounds == had_box {
+                let Scratch { lo, hi, .. } = scratch;
+                self.box_into(node.child[0], points, lo, hi);
+                self.merge_box(node.child[1], points, lo, hi);
+                shrinking = self.bounds.replace(node.bounds, lo, hi);
             }
-            self.box_into(node.child[0], points, &mut lo, &mut hi);
-            self.merge_box(node.child[1], points, &mut lo, &mut hi);
-            let (old_lo, old_hi, range) = self.bounds.get_mut(node.bounds);
-            if *old_lo == *lo && *old_hi == *hi {
-                break;
-            }
-            old_lo.copy_from_slice(&lo);
-            old_hi.copy_from_slice(&hi);
-            *range = lanes::range_sum(&lo, &hi);
         }
-        scratch.lo = lo;
-        scratch.hi = hi;
     }
 }
