@@ -1,0 +1,28 @@
+"""Random cut forests for fraud and anomaly detection: exact, explainable, fast."""
+
+from fastrcf._fastrcf import __version__, simd_level
+from fastrcf.errors import (
+    FastRCFError,
+    InvalidInputError,
+    InvalidParameterError,
+    MissingExtraError,
+    ModelFileError,
+    NotFittedError,
+    NotReadyError,
+)
+from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
+
+__all__ = [
+    "Attribution",
+    "FastRCFError",
+    "FrozenForest",
+    "InvalidInputError",
+    "InvalidParameterError",
+    "MissingExtraError",
+    "ModelFileError",
+    "NotFittedError",
+    "NotReadyError",
+    "RandomCutForest",
+    "__version__",
+    "simd_level",
+]

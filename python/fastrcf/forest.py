@@ -1,0 +1,369 @@
+"""The forest that users type."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+
+from fastrcf import _fastrcf
+from fastrcf._input import to_rows
+from fastrcf.errors import InvalidParameterError, NotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastrcf._typing import Floats, Integers
+
+_T = TypeVar("_T")
+Sampling = Literal["decay", "uniform", "window"]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Which columns a score comes from, and in which direction.
+
+    ``low + high`` summed over a row is the row's score.
+
+    Attributes
+    ----------
+    low, high : numpy.ndarray of float64, shape (n, d)
+        Parts of the score due to a value below, or above, what is usual.
+    """
+
+    low: Floats
+    high: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Parts by column, whatever the direction, shape (n, d)."""
+        return self.low + self.high
+
+
+def _seed(random_state: Any) -> int:
+    if random_state is None:
+        return secrets.randbits(64)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(0, 2**64, dtype=np.uint64))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(0, 2**32, dtype=np.uint64))
+    if isinstance(random_state, np.random.SeedSequence):
+        return int(random_state.generate_state(1, np.uint64)[0])
+    try:
+        seed = int(random_state)
+    except (TypeError, ValueError):
+        raise InvalidParameterError(
+            f"random_state: expected None, an integer or a NumPy generator, found {random_state!r}"
+        ) from None
+    if not 0 <= seed < 2**64 or seed != random_state:
+        raise InvalidParameterError(
+            f"random_state: {random_state!r} is not an integer between 0 and 2**64 - 1"
+        )
+    return seed
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    try:
+        count = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidParameterError(f"{name}: expected an integer, found {value!r}") from None
+    if count != value or not least <= count < 2**32:
+        raise InvalidParameterError(f"{name}: {value!r} is not an integer of at least {least}")
+    return count
+
+
+class RandomCutForest:
+    """A random cut forest that learns from a stream, row by row, exactly.
+
+    Whole-array calls give, bit for bit, what a loop over single rows gives, for
+    any batch size and number of threads. A call that raises, Ctrl-C included,
+    has changed nothing. All methods may be called from several threads.
+
+    Parameters
+    ----------
+    n_trees : int, default 100
+        Trees; the error of a score falls with the square root of their number.
+    sample_size : int, default 256
+        Rows that each tree holds.
+    shingle_size : int, default 1
+        Consecutive rows that make one point.
+    sampling : {"decay", "uniform", "window"}, default "decay"
+        Which rows a tree keeps: a reservoir in which recent rows weigh more,
+        one in which all rows weigh the same, or the last ``sample_size`` rows.
+    time_decay : float, optional
+        Decay rate per row for ``"decay"``; default ``0.1 / sample_size``.
+    feature_weights : sequence of float, optional
+        A fixed positive scale per column. Values are multiplied by it in double
+        precision and rounded once to single precision.
+    random_state : None, int or numpy generator
+        The same seed and rows give the same forest on any machine. ``None``
+        draws a fresh one.
+    n_threads : int, optional
+        Threads of whole-array calls; default: what the process may use. Never
+        changes a result.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter is out of its range.
+
+    Notes
+    -----
+    The algorithm is that of Guha, Mishra, Roy and Schrijvers, "Robust random
+    cut forest based anomaly detection on streams" (ICML 2016); the score is the
+    one of AWS's open-source forests. Values are held in float32: of float64
+    input, 24 bits count. Magnitudes beyond 1e30 are refused.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrcf
+    >>> rng = np.random.default_rng(0)
+    >>> forest = fastrcf.RandomCutForest(random_state=7)
+    >>> forest.insert(rng.normal(size=(1000, 3)))
+    >>> usual, odd = forest.score([[0, 0, 0], [9, 0, 0]])
+    >>> bool(odd > 2 * usual)
+    True
+    """
+
+    def __init__(
+        self,
+        n_trees: int = 100,
+        sample_size: int = 256,
+        *,
+        shingle_size: int = 1,
+        sampling: Sampling = "decay",
+        time_decay: float | None = None,
+        feature_weights: Sequence[float] | None = None,
+        random_state: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        if sampling not in ("decay", "uniform", "window"):
+            raise InvalidParameterError(
+                f"sampling: {sampling!r} is none of 'decay', 'uniform', 'window'"
+            )
+        if time_decay is not None and sampling != "decay":
+            raise InvalidParameterError(f"time_decay: has no meaning with sampling={sampling!r}")
+        self._parameters: dict[str, Any] = {
+            "n_trees": _count("n_trees", n_trees, 1),
+            "sample_size": _count("sample_size", sample_size, 2),
+            "shingle_size": _count("shingle_size", shingle_size, 1),
+            "sampling": sampling,
+            "time_decay": None if time_decay is None else float(time_decay),
+            "feature_weights": None
+            if feature_weights is None
+            else [float(weight) for weight in feature_weights],
+            "seed": _seed(random_state),
+            "n_threads": 0 if n_threads is None else _count("n_threads", n_threads, 1),
+        }
+        # Wrong parameters are told now, not at the first row.
+        width = len(self._parameters["feature_weights"] or [0])
+        _fastrcf.Forest(width, **self._parameters)
+        self._core: _fastrcf.Forest | None = None
+        self._lock = threading.Lock()
+
+    def _learn(self, rows: Any, call: Callable[[_fastrcf.Forest, Any], _T]) -> _T:
+        """Give rows to the engine's forest, which the first rows bring to life.
+
+        One thread at a time does so, and it stays only if the rows were good.
+        """
+        if self._core is None:
+            with self._lock:
+                if self._core is None:
+                    width = len(rows) if isinstance(rows, list) else rows.shape[1]
+                    core = _fastrcf.Forest(width, **self._parameters)
+                    result = call(core, rows)
+                    self._core = core
+                    return result
+        return call(self._core, rows)
+
+    def _asked(self) -> _fastrcf.Forest:
+        if self._core is None:
+            needed = max(1, self._parameters["sample_size"] // 4)
+            raise NotReadyError(f"the forest has seen no rows and answers from {needed} on")
+        return self._core
+
+    def insert(self, X: Any) -> None:
+        """Take rows in, in order.
+
+        Parameters
+        ----------
+        X : array-like or data frame, shape (n, d) or (d,)
+            Rows of finite numbers.
+
+        Raises
+        ------
+        InvalidInputError
+            Names row and column; the forest is as before.
+        """
+        self._learn(to_rows(X), _fastrcf.Forest.insert)
+
+    def process(self, X: Any) -> Floats:
+        """Score each row, then take it in.
+
+        Parameters
+        ----------
+        X : array-like or data frame, shape (n, d) or (d,)
+            Rows of finite numbers.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n,)
+            NaN for rows that come before the forest is ready.
+
+        Raises
+        ------
+        InvalidInputError
+            Names row and column; the forest is as before.
+        """
+        return self._learn(to_rows(X), _fastrcf.Forest.process)
+
+    def score(self, X: Any) -> Floats:
+        """Score rows: higher is more unusual.
+
+        Parameters
+        ----------
+        X : array-like or data frame, shape (n, d) or (d,)
+            With shingles, a row of ``n_features`` values is taken to follow the
+            last rows seen, one of ``n_features * shingle_size`` is a whole shingle.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n,)
+            In (0, log2(sample_size + 1)]; about 1 and less for usual rows.
+
+        Raises
+        ------
+        NotReadyError
+            Before the forest has seen a quarter of ``sample_size`` rows.
+        InvalidInputError
+            Names row and column.
+        """
+        rows = to_rows(X)
+        return self._asked().score(rows)
+
+    def delete(self, X: Any) -> Integers:
+        """Take rows out: one copy from every tree that holds it.
+
+        The open places are filled by the next rows that come.
+
+        Parameters
+        ----------
+        X : array-like or data frame, shape (n, d) or (d,)
+            Rows as they were inserted; whole shingles where there are shingles.
+
+        Returns
+        -------
+        numpy.ndarray of int64, shape (n,)
+            Copies removed over all trees; 0 where the row is in none.
+        """
+        rows = to_rows(X)
+        if self._core is None:
+            return np.zeros(len(rows[0]) if isinstance(rows, list) else len(rows), np.int64)
+        return self._core.delete(rows)
+
+    def displacement(self, X: Any) -> Floats:
+        """Give the expected mass of the node each row is separated from, shape (n,)."""
+        rows = to_rows(X)
+        return self._asked().displacement(rows)
+
+    def codisp(self, X: Any) -> Floats:
+        """Give the collusive displacement (Guha et al. 2016) of each row, shape (n,).
+
+        For a row that a tree does not hold, the expectation over its random
+        insertion.
+        """
+        rows = to_rows(X)
+        return self._asked().codisp(rows)
+
+    def attribution(self, X: Any) -> Attribution:
+        """Say which columns each score comes from.
+
+        Returns
+        -------
+        Attribution
+            ``low`` and ``high`` of shape (n, d); their sum over a row is its score.
+        """
+        rows = to_rows(X)
+        return Attribution(*self._asked().attribution(rows))
+
+    def freeze(self) -> FrozenForest:
+        """Give an immutable copy for scoring tables; its scores are the same bits."""
+        return FrozenForest(self._asked().freeze())
+
+    def memory_usage(self) -> int:
+        """Bytes that the forest takes."""
+        return 0 if self._core is None else self._core.memory_usage()
+
+    @property
+    def n_features(self) -> int | None:
+        """Columns of the input; None before the first row."""
+        return None if self._core is None else self._core.n_features
+
+    @property
+    def n_seen(self) -> int:
+        """Rows seen."""
+        return 0 if self._core is None else self._core.n_seen
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the forest answers."""
+        return self._core is not None and self._core.is_ready
+
+    def __repr__(self) -> str:
+        p = self._parameters
+        return (
+            f"RandomCutForest(n_trees={p['n_trees']}, sample_size={p['sample_size']}, "
+            f"sampling={p['sampling']!r}, n_features={self.n_features}, n_seen={self.n_seen})"
+        )
+
+
+class FrozenForest:
+    """An immutable forest for scoring tables; made by :meth:`RandomCutForest.freeze`.
+
+    It gives, bit for bit, the scores of the forest it was made from, and may be
+    shared between threads.
+    """
+
+    def __init__(self, core: _fastrcf.FrozenForest) -> None:
+        self._core = core
+
+    def score(self, X: Any) -> Floats:
+        """Score rows, as :meth:`RandomCutForest.score`."""
+        return self._core.score(to_rows(X))
+
+    def displacement(self, X: Any) -> Floats:
+        """Displace rows, as :meth:`RandomCutForest.displacement`."""
+        return self._core.displacement(to_rows(X))
+
+    def codisp(self, X: Any) -> Floats:
+        """Displace rows collusively, as :meth:`RandomCutForest.codisp`."""
+        return self._core.codisp(to_rows(X))
+
+    def attribution(self, X: Any) -> Attribution:
+        """Attribute scores to columns, as :meth:`RandomCutForest.attribution`."""
+        return Attribution(*self._core.attribution(to_rows(X)))
+
+    def memory_usage(self) -> int:
+        """Bytes that the forest takes."""
+        return self._core.memory_usage()
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the input."""
+        return self._core.n_features
+
+    @property
+    def n_seen(self) -> int:
+        """Rows that the forest had seen."""
+        return self._core.n_seen
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the forest answers."""
+        return self._core.is_ready
+
+    def __repr__(self) -> str:
+        return f"FrozenForest(n_features={self.n_features}, n_seen={self.n_seen})"

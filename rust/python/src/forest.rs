@@ -1,0 +1,164 @@
+//! The living forest.
+
+use crate::frozen::{self, Pair};
+use crate::input::Input;
+use crate::interrupt::{read, run, write};
+use fastrcf::{ForestConfig, Sampling};
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use std::sync::RwLock;
+
+/// A living forest behind a lock.
+#[pyclass(frozen, module = "fastrcf._fastrcf")]
+pub(crate) struct Forest {
+    inner: RwLock<fastrcf::Forest>,
+}
+
+impl Forest {
+    pub(crate) fn of(forest: fastrcf::Forest) -> Forest {
+        Forest {
+            inner: RwLock::new(forest),
+        }
+    }
+
+    fn get<T: Send>(
+        &self,
+        py: Python<'_>,
+        what: impl FnOnce(&fastrcf::Forest) -> T + Send,
+    ) -> PyResult<T> {
+        run(py, |_| Ok(what(&*read(&self.inner)?)))
+    }
+}
+
+#[pymethods]
+impl Forest {
+    #[new]
+    #[pyo3(signature = (n_features, *, n_trees, sample_size, shingle_size, sampling, time_decay, feature_weights, seed, n_threads))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keyword-only mirror of the configuration"
+    )]
+    fn new(
+        py: Python<'_>,
+        n_features: usize,
+        n_trees: usize,
+        sample_size: usize,
+        shingle_size: usize,
+        sampling: &str,
+        time_decay: Option<f64>,
+        feature_weights: Option<Vec<f64>>,
+        seed: u64,
+        n_threads: usize,
+    ) -> PyResult<Forest> {
+        let sampling = match sampling {
+            "decay" => Sampling::Decay { rate: time_decay },
+            "uniform" => Sampling::Uniform,
+            "window" => Sampling::Window,
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "sampling: {other:?} is none of 'decay', 'uniform', 'window'"
+                )));
+            }
+        };
+        let config = ForestConfig {
+            n_trees,
+            sample_size,
+            shingle_size,
+            sampling,
+            feature_weights,
+            seed,
+            n_threads,
+        };
+        run(py, |_| fastrcf::Forest::new(config, n_features)).map(Forest::of)
+    }
+
+    fn insert(&self, py: Python<'_>, x: Input<'_>) -> PyResult<()> {
+        let rows = x.rows(py)?;
+        run(py, |stop| {
+            write(&self.inner)?.insert_with(&rows, None, stop)
+        })
+    }
+
+    fn process<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = run(py, |stop| {
+            write(&self.inner)?.process_with(&rows, None, stop)
+        })?;
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn delete<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let rows = x.rows(py)?;
+        let removed = run(py, |_| write(&self.inner)?.delete(&rows))?;
+        let removed: Vec<i64> = removed.into_iter().map(|n| n as i64).collect();
+        Ok(removed.into_pyarray(py))
+    }
+
+    fn score<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = run(py, |stop| read(&self.inner)?.score_with(&rows, stop))?;
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn displacement<'py>(
+        &self,
+        py: Python<'py>,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let values = run(py, |_| read(&self.inner)?.displacement(&rows))?;
+        Ok(values.into_pyarray(py))
+    }
+
+    fn codisp<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let values = run(py, |_| read(&self.inner)?.codisp(&rows))?;
+        Ok(values.into_pyarray(py))
+    }
+
+    fn attribution<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Pair<'py>> {
+        let rows = x.rows(py)?;
+        let parts = run(py, |stop| read(&self.inner)?.attribution_with(&rows, stop))?;
+        frozen::pair(py, parts)
+    }
+
+    fn freeze(&self, py: Python<'_>) -> PyResult<frozen::FrozenForest> {
+        run(py, |_| read(&self.inner)?.freeze()).map(frozen::FrozenForest::of)
+    }
+
+    fn copy(&self, py: Python<'_>) -> PyResult<Forest> {
+        self.get(py, fastrcf::Forest::clone).map(Forest::of)
+    }
+
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        self.get(py, fastrcf::Forest::check)?
+            .map_err(PyValueError::new_err)
+    }
+
+    fn set_threads(&self, py: Python<'_>, n_threads: usize) -> PyResult<()> {
+        run(py, |_| {
+            write(&self.inner)?.set_threads(n_threads);
+            Ok(())
+        })
+    }
+
+    fn memory_usage(&self, py: Python<'_>) -> PyResult<usize> {
+        self.get(py, fastrcf::Forest::memory_usage)
+    }
+
+    #[getter]
+    fn n_features(&self, py: Python<'_>) -> PyResult<usize> {
+        self.get(py, fastrcf::Forest::n_features)
+    }
+
+    #[getter]
+    fn n_seen(&self, py: Python<'_>) -> PyResult<u64> {
+        self.get(py, fastrcf::Forest::n_seen)
+    }
+
+    #[getter]
+    fn is_ready(&self, py: Python<'_>) -> PyResult<bool> {
+        self.get(py, fastrcf::Forest::is_ready)
+    }
+}

@@ -1,0 +1,79 @@
+//! The frozen forest.
+
+use crate::input::Input;
+use crate::interrupt::run;
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use pyo3::prelude::*;
+
+/// Two arrays of one shape.
+pub(crate) type Pair<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>);
+
+/// An attribution as arrays of shape (rows, columns): low and high.
+pub(crate) fn pair(py: Python<'_>, parts: fastrcf::Attribution) -> PyResult<Pair<'_>> {
+    let d = parts.n_columns;
+    let n = parts.low.len() / d.max(1);
+    let shape = |values: Vec<f64>| values.into_pyarray(py).reshape([n, d]);
+    Ok((shape(parts.low)?, shape(parts.high)?))
+}
+
+/// An immutable forest; needs no lock.
+#[pyclass(frozen, module = "fastrcf._fastrcf")]
+pub(crate) struct FrozenForest {
+    inner: fastrcf::FrozenForest,
+}
+
+impl FrozenForest {
+    pub(crate) fn of(inner: fastrcf::FrozenForest) -> FrozenForest {
+        FrozenForest { inner }
+    }
+}
+
+#[pymethods]
+impl FrozenForest {
+    fn score<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = run(py, |stop| self.inner.score_with(&rows, stop))?;
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn displacement<'py>(
+        &self,
+        py: Python<'py>,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let values = run(py, |_| self.inner.displacement(&rows))?;
+        Ok(values.into_pyarray(py))
+    }
+
+    fn codisp<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let values = run(py, |_| self.inner.codisp(&rows))?;
+        Ok(values.into_pyarray(py))
+    }
+
+    fn attribution<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Pair<'py>> {
+        let rows = x.rows(py)?;
+        let parts = run(py, |stop| self.inner.attribution_with(&rows, stop))?;
+        pair(py, parts)
+    }
+
+    fn memory_usage(&self) -> usize {
+        self.inner.memory_usage()
+    }
+
+    #[getter]
+    fn n_features(&self) -> usize {
+        self.inner.n_features()
+    }
+
+    #[getter]
+    fn n_seen(&self) -> u64 {
+        self.inner.n_seen()
+    }
+
+    #[getter]
+    fn is_ready(&self) -> bool {
+        self.inner.is_ready()
+    }
+}

@@ -1,0 +1,30 @@
+//! The private module `fastrcf._fastrcf`: types in, types out, the interpreter
+//! released in every long call. What users see is `python/fastrcf`.
+
+mod error;
+mod forest;
+mod frozen;
+mod input;
+mod interrupt;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _fastrcf {
+    #[pymodule_export]
+    use super::forest::Forest;
+    #[pymodule_export]
+    use super::frozen::FrozenForest;
+    use pyo3::prelude::*;
+
+    /// The instruction set in use: "portable", "avx2" or "avx512".
+    #[pyfunction]
+    fn simd_level() -> &'static str {
+        fastrcf::level().name()
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
