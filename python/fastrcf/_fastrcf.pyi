@@ -3,7 +3,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Forest", "FrozenForest", "simd_level", "__version__"]
+__all__ = ["Forest", "FrozenForest", "__version__", "simd_level"]
 
 __version__: str
 
