@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: test lint format wheel clean
+.PHONY: test lint format bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -27,6 +27,10 @@ lint: $(VENV)/.engine
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest fastrcf._fastrcf
+
+# All peers in one run; the Java one needs java and mvn on the PATH.
+bench: $(VENV)/.engine
+	$(BIN)/python -m benches.run
 
 format: $(VENV)/.deps
 	cargo fmt --all

@@ -1,0 +1,1 @@
+"""Measurements of the forest beside its peers, all in one run."""
