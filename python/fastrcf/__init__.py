@@ -11,6 +11,7 @@ from fastrcf.errors import (
     NotReadyError,
 )
 from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
+from fastrcf.model_file import load, loads
 
 __all__ = [
     "Attribution",
@@ -24,5 +25,7 @@ __all__ = [
     "NotReadyError",
     "RandomCutForest",
     "__version__",
+    "load",
+    "loads",
     "simd_level",
 ]

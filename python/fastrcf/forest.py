@@ -11,10 +11,11 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
-from fastrcf.errors import InvalidParameterError, NotReadyError
+from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from os import PathLike
 
     from fastrcf._typing import Floats, Integers
 
@@ -164,6 +165,14 @@ class RandomCutForest:
         self._core: _fastrcf.Forest | None = None
         self._lock = threading.Lock()
 
+    @classmethod
+    def _of(cls, core: _fastrcf.Forest) -> RandomCutForest:
+        forest = cls.__new__(cls)
+        forest._parameters = core.parameters()
+        forest._core = core
+        forest._lock = threading.Lock()
+        return forest
+
     def _learn(self, rows: Any, call: Callable[[_fastrcf.Forest, Any], _T]) -> _T:
         """Give rows to the engine's forest, which the first rows bring to life.
 
@@ -293,6 +302,38 @@ class RandomCutForest:
         """Give an immutable copy for scoring tables; its scores are the same bits."""
         return FrozenForest(self._asked().freeze())
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the forest to a model file, whole or not at all.
+
+        A forest loaded from it goes on exactly as this one.
+
+        Raises
+        ------
+        NotReadyError
+            Before the first row.
+        OSError
+            If the file cannot be written; a file that was there is as before.
+        """
+        _fastrcf.write_atomically(path, bytes(self))
+
+    def __bytes__(self) -> bytes:
+        if self._core is None:
+            raise NotReadyError("the forest has seen no rows: there is nothing to save")
+        return self._core.to_bytes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._core is None:
+            return _restore_empty, (type(self), self._parameters)
+        return _restore, (type(self), bytes(self), self._parameters["n_threads"])
+
+    def __copy__(self) -> RandomCutForest:
+        restore, arguments = self.__reduce__()
+        copy: RandomCutForest = restore(*arguments)
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RandomCutForest:
+        return self.__copy__()
+
     def memory_usage(self) -> int:
         """Bytes that the forest takes."""
         return 0 if self._core is None else self._core.memory_usage()
@@ -320,6 +361,29 @@ class RandomCutForest:
         )
 
 
+def _restore(kind: type[RandomCutForest], data: bytes, n_threads: int) -> RandomCutForest:
+    core = _fastrcf.loads(data)
+    if not isinstance(core, _fastrcf.Forest):
+        raise ModelFileError("expected a living forest")
+    core.set_threads(n_threads)
+    return kind._of(core)
+
+
+def _restore_empty(kind: type[RandomCutForest], parameters: dict[str, Any]) -> RandomCutForest:
+    forest = kind.__new__(kind)
+    forest._parameters = dict(parameters)
+    forest._core = None
+    forest._lock = threading.Lock()
+    return forest
+
+
+def _restore_frozen(data: bytes) -> FrozenForest:
+    core = _fastrcf.loads(data)
+    if not isinstance(core, _fastrcf.FrozenForest):
+        raise ModelFileError("expected a frozen forest")
+    return FrozenForest(core)
+
+
 class FrozenForest:
     """An immutable forest for scoring tables; made by :meth:`RandomCutForest.freeze`.
 
@@ -345,6 +409,22 @@ class FrozenForest:
     def attribution(self, X: Any) -> Attribution:
         """Attribute scores to columns, as :meth:`RandomCutForest.attribution`."""
         return Attribution(*self._core.attribution(to_rows(X)))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the forest to a model file, whole or not at all."""
+        _fastrcf.write_atomically(path, bytes(self))
+
+    def __bytes__(self) -> bytes:
+        return self._core.to_bytes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore_frozen, (bytes(self),)
+
+    def __copy__(self) -> FrozenForest:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenForest:
+        return self
 
     def memory_usage(self) -> int:
         """Bytes that the forest takes."""

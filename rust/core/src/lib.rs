@@ -16,6 +16,7 @@
 //! either happens or leaves everything as it was, and all input is checked.
 
 mod attribution;
+mod codec;
 mod config;
 mod displacement;
 mod error;
@@ -35,6 +36,7 @@ mod tree;
 mod walk;
 
 pub use attribution::Attribution;
+pub use codec::{Model, write_atomically};
 pub use config::{ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling};
 pub use error::{Error, Result};
 pub use forest::Forest;

@@ -21,19 +21,13 @@ impl PointStore {
         }
     }
 
-    /// Stores unpadded rows of `d` values; point `i` is row `i`, with no
-    /// references yet.
-    pub(crate) fn from_rows(rows: &[f32], d: usize, stride: usize) -> PointStore {
-        let n = rows.len() / d;
-        let mut values = vec![0.0; n * stride];
-        for (row, to) in rows.chunks_exact(d).zip(values.chunks_exact_mut(stride)) {
-            to[..d].copy_from_slice(row);
-        }
+    /// Takes padded rows over; point `i` is row `i`, with no references yet.
+    pub(crate) fn from_padded(values: Vec<f32>, stride: usize) -> PointStore {
         PointStore {
             stride,
-            values,
-            counts: vec![0; n],
+            counts: vec![0; values.len() / stride],
             free: Vec::new(),
+            values,
         }
     }
 
@@ -63,11 +57,6 @@ impl PointStore {
     pub(crate) fn row(&self, id: u32) -> &[f32] {
         let at = id as usize * self.stride;
         &self.values[at..at + self.stride]
-    }
-
-    /// The padded rows, in order of their numbers.
-    pub(crate) fn into_values(self) -> Vec<f32> {
-        self.values
     }
 
     /// Length of a padded point.

@@ -6,8 +6,6 @@
 
 use crate::config::{ForestConfig, MAX_VALUE};
 use crate::error::{Error, Result};
-use crate::intake::Intake;
-use crate::points::PointStore;
 
 /// One node of a tree in preorder (node, left subtree, right subtree).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +24,16 @@ pub enum FlatNode {
         /// Copies of it in this tree, at least one.
         mass: u32,
     },
+}
+
+impl FlatNode {
+    /// Rows that the node itself holds: none if it is a split.
+    pub fn mass(&self) -> u32 {
+        match *self {
+            FlatNode::Leaf { mass, .. } => mass,
+            FlatNode::Split { .. } => 0,
+        }
+    }
 }
 
 /// A tree and its sampler.
@@ -84,15 +92,9 @@ pub struct ForestState {
     pub trees: Vec<TreeState>,
 }
 
-/// What a checked state says about points and input.
-pub(crate) struct Shape {
-    pub(crate) intake: Intake,
-    pub(crate) points: PointStore,
-}
-
 impl ForestState {
-    /// Checks all but the trees, and stores the points.
-    pub(crate) fn check_shape(&self) -> Result<Shape> {
+    /// Checks everything but clock and samplers.
+    pub(crate) fn check(&self) -> Result<()> {
         self.config
             .validate(self.n_features)
             .map_err(|error| Error::file(error.to_string()))?;
@@ -102,6 +104,9 @@ impl ForestState {
                 self.trees.len(),
                 self.config.n_trees
             )));
+        }
+        if self.n_seen > MOST_ROWS {
+            return Err(Error::file(format!("{} rows seen", self.n_seen)));
         }
         let shingle = self.config.shingle_size as u64;
         let recent = self.n_seen.min(shingle - 1) as usize * self.n_features;
@@ -118,14 +123,147 @@ impl ForestState {
                 self.points.len()
             )));
         }
-        let good = |v: &f32| v.abs() <= MAX_VALUE as f32 && v.to_bits() != MINUS_ZERO;
-        if !self.points.iter().chain(&self.recent).all(good) {
+        if !all_good(&self.points) || !all_good(&self.recent) {
             return Err(Error::file("a point is not finite or out of range"));
         }
-        let intake = Intake::new(&self.config, self.n_features, self.recent.clone());
-        let points = PointStore::from_rows(&self.points, d, intake.stride());
-        Ok(Shape { intake, points })
+        for (t, tree) in self.trees.iter().enumerate() {
+            check_nodes(&tree.nodes, &self.points, d)
+                .and_then(|mass| match mass as usize > self.config.sample_size {
+                    true => Err(format!("{mass} rows are too many")),
+                    false => Ok(()),
+                })
+                .map_err(|message| Error::file(format!("tree {t}: {message}")))?;
+        }
+        Ok(())
     }
 }
 
+/// A split on the way down to the node that is looked at.
+struct Above {
+    dim: usize,
+    cut: f32,
+    /// The way goes right; the left side is done.
+    right: bool,
+    /// What `within` held before the way turned this way.
+    before: f32,
+}
+
+/// Checks that preorder nodes are one tree, or none, whose cuts separate its
+/// points: what is left of a cut is at most the cut, what is right of it above.
+/// Returns the tree's mass.
+///
+/// # Errors
+/// Says what is wrong.
+fn check_nodes(nodes: &[FlatNode], points: &[f32], d: usize) -> std::result::Result<u32, String> {
+    const NO_TREE: &str = "splits and leaves do not make a binary tree";
+    if nodes.len() / 2 >= i32::MAX as usize {
+        return Err("too many nodes".into());
+    }
+    let mut mass = 0u32;
+    let mut way: Vec<Above> = Vec::new();
+    // A point below must be in (lo, hi] in every dimension.
+    let mut within = Within::new(d);
+    let mut complete = nodes.is_empty();
+    for node in nodes {
+        if complete {
+            return Err(NO_TREE.into());
+        }
+        match *node {
+            FlatNode::Split { dim, cut } => {
+                let dim = dim as usize;
+                let good = cut.is_finite() && cut.to_bits() != MINUS_ZERO;
+                if dim >= d || !good {
+                    return Err(format!("a split cuts column {dim} at {cut}"));
+                }
+                let before = within.below(dim, cut);
+                way.push(Above {
+                    dim,
+                    cut,
+                    right: false,
+                    before,
+                });
+            }
+            FlatNode::Leaf { point, mass: own } => {
+                let at = point as usize;
+                let Some(values) = points.get(at * d..(at + 1) * d) else {
+                    return Err(format!("a leaf names point {point}, which is not there"));
+                };
+                if own == 0 {
+                    return Err("a leaf holds no row".into());
+                }
+                mass = mass.checked_add(own).ok_or("the masses do not fit")?;
+                if !within.holds(values, &way) {
+                    return Err(format!("the cuts above point {point} do not lead to it"));
+                }
+                while let Some(done) = way.pop_if(|above| above.right) {
+                    within.lo[done.dim] = done.before;
+                }
+                match way.last_mut() {
+                    Some(above) => {
+                        within.hi[above.dim] = above.before;
+                        above.before = within.above(above.dim, above.cut);
+                        above.right = true;
+                    }
+                    None => complete = true,
+                }
+            }
+        }
+    }
+    match complete {
+        true => Ok(mass),
+        false => Err(NO_TREE.into()),
+    }
+}
+
+/// Where the cuts above allow a point to be.
+struct Within {
+    lo: Vec<f32>,
+    hi: Vec<f32>,
+}
+
+impl Within {
+    fn new(d: usize) -> Within {
+        Within {
+            lo: vec![f32::NEG_INFINITY; d],
+            hi: vec![f32::INFINITY; d],
+        }
+    }
+
+    /// Narrows to `value <= cut`; returns what the bound was.
+    fn below(&mut self, dim: usize, cut: f32) -> f32 {
+        let narrower = self.hi[dim].min(cut);
+        std::mem::replace(&mut self.hi[dim], narrower)
+    }
+
+    /// Narrows to `value > cut`; returns what the bound was.
+    fn above(&mut self, dim: usize, cut: f32) -> f32 {
+        let narrower = self.lo[dim].max(cut);
+        std::mem::replace(&mut self.lo[dim], narrower)
+    }
+
+    /// Looks at the cuts of the way or at all columns, whichever are fewer.
+    fn holds(&self, values: &[f32], way: &[Above]) -> bool {
+        if way.len() < values.len() {
+            return way
+                .iter()
+                .all(|above| (values[above.dim] > above.cut) == above.right);
+        }
+        let bounds = self.lo.iter().zip(&self.hi);
+        values
+            .iter()
+            .zip(bounds)
+            .fold(true, |all, (v, (lo, hi))| all & (v > lo) & (v <= hi))
+    }
+}
+
+/// Row numbers are exact in double precision up to here; at a billion rows a
+/// second that is a hundred days.
+const MOST_ROWS: u64 = 1 << 53;
 const MINUS_ZERO: u32 = 1 << 31;
+
+/// Whether values are what a forest holds; without branches, to be fast.
+fn all_good(values: &[f32]) -> bool {
+    values.iter().fold(true, |all, v| {
+        all & (v.abs() <= MAX_VALUE as f32) & (v.to_bits() != MINUS_ZERO)
+    })
+}

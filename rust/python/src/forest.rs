@@ -7,6 +7,7 @@ use fastrcf::{ForestConfig, Sampling};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
 use std::sync::RwLock;
 
 /// A living forest behind a lock.
@@ -141,6 +142,31 @@ impl Forest {
             write(&self.inner)?.set_threads(n_threads);
             Ok(())
         })
+    }
+
+    /// The bytes of the model file.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.get(py, fastrcf::Forest::to_bytes)?))
+    }
+
+    /// The parameters, as the constructor takes them.
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let config = self.get(py, |forest| forest.config().clone())?;
+        let (sampling, time_decay) = match config.sampling {
+            Sampling::Decay { rate } => ("decay", rate),
+            Sampling::Uniform => ("uniform", None),
+            Sampling::Window => ("window", None),
+        };
+        let parameters = PyDict::new(py);
+        parameters.set_item("n_trees", config.n_trees)?;
+        parameters.set_item("sample_size", config.sample_size)?;
+        parameters.set_item("shingle_size", config.shingle_size)?;
+        parameters.set_item("sampling", sampling)?;
+        parameters.set_item("time_decay", time_decay)?;
+        parameters.set_item("feature_weights", config.feature_weights)?;
+        parameters.set_item("seed", config.seed)?;
+        parameters.set_item("n_threads", config.n_threads)?;
+        Ok(parameters)
     }
 
     fn memory_usage(&self, py: Python<'_>) -> PyResult<usize> {

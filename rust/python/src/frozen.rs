@@ -4,6 +4,7 @@ use crate::input::Input;
 use crate::interrupt::run;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// Two arrays of one shape.
 pub(crate) type Pair<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>);
@@ -56,6 +57,12 @@ impl FrozenForest {
         let rows = x.rows(py)?;
         let parts = run(py, |stop| self.inner.attribution_with(&rows, stop))?;
         pair(py, parts)
+    }
+
+    /// The bytes of the model file.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = run(py, |_| Ok(self.inner.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     fn memory_usage(&self) -> usize {

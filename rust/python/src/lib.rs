@@ -6,6 +6,7 @@ mod forest;
 mod frozen;
 mod input;
 mod interrupt;
+mod model;
 
 use pyo3::prelude::*;
 
@@ -15,6 +16,8 @@ mod _fastrcf {
     use super::forest::Forest;
     #[pymodule_export]
     use super::frozen::FrozenForest;
+    #[pymodule_export]
+    use super::model::{load, loads, write_atomically};
     use pyo3::prelude::*;
 
     /// The instruction set in use: "portable", "avx2" or "avx512".

@@ -168,7 +168,9 @@ impl Forest {
         let mut scratch = Scratch::new(self.intake.stride());
         for (t, member) in self.members.iter().enumerate() {
             member
-                .check(&self.points, &mut counts, &mut scratch)
+                .tree
+                .check(&self.points, &mut scratch)
+                .and_then(|()| member.check(&self.points, &mut counts))
                 .map_err(|message| format!("tree {t}: {message}"))?;
         }
         for (id, &count) in counts.iter().enumerate() {

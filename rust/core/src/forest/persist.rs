@@ -2,6 +2,9 @@
 
 use super::{Forest, Member};
 use crate::error::{Error, Result};
+use crate::intake::Intake;
+use crate::kernels::lanes;
+use crate::points::PointStore;
 use crate::rng::Rng;
 use crate::sampler::{Clock, Sampler};
 use crate::state::{ForestState, TreeState, TreeStream};
@@ -53,7 +56,7 @@ impl Forest {
     /// # Errors
     /// [`Error::ModelFile`] says what does not hold together.
     pub fn from_state(state: ForestState) -> Result<Forest> {
-        let shape = state.check_shape()?;
+        state.check()?;
         let Some(clock) = state.clock else {
             return Err(Error::file("a living forest has a clock"));
         };
@@ -61,8 +64,9 @@ impl Forest {
             return Err(Error::file("the clock's hazard is no finite sum"));
         }
         let mut forest = Forest::new(state.config, state.n_features).map_err(file)?;
-        forest.intake = shape.intake;
-        forest.points = shape.points;
+        let (d, stride) = (forest.n_dimensions(), forest.intake.stride());
+        forest.intake = Intake::new(&forest.config, state.n_features, state.recent);
+        forest.points = PointStore::from_padded(lanes::padded(&state.points, d, stride), stride);
         forest.clock = Clock::from_state(forest.config.decay_rate(), clock);
         forest.n_seen = state.n_seen;
         let mut scratch = Scratch::new(forest.intake.stride());
@@ -75,7 +79,7 @@ impl Forest {
             let member = forest
                 .revive(&tree.nodes, stream, &mut scratch)
                 .and_then(|member| {
-                    member.check(&forest.points, &mut counts, &mut scratch)?;
+                    member.check(&forest.points, &mut counts)?;
                     Ok(member)
                 })
                 .map_err(wrong)?;
@@ -111,11 +115,14 @@ impl Forest {
                 config.sample_size
             ));
         }
-        if keys.iter().chain([&target]).any(|key| key.is_nan()) {
-            return Err("a key is not a number".into());
+        if !keys.iter().chain([&target]).all(|key| key.is_finite()) {
+            return Err("a key is not finite".into());
+        }
+        if [stream.cut_rng, stream.sampler_rng].contains(&[0; 4]) {
+            return Err("a generator's state is all zero".into());
         }
         let rng = Rng::from_state(stream.cut_rng);
-        let tree = Tree::from_flat(nodes, self.n_dimensions(), &self.points, rng, scratch)?;
+        let tree = Tree::from_flat(nodes, &self.points, rng, scratch);
         let sampler = Sampler::from_parts(
             config.sampling,
             config.sample_size,

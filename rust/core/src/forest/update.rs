@@ -199,12 +199,9 @@ impl Forest {
             member.plan(points_seen, &buffers.ticks);
         }
         self.store_rows(rows, first, n, &mut buffers);
-        self.run_members(
-            n,
-            scored,
-            &mut buffers,
-            &mut out[skipped.min(range.len())..],
-        );
+        // Rows before the first whole shingle keep their NaN.
+        let out = out.get_mut(skipped..).unwrap_or_default();
+        self.run_members(n, scored, &mut buffers, out);
         for member in &mut self.members {
             member.acquire(&mut self.points);
         }

@@ -4,20 +4,20 @@ mod part;
 mod tree;
 
 pub(crate) use part::{PartBuffers, PartTree, score_part_body};
-use tree::FrozenTree;
+pub(crate) use tree::{FrozenTree, build_bounds_body};
 
 use crate::attribution::Attribution;
 use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::intake::Intake;
-use crate::kernels::entry;
+use crate::kernels::{entry, lanes};
 use crate::parallel;
 use crate::questions::{self, Trees, never};
-use crate::rng::Rng;
 use crate::rows::Rows;
-use crate::state::{ForestState, TreeState};
-use crate::tree::{NONE, Scratch, Tree};
+use crate::state::{FlatNode, ForestState, TreeState};
+use crate::tree::NONE;
+use std::sync::OnceLock;
 
 /// Whole blocks pay from this many rows on; below, rows are taken one by one.
 /// Both ways give the same bits.
@@ -30,6 +30,9 @@ const BLOCK_VALUES: usize = 128 * 1024;
 
 /// An immutable forest, safe to share, that gives the scores of the
 /// [`Forest`] it was made from, bit for bit.
+///
+/// Boxes are built by the first question, so that freezing a forest and opening
+/// a saved one take next to no time.
 #[derive(Clone, Debug)]
 pub struct FrozenForest {
     config: ForestConfig,
@@ -37,7 +40,17 @@ pub struct FrozenForest {
     n_seen: u64,
     /// Smallest mass of a tree.
     smallest: u64,
-    /// Padded distinct points.
+    /// Distinct points.
+    points: Vec<f32>,
+    /// Each tree's checked nodes in preorder.
+    flat: Vec<Vec<FlatNode>>,
+    built: OnceLock<Built>,
+}
+
+/// What questions are asked of.
+#[derive(Clone, Debug)]
+struct Built {
+    /// The points, padded.
     points: Vec<f32>,
     trees: Vec<FrozenTree>,
 }
@@ -46,27 +59,46 @@ impl FrozenForest {
     pub(crate) fn of(forest: &Forest) -> FrozenForest {
         let (config, intake, store) = (forest.config(), forest.intake(), forest.store());
         let mut names = vec![NONE; store.places()];
-        let mut points = Vec::with_capacity(store.len() * intake.stride());
+        let d = intake.n_dimensions();
+        let mut points = Vec::with_capacity(store.len() * d);
         let mut name = |id: u32| {
             let name = &mut names[id as usize];
             if *name == NONE {
-                *name = (points.len() / intake.stride()) as u32;
-                points.extend_from_slice(store.row(id));
+                *name = (points.len() / d) as u32;
+                points.extend_from_slice(&store.row(id)[..d]);
             }
             *name
         };
-        let trees: Vec<FrozenTree> = forest
-            .trees()
-            .map(|tree| FrozenTree::of(tree, store, intake.stride(), &mut name))
-            .collect();
+        let flat: Vec<_> = forest.trees().map(|t| t.to_flat(&mut name)).collect();
         FrozenForest {
             config: config.clone(),
             intake: intake.clone(),
             n_seen: forest.n_seen(),
-            smallest: smallest(&trees),
+            smallest: smallest(&flat),
             points,
-            trees,
+            flat,
+            built: OnceLock::new(),
         }
+    }
+
+    /// The trees with their boxes, and the points they name.
+    fn built(&self) -> &Built {
+        self.built.get_or_init(|| {
+            let (d, stride) = (self.n_dimensions(), self.intake.stride());
+            let points = lanes::padded(&self.points, d, stride);
+            let n = self.flat.iter().map(Vec::len).sum();
+            let threads = parallel::threads_for(self.config.n_threads, n, 1, d);
+            let mut trees = vec![FrozenTree::default(); self.flat.len()];
+            // Nothing interrupts, so every tree is built.
+            let _ = parallel::for_each(
+                trees.iter_mut().zip(&self.flat),
+                threads,
+                &mut never,
+                || (),
+                |(), (tree, nodes), _| *tree = FrozenTree::of(nodes, &points, stride),
+            );
+            Built { points, trees }
+        })
     }
 
     /// The parameters of the forest this was made from.
@@ -110,10 +142,18 @@ impl FrozenForest {
         size_of::<FrozenForest>()
             + self.points.capacity() * 4
             + self
-                .trees
+                .flat
                 .iter()
-                .map(FrozenTree::memory_usage)
+                .map(|nodes| nodes.capacity() * size_of::<FlatNode>())
                 .sum::<usize>()
+            + self.built.get().map_or(0, |built| {
+                built.points.capacity() * 4
+                    + built
+                        .trees
+                        .iter()
+                        .map(FrozenTree::memory_usage)
+                        .sum::<usize>()
+            })
     }
 
     fn check_question(&self, rows: &Rows<'_>) -> Result<()> {
@@ -151,10 +191,11 @@ impl FrozenForest {
         if n < WORTH_A_BLOCK || d > BLOCK_DIMENSIONS {
             return questions::scores(self, rows, interrupt);
         }
-        let threads = parallel::threads_for(self.config.n_threads, n, self.trees.len(), d);
+        let threads = parallel::threads_for(self.config.n_threads, n, self.flat.len(), d);
         let most = (BLOCK_VALUES / d).clamp(1024, 16_384);
         // Equal blocks, at least one for each thread.
         let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
+        let built = self.built();
         let mut scores = vec![0.0; n];
         parallel::for_each(
             scores.chunks_mut(block).enumerate(),
@@ -163,14 +204,14 @@ impl FrozenForest {
             || (PartBuffers::new(block, d), Vec::new()),
             |(buffers, points), (i, out), stop| {
                 buffers.load(&self.intake, rows, i * block..i * block + out.len(), points);
-                for tree in &self.trees {
-                    let tree = tree.part(&self.points, self.intake.stride());
+                for tree in &built.trees {
+                    let tree = tree.part(&built.points, self.intake.stride());
                     entry::add_scores_of_block(&tree, buffers, out);
                     if stop.now() {
                         return;
                     }
                 }
-                out.iter_mut().for_each(|s| *s /= self.trees.len() as f64);
+                out.iter_mut().for_each(|s| *s /= self.flat.len() as f64);
             },
         )?;
         Ok(scores)
@@ -217,23 +258,18 @@ impl FrozenForest {
 
     /// Everything that the forest is; a state without clock and samplers.
     pub fn to_state(&self) -> ForestState {
-        let d = self.n_dimensions();
         ForestState {
             config: self.config.clone(),
             n_features: self.n_features(),
             n_seen: self.n_seen,
             recent: self.intake.recent().to_vec(),
-            points: self
-                .points
-                .chunks_exact(self.intake.stride())
-                .flat_map(|row| row[..d].iter().copied())
-                .collect(),
+            points: self.points.clone(),
             clock: None,
             trees: self
-                .trees
+                .flat
                 .iter()
-                .map(|tree| TreeState {
-                    nodes: tree.to_flat(),
+                .map(|nodes| TreeState {
+                    nodes: nodes.clone(),
                     stream: None,
                 })
                 .collect(),
@@ -245,54 +281,35 @@ impl FrozenForest {
     /// # Errors
     /// [`Error::ModelFile`] says what does not hold together.
     pub fn from_state(state: ForestState) -> Result<FrozenForest> {
-        let shape = state.check_shape()?;
-        let (intake, store) = (shape.intake, shape.points);
-        let mut scratch = Scratch::new(intake.stride());
-        let mut trees = Vec::with_capacity(state.trees.len());
-        for (t, tree) in state.trees.iter().enumerate() {
-            let wrong = |message: String| Error::file(format!("tree {t}: {message}"));
-            let living = Tree::from_flat(
-                &tree.nodes,
-                intake.n_dimensions(),
-                &store,
-                Rng::from_state([0; 4]),
-                &mut scratch,
-            )
-            .map_err(wrong)?;
-            if living.mass() as usize > state.config.sample_size {
-                return Err(wrong(format!("{} rows are too many", living.mass())));
-            }
-            trees.push(FrozenTree::of(
-                &living,
-                &store,
-                intake.stride(),
-                &mut |id| id,
-            ));
-        }
+        state.check()?;
+        let flat: Vec<_> = state.trees.into_iter().map(|tree| tree.nodes).collect();
         Ok(FrozenForest {
+            intake: Intake::new(&state.config, state.n_features, state.recent),
             config: state.config,
             n_seen: state.n_seen,
-            smallest: smallest(&trees),
-            points: store.into_values(),
-            trees,
-            intake,
+            smallest: smallest(&flat),
+            points: state.points,
+            flat,
+            built: OnceLock::new(),
         })
     }
 }
 
-fn smallest(trees: &[FrozenTree]) -> u64 {
-    trees.iter().map(|t| u64::from(t.mass())).min().unwrap_or(0)
+fn smallest(flat: &[Vec<FlatNode>]) -> u64 {
+    let mass = |nodes: &Vec<FlatNode>| nodes.iter().map(|n| u64::from(n.mass())).sum();
+    flat.iter().map(mass).min().unwrap_or(0)
 }
 
 impl Trees for FrozenForest {
     type Tree<'a> = PartTree<'a>;
 
     fn n_trees(&self) -> usize {
-        self.trees.len()
+        self.flat.len()
     }
 
     fn tree(&self, t: usize) -> PartTree<'_> {
-        self.trees[t].part(&self.points, self.intake.stride())
+        let built = self.built();
+        built.trees[t].part(&built.points, self.intake.stride())
     }
 
     fn intake(&self) -> &Intake {

@@ -1,7 +1,7 @@
 //! The kernels: what the rest of the crate calls, built per instruction set.
 
 use crate::forest::{Member, MemberBlock, run_member_body};
-use crate::frozen::{PartBuffers, PartTree, score_part_body};
+use crate::frozen::{FrozenTree, PartBuffers, PartTree, build_bounds_body, score_part_body};
 use crate::score::{ScoreBuffers, score_rows};
 use crate::tree::Scratch;
 use crate::walk::Nodes;
@@ -47,4 +47,13 @@ kernel! {
         buffers: &mut PartBuffers,
         totals: &mut [f64],
     ) = score_part_body;
+}
+
+kernel! {
+    /// Builds a frozen tree's boxes.
+    pub(crate) fn build_bounds(
+        tree: &mut FrozenTree,
+        points: &[f32],
+        stride: usize,
+    ) = build_bounds_body;
 }

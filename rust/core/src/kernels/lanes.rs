@@ -22,6 +22,15 @@ pub(crate) fn stride(dimensions: usize) -> usize {
     }
 }
 
+/// Rows of `d` values as rows of `stride` values, the rest zero.
+pub(crate) fn padded(rows: &[f32], d: usize, stride: usize) -> Vec<f32> {
+    let mut padded = vec![0.0; rows.len() / d * stride];
+    for (row, to) in rows.chunks_exact(d).zip(padded.chunks_exact_mut(stride)) {
+        to[..d].copy_from_slice(row);
+    }
+    padded
+}
+
 /// `f32::max` has to order NaN; boxes hold none.
 #[inline(always)]
 fn max(a: f32, b: f32) -> f32 {

@@ -33,79 +33,47 @@ impl Tree {
         nodes
     }
 
-    /// Rebuilds a tree from preorder nodes whose points are stored under the
-    /// same numbers.
-    ///
-    /// # Errors
-    /// Says what is wrong if the nodes are not a tree, or not one whose cuts
-    /// separate its points.
+    /// Rebuilds a tree from checked preorder nodes whose points are stored
+    /// under the same numbers.
     pub(crate) fn from_flat(
         nodes: &[FlatNode],
-        dimensions: usize,
         points: &PointStore,
         rng: Rng,
         scratch: &mut Scratch,
-    ) -> Result<Tree, String> {
+    ) -> Tree {
         let mut tree = Tree::new(points.row_len(), rng);
-        if nodes.is_empty() {
-            return Ok(tree);
-        }
-        let leaves = nodes
-            .iter()
-            .filter(|n| matches!(n, FlatNode::Leaf { .. }))
-            .count();
-        if leaves * 2 != nodes.len() + 1 || leaves >= super::LEAF as usize {
-            return Err("splits and leaves do not make a binary tree".into());
-        }
-        tree.inner.reserve_exact(leaves - 1);
-        tree.leaves.reserve_exact(leaves);
+        tree.inner.reserve_exact(nodes.len() / 2);
+        tree.leaves.reserve_exact(nodes.len().div_ceil(2));
         // Built from the back: in reversed preorder a split follows its two
         // subtrees, the left one on top.
         let mut stack: Vec<NodeId> = Vec::new();
         for node in nodes.iter().rev() {
             let id = match *node {
                 FlatNode::Leaf { point, mass } => {
-                    if point as usize >= points.places() {
-                        return Err(format!("a leaf names point {point}, which is not there"));
-                    }
-                    if mass == 0 {
-                        return Err("a leaf holds no row".into());
-                    }
                     let id = tree.new_leaf(point);
                     tree.leaves[(id & !super::LEAF) as usize].mass = mass;
                     id
                 }
                 FlatNode::Split { dim, cut } => {
-                    if dim as usize >= dimensions || !cut.is_finite() {
-                        return Err(format!("a split cuts column {dim} at {cut}"));
-                    }
                     let (Some(left), Some(right)) = (stack.pop(), stack.pop()) else {
-                        return Err("splits and leaves do not make a binary tree".into());
+                        break;
                     };
-                    let mass = tree
-                        .mass_of(left)
-                        .checked_add(tree.mass_of(right))
-                        .ok_or("the masses do not fit")?;
                     let id = tree.new_inner(Inner {
-                        cut: cut + 0.0,
+                        cut,
                         dim: dim as u16,
                         parts: 0,
                         child: [left, right],
-                        mass,
+                        mass: tree.mass_of(left) + tree.mass_of(right),
                         bounds: Bounds::none(),
                     });
                     tree.settle(id, points, scratch);
-                    tree.check_cut(id, points, scratch)?;
                     id
                 }
             };
             stack.push(id);
         }
-        match stack.as_slice() {
-            [root] => tree.root = *root,
-            _ => return Err("splits and leaves do not make a binary tree".into()),
-        }
-        Ok(tree)
+        tree.root = stack.pop().unwrap_or(NONE);
+        tree
     }
 
     /// Whether everything left of a node's cut is at most the cut, and

@@ -1,0 +1,56 @@
+"""Models from files: whatever kind a file holds comes back as its class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastrcf import _fastrcf
+from fastrcf.forest import FrozenForest, RandomCutForest
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest:
+    """Load a model from a file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that ``save`` wrote.
+
+    Returns
+    -------
+    RandomCutForest or FrozenForest
+        A forest goes on exactly as the one that was saved. The number of
+        threads is not in the file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is no model, damaged or of another version. Files are
+        untrusted input: nothing in them is run.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, numpy as np, fastrcf
+    >>> forest = fastrcf.RandomCutForest(random_state=7)
+    >>> forest.insert(np.arange(200.0).reshape(100, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     forest.save(pathlib.Path(folder) / "m.rcf")
+    ...     again = fastrcf.load(pathlib.Path(folder) / "m.rcf")
+    >>> bytes(again) == bytes(forest)
+    True
+    """
+    return _model(_fastrcf.load(path))
+
+
+def loads(data: bytes) -> RandomCutForest | FrozenForest:
+    """Load a model from the bytes of a model file, as :func:`load`."""
+    return _model(_fastrcf.loads(bytes(data)))
+
+
+def _model(core: _fastrcf.Forest | _fastrcf.FrozenForest) -> RandomCutForest | FrozenForest:
+    if isinstance(core, _fastrcf.FrozenForest):
+        return FrozenForest(core)
+    return RandomCutForest._of(core)

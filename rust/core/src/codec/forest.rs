@@ -1,0 +1,215 @@
+//! A forest's sections.
+
+use super::container::{Container, Sections};
+use super::wire::{Reader, Writer};
+use crate::config::{ForestConfig, Sampling};
+use crate::error::Result;
+use crate::state::{ClockState, FlatNode, ForestState, TreeState, TreeStream};
+
+/// Marks a node that is a leaf.
+const LEAF: u32 = 1 << 31;
+
+pub(super) fn write(state: &ForestState, out: &mut Sections) {
+    out.add(*b"CONF", config(state));
+    let mut section = Writer::default();
+    section.f32s(&state.recent);
+    out.add(*b"RECE", section);
+    let mut section = Writer::default();
+    section.f32s(&state.points);
+    out.add(*b"PNTS", section);
+    let mut counts = Writer::default();
+    let mut nodes = Writer::default();
+    for tree in &state.trees {
+        counts.u32(tree.nodes.len() as u32);
+        for node in &tree.nodes {
+            match *node {
+                FlatNode::Split { dim, cut } => {
+                    nodes.u32(dim);
+                    nodes.f32(cut);
+                }
+                FlatNode::Leaf { point, mass } => {
+                    nodes.u32(point | LEAF);
+                    nodes.u32(mass);
+                }
+            }
+        }
+    }
+    out.add(*b"TREE", counts);
+    out.add(*b"NODE", nodes);
+    if let Some(clock) = state.clock {
+        write_stream(state, clock, out);
+    }
+}
+
+fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {
+    let mut section = Writer::default();
+    section.i64(clock.now);
+    section.i64(clock.reference);
+    section.f64(clock.cumulative);
+    out.add(*b"CLCK", section);
+    let (mut samplers, mut keys, mut places) =
+        (Writer::default(), Writer::default(), Writer::default());
+    for stream in state.trees.iter().filter_map(|tree| tree.stream.as_ref()) {
+        samplers.u64(stream.keys.len() as u64);
+        samplers.f64(stream.target);
+        samplers.u64s(&stream.sampler_rng);
+        samplers.u64s(&stream.cut_rng);
+        keys.f64s(&stream.keys);
+        places.u32s(&stream.points);
+    }
+    out.add(*b"SMPL", samplers);
+    out.add(*b"KEYS", keys);
+    out.add(*b"PLCS", places);
+}
+
+fn config(state: &ForestState) -> Writer {
+    let config = &state.config;
+    let (sampling, rate) = match config.sampling {
+        Sampling::Decay { rate: None } => (0, 0.0),
+        Sampling::Decay { rate: Some(rate) } => (1, rate),
+        Sampling::Uniform => (2, 0.0),
+        Sampling::Window => (3, 0.0),
+    };
+    let mut out = Writer::default();
+    out.u64(config.n_trees as u64);
+    out.u64(config.sample_size as u64);
+    out.u64(config.shingle_size as u64);
+    out.u64(state.n_features as u64);
+    out.u64(config.seed);
+    out.u64(state.n_seen);
+    out.u32(sampling);
+    out.u32(u32::from(config.feature_weights.is_some()));
+    out.f64(rate);
+    out.f64s(config.feature_weights.as_deref().unwrap_or_default());
+    out
+}
+
+/// Reads a forest. Lengths fit each other; values are for the forest to check.
+pub(super) fn read(file: &mut Container<'_>, living: bool) -> Result<ForestState> {
+    let mut state = read_config(file.section(b"CONF")?)?;
+    state.recent = all_f32s(file.section(b"RECE")?)?;
+    state.points = all_f32s(file.section(b"PNTS")?)?;
+    let mut counts = file.section(b"TREE")?;
+    let mut nodes = file.section(b"NODE")?;
+    if counts.len() != state.config.n_trees.saturating_mul(4) {
+        return Err(counts.error("not one count per tree"));
+    }
+    for count in counts.u32s(state.config.n_trees)? {
+        let pairs = nodes.bytes((count as usize).saturating_mul(8))?;
+        state.trees.push(TreeState {
+            nodes: pairs.as_chunks().0.iter().map(node).collect(),
+            stream: None,
+        });
+    }
+    nodes.finish()?;
+    if living {
+        read_stream(file, &mut state)?;
+    }
+    Ok(state)
+}
+
+#[inline]
+fn node(&[a, b, c, d, e, f, g, h]: &[u8; 8]) -> FlatNode {
+    let (first, second) = (u32::from_le_bytes([a, b, c, d]), [e, f, g, h]);
+    if first & LEAF != 0 {
+        FlatNode::Leaf {
+            point: first & !LEAF,
+            mass: u32::from_le_bytes(second),
+        }
+    } else {
+        FlatNode::Split {
+            dim: first,
+            cut: f32::from_le_bytes(second),
+        }
+    }
+}
+
+fn read_config(mut section: Reader<'_>) -> Result<ForestState> {
+    let n_trees = section.count()?;
+    let sample_size = section.count()?;
+    let shingle_size = section.count()?;
+    let n_features = section.count()?;
+    let seed = section.u64()?;
+    let n_seen = section.u64()?;
+    let sampling = section.u32()?;
+    let weighted = section.u32()?;
+    let rate = section.f64()?;
+    let sampling = match sampling {
+        0 => Sampling::Decay { rate: None },
+        1 => Sampling::Decay { rate: Some(rate) },
+        2 => Sampling::Uniform,
+        3 => Sampling::Window,
+        other => return Err(section.error(format!("sampling {other} is unknown"))),
+    };
+    if sampling != (Sampling::Decay { rate: Some(rate) }) && rate.to_bits() != 0 {
+        return Err(section.error("a rate that has no meaning"));
+    }
+    let feature_weights = match weighted {
+        0 => None,
+        1 => Some(section.f64s(n_features)?),
+        other => return Err(section.error(format!("flag {other} is unknown"))),
+    };
+    section.finish()?;
+    let config = ForestConfig {
+        n_trees,
+        sample_size,
+        shingle_size,
+        sampling,
+        feature_weights,
+        seed,
+        n_threads: 0,
+    };
+    config
+        .validate(n_features)
+        .map_err(|error| section.error(error.to_string()))?;
+    Ok(ForestState {
+        config,
+        n_features,
+        n_seen,
+        recent: Vec::new(),
+        points: Vec::new(),
+        clock: None,
+        trees: Vec::new(),
+    })
+}
+
+fn all_f32s(mut section: Reader<'_>) -> Result<Vec<f32>> {
+    let values = section.f32s(section.len() / 4)?;
+    section.finish()?;
+    Ok(values)
+}
+
+fn read_stream(file: &mut Container<'_>, state: &mut ForestState) -> Result<()> {
+    let mut clock = file.section(b"CLCK")?;
+    state.clock = Some(ClockState {
+        now: clock.i64()?,
+        reference: clock.i64()?,
+        cumulative: clock.f64()?,
+    });
+    clock.finish()?;
+    let mut samplers = file.section(b"SMPL")?;
+    let mut keys = file.section(b"KEYS")?;
+    let mut places = file.section(b"PLCS")?;
+    let rng = |section: &mut Reader<'_>| -> Result<[u64; 4]> {
+        Ok([
+            section.u64()?,
+            section.u64()?,
+            section.u64()?,
+            section.u64()?,
+        ])
+    };
+    for tree in &mut state.trees {
+        let n = samplers.count()?;
+        let target = samplers.f64()?;
+        tree.stream = Some(TreeStream {
+            keys: keys.f64s(n)?,
+            points: places.u32s(n)?,
+            target,
+            sampler_rng: rng(&mut samplers)?,
+            cut_rng: rng(&mut samplers)?,
+        });
+    }
+    samplers.finish()?;
+    keys.finish()?;
+    places.finish()
+}

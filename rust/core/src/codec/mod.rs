@@ -1,0 +1,140 @@
+//! The model file: one format for living forests, frozen ones and detectors.
+//!
+//! `docs/model-file.md` describes it byte by byte. A file is untrusted input:
+//! lengths are checked against what is there before anything is allocated,
+//! values before anything is built from them, and a file that says anything in
+//! another way than the writer would is refused.
+
+mod container;
+mod file;
+mod forest;
+mod wire;
+
+pub use file::write_atomically;
+
+use crate::error::{Error, Result};
+use crate::forest::Forest;
+use crate::frozen::FrozenForest;
+use crate::state::ForestState;
+use container::{Container, Sections};
+use std::path::Path;
+
+const FOREST: u32 = 1;
+const FROZEN: u32 = 2;
+
+/// What a model file holds.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Model {
+    /// A living forest; it goes on as if it had never been saved.
+    Forest(Forest),
+    /// A frozen forest.
+    Frozen(FrozenForest),
+}
+
+impl Model {
+    /// Reads a model from the bytes of a file. The number of threads is not in
+    /// the file: it is that of this process.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] says what is wrong with it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        let mut file = Container::parse(bytes)?;
+        match file.kind {
+            FOREST => {
+                let state = forest::read(&mut file, true)?;
+                file.finish()?;
+                check_memory(&state, bytes.len())?;
+                Forest::from_state(state).map(Model::Forest)
+            }
+            FROZEN => {
+                let state = forest::read(&mut file, false)?;
+                file.finish()?;
+                FrozenForest::from_state(state).map(Model::Frozen)
+            }
+            other => Err(Error::file(format!("kind {other} is unknown"))),
+        }
+    }
+
+    /// Reads a model from a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and those of [`Model::from_bytes`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+        Model::from_bytes(&std::fs::read(path)?)
+    }
+
+    /// The bytes of the model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Model::Forest(forest) => forest.to_bytes(),
+            Model::Frozen(forest) => forest.to_bytes(),
+        }
+    }
+
+    /// Writes the model to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+}
+
+impl ForestState {
+    /// The bytes of the model file: of a living forest if there is a clock.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut sections = Sections::default();
+        forest::write(self, &mut sections);
+        sections.finish(if self.clock.is_some() { FOREST } else { FROZEN })
+    }
+}
+
+impl Forest {
+    /// The bytes of the model file. Forests that behave alike have equal ones.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_state().to_bytes()
+    }
+
+    /// Writes the forest to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+}
+
+impl FrozenForest {
+    /// The bytes of the model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_state().to_bytes()
+    }
+
+    /// Writes the forest to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+}
+
+/// A living forest may take this much memory, or 64 times its file.
+const ROOM: usize = 1 << 30;
+
+/// Refuses a file whose boxes would take far more memory than the file: many
+/// trees that all name the same few wide points. Frozen forests build theirs
+/// only when they are asked.
+fn check_memory(state: &ForestState, file: usize) -> Result<()> {
+    let d = state.n_features * state.config.shingle_size;
+    let leaves: usize = state.trees.iter().map(|t| t.nodes.len().div_ceil(2)).sum();
+    let boxes = leaves / crate::tree::PARTS as usize * 2 * 4;
+    let room = ROOM.max(file.saturating_mul(64));
+    match boxes.saturating_mul(d) <= room {
+        true => Ok(()),
+        false => Err(Error::file(format!(
+            "it would take more than {room} bytes of memory, far more than its size"
+        ))),
+    }
+}

@@ -1,0 +1,92 @@
+//! Files of released versions: they must stay readable, give the same scores to
+//! the bit on every machine, and be what today's engine would write.
+//!
+//! `FASTRCF_WRITE_GOLDEN=1 cargo test --test golden` writes those of a new
+//! version; existing ones are never rewritten.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails may panic"
+)]
+
+mod files;
+
+use fastrcf::{Forest, ForestConfig, Model, Rows, Sampling};
+use files::{rows_of, stream};
+use std::path::PathBuf;
+
+const D: usize = 5;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")
+}
+
+fn models() -> Vec<(&'static str, Model)> {
+    let forest = |sampling, shingle_size, feature_weights| {
+        let config = ForestConfig {
+            n_trees: 12,
+            sample_size: 32,
+            shingle_size,
+            sampling,
+            feature_weights,
+            seed: 20_240_501,
+            n_threads: 0,
+        };
+        let mut forest = Forest::new(config, D).unwrap();
+        let values = stream(800, D, 77);
+        let rows = rows_of(&values, D);
+        forest.insert(&rows.slice(0..500)).unwrap();
+        if shingle_size == 1 {
+            forest.delete(&rows.slice(470..500)).unwrap();
+        }
+        forest.process(&rows.slice(500..800)).unwrap();
+        forest
+    };
+    let weights = Some(vec![1.0, 0.25, 2.0, 1.5, 1.0]);
+    let decay = forest(Sampling::Decay { rate: None }, 1, weights);
+    let window = forest(Sampling::Window, 3, None);
+    let uniform = forest(Sampling::Uniform, 1, None);
+    vec![
+        ("decay", Model::Forest(decay)),
+        ("window-shingle", Model::Forest(window)),
+        ("frozen", Model::Frozen(uniform.freeze().unwrap())),
+    ]
+}
+
+fn scores(model: &Model, rows: &Rows<'_>) -> Vec<f64> {
+    match model {
+        Model::Forest(forest) => forest.score(rows).unwrap(),
+        Model::Frozen(forest) => forest.score(rows).unwrap(),
+        _ => Vec::new(),
+    }
+}
+
+fn hex(scores: &[f64]) -> String {
+    scores
+        .iter()
+        .map(|s| format!("{:016x} {s}\n", s.to_bits()))
+        .collect()
+}
+
+#[test]
+fn golden_files_are_read_and_would_be_written_again() {
+    let asked = stream(40, D, 78);
+    let asked = rows_of(&asked, D);
+    for (name, model) in models() {
+        let file = folder().join(format!("{name}-v1.rcf"));
+        let table = folder().join(format!("{name}-v1.txt"));
+        if std::env::var_os("FASTRCF_WRITE_GOLDEN").is_some() && !file.exists() {
+            model.save(&file).unwrap();
+            std::fs::write(&table, hex(&scores(&model, &asked))).unwrap();
+        }
+        let golden = Model::load(&file).unwrap();
+        let expected = std::fs::read_to_string(&table).unwrap();
+        assert_eq!(hex(&scores(&golden, &asked)), expected, "{name}");
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(
+            model.to_bytes() == bytes,
+            "{name}: other bytes than released"
+        );
+        assert!(golden.to_bytes() == bytes, "{name}: other bytes once read");
+    }
+}

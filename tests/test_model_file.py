@@ -1,0 +1,186 @@
+import copy
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastrcf
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def small(**parameters):
+    forest = fastrcf.RandomCutForest(6, 16, random_state=3, **parameters)
+    rng = np.random.default_rng(1)
+    forest.insert(rng.normal(size=(100, 3)))
+    return forest
+
+
+@pytest.mark.parametrize("sampling", ["decay", "uniform", "window"])
+@pytest.mark.parametrize("way", ["file", "bytes", "pickle", "copy", "deepcopy"])
+def test_a_stream_saved_and_continued_equals_the_uninterrupted_one(tmp_path, rng, sampling, way):
+    forest = small(sampling=sampling, shingle_size=2, n_threads=1)
+    if way == "file":
+        forest.save(tmp_path / "m.rcf")
+        again = fastrcf.load(tmp_path / "m.rcf")
+    elif way == "bytes":
+        again = fastrcf.loads(bytes(forest))
+    elif way == "pickle":
+        again = pickle.loads(pickle.dumps(forest))
+    else:
+        again = getattr(copy, way)(forest)
+    assert bytes(again) == bytes(forest)
+    assert repr(again) == repr(forest)
+    x = rng.normal(size=(300, 3))
+    np.testing.assert_array_equal(forest.process(x), again.process(x))
+    assert bytes(again) == bytes(forest)
+
+
+def test_a_copy_goes_its_own_way(rng):
+    forest = small()
+    before = bytes(forest)
+    copy.copy(forest).insert(rng.normal(size=(50, 3)))
+    assert bytes(forest) == before
+
+
+def test_frozen_forests_travel(rng):
+    frozen = small().freeze()
+    x = rng.normal(size=(50, 3))
+    for again in (pickle.loads(pickle.dumps(frozen)), fastrcf.loads(bytes(frozen))):
+        assert isinstance(again, fastrcf.FrozenForest)
+        np.testing.assert_array_equal(frozen.score(x), again.score(x))
+    assert copy.deepcopy(frozen) is frozen
+
+
+def test_forests_without_rows_pickle_and_refuse_to_be_saved(tmp_path):
+    forest = fastrcf.RandomCutForest(5, 16, random_state=3, sampling="window")
+    again = pickle.loads(pickle.dumps(forest))
+    x = np.arange(60.0).reshape(30, 2)
+    np.testing.assert_array_equal(forest.process(x), again.process(x))
+    with pytest.raises(fastrcf.NotReadyError, match="no rows"):
+        fastrcf.RandomCutForest().save(tmp_path / "m.rcf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    for data in (b"", b"PK\x03\x04", bytes(small())[:-1], b"\x89RCF\r\n\x1a\n" + b"\0" * 100):
+        with pytest.raises(fastrcf.ModelFileError):
+            fastrcf.loads(data)
+    with pytest.raises(FileNotFoundError):
+        fastrcf.load(tmp_path / "none.rcf")
+    with pytest.raises(FileNotFoundError):
+        small().save(tmp_path / "no" / "folder.rcf")
+
+
+def test_saving_keeps_links_and_permissions(tmp_path):
+    target = tmp_path / "real.rcf"
+    small().save(target)
+    target.chmod(0o640)
+    link = tmp_path / "link.rcf"
+    link.symlink_to(target)
+    small(sampling="window").save(link)
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert bytes(fastrcf.load(target)) == bytes(small(sampling="window"))
+
+
+SAVER = """
+import sys, numpy as np, fastrcf
+forest = fastrcf.RandomCutForest(50, 64, random_state=1)
+forest.insert(np.random.default_rng(0).normal(size=(500, 20)))
+print("ready", flush=True)
+while True:
+    forest.save(sys.argv[1])
+"""
+
+
+def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "m.rcf"
+    wait = np.random.default_rng(4)
+    for _ in range(12):
+        child = subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        with child:
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(wait.uniform(0.02, 0.05))
+            child.send_signal(signal.SIGKILL)
+        if path.exists():
+            assert fastrcf.load(path).n_seen == 500
+    assert path.exists()
+
+
+class Reader:
+    """A reader of model files that follows docs/model-file.md and nothing else."""
+
+    def __init__(self, data):
+        magic, version, self.kind, length, n, zero = struct.unpack_from("<8sIIQII", data)
+        assert (magic, version, zero) == (b"\x89RCF\r\n\x1a\n", 1, 0)
+        assert length == len(data)
+        self.sections = {}
+        end = 32 + 24 * n
+        for i in range(n):
+            tag, zero, offset, length = struct.unpack_from("<4sIQQ", data, 32 + 24 * i)
+            assert (zero, offset) == (0, end)
+            self.sections[tag.decode()] = data[offset : offset + length]
+            end = offset + (length + 7) // 8 * 8
+        assert end == len(data) - 8
+        conf = struct.unpack_from("<6QIId", self.sections["CONF"])
+        self.trees, self.sample, self.shingle, self.columns, _, self.seen, *_ = conf
+        self.d = self.columns * self.shingle
+        self.points = np.frombuffer(self.sections["PNTS"], "<f4").reshape(-1, self.d)
+
+    def leaves(self):
+        """Yield, for each tree, its leaves as (point, copies, depth)."""
+        counts = np.frombuffer(self.sections["TREE"], "<u4")
+        nodes = np.frombuffer(self.sections["NODE"], "<u4").reshape(-1, 2)
+        cuts = nodes.view("<f4")
+        at = 0
+        for count in counts:
+            leaves, due = [], [[]]
+            for i in range(at, at + count):
+                way = due.pop()
+                first, second = int(nodes[i, 0]), int(nodes[i, 1])
+                if first >> 31:
+                    point = self.points[first & 0x7FFFFFFF]
+                    for dim, cut, right in way:
+                        assert (point[dim] > cut) == right
+                    leaves.append((first & 0x7FFFFFFF, second, len(way)))
+                else:
+                    cut = cuts[i, 1]
+                    due += [[*way, (first, cut, True)], [*way, (first, cut, False)]]
+            assert not due or count == 0
+            at += count
+            yield leaves
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.rcf")), ids=lambda path: path.stem)
+def test_the_documentation_suffices_to_read_a_file(path):
+    file = Reader(path.read_bytes())
+    model = fastrcf.load(path)
+    assert model.n_features == file.columns
+    assert model.n_seen == file.seen
+    trees = list(file.leaves())
+    assert len(trees) == file.trees
+    for leaves in trees:
+        assert sum(copies for _, copies, _ in leaves) <= file.sample
+        # A point of a tree scores by its depth and copies alone.
+    mass = [sum(copies for _, copies, _ in leaves) for leaves in trees]
+    everywhere = set.intersection(*({point for point, _, _ in leaves} for leaves in trees))
+    for point in list(everywhere)[:5]:
+        score = 0.0
+        for leaves, total in zip(trees, mass, strict=True):
+            copies, depth = next((c, k) for p, c, k in leaves if p == point)
+            value = (1 - copies / (2 * total)) / (depth + np.log2(copies + 1))
+            score += value * np.log2(total + 1) / len(trees)
+        weights = np.ones(file.columns)
+        if struct.unpack_from("<I", file.sections["CONF"], 52)[0]:
+            weights = np.frombuffer(file.sections["CONF"][64:], "<f8")
+        row = file.points[point].astype(float) / np.tile(weights, file.shingle)
+        np.testing.assert_allclose(model.score(row), score, rtol=2e-6)
