@@ -1,10 +1,15 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: test lint format bench clean
+.PHONY: test lint format bench wheel workflows clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
+# On Linux, zig links against the oldest C library that current distributions carry.
+LINUX := $(filter Linux,$(shell uname -s))
+PORTABLE := $(if $(LINUX),--zig --compatibility manylinux2014 --auditwheel check)
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 $(VENV)/.deps: requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,10 +32,32 @@ lint: $(VENV)/.engine
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest fastrcf._fastrcf
+	@if command -v go > /dev/null; then $(MAKE) --no-print-directory workflows; \
+	else echo "workflows not checked: actionlint needs go"; fi
+
+# From source: its Python packages fetch a binary from elsewhere while they install.
+$(BIN)/actionlint: | $(VENV)/.deps
+	GOBIN=$(abspath $(BIN)) go install $(ACTIONLINT)
+
+workflows: $(BIN)/actionlint
+	$(BIN)/actionlint .github/workflows/*.yml
 
 # All peers in one run; the Java one needs java and mvn on the PATH.
-bench: $(VENV)/.engine
+bench: $(VENV)/.engine dist/.wheel
 	$(BIN)/python -m benches.run
+
+$(VENV)/.wheel-tools: $(VENV)/.deps requirements/wheel.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/wheel.txt
+	touch $@
+
+dist/.wheel: $(VENV)/.wheel-tools $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LICENSE
+	rm -f dist/fastrcf-*.whl
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --release --locked $(PORTABLE) --out dist
+	touch $@
+
+# One wheel for all Pythons from 3.11 on, tried where nothing but NumPy is.
+wheel: dist/.wheel
+	.ci/try-wheel $(PYTHON) dist/fastrcf-*.whl
 
 format: $(VENV)/.deps
 	cargo fmt --all

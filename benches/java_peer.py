@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -36,7 +37,7 @@ def class_path() -> str:
     sources = [PROJECT / "pom.xml", *PROJECT.glob("src/**/*.java")]
     if not jar.exists() or jar.stat().st_mtime < max(path.stat().st_mtime for path in sources):
         done = subprocess.run(
-            ["mvn", "--quiet", "--batch-mode", "package"],
+            [shutil.which("mvn") or "mvn", "--quiet", "--batch-mode", "package"],
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -44,7 +45,7 @@ def class_path() -> str:
         )
         if done.returncode != 0:
             raise RuntimeError(f"mvn package failed in {PROJECT}:\n{done.stdout}{done.stderr}")
-    return f"{jar}:{jar.parent / 'lib'}/*"
+    return os.pathsep.join((str(jar), str(jar.parent / "lib" / "*")))
 
 
 class JavaForest(Peer):
