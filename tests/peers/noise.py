@@ -37,8 +37,8 @@ def assert_same_quantiles(
     ours, theirs : numpy.ndarray of float64, shape (SEEDS, n)
         Scores of the same rows.
     sharpness : float
-        Greatest share of a quantile that its standard error may be: the
-        comparison finds biases from about three times this share on.
+        Greatest share of a quantile that its standard error may be (the median
+        over the quantiles): a bias of LIMIT times its standard error is found.
     """
     _assert_same(*(np.quantile(scores, LEVELS, axis=1).T for scores in (ours, theirs)), sharpness)
 
