@@ -1,6 +1,8 @@
 """Random cut forests for fraud and anomaly detection: exact, explainable, fast."""
 
 from fastrcf._fastrcf import __version__, simd_level
+from fastrcf.detection import Detection, Reason
+from fastrcf.detector import Detector
 from fastrcf.errors import (
     FastRCFError,
     InvalidInputError,
@@ -15,6 +17,8 @@ from fastrcf.model_file import load, loads
 
 __all__ = [
     "Attribution",
+    "Detection",
+    "Detector",
     "FastRCFError",
     "FrozenForest",
     "InvalidInputError",
@@ -24,6 +28,7 @@ __all__ = [
     "NotFittedError",
     "NotReadyError",
     "RandomCutForest",
+    "Reason",
     "__version__",
     "load",
     "loads",

@@ -43,7 +43,7 @@ def to_rows(x: Any) -> Matrix | Columns:
     """
     if isinstance(x, np.ndarray):
         return matrix(x)
-    if _is_frame(x):
+    if is_frame(x):
         return frame_columns(x)
     return matrix(_as_array(x))
 
@@ -113,7 +113,8 @@ def _as_array(x: Any) -> np.ndarray[Any, Any]:
         ) from None
 
 
-def _is_frame(x: Any) -> bool:
+def is_frame(x: Any) -> bool:
+    """Whether ``x`` is a data frame of a kind that Narwhals knows."""
     return any(
         hasattr(x, name)
         for name in ("__dataframe__", "__arrow_c_stream__", "__narwhals_dataframe__")
@@ -125,7 +126,7 @@ def frame_columns(x: Any) -> Columns:
     frame = as_frame(x)
     if not frame.columns:
         raise InvalidInputError("the input has no columns")
-    return [_frame_column(j, series) for j, series in enumerate(frame.iter_columns())]
+    return [series_to_array(j, series) for j, series in enumerate(frame.iter_columns())]
 
 
 def as_frame(x: Any) -> Any:
@@ -147,7 +148,8 @@ def as_frame(x: Any) -> Any:
     return frame
 
 
-def _frame_column(j: int, series: Any) -> Any:
+def series_to_array(j: int, series: Any) -> Any:
+    """Give a column as an array, without a copy where its memory allows it."""
     name = series.name
     if not (series.dtype.is_numeric() or str(series.dtype) == "Boolean"):
         raise InvalidInputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -11,6 +10,7 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
+from fastrcf._parameters import count, seed
 from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
 if TYPE_CHECKING:
@@ -42,38 +42,6 @@ class Attribution:
     def total(self) -> Floats:
         """Parts by column, whatever the direction, shape (n, d)."""
         return self.low + self.high
-
-
-def _seed(random_state: Any) -> int:
-    if random_state is None:
-        return secrets.randbits(64)
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(0, 2**64, dtype=np.uint64))
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(0, 2**32, dtype=np.uint64))
-    if isinstance(random_state, np.random.SeedSequence):
-        return int(random_state.generate_state(1, np.uint64)[0])
-    try:
-        seed = int(random_state)
-    except (TypeError, ValueError):
-        raise InvalidParameterError(
-            f"random_state: expected None, an integer or a NumPy generator, found {random_state!r}"
-        ) from None
-    if not 0 <= seed < 2**64 or seed != random_state:
-        raise InvalidParameterError(
-            f"random_state: {random_state!r} is not an integer between 0 and 2**64 - 1"
-        )
-    return seed
-
-
-def _count(name: str, value: Any, least: int) -> int:
-    try:
-        count = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidParameterError(f"{name}: expected an integer, found {value!r}") from None
-    if count != value or not least <= count < 2**32:
-        raise InvalidParameterError(f"{name}: {value!r} is not an integer of at least {least}")
-    return count
 
 
 class RandomCutForest:
@@ -148,16 +116,16 @@ class RandomCutForest:
         if time_decay is not None and sampling != "decay":
             raise InvalidParameterError(f"time_decay: has no meaning with sampling={sampling!r}")
         self._parameters: dict[str, Any] = {
-            "n_trees": _count("n_trees", n_trees, 1),
-            "sample_size": _count("sample_size", sample_size, 2),
-            "shingle_size": _count("shingle_size", shingle_size, 1),
+            "n_trees": count("n_trees", n_trees, 1),
+            "sample_size": count("sample_size", sample_size, 2),
+            "shingle_size": count("shingle_size", shingle_size, 1),
             "sampling": sampling,
             "time_decay": None if time_decay is None else float(time_decay),
             "feature_weights": None
             if feature_weights is None
             else [float(weight) for weight in feature_weights],
-            "seed": _seed(random_state),
-            "n_threads": 0 if n_threads is None else _count("n_threads", n_threads, 1),
+            "seed": seed(random_state),
+            "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
         # Wrong parameters are told now, not at the first row.
         width = len(self._parameters["feature_weights"] or [0])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastrcf import _fastrcf
+from fastrcf.detector import Detector
 from fastrcf.forest import FrozenForest, RandomCutForest
 
 if TYPE_CHECKING:
     from os import PathLike
 
 
-def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest:
+def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector:
     """Load a model from a file.
 
     Parameters
@@ -21,7 +22,7 @@ def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest:
 
     Returns
     -------
-    RandomCutForest or FrozenForest
+    RandomCutForest, FrozenForest or Detector
         A forest goes on exactly as the one that was saved. The number of
         threads is not in the file.
 
@@ -45,12 +46,16 @@ def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest:
     return _model(_fastrcf.load(path))
 
 
-def loads(data: bytes) -> RandomCutForest | FrozenForest:
+def loads(data: bytes) -> RandomCutForest | FrozenForest | Detector:
     """Load a model from the bytes of a model file, as :func:`load`."""
     return _model(_fastrcf.loads(bytes(data)))
 
 
-def _model(core: _fastrcf.Forest | _fastrcf.FrozenForest) -> RandomCutForest | FrozenForest:
+def _model(
+    core: _fastrcf.Forest | _fastrcf.FrozenForest | _fastrcf.Detector,
+) -> RandomCutForest | FrozenForest | Detector:
     if isinstance(core, _fastrcf.FrozenForest):
         return FrozenForest(core)
+    if isinstance(core, _fastrcf.Detector):
+        return Detector._of(core)
     return RandomCutForest._of(core)

@@ -18,6 +18,7 @@
 mod attribution;
 mod codec;
 mod config;
+mod detector;
 mod displacement;
 mod error;
 mod forest;
@@ -38,6 +39,10 @@ mod walk;
 pub use attribution::Attribution;
 pub use codec::{Model, write_atomically};
 pub use config::{ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling};
+pub use detector::{
+    ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState, Feature,
+    QUANTILES, Reason, Scaling, Tail, Transform,
+};
 pub use error::{Error, Result};
 pub use forest::Forest;
 pub use frozen::FrozenForest;

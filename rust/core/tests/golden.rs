@@ -11,7 +11,10 @@
 
 mod files;
 
-use fastrcf::{Forest, ForestConfig, Model, Rows, Sampling};
+use fastrcf::{
+    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
+    Sampling, Scaling,
+};
 use files::{rows_of, stream};
 use std::path::PathBuf;
 
@@ -50,13 +53,44 @@ fn models() -> Vec<(&'static str, Model)> {
         ("decay", Model::Forest(decay)),
         ("window-shingle", Model::Forest(window)),
         ("frozen", Model::Frozen(uniform.freeze().unwrap())),
+        ("detector", Model::Detector(Box::new(detector()))),
     ]
+}
+
+fn detector() -> Detector {
+    let kinds = [
+        ColumnKind::Number(Scaling::Auto),
+        ColumnKind::Number(Scaling::LogRobust),
+        ColumnKind::Number(Scaling::Rank),
+        ColumnKind::Number(Scaling::Robust),
+        ColumnKind::Category,
+    ];
+    let columns = kinds.iter().enumerate();
+    let columns = columns.map(|(j, &kind)| (format!("c{j}"), kind)).collect();
+    let config = DetectorConfig {
+        n_trees: 12,
+        sample_size: 32,
+        alert_rate: 0.01,
+        seed: 4,
+        n_threads: 0,
+    };
+    let mut builder = DetectorBuilder::new(config, columns).unwrap();
+    let codes = ["tcp", "udp", "ICMP", "other"].map(|name| builder.category(4, name));
+    let mut values = stream(900, D, 8);
+    for (i, row) in values.chunks_exact_mut(D).enumerate() {
+        row[4] = codes[i * i % 7 % 4];
+    }
+    builder.add(&rows_of(&values, D)).unwrap();
+    let mut detector = builder.finish(&mut || false).unwrap();
+    detector.process(&rows_of(&values[..D * 100], D)).unwrap();
+    detector
 }
 
 fn scores(model: &Model, rows: &Rows<'_>) -> Vec<f64> {
     match model {
         Model::Forest(forest) => forest.score(rows).unwrap(),
         Model::Frozen(forest) => forest.score(rows).unwrap(),
+        Model::Detector(detector) => detector.score(rows).unwrap(),
         _ => Vec::new(),
     }
 }

@@ -10,7 +10,7 @@
 
 mod files;
 
-use fastrcf::{Forest, FrozenForest, Model, Rows};
+use fastrcf::{Detector, Forest, FrozenForest, Model, Rows};
 use files::{Numbers, mutate, small_models};
 use peak_alloc::PeakAlloc;
 
@@ -36,6 +36,15 @@ fn works_frozen(forest: FrozenForest) {
     if let Ok(scores) = forest.score(&rows) {
         assert!(scores.iter().all(|s| s.is_finite()), "{scores:?}");
     }
+}
+
+fn works_detector(mut detector: Detector) {
+    let values = vec![0.25; detector.features().len() * 4];
+    let rows = Rows::from_f64(&values, detector.features().len()).unwrap();
+    let _ = detector.reasons(&rows).unwrap();
+    let found = detector.process(&rows).unwrap();
+    assert!(found.grades.iter().all(|g| (0.0..=1.0).contains(g)));
+    detector.forest().check().unwrap();
 }
 
 #[test]
@@ -66,6 +75,7 @@ fn mutated_files_neither_panic_nor_swallow_memory() {
                 match model {
                     Model::Forest(forest) => works_living(forest),
                     Model::Frozen(forest) => works_frozen(forest),
+                    Model::Detector(detector) => works_detector(*detector),
                     _ => {}
                 }
             }

@@ -1,6 +1,7 @@
 //! The private module `fastrcf._fastrcf`: types in, types out, the interpreter
 //! released in every long call. What users see is `python/fastrcf`.
 
+mod detector;
 mod error;
 mod forest;
 mod frozen;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _fastrcf {
+    #[pymodule_export]
+    use super::detector::{Detector, DetectorBuilder};
     #[pymodule_export]
     use super::forest::Forest;
     #[pymodule_export]

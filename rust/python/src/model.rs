@@ -1,5 +1,7 @@
 //! Models to and from files.
 
+use crate::detector::Detector;
+use crate::error::to_python;
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
 use crate::interrupt::run;
@@ -9,32 +11,32 @@ use pyo3::pybacked::PyBackedBytes;
 use std::path::PathBuf;
 
 /// What a model file holds, as the Python object for it.
-#[derive(IntoPyObject)]
-pub(crate) enum Loaded {
-    Forest(Forest),
-    Frozen(FrozenForest),
-}
-
-fn loaded(model: Model) -> fastrcf::Result<Loaded> {
+fn loaded(py: Python<'_>, model: Model) -> PyResult<Py<PyAny>> {
     match model {
-        Model::Forest(forest) => Ok(Loaded::Forest(Forest::of(forest))),
-        Model::Frozen(forest) => Ok(Loaded::Frozen(FrozenForest::of(forest))),
-        _ => Err(Error::ModelFile {
-            message: "this build of fastrcf does not know the model's kind".into(),
-        }),
+        Model::Forest(forest) => Ok(Py::new(py, Forest::of(forest))?.into_any()),
+        Model::Frozen(forest) => Ok(Py::new(py, FrozenForest::of(forest))?.into_any()),
+        Model::Detector(detector) => Ok(Py::new(py, Detector::of(*detector))?.into_any()),
+        _ => Err(to_python(
+            py,
+            Error::ModelFile {
+                message: "this build of fastrcf does not know the model's kind".into(),
+            },
+        )),
     }
 }
 
 /// Reads a model from the bytes of its file.
 #[pyfunction]
-pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes) -> PyResult<Loaded> {
-    run(py, |_| Model::from_bytes(&data).and_then(loaded))
+pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
+    let model = run(py, |_| Model::from_bytes(&data))?;
+    loaded(py, model)
 }
 
 /// Reads a model from its file.
 #[pyfunction]
-pub(crate) fn load(py: Python<'_>, path: PathBuf) -> PyResult<Loaded> {
-    run(py, |_| Model::load(path).and_then(loaded))
+pub(crate) fn load(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
+    let model = run(py, |_| Model::load(path))?;
+    loaded(py, model)
 }
 
 /// Writes bytes to a file, whole or not at all.

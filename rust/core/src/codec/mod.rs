@@ -6,12 +6,14 @@
 //! another way than the writer would is refused.
 
 mod container;
+mod detector;
 mod file;
 mod forest;
 mod wire;
 
 pub use file::write_atomically;
 
+use crate::detector::Detector;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
@@ -21,6 +23,7 @@ use std::path::Path;
 
 const FOREST: u32 = 1;
 const FROZEN: u32 = 2;
+const DETECTOR: u32 = 3;
 
 /// What a model file holds.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub enum Model {
     Forest(Forest),
     /// A frozen forest.
     Frozen(FrozenForest),
+    /// A detector with its forest.
+    Detector(Box<Detector>),
 }
 
 impl Model {
@@ -52,6 +57,15 @@ impl Model {
                 file.finish()?;
                 FrozenForest::from_state(state).map(Model::Frozen)
             }
+            DETECTOR => {
+                let state = forest::read(&mut file, true)?;
+                let detector = detector::read(&mut file, state.n_features)?;
+                file.finish()?;
+                check_memory(&state, bytes.len())?;
+                let forest = Forest::from_state(state)?;
+                let detector = Detector::from_state(detector, forest)?;
+                Ok(Model::Detector(Box::new(detector)))
+            }
             other => Err(Error::file(format!("kind {other} is unknown"))),
         }
     }
@@ -69,6 +83,7 @@ impl Model {
         match self {
             Model::Forest(forest) => forest.to_bytes(),
             Model::Frozen(forest) => forest.to_bytes(),
+            Model::Detector(detector) => detector.to_bytes(),
         }
     }
 
@@ -112,6 +127,24 @@ impl FrozenForest {
     }
 
     /// Writes the forest to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+}
+
+impl Detector {
+    /// The bytes of the model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut sections = Sections::default();
+        forest::write(&self.forest().to_state(), &mut sections);
+        detector::write(&self.to_state(), &mut sections);
+        sections.finish(DETECTOR)
+    }
+
+    /// Writes the detector to a file, whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`].

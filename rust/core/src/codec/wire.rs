@@ -41,6 +41,12 @@ impl Writer {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
+
+    /// UTF-8 with its length in bytes before it.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.u32(text.len() as u32);
+        self.bytes(text.as_bytes());
+    }
 }
 
 /// A section being read.
@@ -105,6 +111,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn count(&mut self) -> Result<usize> {
         let value = self.u64()?;
         usize::try_from(value).map_err(|_| self.error(format!("{value} is too large")))
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String> {
+        let n = self.u32()? as usize;
+        let bytes = self.bytes(n)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| self.error("text that is not UTF-8"))?;
+        Ok(text.to_owned())
     }
 
     /// That nothing is left.

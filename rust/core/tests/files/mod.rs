@@ -2,7 +2,10 @@
 #![allow(dead_code, reason = "not every test file uses all of it")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-use fastrcf::{Forest, ForestConfig, Model, Rows, Sampling};
+use fastrcf::{
+    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
+    Sampling, Scaling,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// SplitMix64.
@@ -60,7 +63,40 @@ pub fn small_models() -> Vec<Model> {
     let values = stream(60, 2, 3);
     forest.insert(&rows_of(&values, 2)).unwrap();
     let frozen = forest.freeze().unwrap();
-    vec![Model::Forest(forest), Model::Frozen(frozen)]
+    let detector = Box::new(small_detector());
+    vec![
+        Model::Forest(forest),
+        Model::Frozen(frozen),
+        Model::Detector(detector),
+    ]
+}
+
+/// A detector with a column of each kind.
+pub fn small_detector() -> Detector {
+    let kinds = [
+        ColumnKind::Number(Scaling::None),
+        ColumnKind::Number(Scaling::LogRobust),
+        ColumnKind::Number(Scaling::Rank),
+        ColumnKind::Category,
+    ];
+    let columns = kinds.iter().enumerate();
+    let columns = columns.map(|(j, &kind)| (format!("c{j}"), kind)).collect();
+    let config = DetectorConfig {
+        n_trees: 3,
+        sample_size: 8,
+        alert_rate: 0.1,
+        seed: 4,
+        n_threads: 1,
+    };
+    let mut builder = DetectorBuilder::new(config, columns).unwrap();
+    let names = ["a", "b", "ü", ""];
+    let codes = names.map(|name| builder.category(3, name));
+    let mut values = stream(40, 4, 8);
+    for (i, row) in values.chunks_exact_mut(4).enumerate() {
+        row[3] = codes[i * i % 4];
+    }
+    builder.add(&rows_of(&values, 4)).unwrap();
+    builder.finish(&mut || false).unwrap()
 }
 
 /// Makes the checksum right again, and the announced length if asked.

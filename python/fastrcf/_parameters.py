@@ -1,0 +1,44 @@
+"""Parameters that several classes take, checked."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+
+from fastrcf.errors import InvalidParameterError
+
+
+def seed(random_state: Any) -> int:
+    """Give the seed that a ``random_state`` stands for; a fresh one for None."""
+    if random_state is None:
+        return secrets.randbits(64)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(0, 2**64, dtype=np.uint64))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(0, 2**32, dtype=np.uint64))
+    if isinstance(random_state, np.random.SeedSequence):
+        return int(random_state.generate_state(1, np.uint64)[0])
+    try:
+        value = int(random_state)
+    except (TypeError, ValueError):
+        raise InvalidParameterError(
+            f"random_state: expected None, an integer or a NumPy generator, found {random_state!r}"
+        ) from None
+    if not 0 <= value < 2**64 or value != random_state:
+        raise InvalidParameterError(
+            f"random_state: {random_state!r} is not an integer between 0 and 2**64 - 1"
+        )
+    return value
+
+
+def count(name: str, value: Any, least: int) -> int:
+    """Give an integer parameter of at least ``least``."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidParameterError(f"{name}: expected an integer, found {value!r}") from None
+    if number != value or not least <= number < 2**32:
+        raise InvalidParameterError(f"{name}: {value!r} is not an integer of at least {least}")
+    return number

@@ -1,0 +1,404 @@
+"""The detector that users type: columns, scaling, threshold, reasons."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrcf import _fastrcf
+from fastrcf._parameters import count, seed
+from fastrcf._tables import Table, as_batches, as_table
+from fastrcf.detection import Detection, Reason, to_native
+from fastrcf.errors import (
+    InvalidInputError,
+    InvalidParameterError,
+    NotFittedError,
+    NotReadyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+
+    from fastrcf._typing import Floats
+
+SCALINGS = ("auto", "none", "standard", "robust", "log-robust", "rank")
+
+
+class Detector:
+    """Finds unusual rows in tables and streams, and says why they are.
+
+    Parameters
+    ----------
+    columns : sequence of str, optional
+        Columns to look at; default: every one that holds numbers. Columns of
+        text that are named here are taken as categories.
+    categorical : sequence of str, default ()
+        Further columns to take as categories, whatever they hold. A category
+        counts by its rarity: ``log2(rows / its rows)``.
+    scaling : str or mapping of str to str, default "auto"
+        How columns are made comparable: ``"none"``, ``"standard"`` (mean and
+        standard deviation), ``"robust"`` (median and quartiles),
+        ``"log-robust"`` (the same of ``sign(x) ln(1 + |x|)``), ``"rank"``, or
+        ``"auto"``: log-robust where values are never negative and heavy-tailed,
+        else standard. A mapping says it by column, ``"auto"`` for the others.
+    alert_rate : float, default 0.001
+        Share of rows that should be alerts, above 0 and at most 0.5.
+    alerts_per_day : float, optional
+        Alerts per day instead; needs ``time_column``.
+    time_column : str, optional
+        A column of times (datetimes, or numbers in seconds). It is not looked
+        at by the forest.
+    n_trees : int, default 100
+        Trees.
+    sample_size : int, default 256
+        Rows that each tree holds; fewer if there are fewer rows.
+    random_state : None, int or numpy generator
+        The same seed and rows give the same detector on any machine.
+    n_threads : int, optional
+        Threads; default: what the process may use. Never changes a result.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrcf
+    >>> rng = np.random.default_rng(0)
+    >>> table = {"amount": rng.lognormal(3, 1, 5000), "items": rng.poisson(3, 5000)}
+    >>> detector = fastrcf.Detector(random_state=7).fit(table)
+    >>> found = detector.detect({"amount": [20.0, 90000.0], "items": [3, 2]})
+    >>> found["is_anomaly"].to_pylist()
+    [False, True]
+    >>> found["reasons"][1][0]["column"].as_py()
+    'amount'
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        categorical: Sequence[str] = (),
+        scaling: str | Mapping[str, str] = "auto",
+        alert_rate: float = 0.001,
+        alerts_per_day: float | None = None,
+        time_column: str | None = None,
+        n_trees: int = 100,
+        sample_size: int = 256,
+        random_state: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        for name, kind in (
+            scaling.items() if not isinstance(scaling, str) else [("scaling", scaling)]
+        ):
+            if kind not in SCALINGS:
+                raise InvalidParameterError(f"{name}: {kind!r} is none of {', '.join(SCALINGS)}")
+        if isinstance(columns, str) or isinstance(categorical, str):
+            raise InvalidParameterError("columns: expected a sequence of names, found one string")
+        if (alerts_per_day is None) != (time_column is None):
+            raise InvalidParameterError("alerts_per_day and time_column: one needs the other")
+        if not 0 < alert_rate <= 0.5:
+            raise InvalidParameterError(f"alert_rate: {alert_rate} is not above 0 and at most 0.5")
+        if alerts_per_day is not None and not alerts_per_day > 0:
+            raise InvalidParameterError(f"alerts_per_day: {alerts_per_day} is not above 0")
+        self._wanted = None if columns is None else [str(name) for name in columns]
+        self._also = [str(name) for name in categorical]
+        self._scaling = scaling
+        self._per_day = alerts_per_day
+        self._time = time_column
+        self._engine: dict[str, Any] = {
+            "n_trees": count("n_trees", n_trees, 1),
+            "sample_size": count("sample_size", sample_size, 2),
+            "alert_rate": float(alert_rate),
+            "seed": seed(random_state),
+            "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
+        }
+        self._core: _fastrcf.Detector | None = None
+        self._names: list[str] = []
+        self._categorical: set[str] = set()
+
+    @classmethod
+    def _of(cls, core: _fastrcf.Detector) -> Detector:
+        """Wrap the engine's detector."""
+        features = core.features()
+        engine = core.parameters()
+        detector = cls(
+            [name for name, *_ in features],
+            scaling={name: scaling for name, scaling, kinds, _ in features if kinds < 0},
+            alert_rate=core.alert_rate,
+            n_trees=engine["n_trees"],
+            sample_size=engine["sample_size"],
+            random_state=engine["seed"],
+        )
+        detector._engine["n_threads"] = engine["n_threads"]
+        detector._adopt(core)
+        return detector
+
+    def _adopt(self, core: _fastrcf.Detector) -> None:
+        features = core.features()
+        self._names = [name for name, *_ in features]
+        self._categorical = {name for name, _, kinds, _ in features if kinds >= 0}
+        self._core = core
+
+    def _fitted(self) -> _fastrcf.Detector:
+        if self._core is None:
+            raise NotFittedError("this detector is not fitted: call fit first, or load one")
+        return self._core
+
+    def fit(self, table: Any) -> Detector:
+        """Fit scalings, forest and threshold in one pass.
+
+        Parameters
+        ----------
+        table : data frame, array, mapping of columns, or batches of any of them
+            Rows to learn from; they may hold some anomalies. Beyond 65,536 rows
+            a uniform sample of that size is kept.
+
+        Returns
+        -------
+        Detector
+            This one.
+
+        Raises
+        ------
+        InvalidInputError
+            Names row and column; the detector is as before.
+        NotReadyError
+            With fewer than two rows.
+        """
+        builder: _fastrcf.DetectorBuilder | None = None
+        names: list[str] = []
+        categorical: set[str] = set()
+        first, last = [], []
+        done = 0
+        for batch in as_batches(table):
+            if builder is None:
+                names, categorical = self._choose(batch)
+                builder = self._builder(names, categorical)
+            rows = batch.columns(names, categorical, builder.categories)
+            with _named(names, done):
+                builder.add(rows)
+            done += batch.n_rows
+            if self._time is not None and batch.n_rows:
+                low, high = _span(batch, self._time)
+                first.append(low)
+                last.append(high)
+        if builder is None or builder.n_seen < 2:
+            raise NotReadyError(f"{done} rows are too few to fit to: at least 2 are needed")
+        if self._per_day is not None:
+            rate = self._per_day * _days(min(first), max(last)) / done
+            builder.set_alert_rate(min(max(rate, 1e-12), 0.5))
+        self._adopt(builder.finish())
+        return self
+
+    def _choose(self, table: Table) -> tuple[list[str], set[str]]:
+        numeric = set(table.numeric())
+        names = (
+            list(self._wanted)
+            if self._wanted is not None
+            else [name for name in table.names if name in numeric and name != self._time]
+        )
+        names += [name for name in self._also if name not in names]
+        for name in names:
+            table.column(name)
+        if len(set(names)) != len(names):
+            raise InvalidParameterError("columns: a name occurs twice")
+        if not names:
+            raise InvalidInputError("the table has no column that holds numbers; name some")
+        if not isinstance(self._scaling, str):
+            unknown = [name for name in self._scaling if name not in names]
+            if unknown:
+                raise InvalidParameterError(f"scaling: {unknown[0]!r} is not among the columns")
+        categorical = {name for name in names if name in self._also or table.is_text(name)}
+        return names, categorical
+
+    def _builder(self, names: list[str], categorical: set[str]) -> _fastrcf.DetectorBuilder:
+        def kind(name: str) -> str | None:
+            if name in categorical:
+                return None
+            if isinstance(self._scaling, str):
+                return self._scaling
+            return self._scaling.get(name, "auto")
+
+        columns = [(name, kind(name)) for name in names]
+        return _fastrcf.DetectorBuilder(columns, **self._engine)
+
+    def _rows(self, core: _fastrcf.Detector, table: Table) -> Any:
+        if table.frame is None and len(table.names) == len(self._names):
+            table = Table(self._names, table.n_rows, array=table.array, native=table.native)
+        return table.columns(self._names, self._categorical, core.categories)
+
+    def score(self, table: Any) -> Floats:
+        """Score rows: higher is more unusual.
+
+        Parameters
+        ----------
+        table : data frame, array or mapping of columns
+            Columns are found by name; arrays have them in the fitted order.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n,)
+            On the forest's scale: about 1 and less for usual rows.
+        """
+        core, table = self._fitted(), as_table(table)
+        rows = self._rows(core, table)
+        with _named(self._names, 0):
+            return core.score(rows)
+
+    def detect(self, table: Any) -> Any:
+        """Score rows, tell which are anomalies, and say why.
+
+        Parameters
+        ----------
+        table : data frame, array or mapping of columns
+            As :meth:`score` takes it.
+
+        Returns
+        -------
+        data frame of the table's kind, or Detection for arrays
+            Columns ``score``; ``grade``: 0 for usual rows, 0.5 at the
+            threshold, up to 1 (``1 - p ** (log(2) / -log(alert_rate))`` with
+            ``p`` the expected share of rows that score higher); ``is_anomaly``;
+            ``reasons``: for anomalies the columns that made the score, with
+            share, direction, value and words. Arrow for DuckDB and mappings.
+        """
+        core, table = self._fitted(), as_table(table)
+        rows = self._rows(core, table)
+        with _named(self._names, 0):
+            return to_native(self._detection(core.detect(rows)), table)
+
+    def process(self, table: Any) -> Any:
+        """Detect each row of a stream, then learn from it.
+
+        Takes and returns what :meth:`detect` does. The reasons are those of the
+        moment before a row is learnt. The threshold stays.
+        """
+        core, table = self._fitted(), as_table(table)
+        rows = self._rows(core, table)
+        with _named(self._names, 0):
+            return to_native(self._detection(core.process(rows)), table)
+
+    def explain(self, table: Any) -> list[list[Reason]]:
+        """Give the reasons of every row, anomaly or not."""
+        core, table = self._fitted(), as_table(table)
+        rows = self._rows(core, table)
+        with _named(self._names, 0):
+            return [self._reasons(row) for row in core.reasons(rows)]
+
+    def _detection(self, found: Any) -> Detection:
+        score, grade, alerts, why = found
+        is_anomaly = np.zeros(len(score), dtype=bool)
+        is_anomaly[alerts] = True
+        reasons: list[list[Reason]] = [[] for _ in range(len(score))]
+        for row, row_reasons in zip(alerts.tolist(), why, strict=True):
+            reasons[row] = self._reasons(row_reasons)
+        return Detection(score, grade, is_anomaly, reasons)
+
+    def _reasons(self, row: list[tuple[int, float, bool, float, str]]) -> list[Reason]:
+        out = []
+        for feature, share, high, value, text in row:
+            name = self._names[feature]
+            if name in self._categorical:
+                out.append(Reason(name, share, "rare" if high else "common", None, text))
+            else:
+                out.append(Reason(name, share, "high" if high else "low", value, text))
+        return out
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns looked at."""
+        self._fitted()
+        return list(self._names)
+
+    @property
+    def scaling(self) -> dict[str, str]:
+        """How each column is scaled; ``"category"`` for categories."""
+        return {
+            name: "category" if kinds >= 0 else scaling
+            for name, scaling, kinds, _ in self._fitted().features()
+        }
+
+    @property
+    def threshold(self) -> float:
+        """Score above which a row is an anomaly."""
+        return self._fitted().threshold
+
+    @property
+    def alert_rate(self) -> float:
+        """Share of rows that should be alerts; setting it moves the threshold."""
+        return self._engine["alert_rate"] if self._core is None else self._core.alert_rate
+
+    @alert_rate.setter
+    def alert_rate(self, rate: float) -> None:
+        self._fitted().set_alert_rate(rate)
+
+    @property
+    def n_fitted(self) -> int:
+        """Rows that it was fitted to."""
+        return 0 if self._core is None else self._core.n_fitted
+
+    @property
+    def n_seen(self) -> int:
+        """Rows that it was fitted to, and rows of streams since."""
+        return 0 if self._core is None else self._core.n_seen
+
+    def memory_usage(self) -> int:
+        """Bytes that the detector takes."""
+        return 0 if self._core is None else self._core.memory_usage()
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the detector to a model file, whole or not at all."""
+        _fastrcf.write_atomically(path, bytes(self))
+
+    def __bytes__(self) -> bytes:
+        return self._fitted().to_bytes()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state["_core"] = None if self._core is None else self._core.to_bytes()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if state["_core"] is not None:
+            core = _fastrcf.loads(state["_core"])
+            if not isinstance(core, _fastrcf.Detector):
+                raise InvalidInputError("the pickled model is no detector")
+            core.set_threads(self._engine["n_threads"])
+            self._core = core
+
+    def __repr__(self) -> str:
+        if self._core is None:
+            return "Detector(not fitted)"
+        return (
+            f"Detector({len(self._names)} columns, fitted to {self.n_fitted} rows, "
+            f"threshold={self.threshold:.4g}, alert_rate={self.alert_rate:.3g})"
+        )
+
+
+@contextmanager
+def _named(names: list[str], first_row: int) -> Iterator[None]:
+    """Name the column, and count rows over all batches, where input is refused."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if error.row is None or error.column is None:
+            raise
+        row, name = error.row + first_row, names[error.column]
+        _, _, what = str(error).partition(": ")
+        raise InvalidInputError(
+            f"row {row}, column {name!r}: {what}", row=row, column=error.column
+        ) from None
+
+
+def _span(table: Table, name: str) -> tuple[Any, Any]:
+    column = table.column(name)
+    return column.min(), column.max()
+
+
+def _days(first: Any, last: Any) -> float:
+    span = last - first
+    seconds = span.total_seconds() if isinstance(span, timedelta) else float(span)
+    # A table of one moment counts as a second.
+    return max(seconds, 1.0) / 86400.0

@@ -1,0 +1,237 @@
+//! Fitting a detector in one pass over batches.
+
+use super::feature::{self, Feature, Scaling, Transform};
+use super::{Detector, DetectorConfig, Tail};
+use crate::config::{ForestConfig, Sampling};
+use crate::error::{Error, Result};
+use crate::forest::Forest;
+use crate::rng::Rng;
+use crate::rows::{Column, Rows};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// Rows kept for fitting: a threshold for one alert in a thousand then rests
+/// on 65 exceedances.
+const SAMPLE_ROWS: usize = 1 << 16;
+/// Values kept at most, if there are many columns.
+const SAMPLE_VALUES: usize = 1 << 25;
+/// Rows kept even then.
+const LEAST_ROWS: usize = 1 << 13;
+/// Names that a categorical column keeps; later ones count as never seen.
+const MOST_CATEGORIES: usize = 1 << 16;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Numbers, to be scaled.
+    Number(Scaling),
+    /// Categories, as the numbers that [`DetectorBuilder::category`] gives.
+    Category,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Categories {
+    numbers: HashMap<String, usize>,
+    counts: Vec<u64>,
+}
+
+/// Takes training rows in, batch by batch, and keeps a uniform sample of them.
+/// The detector does not depend on how the rows were batched.
+#[derive(Clone, Debug)]
+pub struct DetectorBuilder {
+    config: DetectorConfig,
+    columns: Vec<(String, ColumnKind)>,
+    categories: Vec<Categories>,
+    sample: Vec<f64>,
+    room: usize,
+    n_seen: u64,
+    rng: Rng,
+}
+
+impl DetectorBuilder {
+    /// A builder for rows of these columns.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] names the parameter that is out of its range.
+    pub fn new(
+        config: DetectorConfig,
+        columns: Vec<(String, ColumnKind)>,
+    ) -> Result<DetectorBuilder> {
+        config.forest(config.sample_size).validate(columns.len())?;
+        super::check_rate(config.alert_rate)?;
+        let d = columns.len();
+        // A stream that no tree draws from.
+        let rng = Rng::new(config.seed, u64::MAX);
+        Ok(DetectorBuilder {
+            categories: vec![Categories::default(); d],
+            room: (SAMPLE_VALUES / d).clamp(LEAST_ROWS, SAMPLE_ROWS),
+            sample: Vec::new(),
+            n_seen: 0,
+            config,
+            columns,
+            rng,
+        })
+    }
+
+    /// The number that stands for a category of a column; −1 once there are
+    /// too many.
+    pub fn category(&mut self, column: usize, name: &str) -> f64 {
+        let Some(categories) = self.categories.get_mut(column) else {
+            return -1.0;
+        };
+        if let Some(&number) = categories.numbers.get(name) {
+            return number as f64;
+        }
+        let number = categories.counts.len();
+        if number == MOST_CATEGORIES {
+            return -1.0;
+        }
+        categories.numbers.insert(name.to_owned(), number);
+        categories.counts.push(0);
+        number as f64
+    }
+
+    /// Takes rows in.
+    ///
+    /// # Errors
+    /// [`Error::WrongWidth`] or [`Error::InvalidValue`]; nothing has changed then.
+    pub fn add(&mut self, rows: &Rows<'_>) -> Result<()> {
+        let d = self.columns.len();
+        super::check_rows(rows, d)?;
+        for (j, categories) in self.categories.iter_mut().enumerate() {
+            if self.columns[j].1 == ColumnKind::Category {
+                for i in 0..rows.n_rows() {
+                    let number = feature::category(rows.get(i, j));
+                    if let Some(count) = number.and_then(|at| categories.counts.get_mut(at)) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        for i in 0..rows.n_rows() {
+            self.n_seen += 1;
+            let held = self.sample.len() / d;
+            if held < self.room {
+                self.sample.extend((0..d).map(|j| rows.get(i, j)));
+                continue;
+            }
+            let place = (self.rng.unit() * self.n_seen as f64) as usize;
+            if let Some(row) = self.sample.chunks_exact_mut(d).nth(place) {
+                for (j, value) in row.iter_mut().enumerate() {
+                    *value = rows.get(i, j);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows taken in.
+    pub fn n_seen(&self) -> u64 {
+        self.n_seen
+    }
+
+    /// Sets the share of rows that should be alerts.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] if it is not between 0 and 0.5.
+    pub fn set_alert_rate(&mut self, alert_rate: f64) -> Result<()> {
+        super::check_rate(alert_rate)?;
+        self.config.alert_rate = alert_rate;
+        Ok(())
+    }
+
+    /// Fits scalings, forest and threshold. A sample size beyond the number of
+    /// rows is cut to it.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] with fewer than two rows, [`Error::Interrupted`].
+    pub fn finish(mut self, interrupt: &mut dyn FnMut() -> bool) -> Result<Detector> {
+        let d = self.columns.len();
+        let n = self.sample.len() / d;
+        if n < 2 {
+            return Err(Error::NotReady {
+                seen: n as u64,
+                needed: 2,
+            });
+        }
+        let mut values = vec![0.0; n];
+        let mut features = Vec::with_capacity(d);
+        // Column by column, so that one column is copied at a time.
+        for j in 0..d {
+            let (name, kind) = self.columns[j].clone();
+            let feature = match kind {
+                ColumnKind::Number(scaling) => {
+                    let column = self.sample[j..].iter().step_by(d);
+                    values.iter_mut().zip(column).for_each(|(to, &x)| *to = x);
+                    feature::fit(name, scaling, &mut values)
+                }
+                ColumnKind::Category => self.fit_categories(j, name),
+            };
+            features.push(feature);
+        }
+        let sample_size = self.config.sample_size.min(n);
+        let mut detector = Detector {
+            forest: Forest::new(self.config.forest(sample_size), d)?,
+            frozen: OnceLock::new(),
+            tail: Tail::fit(&mut [0.0]),
+            threshold: 0.0,
+            alert_rate: self.config.alert_rate,
+            n_fitted: self.n_seen,
+            n_sampled: n as u64,
+            features,
+        };
+        let columns = (0..d)
+            .map(|j| Column::F64 {
+                values: &self.sample[j..],
+                stride: d,
+            })
+            .collect();
+        let rows = Rows::from_columns(columns, n)?;
+        detector.learn(&rows, interrupt)?;
+        let mut scores = detector.score_with(&rows, interrupt)?;
+        detector.tail = Tail::fit(&mut scores);
+        detector.threshold = detector.tail.threshold(detector.alert_rate);
+        Ok(detector)
+    }
+
+    /// Puts a column's categories in order of falling count, so that numbers
+    /// do not depend on which came first, and renames those of the sample.
+    fn fit_categories(&mut self, j: usize, name: String) -> Feature {
+        let Categories { numbers, counts } = std::mem::take(&mut self.categories[j]);
+        let mut order: Vec<(String, usize)> = numbers.into_iter().collect();
+        order.sort_by(|(a, i), (b, k)| counts[*k].cmp(&counts[*i]).then_with(|| a.cmp(b)));
+        let mut renamed = vec![0.0; order.len()];
+        for (new, (_, old)) in order.iter().enumerate() {
+            renamed[*old] = new as f64;
+        }
+        let d = self.columns.len();
+        for value in self.sample[j..].iter_mut().step_by(d) {
+            let new = feature::category(*value).and_then(|old| renamed.get(old));
+            *value = new.copied().unwrap_or(-1.0);
+        }
+        Feature {
+            name,
+            scaling: Scaling::None,
+            transform: Transform::Category {
+                counts: order.iter().map(|(_, old)| counts[*old]).collect(),
+                names: order.into_iter().map(|(name, _)| name).collect(),
+                total: self.n_seen,
+            },
+            quantiles: [0.0; 9],
+        }
+    }
+}
+
+impl DetectorConfig {
+    fn forest(&self, sample_size: usize) -> ForestConfig {
+        ForestConfig {
+            n_trees: self.n_trees,
+            sample_size,
+            shingle_size: 1,
+            sampling: Sampling::Uniform,
+            feature_weights: None,
+            seed: self.seed,
+            n_threads: self.n_threads,
+        }
+    }
+}

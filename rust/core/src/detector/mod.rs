@@ -1,0 +1,511 @@
+//! The detector: a forest behind fitted columns, with a threshold, a grade and
+//! reasons in the user's units.
+
+mod feature;
+mod fit;
+mod reasons;
+mod tail;
+
+pub use feature::{Feature, QUANTILES, Scaling, Transform};
+pub use fit::{ColumnKind, DetectorBuilder};
+pub use reasons::Reason;
+pub use tail::Tail;
+
+use crate::error::{Error, Result};
+use crate::forest::Forest;
+use crate::frozen::FrozenForest;
+use crate::questions::never;
+use crate::rows::{Column, Rows};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// Parameters of a [`Detector`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectorConfig {
+    /// Number of trees.
+    pub n_trees: usize,
+    /// Rows that each tree holds; fewer if there are fewer to fit to.
+    pub sample_size: usize,
+    /// Share of rows that should be alerts, above 0 and at most 0.5.
+    pub alert_rate: f64,
+    /// Seed.
+    pub seed: u64,
+    /// Threads; 0 takes what the process may use. Never changes a result.
+    pub n_threads: usize,
+}
+
+impl Default for DetectorConfig {
+    fn default() -> Self {
+        DetectorConfig {
+            n_trees: 100,
+            sample_size: 256,
+            alert_rate: 0.001,
+            seed: 0,
+            n_threads: 0,
+        }
+    }
+}
+
+/// What a detector says about rows.
+#[derive(Clone, Debug, Default)]
+pub struct Detection {
+    /// Score of each row, on the forest's scale.
+    pub scores: Vec<f64>,
+    /// Grade of each row: 0 for usual ones, 0.5 at the threshold, up to 1.
+    pub grades: Vec<f64>,
+    /// Rows whose score is above the threshold, ascending.
+    pub alerts: Vec<usize>,
+    /// Reasons of each alert, the largest part first.
+    pub reasons: Vec<Vec<Reason>>,
+}
+
+/// Finds unusual rows in tables and streams, and says why they are.
+///
+/// # Examples
+/// ```
+/// use fastrcf::{ColumnKind, DetectorBuilder, DetectorConfig, Rows, Scaling};
+///
+/// let columns = ["amount", "items"].map(|name| (name.into(), ColumnKind::Number(Scaling::Auto)));
+/// let mut builder = DetectorBuilder::new(DetectorConfig::default(), columns.into())?;
+/// let usual: Vec<f64> = (0..2000).map(|i| 20.0 + (f64::from(i) * 0.7).sin()).collect();
+/// builder.add(&Rows::from_f64(&usual, 2)?)?;
+/// let detector = builder.finish(&mut || false)?;
+/// let found = detector.detect(&Rows::from_f64(&[20.1, 19.5, 900.0, 20.0], 2)?)?;
+/// assert_eq!(found.alerts, [1]);
+/// assert!(found.reasons[0][0].text.starts_with("amount = 900: higher than any in training"));
+/// # Ok::<(), fastrcf::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Detector {
+    features: Vec<Feature>,
+    forest: Forest,
+    /// The forest as it stands, for tables; made when first needed.
+    frozen: OnceLock<FrozenForest>,
+    tail: Tail,
+    alert_rate: f64,
+    threshold: f64,
+    n_fitted: u64,
+    n_sampled: u64,
+}
+
+/// What a model file holds of a detector beside its forest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectorState {
+    /// The columns.
+    pub features: Vec<Feature>,
+    /// The distribution of the training scores.
+    pub tail: Tail,
+    /// Share of rows that should be alerts.
+    pub alert_rate: f64,
+    /// Score above which a row is an alert.
+    pub threshold: f64,
+    /// Rows that the detector was fitted to.
+    pub n_fitted: u64,
+    /// Rows of them that scalings, forest and threshold rest on.
+    pub n_sampled: u64,
+}
+
+/// Rows that are scaled at a time.
+const BLOCK: usize = 16_384;
+/// Rows of a stream that are taken at a time.
+const STREAM_BLOCK: usize = 4096;
+/// From this many rows on it pays to freeze the forest.
+const WORTH_FREEZING: usize = 2048;
+
+impl Detector {
+    /// The columns, in the order in which rows have them.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// The forest behind it; its columns are scaled.
+    pub fn forest(&self) -> &Forest {
+        &self.forest
+    }
+
+    /// Score above which a row is an alert.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// Share of rows that should be alerts.
+    pub fn alert_rate(&self) -> f64 {
+        self.alert_rate
+    }
+
+    /// Rows that it was fitted to.
+    pub fn n_fitted(&self) -> u64 {
+        self.n_fitted
+    }
+
+    /// Rows of them that scalings, forest and threshold rest on: all, or a
+    /// uniform sample.
+    pub fn n_sampled(&self) -> u64 {
+        self.n_sampled
+    }
+
+    /// Rows that streams have brought since.
+    pub fn n_streamed(&self) -> u64 {
+        // The forest began with the sample that the detector was fitted to.
+        self.forest.n_seen().saturating_sub(self.n_sampled)
+    }
+
+    /// Sets the share of rows that should be alerts, and the threshold by the
+    /// training scores.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] if it is not above 0 and at most 0.5.
+    pub fn set_alert_rate(&mut self, alert_rate: f64) -> Result<()> {
+        check_rate(alert_rate)?;
+        self.alert_rate = alert_rate;
+        self.threshold = self.tail.threshold(alert_rate);
+        Ok(())
+    }
+
+    /// Sets the number of threads (0: what the process may use). No result
+    /// depends on it.
+    pub fn set_threads(&mut self, n_threads: usize) {
+        self.forest.set_threads(n_threads);
+        self.frozen.take();
+    }
+
+    /// The numbers that stand for categories of a column, −1 for those that
+    /// were never seen.
+    pub fn categories(&self, column: usize, names: &[impl AsRef<str>]) -> Vec<f64> {
+        let known: HashMap<&str, usize> = match self.features.get(column).map(|f| &f.transform) {
+            Some(Transform::Category { names, .. }) => {
+                names.iter().map(String::as_str).zip(0..).collect()
+            }
+            _ => HashMap::new(),
+        };
+        let number = |name: &str| known.get(name).map_or(-1.0, |&at| at as f64);
+        names.iter().map(|name| number(name.as_ref())).collect()
+    }
+
+    /// Rows `range` in the forest's coordinates.
+    fn scaled(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut Vec<f64>) {
+        out.clear();
+        out.reserve(self.features.len() * range.len());
+        for (j, feature) in self.features.iter().enumerate() {
+            let column = range.clone().map(|i| rows.get(i, j));
+            out.extend(column.map(|x| feature.transform.apply(x)));
+        }
+    }
+
+    /// Gives rows, scaled, to `work` block by block: the number of the first
+    /// row and the rows.
+    fn in_blocks(
+        &self,
+        rows: &Rows<'_>,
+        block: usize,
+        mut work: impl FnMut(usize, &Rows<'_>) -> Result<()>,
+    ) -> Result<()> {
+        check_rows(rows, self.features.len())?;
+        let mut values = Vec::new();
+        for first in (0..rows.n_rows()).step_by(block) {
+            let range = first..(first + block).min(rows.n_rows());
+            let n = range.len();
+            self.scaled(rows, range, &mut values);
+            work(first, &table(&values, n)?)?;
+        }
+        Ok(())
+    }
+
+    /// Takes rows in without scoring them.
+    fn learn(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+        let mut forest = self.forest.clone();
+        self.in_blocks(rows, BLOCK, |_, rows| match interrupt() {
+            true => Err(Error::Interrupted),
+            false => forest.insert(rows),
+        })?;
+        self.replace_forest(forest);
+        Ok(())
+    }
+
+    fn replace_forest(&mut self, forest: Forest) {
+        self.forest = forest;
+        self.frozen.take();
+    }
+
+    /// The score of each row, on the forest's scale.
+    ///
+    /// # Errors
+    /// [`Error::WrongWidth`] or [`Error::InvalidValue`].
+    pub fn score(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.score_with(rows, &mut never)
+    }
+
+    /// [`Detector::score`] with a callback that is asked now and then whether
+    /// to stop.
+    ///
+    /// # Errors
+    /// As [`Detector::score`], and [`Error::Interrupted`].
+    pub fn score_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        let mut scores = Vec::with_capacity(rows.n_rows());
+        if rows.n_rows() >= WORTH_FREEZING && self.frozen.get().is_none() {
+            let _ = self.frozen.set(self.forest.freeze()?);
+        }
+        self.in_blocks(rows, BLOCK, |_, rows| {
+            scores.extend(match self.frozen.get() {
+                Some(frozen) => frozen.score_with(rows, interrupt)?,
+                None => self.forest.score_with(rows, interrupt)?,
+            });
+            Ok(())
+        })?;
+        Ok(scores)
+    }
+
+    /// The grade of a score: 0 for usual ones, 0.5 at the threshold, up to 1.
+    /// It is `1 - p^(ln 2 / -ln alert_rate)` with `p` the share of training
+    /// rows (extrapolated beyond them) that score higher.
+    pub fn grade(&self, score: f64) -> f64 {
+        self.tail.grade(score, self.alert_rate)
+    }
+
+    /// Scores, grades, alerts and their reasons.
+    ///
+    /// # Errors
+    /// As [`Detector::score`].
+    pub fn detect(&self, rows: &Rows<'_>) -> Result<Detection> {
+        self.detect_with(rows, &mut never)
+    }
+
+    /// [`Detector::detect`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Detector::score_with`].
+    pub fn detect_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Detection> {
+        let scores = self.score_with(rows, interrupt)?;
+        let mut found = self.judge(scores);
+        let alerts = std::mem::take(&mut found.alerts);
+        for few in alerts.chunks(64) {
+            let few: Vec<usize> = few.to_vec();
+            if interrupt() {
+                return Err(Error::Interrupted);
+            }
+            found
+                .reasons
+                .extend(self.explain(&self.forest, rows, &few)?);
+        }
+        found.alerts = alerts;
+        Ok(found)
+    }
+
+    /// Scores as grades and alerts, without reasons.
+    fn judge(&self, scores: Vec<f64>) -> Detection {
+        Detection {
+            grades: scores.iter().map(|&s| self.grade(s)).collect(),
+            alerts: (0..scores.len())
+                .filter(|&i| scores[i] > self.threshold)
+                .collect(),
+            reasons: Vec::new(),
+            scores,
+        }
+    }
+
+    /// Reasons of some rows, by a forest in this detector's coordinates.
+    fn explain(
+        &self,
+        forest: &Forest,
+        rows: &Rows<'_>,
+        which: &[usize],
+    ) -> Result<Vec<Vec<Reason>>> {
+        let d = self.features.len();
+        let mut values = Vec::with_capacity(d * which.len());
+        for (j, feature) in self.features.iter().enumerate() {
+            let column = which.iter().map(|&i| rows.get(i, j));
+            values.extend(column.map(|x| feature.transform.apply(x)));
+        }
+        let parts = forest.attribution(&table(&values, which.len())?)?;
+        Ok(which
+            .iter()
+            .zip(parts.low.chunks_exact(d).zip(parts.high.chunks_exact(d)))
+            .map(|(&i, (low, high))| {
+                reasons::reasons(&self.features, low, high, |j| rows.get(i, j))
+            })
+            .collect())
+    }
+
+    /// Reasons of every row, alert or not.
+    ///
+    /// # Errors
+    /// As [`Detector::score`].
+    pub fn reasons(&self, rows: &Rows<'_>) -> Result<Vec<Vec<Reason>>> {
+        check_rows(rows, self.features.len())?;
+        let all: Vec<usize> = (0..rows.n_rows()).collect();
+        self.explain(&self.forest, rows, &all)
+    }
+
+    /// A stream: detects each row, then learns from it. Reasons are those of
+    /// the moment before the row is learnt.
+    ///
+    /// # Errors
+    /// As [`Detector::score_with`]; nothing has changed then.
+    pub fn process_with(
+        &mut self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Detection> {
+        let mut all = Detection::default();
+        let mut forest = self.forest.clone();
+        self.in_blocks(rows, STREAM_BLOCK, |first, block| {
+            if interrupt() {
+                return Err(Error::Interrupted);
+            }
+            // Blocks without an alert are the rule; the others are replayed up
+            // to each alert.
+            let before = forest.clone();
+            let found = self.judge(forest.process(block)?);
+            let mut replay = before;
+            let mut done = 0;
+            for &alert in &found.alerts {
+                replay.insert(&block.slice(done..alert))?;
+                done = alert;
+                all.reasons
+                    .extend(self.explain(&replay, rows, &[first + alert])?);
+                all.alerts.push(first + alert);
+            }
+            all.scores.extend(found.scores);
+            all.grades.extend(found.grades);
+            Ok(())
+        })?;
+        self.replace_forest(forest);
+        Ok(all)
+    }
+
+    /// [`Detector::process_with`] without interruption.
+    ///
+    /// # Errors
+    /// As [`Detector::score`]; nothing has changed then.
+    pub fn process(&mut self, rows: &Rows<'_>) -> Result<Detection> {
+        self.process_with(rows, &mut never)
+    }
+
+    /// Bytes that the detector takes.
+    pub fn memory_usage(&self) -> usize {
+        size_of::<Detector>()
+            + self.forest.memory_usage()
+            + self.frozen.get().map_or(0, FrozenForest::memory_usage)
+    }
+
+    /// What it is, but for its forest.
+    pub fn to_state(&self) -> DetectorState {
+        DetectorState {
+            features: self.features.clone(),
+            tail: self.tail.clone(),
+            alert_rate: self.alert_rate,
+            threshold: self.threshold,
+            n_fitted: self.n_fitted,
+            n_sampled: self.n_sampled,
+        }
+    }
+
+    /// The detector that a state and a forest make. Nothing is trusted.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] says what does not hold together.
+    pub fn from_state(state: DetectorState, forest: Forest) -> Result<Detector> {
+        state.check(&forest)?;
+        Ok(Detector {
+            features: state.features,
+            forest,
+            frozen: OnceLock::new(),
+            tail: state.tail,
+            alert_rate: state.alert_rate,
+            threshold: state.threshold,
+            n_fitted: state.n_fitted,
+            n_sampled: state.n_sampled,
+        })
+    }
+}
+
+impl DetectorState {
+    fn check(&self, forest: &Forest) -> Result<()> {
+        let wrong = |message: &str| Err(Error::file(message));
+        if self.features.len() != forest.n_features() || forest.config().shingle_size != 1 {
+            return wrong("the detector's columns are not those of its forest");
+        }
+        if !forest.is_ready() {
+            return wrong("the detector's forest holds too few rows");
+        }
+        if check_rate(self.alert_rate).is_err() || !self.threshold.is_finite() {
+            return wrong("the threshold is not finite or its alert rate out of range");
+        }
+        let ascending = |v: &[f64]| v.iter().all(|x| x.is_finite()) && v.is_sorted_by(|a, b| a < b);
+        let Tail {
+            scores,
+            log_shares,
+            excess,
+        } = &self.tail;
+        let falling = log_shares.iter().all(|x| x.is_finite() && *x <= 0.0)
+            && log_shares.is_sorted_by(|a, b| a > b);
+        if scores.is_empty()
+            || scores.len() != log_shares.len()
+            || !ascending(scores)
+            || !falling
+            || !(*excess > 0.0 && excess.is_finite())
+        {
+            return wrong("the tail of the training scores is no distribution");
+        }
+        for feature in &self.features {
+            let good = match &feature.transform {
+                Transform::Linear { center, scale, .. } => {
+                    center.is_finite() && *scale > 0.0 && scale.is_finite()
+                }
+                Transform::Rank { knots, shares } => {
+                    !knots.is_empty()
+                        && knots.len() == shares.len()
+                        && ascending(knots)
+                        && ascending(shares)
+                }
+                // In order of falling count, then of names: each occurs once.
+                Transform::Category { names, counts, .. } => {
+                    let order = |i: usize| (std::cmp::Reverse(counts[i]), &names[i]);
+                    names.len() == counts.len() && (1..names.len()).all(|i| order(i - 1) < order(i))
+                }
+            };
+            if !good || !feature.quantiles.iter().all(|q| q.is_finite()) {
+                return Err(Error::file(format!(
+                    "column {:?} has a scaling that is none",
+                    feature.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Values of columns, one after the other, as rows.
+fn table(values: &[f64], n: usize) -> Result<Rows<'_>> {
+    let column = |values| Column::F64 { values, stride: 1 };
+    Rows::from_columns(values.chunks_exact(n.max(1)).map(column).collect(), n)
+}
+
+fn check_rows(rows: &Rows<'_>, width: usize) -> Result<()> {
+    if rows.n_columns() != width {
+        return Err(Error::WrongWidth {
+            expected: width,
+            found: rows.n_columns(),
+        });
+    }
+    rows.check(None)
+}
+
+fn check_rate(alert_rate: f64) -> Result<()> {
+    if alert_rate > 0.0 && alert_rate <= 0.5 {
+        return Ok(());
+    }
+    Err(Error::config(
+        "alert_rate",
+        format!("{alert_rate} is not above 0 and at most 0.5"),
+    ))
+}

@@ -1,0 +1,256 @@
+//! The detector and its builder.
+
+use crate::input::Input;
+use crate::interrupt::{read, run, write};
+use fastrcf::{ColumnKind, Detection, DetectorConfig, Error, Reason, Scaling, Transform};
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+/// Feature, share, whether high, value, text.
+type ReasonTuple = (usize, f64, bool, f64, String);
+/// Name, scaling, number of categories (−1 for numbers) and quantiles.
+type FeatureTuple = (String, &'static str, i64, Vec<f64>);
+/// Scores, grades, alerts and the alerts' reasons.
+type Found<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<i64>>,
+    Vec<Vec<ReasonTuple>>,
+);
+
+fn tuples(reasons: Vec<Vec<Reason>>) -> Vec<Vec<ReasonTuple>> {
+    let tuple = |r: Reason| (r.feature, r.share, r.high, r.value, r.text);
+    reasons
+        .into_iter()
+        .map(|row| row.into_iter().map(tuple).collect())
+        .collect()
+}
+
+fn found(py: Python<'_>, detection: Detection) -> Found<'_> {
+    let alerts: Vec<i64> = detection.alerts.iter().map(|&i| i as i64).collect();
+    (
+        detection.scores.into_pyarray(py),
+        detection.grades.into_pyarray(py),
+        alerts.into_pyarray(py),
+        tuples(detection.reasons),
+    )
+}
+
+/// A fitted detector behind a lock.
+#[pyclass(frozen, module = "fastrcf._fastrcf")]
+pub(crate) struct Detector {
+    inner: RwLock<fastrcf::Detector>,
+}
+
+impl Detector {
+    pub(crate) fn of(detector: fastrcf::Detector) -> Detector {
+        Detector {
+            inner: RwLock::new(detector),
+        }
+    }
+
+    fn get<T: Send>(
+        &self,
+        py: Python<'_>,
+        what: impl FnOnce(&fastrcf::Detector) -> T + Send,
+    ) -> PyResult<T> {
+        run(py, |_| Ok(what(&*read(&self.inner)?)))
+    }
+}
+
+#[pymethods]
+impl Detector {
+    fn score<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = run(py, |stop| read(&self.inner)?.score_with(&rows, stop))?;
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn detect<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
+        let rows = x.rows(py)?;
+        let detection = run(py, |stop| read(&self.inner)?.detect_with(&rows, stop))?;
+        Ok(found(py, detection))
+    }
+
+    fn process<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
+        let rows = x.rows(py)?;
+        let detection = run(py, |stop| write(&self.inner)?.process_with(&rows, stop))?;
+        Ok(found(py, detection))
+    }
+
+    fn reasons(&self, py: Python<'_>, x: Input<'_>) -> PyResult<Vec<Vec<ReasonTuple>>> {
+        let rows = x.rows(py)?;
+        run(py, |_| read(&self.inner)?.reasons(&rows)).map(tuples)
+    }
+
+    fn categories(&self, py: Python<'_>, column: usize, names: Vec<String>) -> PyResult<Vec<f64>> {
+        self.get(py, |detector| detector.categories(column, &names))
+    }
+
+    /// What is known of each column.
+    fn features(&self, py: Python<'_>) -> PyResult<Vec<FeatureTuple>> {
+        self.get(py, |detector| {
+            let features = detector.features().iter();
+            features
+                .map(|f| {
+                    let categories = match &f.transform {
+                        Transform::Category { names, .. } => names.len() as i64,
+                        _ => -1,
+                    };
+                    let scaling = f.scaling.name();
+                    (f.name.clone(), scaling, categories, f.quantiles.to_vec())
+                })
+                .collect()
+        })
+    }
+
+    fn copy(&self, py: Python<'_>) -> PyResult<Detector> {
+        self.get(py, fastrcf::Detector::clone).map(Detector::of)
+    }
+
+    /// The bytes of the model file.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(
+            py,
+            &self.get(py, fastrcf::Detector::to_bytes)?,
+        ))
+    }
+
+    fn set_alert_rate(&self, py: Python<'_>, alert_rate: f64) -> PyResult<()> {
+        run(py, |_| write(&self.inner)?.set_alert_rate(alert_rate))
+    }
+
+    fn set_threads(&self, py: Python<'_>, n_threads: usize) -> PyResult<()> {
+        run(py, |_| {
+            write(&self.inner)?.set_threads(n_threads);
+            Ok(())
+        })
+    }
+
+    fn memory_usage(&self, py: Python<'_>) -> PyResult<usize> {
+        self.get(py, fastrcf::Detector::memory_usage)
+    }
+
+    /// The forest's parameters.
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let config = self.get(py, |detector| detector.forest().config().clone())?;
+        let parameters = PyDict::new(py);
+        parameters.set_item("n_trees", config.n_trees)?;
+        parameters.set_item("sample_size", config.sample_size)?;
+        parameters.set_item("seed", config.seed)?;
+        parameters.set_item("n_threads", config.n_threads)?;
+        Ok(parameters)
+    }
+
+    #[getter]
+    fn alert_rate(&self, py: Python<'_>) -> PyResult<f64> {
+        self.get(py, fastrcf::Detector::alert_rate)
+    }
+
+    #[getter]
+    fn threshold(&self, py: Python<'_>) -> PyResult<f64> {
+        self.get(py, fastrcf::Detector::threshold)
+    }
+
+    #[getter]
+    fn n_fitted(&self, py: Python<'_>) -> PyResult<u64> {
+        self.get(py, fastrcf::Detector::n_fitted)
+    }
+
+    #[getter]
+    fn n_seen(&self, py: Python<'_>) -> PyResult<u64> {
+        self.get(py, |detector| detector.n_fitted() + detector.n_streamed())
+    }
+}
+
+/// Collects training rows; gone once it is finished.
+#[pyclass(frozen, module = "fastrcf._fastrcf")]
+pub(crate) struct DetectorBuilder {
+    inner: Mutex<Option<fastrcf::DetectorBuilder>>,
+}
+
+impl DetectorBuilder {
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        what: impl FnOnce(&mut fastrcf::DetectorBuilder) -> fastrcf::Result<T> + Send,
+    ) -> PyResult<T> {
+        run(py, |_| {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            what(inner.as_mut().ok_or_else(finished)?)
+        })
+    }
+}
+
+fn finished() -> Error {
+    Error::InvalidInput {
+        message: "this builder is finished".into(),
+    }
+}
+
+#[pymethods]
+impl DetectorBuilder {
+    /// `columns`: name and scaling of each; no scaling for categories.
+    #[new]
+    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, seed, n_threads))]
+    fn new(
+        py: Python<'_>,
+        columns: Vec<(String, Option<String>)>,
+        n_trees: usize,
+        sample_size: usize,
+        alert_rate: f64,
+        seed: u64,
+        n_threads: usize,
+    ) -> PyResult<DetectorBuilder> {
+        let builder = run(py, |_| {
+            let columns = columns
+                .into_iter()
+                .map(|(name, scaling)| match scaling {
+                    None => Ok((name, ColumnKind::Category)),
+                    Some(s) => Scaling::parse(&s).map(|s| (name, ColumnKind::Number(s))),
+                })
+                .collect::<fastrcf::Result<_>>()?;
+            let config = DetectorConfig {
+                n_trees,
+                sample_size,
+                alert_rate,
+                seed,
+                n_threads,
+            };
+            fastrcf::DetectorBuilder::new(config, columns)
+        })?;
+        Ok(DetectorBuilder {
+            inner: Mutex::new(Some(builder)),
+        })
+    }
+
+    fn categories(&self, py: Python<'_>, column: usize, names: Vec<String>) -> PyResult<Vec<f64>> {
+        self.with(py, |builder| {
+            Ok(names.iter().map(|n| builder.category(column, n)).collect())
+        })
+    }
+
+    fn add(&self, py: Python<'_>, x: Input<'_>) -> PyResult<()> {
+        let rows = x.rows(py)?;
+        self.with(py, |builder| builder.add(&rows))
+    }
+
+    fn set_alert_rate(&self, py: Python<'_>, alert_rate: f64) -> PyResult<()> {
+        self.with(py, |builder| builder.set_alert_rate(alert_rate))
+    }
+
+    fn finish(&self, py: Python<'_>) -> PyResult<Detector> {
+        run(py, |stop| {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.take().ok_or_else(finished)?.finish(stop)
+        })
+        .map(Detector::of)
+    }
+
+    #[getter]
+    fn n_seen(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |builder| Ok(builder.n_seen()))
+    }
+}
