@@ -160,7 +160,10 @@ class Reader:
             yield leaves
 
 
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.rcf")), ids=lambda path: path.stem)
+FORESTS = [path for path in sorted(GOLDEN.glob("*.rcf")) if "detector" not in path.stem]
+
+
+@pytest.mark.parametrize("path", FORESTS, ids=lambda path: path.stem)
 def test_the_documentation_suffices_to_read_a_file(path):
     file = Reader(path.read_bytes())
     model = fastrcf.load(path)
@@ -184,3 +187,68 @@ def test_the_documentation_suffices_to_read_a_file(path):
             weights = np.frombuffer(file.sections["CONF"][64:], "<f8")
         row = file.points[point].astype(float) / np.tile(weights, file.shingle)
         np.testing.assert_allclose(model.score(row), score, rtol=2e-6)
+
+
+def features(section):
+    """Yield name, scaling, quantiles and transform of a detector's columns."""
+    at = 0
+
+    def take(form):
+        nonlocal at
+        values = struct.unpack_from("<" + form, section, at)
+        at += struct.calcsize("<" + form)
+        return values
+
+    def text():
+        (length,) = take("I")
+        return take(f"{length}s")[0].decode()
+
+    while at < len(section):
+        name, (scaling,), quantiles = text(), take("I"), take("9d")
+        (kind,) = take("I")
+        if kind in (0, 1):
+            center, scale = take("2d")
+
+            def transform(x, log=kind == 1, center=center, scale=scale):
+                x = np.sign(x) * np.log1p(abs(x)) if log else x
+                return (x - center) / scale
+        elif kind == 2:
+            (n,) = take("I")
+            knots, shares = take(f"{n}d"), take(f"{n}d")
+
+            def transform(x, knots=knots, shares=shares):
+                return np.interp(x, knots, shares)
+        else:
+            total, n = take("QI")
+            counts = {}
+            for _ in range(n):
+                category = text()
+                counts[category] = take("Q")[0]
+
+            def transform(x, total=total, counts=counts):
+                return np.log2((total + 1) / (counts.get(x, 0) + 0.5))
+
+        yield name, scaling, quantiles, transform
+
+
+def test_the_documentation_suffices_to_read_a_detector():
+    data = (GOLDEN / "detector-v1.rcf").read_bytes()
+    file, detector = Reader(data), fastrcf.load(GOLDEN / "detector-v1.rcf")
+    columns = list(features(file.sections["FEAT"]))
+    assert [name for name, *_ in columns] == detector.columns
+    rate, threshold, fitted, sampled, excess, n = struct.unpack_from(
+        "<ddQQdQ", file.sections["ALRT"]
+    )
+    assert (rate, threshold, fitted) == (detector.alert_rate, detector.threshold, detector.n_fitted)
+    assert sampled <= fitted
+    assert excess > 0
+    scores, log_shares = np.frombuffer(file.sections["ALRT"][48:], "<f8").reshape(2, n)
+    assert threshold == pytest.approx(np.interp(-np.log(rate), -log_shares, scores))
+    # Points are in the coordinates that the transforms give.
+    median = [quantiles[4] for _, _, quantiles, _ in columns]
+    row = [f(x) for (*_, f), x in zip(columns[:4], median, strict=False)] + [columns[4][3]("tcp")]
+    points = file.points.astype(float)
+    assert np.abs(points[:, :4] - row[:4]).min(axis=0).max() < 0.05
+    assert np.isclose(points[:, 4], row[4], atol=1e-6).any()
+    unseen = columns[4][3]("none of them")
+    assert unseen > points[:, 4].max()
