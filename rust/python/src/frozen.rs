@@ -43,13 +43,13 @@ impl FrozenForest {
         x: Input<'_>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let values = run(py, |_| self.inner.displacement(&rows))?;
+        let values = run(py, |stop| self.inner.displacement_with(&rows, stop))?;
         Ok(values.into_pyarray(py))
     }
 
     fn codisp<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let values = run(py, |_| self.inner.codisp(&rows))?;
+        let values = run(py, |stop| self.inner.codisp_with(&rows, stop))?;
         Ok(values.into_pyarray(py))
     }
 

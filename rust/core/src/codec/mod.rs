@@ -17,6 +17,7 @@ use crate::detector::Detector;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
+use crate::questions::never;
 use crate::state::ForestState;
 use container::{Container, Sections};
 use std::path::Path;
@@ -44,13 +45,22 @@ impl Model {
     /// # Errors
     /// [`Error::ModelFile`] says what is wrong with it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        Model::from_bytes_with(bytes, &mut never)
+    }
+
+    /// [`Model::from_bytes`] with a callback that is asked now and then whether
+    /// to stop.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`], and [`Error::Interrupted`].
+    pub fn from_bytes_with(bytes: &[u8], interrupt: &mut dyn FnMut() -> bool) -> Result<Model> {
         let mut file = Container::parse(bytes)?;
         match file.kind {
             FOREST => {
                 let state = forest::read(&mut file, true)?;
                 file.finish()?;
                 check_memory(&state, bytes.len())?;
-                Forest::from_state(state).map(Model::Forest)
+                Forest::from_state_with(state, interrupt).map(Model::Forest)
             }
             FROZEN => {
                 let state = forest::read(&mut file, false)?;
@@ -62,7 +72,7 @@ impl Model {
                 let detector = detector::read(&mut file, state.n_features)?;
                 file.finish()?;
                 check_memory(&state, bytes.len())?;
-                let forest = Forest::from_state(state)?;
+                let forest = Forest::from_state_with(state, interrupt)?;
                 let detector = Detector::from_state(detector, forest)?;
                 Ok(Model::Detector(Box::new(detector)))
             }
@@ -75,7 +85,15 @@ impl Model {
     /// # Errors
     /// [`Error::Io`] and those of [`Model::from_bytes`].
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
-        Model::from_bytes(&std::fs::read(path)?)
+        Model::load_with(path, &mut never)
+    }
+
+    /// [`Model::load`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and [`Error::Interrupted`].
+    pub fn load_with(path: impl AsRef<Path>, interrupt: &mut dyn FnMut() -> bool) -> Result<Model> {
+        Model::from_bytes_with(&std::fs::read(path)?, interrupt)
     }
 
     /// The bytes of the model file.
@@ -111,6 +129,15 @@ impl Forest {
         self.to_state().to_bytes()
     }
 
+    /// [`Forest::to_bytes`] with a callback that is asked now and then whether
+    /// to stop.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        Ok(self.to_state_with(interrupt)?.to_bytes())
+    }
+
     /// Writes the forest to a file, whole or not at all.
     ///
     /// # Errors
@@ -138,8 +165,21 @@ impl FrozenForest {
 impl Detector {
     /// The bytes of the model file.
     pub fn to_bytes(&self) -> Vec<u8> {
+        self.bytes_with_forest(&self.forest().to_state())
+    }
+
+    /// [`Detector::to_bytes`] with a callback that is asked now and then
+    /// whether to stop.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        Ok(self.bytes_with_forest(&self.forest().to_state_with(interrupt)?))
+    }
+
+    fn bytes_with_forest(&self, state: &ForestState) -> Vec<u8> {
         let mut sections = Sections::default();
-        forest::write(&self.forest().to_state(), &mut sections);
+        forest::write(state, &mut sections);
         detector::write(&self.to_state(), &mut sections);
         sections.finish(DETECTOR)
     }

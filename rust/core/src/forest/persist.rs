@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::lanes;
 use crate::points::PointStore;
+use crate::questions::never;
 use crate::rng::Rng;
 use crate::sampler::{Clock, Sampler};
 use crate::state::{ForestState, TreeState, TreeStream};
@@ -13,6 +14,23 @@ use crate::tree::{NONE, Scratch, Tree};
 impl Forest {
     /// Everything that the forest is; equal for forests that behave alike.
     pub fn to_state(&self) -> ForestState {
+        self.flattened(&mut never)
+    }
+
+    /// [`Forest::to_state`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_state_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<ForestState> {
+        let state = self.flattened(interrupt);
+        match state.trees.len() == self.members.len() {
+            true => Ok(state),
+            false => Err(Error::Interrupted),
+        }
+    }
+
+    /// The state, with fewer trees if it was interrupted.
+    fn flattened(&self, interrupt: &mut dyn FnMut() -> bool) -> ForestState {
         let d = self.n_dimensions();
         let mut names = vec![NONE; self.points.places()];
         let mut points = Vec::with_capacity(self.points.len() * d);
@@ -26,6 +44,9 @@ impl Forest {
         };
         let mut trees = Vec::with_capacity(self.members.len());
         for member in &self.members {
+            if interrupt() {
+                break;
+            }
             let nodes = member.tree.to_flat(&mut name);
             let slots = member.sampler.slots().iter();
             let stream = TreeStream {
@@ -56,6 +77,17 @@ impl Forest {
     /// # Errors
     /// [`Error::ModelFile`] says what does not hold together.
     pub fn from_state(state: ForestState) -> Result<Forest> {
+        Forest::from_state_with(state, &mut never)
+    }
+
+    /// [`Forest::from_state`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::from_state`], and [`Error::Interrupted`].
+    pub fn from_state_with(
+        state: ForestState,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Forest> {
         state.check()?;
         let Some(clock) = state.clock else {
             return Err(Error::file("a living forest has a clock"));
@@ -72,6 +104,9 @@ impl Forest {
         let mut scratch = Scratch::new(forest.intake.stride());
         let mut counts = vec![0; forest.points.places()];
         for (t, tree) in state.trees.into_iter().enumerate() {
+            if interrupt() {
+                return Err(Error::Interrupted);
+            }
             let wrong = |message: String| Error::file(format!("tree {t}: {message}"));
             let stream = tree
                 .stream
