@@ -3,7 +3,7 @@
 
 use crate::attribution::{Attribution, AttributionBuffers, attribute};
 use crate::displacement::{CodispBuffers, codisp, displacement};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::entry;
 use crate::parallel::{self, Stop};
@@ -31,6 +31,14 @@ pub(crate) trait Trees: Sync {
 /// A never-ending "no".
 pub(crate) fn never() -> bool {
     false
+}
+
+/// An interrupt callback for work that goes on with `?`.
+pub(crate) fn asking(interrupt: &mut dyn FnMut() -> bool) -> impl FnMut() -> Result<()> {
+    move || match interrupt() {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
 }
 
 /// Runs `work` on blocks of points with the matching pieces of `out`, `width`
@@ -258,6 +266,7 @@ mod tests {
             questions(|stop| forest.codisp_with(&rows, stop)),
             questions(|stop| forest.freeze_with(stop)),
             questions(|stop| forest.to_bytes_with(stop)),
+            questions(|stop| forest.freeze()?.to_bytes_with(stop)),
             questions(|stop| Model::from_bytes_with(&bytes, stop)),
             // Boxes are built tree by tree.
             questions(|stop| forest.freeze()?.score_with(&rows, stop)),

@@ -61,7 +61,7 @@ impl FrozenForest {
 
     /// The bytes of the model file.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = run(py, |_| Ok(self.inner.to_bytes()))?;
+        let bytes = run(py, |stop| self.inner.to_bytes_with(stop))?;
         Ok(PyBytes::new(py, &bytes))
     }
 

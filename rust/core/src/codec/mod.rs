@@ -17,9 +17,10 @@ use crate::detector::Detector;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
-use crate::questions::never;
+use crate::questions::{asking, never};
 use crate::state::ForestState;
 use container::{Container, Sections};
+use std::convert::Infallible;
 use std::path::Path;
 
 const FOREST: u32 = 1;
@@ -117,9 +118,17 @@ impl Model {
 impl ForestState {
     /// The bytes of the model file: of a living forest if there is a clock.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let Ok(bytes) = self.bytes(&mut || Ok::<(), Infallible>(()));
+        bytes
+    }
+
+    fn bytes<E>(
+        &self,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Vec<u8>, E> {
         let mut sections = Sections::default();
-        forest::write(self, &mut sections);
-        sections.finish(if self.clock.is_some() { FOREST } else { FROZEN })
+        forest::write(self, &mut sections, ask)?;
+        Ok(sections.finish(if self.clock.is_some() { FOREST } else { FROZEN }))
     }
 }
 
@@ -135,7 +144,8 @@ impl Forest {
     /// # Errors
     /// [`Error::Interrupted`].
     pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
-        Ok(self.to_state_with(interrupt)?.to_bytes())
+        let state = self.to_state_with(interrupt)?;
+        state.bytes(&mut asking(interrupt))
     }
 
     /// Writes the forest to a file, whole or not at all.
@@ -153,6 +163,14 @@ impl FrozenForest {
         self.to_state().to_bytes()
     }
 
+    /// [`FrozenForest::to_bytes`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        self.to_state().bytes(&mut asking(interrupt))
+    }
+
     /// Writes the forest to a file, whole or not at all.
     ///
     /// # Errors
@@ -165,7 +183,9 @@ impl FrozenForest {
 impl Detector {
     /// The bytes of the model file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.bytes_with_forest(&self.forest().to_state())
+        let state = self.forest().to_state();
+        let Ok(bytes) = self.bytes(&state, &mut || Ok::<(), Infallible>(()));
+        bytes
     }
 
     /// [`Detector::to_bytes`] with a callback that is asked now and then
@@ -174,14 +194,19 @@ impl Detector {
     /// # Errors
     /// [`Error::Interrupted`].
     pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
-        Ok(self.bytes_with_forest(&self.forest().to_state_with(interrupt)?))
+        let state = self.forest().to_state_with(interrupt)?;
+        self.bytes(&state, &mut asking(interrupt))
     }
 
-    fn bytes_with_forest(&self, state: &ForestState) -> Vec<u8> {
+    fn bytes<E>(
+        &self,
+        state: &ForestState,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Vec<u8>, E> {
         let mut sections = Sections::default();
-        forest::write(state, &mut sections);
+        forest::write(state, &mut sections, ask)?;
         detector::write(&self.to_state(), &mut sections);
-        sections.finish(DETECTOR)
+        Ok(sections.finish(DETECTOR))
     }
 
     /// Writes the detector to a file, whole or not at all.

@@ -5,16 +5,18 @@ use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::lanes;
 use crate::points::PointStore;
-use crate::questions::never;
+use crate::questions::{asking, never};
 use crate::rng::Rng;
 use crate::sampler::{Clock, Sampler};
 use crate::state::{ForestState, TreeState, TreeStream};
 use crate::tree::{NONE, Scratch, Tree};
+use std::convert::Infallible;
 
 impl Forest {
     /// Everything that the forest is; equal for forests that behave alike.
     pub fn to_state(&self) -> ForestState {
-        self.flattened(&mut never)
+        let Ok(state) = self.flattened(&mut || Ok::<(), Infallible>(()));
+        state
     }
 
     /// [`Forest::to_state`] with an interrupt callback.
@@ -22,15 +24,14 @@ impl Forest {
     /// # Errors
     /// [`Error::Interrupted`].
     pub fn to_state_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<ForestState> {
-        let state = self.flattened(interrupt);
-        match state.trees.len() == self.members.len() {
-            true => Ok(state),
-            false => Err(Error::Interrupted),
-        }
+        self.flattened(&mut asking(interrupt))
     }
 
-    /// The state, with fewer trees if it was interrupted.
-    fn flattened(&self, interrupt: &mut dyn FnMut() -> bool) -> ForestState {
+    /// The state; `ask` may stop it before each tree.
+    fn flattened<E>(
+        &self,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<ForestState, E> {
         let d = self.n_dimensions();
         let mut names = vec![NONE; self.points.places()];
         let mut points = Vec::with_capacity(self.points.len() * d);
@@ -44,9 +45,7 @@ impl Forest {
         };
         let mut trees = Vec::with_capacity(self.members.len());
         for member in &self.members {
-            if interrupt() {
-                break;
-            }
+            ask()?;
             let nodes = member.tree.to_flat(&mut name);
             let slots = member.sampler.slots().iter();
             let stream = TreeStream {
@@ -61,7 +60,7 @@ impl Forest {
                 stream: Some(stream),
             });
         }
-        ForestState {
+        Ok(ForestState {
             config: self.config.clone(),
             n_features: self.n_features(),
             n_seen: self.n_seen,
@@ -69,7 +68,7 @@ impl Forest {
             points,
             clock: Some(self.clock.state()),
             trees,
-        }
+        })
     }
 
     /// The forest that a state describes. Nothing in the state is trusted.

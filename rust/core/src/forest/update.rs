@@ -107,7 +107,7 @@ impl Forest {
     fn block_rows(&self) -> usize {
         let rows = (SCORED_BYTES / 4 / self.intake.stride()).clamp(16, SCORED_ROWS);
         // Large trees cost as much as some columns more: they miss the cache.
-        let row = self.members.len() * (self.intake.stride() + self.config.sample_size / 512);
+        let row = self.members.len() * (self.intake.stride() + self.config.sample_size / 128);
         rows.min(BLOCK_WORK / row).max(1)
     }
 
