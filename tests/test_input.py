@@ -457,3 +457,70 @@ def test_arrays_and_lists_may_mix_numbers_and_categories():
     array[5] = ["1.0", "http"]
     with pytest.raises(fastrcf.InvalidInputError, match=r"row 5, column 'x0': '1.0' is not"):
         detector.score(array)
+
+
+FACES = {
+    "pandas": lambda t: t.to_pandas(),
+    "polars": lambda t: pytest.importorskip("polars").from_arrow(t),
+    "lazy": lambda t: pytest.importorskip("polars").from_arrow(t).lazy(),
+    "pyarrow": lambda t: t,
+    "duckdb": lambda t: pytest.importorskip("duckdb").from_arrow(t),
+    "mapping": lambda t: t.to_pydict(),
+}
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_tables_without_rows_give_no_rows(kind):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": np.arange(50.0), "b": ["x", "y"] * 25})
+    detector = fastrcf.Detector(["a", "b"], random_state=1, n_trees=5).fit(table)
+    before = bytes(detector)
+    if kind == "mapping":
+        table = pa.table({"a": [], "b": pa.array([], pa.string())})
+    for method in ("score", "detect", "process", "explain"):
+        assert len(getattr(detector, method)(FACES[kind](table.slice(0, 0)))) == 0
+    assert bytes(detector) == before
+
+
+@pytest.mark.parametrize("kind", [*FACES, "array"])
+@pytest.mark.parametrize(
+    "values", [[1, 2, 3], [1.0, 2.0, 2.5], [True, False, True], ["x", "y", "z"]]
+)
+def test_categories_have_the_same_names_in_tables_of_every_kind(kind, values):
+    pa = pytest.importorskip("pyarrow")
+    columns = {"a": np.arange(60.0), "b": values * 20}
+
+    def fitted(table):
+        columns = ["x0", "x1"] if kind == "array" and table is not arrow else ["a", "b"]
+        return fastrcf.Detector(columns, categorical=columns[1:], random_state=1, n_trees=5).fit(
+            table
+        )
+
+    arrow = pa.table(columns)
+    given = arrow
+    if kind == "array":
+        given = np.array(list(zip(columns["a"], columns["b"], strict=True)), dtype=object)
+    else:
+        given = FACES[kind](arrow)
+    expected = fitted(arrow).score(arrow)
+    np.testing.assert_array_equal(fitted(arrow).score(given), expected)
+    np.testing.assert_array_equal(fitted(given).score(given), expected)
+    # The same category, were it written as a float.
+    if values == [1, 2, 3]:
+        floats = pa.table({"a": columns["a"], "b": np.array(columns["b"], dtype=float)})
+        np.testing.assert_array_equal(fitted(arrow).score(floats), fitted(arrow).score(arrow))
+
+
+def test_a_missing_category_is_named_in_arrays_of_numbers_too(rng):
+    x = rng.integers(0, 3, size=(50, 2)).astype(float)
+    detector = fastrcf.Detector(categorical=["x1"], random_state=1, n_trees=5).fit(x)
+    integers = fastrcf.Detector(categorical=["x1"], random_state=1, n_trees=5).fit(x.astype(int))
+    assert bytes(integers) == bytes(detector)
+    x[7, 1] = np.nan
+    with pytest.raises(fastrcf.InvalidInputError, match="row 7, column 'x1': the value is missing"):
+        detector.score(x)
+
+
+def test_batches_of_arrays_have_one_width():
+    with pytest.raises(fastrcf.InvalidInputError, match="row 3: expected 2 columns, found 3"):
+        fastrcf.Detector(n_trees=5).fit([np.ones((3, 2)), np.ones((3, 3))])

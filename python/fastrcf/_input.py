@@ -50,7 +50,7 @@ def to_rows(x: Any) -> Matrix | Columns:
 
 def matrix(x: np.ndarray[Any, Any]) -> Matrix:
     """Make a NumPy array a matrix that the engine takes."""
-    x = _unmasked(x)
+    x = unmasked(x)
     if x.ndim == 1:
         x = x.reshape(1, -1)
     if x.ndim != 2:
@@ -68,7 +68,7 @@ def matrix(x: np.ndarray[Any, Any]) -> Matrix:
     return x
 
 
-def _unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Give the plain array; a masked value is no number."""
     if isinstance(x, np.ma.MaskedArray):
         masked = np.atleast_2d(np.ma.getmaskarray(x))

@@ -14,8 +14,10 @@ from fastrcf._input import (
     as_frame,
     is_frame,
     is_kind,
+    is_series,
     matrix,
     series_to_array,
+    unmasked,
 )
 from fastrcf.errors import InvalidInputError
 
@@ -100,7 +102,7 @@ class Table:
         for j, name in enumerate(names):
             column = self.column(name)
             if name in categorical:
-                out.append(_category_numbers(j, name, column, encode))
+                out.append(_category_numbers(j, column, encode))
             elif self.frame is None:
                 out.append(_number_column(j, column))
             else:
@@ -130,38 +132,54 @@ def _number_column(j: int, column: Any) -> Any:
         ) from None
 
 
-def _missing(column: Any) -> list[int]:
-    """Rows of an array that hold no category: None, NaN, pandas' NA."""
-    if column.dtype.kind != "O":
-        return []
-    # NaN is not itself, and NA does not say what it is.
-    return [
-        row
-        for row, value in enumerate(column)
-        if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
-    ]
-
-
-def _category_numbers(j: int, name: str, column: Any, encode: Encode) -> Any:
+def _category_numbers(j: int, column: Any, encode: Encode) -> Any:
     if isinstance(column, np.ndarray):
-        missing = _missing(column)
-        if missing:
-            raise InvalidInputError(
-                f"row {missing[0]}, column {j}: the value is missing", row=missing[0], column=j
-            )
-        values, inverse = np.unique(column.astype(str), return_inverse=True)
-        return np.asarray(encode(j, [str(v) for v in values]))[inverse]
+        return _array_categories(j, column, encode)
     import narwhals as nw
 
     if column.null_count():
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise InvalidInputError(
-            f"row {row}, column {name!r}: the value is missing", row=row, column=j
-        )
+        raise _missing(j, int(np.flatnonzero(column.is_null().to_numpy())[0]))
+    if column.dtype == nw.Boolean or column.dtype.is_float():
+        # Engines write these in ways of their own.
+        return _array_categories(j, column.to_numpy(), encode)
+    if not len(column):
+        return np.empty(0)
     text = column.cast(nw.String)
     names = sorted(text.unique().to_list())
     numbers = text.replace_strict(names, encode(j, names), return_dtype=nw.Float64)
     return np.ascontiguousarray(numbers.to_numpy())
+
+
+def _array_categories(j: int, column: Any, encode: Encode) -> Any:
+    if column.dtype.kind == "O":
+        # NaN is not itself, and NA does not say what it is.
+        missing = [
+            value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+            for value in column
+        ]
+        places, column = (
+            np.flatnonzero(missing),
+            np.array([_category(v) for v in column], dtype=str),
+        )
+    else:
+        places = np.flatnonzero(column != column)
+    if len(places):
+        raise _missing(j, int(places[0]))
+    values, inverse = np.unique(column, return_inverse=True)
+    return np.asarray(encode(j, [_category(value) for value in values]), dtype=float)[inverse]
+
+
+def _missing(j: int, row: int) -> InvalidInputError:
+    return InvalidInputError(f"row {row}, column {j}: the value is missing", row=row, column=j)
+
+
+def _category(value: Any) -> str:
+    """Name a category alike whatever table it comes from."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def as_table(x: Any) -> Table:
@@ -185,8 +203,8 @@ def as_table(x: Any) -> Table:
         if len(set(names)) < len(names):
             raise InvalidInputError("two columns of the table have the same name")
         return Table(names, len(frame), frame=frame, native=x)
-    array = as_array(x)
-    if array.dtype.kind in "OUST" and array.ndim in (1, 2) and array.shape[-1]:
+    array = unmasked(as_array(x))
+    if array.dtype.kind in "OUSTiub" and array.ndim in (1, 2) and array.shape[-1]:
         # Kept as it is: some columns may be categories.
         array = np.atleast_2d(array)
     else:
@@ -196,8 +214,16 @@ def as_table(x: Any) -> Table:
 
 def as_batches(x: Any) -> Iterator[Table]:
     """See a table, or batches of tables, as batches; their rows count on."""
-    first_row = 0
+    first_row, width = 0, None
     for table in _batches(x):
+        if table.frame is None:
+            # Columns without names are told apart by their place alone.
+            if table.array.shape[1] != (width or table.array.shape[1]):
+                raise InvalidInputError(
+                    f"row {first_row}: expected {width} columns, found {table.array.shape[1]}",
+                    row=first_row,
+                )
+            width = table.array.shape[1]
         table.first_row = first_row
         first_row += table.n_rows
         yield table
@@ -209,7 +235,7 @@ def _batches(x: Any) -> Iterator[Table]:
         for batch in x:
             yield as_table(batch)
         return
-    if is_frame(x) or isinstance(x, (np.ndarray, Mapping)):
+    if is_frame(x) or is_series(x) or isinstance(x, (np.ndarray, Mapping)):
         yield as_table(x)
         return
     if isinstance(x, (list, tuple)) and not (x and (is_frame(x[0]) or _is_matrix(x[0]))):
