@@ -524,3 +524,66 @@ def test_a_missing_category_is_named_in_arrays_of_numbers_too(rng):
 def test_batches_of_arrays_have_one_width():
     with pytest.raises(fastrcf.InvalidInputError, match="row 3: expected 2 columns, found 3"):
         fastrcf.Detector(n_trees=5).fit([np.ones((3, 2)), np.ones((3, 3))])
+
+
+DTYPES = ["f2", "<f4", ">f4", "<f8", ">f8", "g", "i1", "<i8", ">i8", "u8", "?"]
+
+
+@given(st.data())
+def test_any_view_gives_the_scores_of_its_copy(data):
+    """Strides of any sign, orders, byte orders and dtypes."""
+    f = fastrcf.RandomCutForest(5, 16, random_state=1)
+    f.insert(np.random.default_rng(1).normal(size=(40, 3)))
+    dtype = np.dtype(data.draw(st.sampled_from(DTYPES)))
+    n = data.draw(st.integers(1, 8))
+    least = 0 if dtype.kind in "ub" else -50
+    values = hnp.arrays(np.int64, (4 * n, 12), elements=st.integers(least, 50))
+    base = np.asarray(data.draw(values), dtype=dtype, order=data.draw(st.sampled_from("CF")))
+    steps = st.sampled_from([-2, -1, 1, 2])
+    view = base[:: data.draw(steps), :: data.draw(steps)]
+    first, left = data.draw(st.integers(0, n)), data.draw(st.integers(0, 3))
+    view = view[first : first + n, left : left + 3]
+    if data.draw(st.booleans()):
+        view = np.ascontiguousarray(view.T).T
+    view.flags.writeable = data.draw(st.booleans()) and view.flags.writeable
+    expected = f.score(np.array(view, dtype=np.float64, order="C"))
+    np.testing.assert_array_equal(f.score(view), expected)
+    np.testing.assert_array_equal(f.score(view.astype(object)), expected)
+    np.testing.assert_array_equal(f.score(view.tolist()), expected)
+    np.testing.assert_array_equal(f.freeze().score(view), expected)
+
+
+@given(
+    st.sampled_from(["pandas", "polars", "pyarrow", "nullable", "masked", "object", "list"]),
+    hnp.arrays(np.bool_, st.tuples(st.integers(1, 8), st.just(3)), fill=st.nothing()),
+)
+def test_the_first_missing_value_of_a_column_is_named(kind, missing):
+    """In row order for arrays; tables are read column by column."""
+    pa = pytest.importorskip("pyarrow")
+    f = fastrcf.RandomCutForest(5, 16, random_state=1)
+    f.insert(np.random.default_rng(1).normal(size=(40, 3)))
+    before = bytes(f)
+    values = np.arange(missing.size, dtype=float).reshape(missing.shape)
+    rows = np.where(missing, None, values.astype(object))
+    table = pa.table({n: pa.array(rows[:, j].tolist(), pa.float64()) for j, n in enumerate("abc")})
+    given = {
+        "pandas": table.to_pandas,
+        "polars": lambda: pytest.importorskip("polars").from_arrow(table),
+        "pyarrow": lambda: table,
+        "nullable": lambda: table.to_pandas().astype("Float64"),
+        "masked": lambda: np.ma.masked_array(values, mask=missing),
+        "object": lambda: rows,
+        "list": rows.tolist,
+    }[kind]()
+    if not missing.any():
+        np.testing.assert_array_equal(f.score(given), f.score(values))
+        return
+    if kind in ("masked", "object", "list"):
+        row, column = np.argwhere(missing)[0]
+    else:
+        column, row = np.argwhere(missing.T)[0]
+    for method in (f.insert, f.score, f.process, f.delete):
+        with pytest.raises(fastrcf.InvalidInputError, match=f"row {row}, column {column}") as error:
+            method(given)
+        assert (error.value.row, error.value.column) == (row, column)
+    assert bytes(f) == before
