@@ -169,7 +169,7 @@ impl Forest {
         FrozenForest::of(self, interrupt)
     }
 
-    /// A copy that costs memory and time only as far as nobody interrupts.
+    /// A copy, made tree by tree so that a large one can be interrupted.
     pub(crate) fn clone_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Forest> {
         let mut members = Vec::with_capacity(self.members.len());
         for member in &self.members {
