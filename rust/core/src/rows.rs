@@ -4,6 +4,9 @@ use crate::config::MAX_VALUE;
 use crate::error::{Error, Result};
 use std::ops::Range;
 
+/// Values that are checked at a time: they should stay in cache.
+const CHECK_VALUES: usize = 1 << 14;
+
 /// One column: value `i` is `values[i * stride]`.
 #[derive(Clone, Copy, Debug)]
 pub enum Column<'a> {
@@ -29,6 +32,12 @@ impl Column<'_> {
         match *self {
             Column::F32 { values, stride } => f64::from(values[row * stride]),
             Column::F64 { values, stride } => values[row * stride],
+        }
+    }
+
+    fn stride(&self) -> usize {
+        match *self {
+            Column::F32 { stride, .. } | Column::F64 { stride, .. } => stride,
         }
     }
 
@@ -148,12 +157,25 @@ impl<'a> Rows<'a> {
     /// One pass per column without branches; the culprit is looked for only
     /// when there is one.
     pub(crate) fn check(&self, weights: Option<&[f64]>) -> Result<()> {
+        let block = match self.columns.iter().all(|c| c.stride() == 1) {
+            true => self.n_rows,
+            // The columns of a row-major matrix share cache lines.
+            false => (CHECK_VALUES / self.columns.len()).max(16),
+        };
+        (0..self.n_rows)
+            .step_by(block.max(1))
+            .try_for_each(|start| self.check_block(start, block, weights))
+    }
+
+    fn check_block(&self, start: usize, rows: usize, weights: Option<&[f64]>) -> Result<()> {
+        let begin = self.first + start;
+        let rows = rows.min(self.n_rows - start);
         let mut first: Option<(usize, usize)> = None;
         for (j, column) in self.columns.iter().enumerate() {
             let limit = limit(weights, j);
             // Only rows before the earliest culprit so far can be earlier.
-            let end = first.map_or(self.n_rows, |(row, _)| row);
-            let range = self.first..self.first + end;
+            let end = first.map_or(rows, |(row, _)| row);
+            let range = begin..begin + end;
             let bad = match *column {
                 Column::F64 { values, stride } => {
                     find_bad(values, stride, range, |v| v.abs() <= limit)
@@ -163,12 +185,13 @@ impl<'a> Rows<'a> {
                 }
             };
             if let Some(row) = bad {
-                first = Some((row - self.first, j));
+                first = Some((row - begin, j));
             }
         }
         match first {
             None => Ok(()),
             Some((row, column)) => {
+                let row = start + row;
                 let value = self.get(row, column);
                 let reason = if !value.is_finite() {
                     "is not finite"
@@ -264,6 +287,20 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(rows.slice(0..1).check(None).is_ok());
+        // In a later block of rows, too, and in its row order.
+        let mut values = vec![0.5; 3 * CHECK_VALUES];
+        let last = values.len() - 1;
+        values[last] = f64::NAN;
+        values[last - 4] = 1e31;
+        let rows = Rows::from_f64(&values, 3).unwrap();
+        for skipped in [0, 7] {
+            match rows.slice(skipped..CHECK_VALUES).check(None) {
+                Err(Error::InvalidValue { row, column, .. }) => {
+                    assert_eq!((row, column), (CHECK_VALUES - 2 - skipped, 1));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]
