@@ -213,3 +213,22 @@ def stream(model: str | None, **options: Any) -> None:
         return fastrcf.load(model) if model else fastrcf.RandomCutForest(**forest)
 
     run(make, **options)
+
+
+@app.command(epilog=_EPILOG)
+@click.argument("data", required=False)
+@click.option("--label", help="Column of labels; only the evaluation looks at it.")
+@click.option("--drop", type=NAMES, default=(), help="Columns not to look at.")
+@click.option("--categorical", type=NAMES, default=(), help="Columns to take as categories.")
+@click.option("--alert-rate", type=float, default=0.001, show_default=True)
+@click.option("-o", "--out", type=click.Path(file_okay=False), default="demo", show_default=True)
+@click.option("--seed", "random_state", type=int, default=7, show_default=True)
+@reading
+def demo(data: str | None, **options: Any) -> None:
+    """Train on DATA, score it, and show what stands out and why.
+
+    Without DATA, a labelled week of card transactions is made up.
+    """
+    from fastrcf.cli.demo import demo as run
+
+    run(data, **options)
