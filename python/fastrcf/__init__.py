@@ -12,6 +12,7 @@ from fastrcf.errors import (
     NotFittedError,
     NotReadyError,
 )
+from fastrcf.evaluation import Evaluation, evaluate
 from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
 
@@ -19,6 +20,7 @@ __all__ = [
     "Attribution",
     "Detection",
     "Detector",
+    "Evaluation",
     "FastRCFError",
     "FrozenForest",
     "InvalidInputError",
@@ -30,6 +32,7 @@ __all__ = [
     "RandomCutForest",
     "Reason",
     "__version__",
+    "evaluate",
     "load",
     "loads",
     "simd_level",
