@@ -107,6 +107,8 @@ def _category_numbers(j: int, name: str, column: Any, encode: Encode) -> Any:
         raise InvalidInputError(
             f"row {row}, column {name!r}: the value is missing", row=row, column=j
         )
+    if len(column) == 0:
+        return np.zeros(0)
     text = column.cast(nw.String)
     names = sorted(text.unique().to_list())
     numbers = text.replace_strict(names, encode(j, names), return_dtype=nw.Float64)

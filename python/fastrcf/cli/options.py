@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -66,7 +67,7 @@ def reading(command: Command) -> Command:
             "header": not given.pop("no_header") and not names,
             "names": names,
             "delimiter": _delimiter(given.pop("delimiter")),
-            "encoding": given.pop("encoding"),
+            "encoding": _encoding(given.pop("encoding")),
         }
         with _bad_rows(given.pop("skip_bad_rows")) as bad:
             return command(*args, read=Options(**fields, bad=bad), **given)
@@ -84,6 +85,13 @@ def _delimiter(text: str | None) -> str | None:
     if text is not None and len(text) != 1:
         raise click.BadParameter(f"{text!r} is not one character", param_hint="--delimiter")
     return text
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise click.BadParameter(f"{name!r} is not known", param_hint="--encoding") from None
 
 
 @contextmanager

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 import pyarrow as pa
 
 from fastrcf.cli.tables import Input, model_roles
 from fastrcf.errors import InvalidInputError
-from fastrcf.files import open_sink
+from fastrcf.files import Clean, open_sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fastrcf.files import Clean, Format, Options
+    from fastrcf.files import Format, Options, Role
 
 
 def score(
@@ -128,5 +129,9 @@ def _run(
             sink.write(rows if only is None else rows.filter(rows[only]))
             n += new.num_rows
         if n == 0:
-            sink.write(pa.table({"row": pa.array([], pa.int64())}))
+            # So that the output has its columns all the same.
+            dtypes: dict[Role, pa.DataType] = {"number": pa.float64(), "category": pa.string()}
+            nothing = pa.table({name: pa.array([], dtypes[r]) for name, r in roles.items()})
+            rows = answer(Clean(nothing, nothing, "", np.array([], np.int64)))
+            sink.write(rows.add_column(0, "row", pa.array([], pa.int64())))
     return n

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -58,6 +57,9 @@ class _Csv(Sink):
         self._begun = False
 
     def write(self, table: pa.Table) -> None:
+        # Imported where needed: other formats, and streams, start without it.
+        import polars as pl
+
         pl.DataFrame(_flat(table)).write_csv(self._file, include_header=not self._begun)
         self._begun = True
 
@@ -70,6 +72,8 @@ class _JsonLines(Sink):
         self._file = file
 
     def write(self, table: pa.Table) -> None:
+        import polars as pl
+
         pl.DataFrame(table).write_ndjson(self._file)
 
     def close(self) -> None:

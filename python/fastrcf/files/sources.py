@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -123,10 +124,8 @@ class Source(ABC):
                 raise InvalidInputError(
                     f"{self.file}: there is no column {name!r}; it has {_list(self.names)}"
                 )
-        try:
+        with _damaged(self.file):
             yield from self.read(columns)
-        except pa.ArrowInvalid as error:
-            raise InvalidInputError(f"{self.file}: {error}") from None
 
 
 def open_source(path: str, options: Options) -> Source:
@@ -150,11 +149,23 @@ def open_source(path: str, options: Options) -> Source:
         "parquet": ParquetSource,
     }
     kind = kinds[options.format or guess_format(path)]
-    try:
+    with _damaged(path):
         source: Source = kind(path, options)
-    except pa.ArrowInvalid as error:
-        raise InvalidInputError(f"{path}: {error}") from None
     return source
+
+
+@contextmanager
+def _damaged(path: str) -> Iterator[None]:
+    """Name the file where its content is not what it should be."""
+    try:
+        yield
+    except OSError as error:
+        # Those of the system name the file themselves; those of a codec do not.
+        if error.errno is not None:
+            raise
+        raise InvalidInputError(f"{path}: {error}") from None
+    except (pa.ArrowException, UnicodeError) as error:
+        raise InvalidInputError(f"{path}: {error}") from None
 
 
 def open_bytes(path: str) -> tuple[IO[bytes], IO[bytes]]:

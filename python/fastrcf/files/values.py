@@ -40,15 +40,18 @@ class Values:
 
 
 def parse_number(text: str) -> float:
-    """Read a number as people write them in files: NaN if it is none."""
+    """Read a number, or a truth value as 1 or 0: NaN if it is neither."""
     try:
         return math.nan if "_" in text else float(text)
     except ValueError:
-        return math.nan
+        return _TRUTH.get(text.strip().lower(), math.nan)
+
+
+_TRUTH = {"true": 1.0, "false": 0.0}
 
 
 def is_number(text: str) -> bool:
-    """Whether text is a finite number."""
+    """Whether text is a finite number or a truth value."""
     return math.isfinite(parse_number(text))
 
 
@@ -75,18 +78,27 @@ def _to_floats(column: Any) -> Any:
 
 
 def _numbers_of_text(column: Any) -> Values:
-    try:
-        array = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        # Some value is none, or has blanks around it: looked for one by one.
-        texts = column.to_pylist()
-        array = np.array([math.nan if text is None else parse_number(text) for text in texts])
+    array = _parsed(column)
     out = Values(array)
     for i in np.flatnonzero(~(np.abs(array) <= _LARGEST)):
         text = column[int(i)].as_py()
         missing = text is None or not text.strip()
         out.bad[int(i)] = "the value is missing" if missing else _what(array[i], text)
     return out
+
+
+def _parsed(column: Any) -> Any:
+    for way in ((pa.float64(),), (pa.bool_(), pa.float64())):
+        numbers = column
+        try:
+            for dtype in way:
+                numbers = pc.cast(numbers, dtype)
+        except pa.ArrowInvalid:
+            continue
+        return numbers.to_numpy(zero_copy_only=False)
+    # Some value is none, or has blanks around it: looked for one by one.
+    texts = column.to_pylist()
+    return np.array([math.nan if text is None else parse_number(text) for text in texts])
 
 
 def _what(number: float, shown: Any) -> str:
