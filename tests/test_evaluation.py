@@ -81,14 +81,22 @@ def test_the_threshold_gives_the_alerts_of_the_budget(rng):
         alerts = scores > budget.threshold.value
         assert alerts.sum() == round(20_000 * rate)
         assert budget.precision.value == pytest.approx(labels[alerts].mean())
-    weight = rng.exponential(size=20_000)
-    (budget,) = evaluate(
-        scores, labels, sample_weight=weight, alert_rate=0.01, n_bootstrap=0
-    ).budgets
-    alerts = scores > budget.threshold.value
-    spent = weight[alerts].sum() / weight.sum()
-    at = weight[scores == budget.threshold.value].sum() / weight.sum()
-    assert spent <= 0.01 < spent + at
+    # 0.29 * 100 is below 29 in floating point.
+    (budget,) = evaluate(scores[:100], labels[:100], alert_rate=0.29, n_bootstrap=0).budgets
+    assert (scores[:100] > budget.threshold.value).sum() == 29
+
+
+def test_the_threshold_is_exact_with_weights(rng):
+    scores = rng.permutation(3000)
+    # Anomalies do not cut the ranking where budgets end.
+    labels = scores == 0
+    weight = rng.pareto(1.5, size=3000)
+    order = np.argsort(-scores)
+    spent = np.cumsum(weight[order]) / weight.sum()
+    rates = [0.003, 0.02, 0.11, 0.37, 0.8]
+    found = evaluate(scores, labels, sample_weight=weight, alert_rate=rates, n_bootstrap=0)
+    for rate, budget in zip(rates, found.budgets, strict=True):
+        assert budget.threshold.value == scores[order][np.searchsorted(spent, rate)]
 
 
 def measures(found):
@@ -219,6 +227,15 @@ def test_days_with_few_rows_alert_all_of_them():
     assert tied.daily[0].precision.value == 0.25
     assert tied.daily[0].precision.low is None
     assert any("one day" in note for note in tied.notes)
+
+
+def test_days_without_weight_do_not_count():
+    time = [0, 10, 90_000, 90_001, 190_000]
+    weight = [1, 1, 1, 1, 0]
+    found = evaluate([1, 2, 3, 2, 1], [0, 1, 1, 0, 1], time, sample_weight=weight, alerts_per_day=1)
+    assert found.n_days == 2
+    assert found.daily[0].precision.value == 1.0
+    assert found.daily[0].recall.value == 1.0
 
 
 def test_times_alone_spread_the_budget_over_the_days():

@@ -60,6 +60,13 @@ def test_contamination_is_the_share_of_training_rows(rng, share):
     assert ours.detector_.threshold == pytest.approx(-ours.offset_, rel=0.05)
 
 
+def test_a_row_at_the_offset_is_an_inlier(rng):
+    x = rng.normal(size=(101, 4))
+    ours = detector(contamination=0.1).fit(x)
+    assert ours.offset_ in ours.score_samples(x)
+    assert (ours.predict(x) == -1).sum() == 10
+
+
 def test_seeds(rng):
     x = rng.normal(size=(500, 3))
 
