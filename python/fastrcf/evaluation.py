@@ -168,11 +168,11 @@ class Evaluation:
         ]
         rows = [("alerts", "threshold", "precision", "recall")]
         for b in self.budgets:
-            name = f"{100 * b.alert_rate:g} % of rows: {b.n_alerts:,.10g}"
+            name = f"{100 * b.alert_rate:g} % of rows: {_amount(b.n_alerts)}"
             threshold = _figure(b.threshold, ".4g")
             rows.append((name, threshold, _percent(b.precision), _percent(b.recall)))
         for d in self.daily:
-            name = f"{d.alerts_per_day:,.10g} per day"
+            name = f"{_amount(d.alerts_per_day)} per day"
             rows.append((name, "by day", _percent(d.precision), _percent(d.recall)))
         widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
         lines.append("")
@@ -186,6 +186,11 @@ class Evaluation:
 
 def _counted(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def _amount(x: float) -> str:
+    """Give a number of rows by weight, with a digit after the point if need be."""
+    return f"{x:,.1f}".removesuffix(".0") if x >= 0.05 else f"{x:.1g}"
 
 
 def _figure(x: Estimate, form: str, factor: float = 1.0, unit: str = "") -> str:
@@ -397,7 +402,7 @@ def _notes(
     if high is not None and high < 0.5:
         notes.append("anomalies score lower than other rows: are the scores' signs right?")
     notes += [
-        f"{100 * rate:g} % of {total:,.10g} rows is less than one row"
+        f"{100 * rate:g} % of {_amount(total)} rows is less than one row"
         for rate in rates
         if rate * total < 1
     ]
