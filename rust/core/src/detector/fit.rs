@@ -43,6 +43,8 @@ pub struct DetectorBuilder {
     columns: Vec<(String, ColumnKind)>,
     categories: Vec<Categories>,
     sample: Vec<f64>,
+    /// Least and largest value of each column among all rows, not the sample's.
+    extremes: Vec<(f64, f64)>,
     room: usize,
     n_seen: u64,
     rng: Rng,
@@ -66,6 +68,7 @@ impl DetectorBuilder {
             categories: vec![Categories::default(); d],
             room: (SAMPLE_VALUES / d).clamp(LEAST_ROWS, SAMPLE_ROWS),
             sample: Vec::new(),
+            extremes: vec![(f64::INFINITY, f64::NEG_INFINITY); d],
             n_seen: 0,
             config,
             columns,
@@ -101,24 +104,31 @@ impl DetectorBuilder {
         for (j, categories) in self.categories.iter_mut().enumerate() {
             if self.columns[j].1 == ColumnKind::Category {
                 for i in 0..rows.n_rows() {
-                    let number = feature::category(rows.get(i, j));
+                    let number = feature::category(rows.value(i, j));
                     if let Some(count) = number.and_then(|at| categories.counts.get_mut(at)) {
                         *count += 1;
                     }
                 }
             }
         }
+        for (j, (least, largest)) in self.extremes.iter_mut().enumerate() {
+            for i in 0..rows.n_rows() {
+                let x = rows.value(i, j);
+                *least = least.min(x);
+                *largest = largest.max(x);
+            }
+        }
         for i in 0..rows.n_rows() {
             self.n_seen += 1;
             let held = self.sample.len() / d;
             if held < self.room {
-                self.sample.extend((0..d).map(|j| rows.get(i, j)));
+                self.sample.extend((0..d).map(|j| rows.value(i, j)));
                 continue;
             }
             let place = (self.rng.unit() * self.n_seen as f64) as usize;
             if let Some(row) = self.sample.chunks_exact_mut(d).nth(place) {
                 for (j, value) in row.iter_mut().enumerate() {
-                    *value = rows.get(i, j);
+                    *value = rows.value(i, j);
                 }
             }
         }
@@ -163,7 +173,7 @@ impl DetectorBuilder {
                 ColumnKind::Number(scaling) => {
                     let column = self.sample[j..].iter().step_by(d);
                     values.iter_mut().zip(column).for_each(|(to, &x)| *to = x);
-                    feature::fit(name, scaling, &mut values)
+                    feature::fit(name, scaling, &mut values, self.extremes[j])
                 }
                 ColumnKind::Category => self.fit_categories(j, name),
             };
