@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import fastrcf
 from fastrcf import evaluate
+from fastrcf._ranking import Runs
 
 
 def normal_scores(rng, n, prevalence=0.05, shift=2.0):
@@ -182,9 +183,9 @@ def test_the_same_seed_gives_the_same_and_the_confidence_counts(rng):
 
 def test_large_inputs_draw_less_often(rng):
     scores, labels = normal_scores(rng, 400_000, prevalence=0.5)
-    assert fastrcf.evaluation._Runs(scores, labels, np.ones(400_000), []).default_draws() == 200
+    assert Runs(scores, labels, np.ones(400_000), []).default_draws() == 200
     rare = rng.random(400_000) < 0.001
-    assert fastrcf.evaluation._Runs(scores, rare, np.ones(400_000), []).default_draws() == 1000
+    assert Runs(scores, rare, np.ones(400_000), []).default_draws() == 1000
 
 
 def handbook_precision_top_k(scores, labels, days, k):

@@ -281,3 +281,8 @@ def test_it_ranks_about_as_well_as_an_isolation_forest(data, name):
     assert auc > reference - 0.05
     # The default offset flags some rows of each, and far from all.
     assert 0.01 < (ours[0] < -1).mean() < 0.2
+
+
+def test_it_is_there_without_an_import_of_its_own():
+    code = "import sys, fastrcf; assert 'sklearn' not in sys.modules; fastrcf.sklearn"
+    subprocess.run([sys.executable, "-c", code], check=True)

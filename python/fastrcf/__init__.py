@@ -1,5 +1,8 @@
 """Random cut forests for fraud and anomaly detection: exact, explainable, fast."""
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from fastrcf._fastrcf import __version__, simd_level
 from fastrcf.detection import Detection, Reason
 from fastrcf.detector import Detector
@@ -37,3 +40,12 @@ __all__ = [
     "loads",
     "simd_level",
 ]
+
+# Parts with dependencies of their own, imported when first asked for.
+_PARTS = ("sklearn",)
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _PARTS:
+        return _import_module(f"fastrcf.{name}")
+    raise AttributeError(f"module 'fastrcf' has no attribute {name!r}")

@@ -1,9 +1,4 @@
-"""How good scores are, by labels: ranking, alerts within a budget, intervals.
-
-Rows are sorted once. All measures depend on runs of rows only, between the tie
-groups that hold anomalies, so that a bootstrap draw costs what the anomalies
-do, not what the rows do.
-"""
+"""How good scores are, by labels: ranking, alerts within a budget, intervals."""
 
 from __future__ import annotations
 
@@ -12,25 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._input import as_frame, is_frame
+from fastrcf import _columns
 from fastrcf._parameters import count, seed
-from fastrcf.errors import InvalidInputError, InvalidParameterError, MissingExtraError
+from fastrcf._ranking import Runs, within
+from fastrcf.errors import InvalidInputError, InvalidParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from fastrcf._typing import Floats, Integers
 
-# Row draws that all draws of a bootstrap may cost by default: about a second.
-_DRAWS = 5e7
-# Numbers held at once.
-_CHUNK = 1 << 21
 # Anomalies below which intervals cover clearly less than they say.
 _FEW = 30
-# A budget of whole rows, but for rounding.
-_SLACK = 1 + 1e-12
 
 
 @dataclass(frozen=True)
@@ -294,11 +284,11 @@ def evaluate(
     0.1 % of rows: 2   2.997       0.0 %       0.0 %
     1 % of rows: 20    2.97        25.0 %      50.0 %
     """
-    score = _scores(scores)
-    label = _labels(labels)
+    score = _columns.scores(scores)
+    label = _columns.labels(labels)
     n = len(score)
-    weight = np.ones(n) if sample_weight is None else _weights(sample_weight)
-    day = None if time is None else _days(time)
+    weight = np.ones(n) if sample_weight is None else _columns.weights(sample_weight)
+    day = None if time is None else _columns.days(time)
     for name, x in (("labels", label), ("sample_weight", weight), ("time", day)):
         if x is not None and len(x) != n:
             raise InvalidInputError(f"{name}: expected {n} rows as in scores, found {len(x)}")
@@ -311,7 +301,7 @@ def evaluate(
         raise InvalidParameterError("alerts_per_day: needs time")
     rng = np.random.Generator(np.random.PCG64(seed(random_state)))
 
-    runs = _Runs(score, label, weight, rates)
+    runs = Runs(score, label, weight, rates)
     draws = runs.default_draws() if n_bootstrap is None else count("n_bootstrap", n_bootstrap, 0)
     values = runs.measures(runs.counts[None, :])
     spread = runs.bootstrap(draws, rng)
@@ -409,145 +399,6 @@ def _notes(
     return notes
 
 
-class _Runs:
-    """Rows by falling score, in the runs that measures depend on.
-
-    A run is a tie group that holds an anomaly, or the rows between two of them,
-    cut finer where a budget ends. A cell is the rows of a run that have the
-    same label and weight: a bootstrap draw is a count for each cell.
-    """
-
-    def __init__(
-        self, score: Floats, label: NDArray[np.bool_], weight: Floats, rates: list[float]
-    ) -> None:
-        order = np.argsort(-score, kind="stable")
-        self.score, label, weight = score[order], label[order], weight[order]
-        self.rates = rates
-        n = len(order)
-        first = np.flatnonzero(np.r_[True, self.score[1:] != self.score[:-1]])
-        mixed = np.add.reduceat(label.astype(np.int64), first) > 0
-        starts = mixed | np.r_[True, mixed[:-1]] | self._near_budgets(first, weight)
-        self.first = first[starts]
-        run = np.searchsorted(self.first, np.arange(n), side="right") - 1
-
-        by_cell = np.lexsort((weight, label, run))
-        run, label, weight = run[by_cell], label[by_cell], weight[by_cell]
-        half = (run[1:] != run[:-1]) | (label[1:] != label[:-1])
-        new = np.r_[True, half | (weight[1:] != weight[:-1])]
-        at = np.flatnonzero(new)
-        self.cell_of_row = np.cumsum(new) - 1
-        self.counts: Integers = np.diff(np.r_[at, n])
-        self.weight = weight[at]
-        # Cells of one run and label, together.
-        self.group = np.flatnonzero(np.r_[True, half][at])
-        self.group_run = run[at][self.group]
-        self.group_label = label[at][self.group]
-
-    def _near_budgets(self, first: Integers, weight: Floats) -> NDArray[np.bool_]:
-        """Tell the tie groups among which a draw's budget may end.
-
-        A budget of k rows ends within some times sqrt(k) rows of the k-th. Runs
-        of an eighth of that give the threshold's interval to a few percent of
-        its width. The groups where the budget of all rows ends are runs of
-        their own: the threshold itself is exact.
-        """
-        near = np.zeros(len(first), dtype=bool)
-        total = np.cumsum(weight)
-        for rate in self.rates:
-            k = np.searchsorted(total, rate * total[-1])
-            rows = k + np.r_[-1:3, np.sqrt(k + 1) * np.arange(-5, 5, 0.125)]
-            near[np.searchsorted(first, rows[rows >= 0], side="right") - 1] = True
-        return near
-
-    def default_draws(self) -> int:
-        cost = min(len(self.cell_of_row), 8 * len(self.counts))
-        return int(np.clip(_DRAWS / cost, 200, 1000))
-
-    def bootstrap(self, draws: int, rng: np.random.Generator) -> dict[str, Floats]:
-        """Give all measures of rows drawn with replacement, shape (draws,) each."""
-        n, cells = len(self.cell_of_row), len(self.counts)
-        share = self.counts / n
-        chunk = max(1, _CHUNK // cells)
-        parts = []
-        for start in range(0, draws, chunk):
-            size = min(chunk, draws - start)
-            if 8 * cells < n:
-                drawn: NDArray[Any] = rng.multinomial(n, share, size=size)
-            else:
-                # The same distribution; faster where cells hold few rows.
-                drawn = np.stack(
-                    [
-                        np.bincount(self.cell_of_row[rng.integers(0, n, n)], minlength=cells)
-                        for _ in range(size)
-                    ]
-                )
-            parts.append(self.measures(drawn))
-        if not parts:
-            return {name: np.empty(0) for name in self.measures(self.counts[None, :])}
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def measures(self, drawn: Integers) -> dict[str, Floats]:
-        """Give all measures for counts of rows by cell, shape (b, cells)."""
-        weights = np.add.reduceat(drawn * self.weight, self.group, axis=1)
-        good, bad = (np.zeros((len(drawn), len(self.first))) for _ in range(2))
-        good[:, self.group_run[~self.group_label]] = weights[:, ~self.group_label]
-        bad[:, self.group_run[self.group_label]] = weights[:, self.group_label]
-        caught = np.cumsum(bad, axis=1)
-        alerts = caught + np.cumsum(good, axis=1)
-        anomalies, total = caught[:, -1], alerts[:, -1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            precision = np.where(alerts > 0, caught / alerts, 0.0)
-            out = {
-                "prevalence": anomalies / total,
-                "roc_auc": (good * (caught - bad / 2)).sum(axis=1)
-                / (anomalies * (total - anomalies)),
-                "average_precision": (bad * precision).sum(axis=1) / anomalies,
-            }
-            for rate in self.rates:
-                budget = rate * total
-                run, part, hits = _within(budget, bad, caught, alerts)
-                out[f"caught {rate}"] = hits
-                out[f"precision {rate}"] = hits / budget
-                out[f"recall {rate}"] = hits / anomalies
-                out[f"threshold {rate}"] = self._threshold(run, part)
-        return out
-
-    def _threshold(self, run: Integers, part: Floats) -> Floats:
-        """Give the score of the row at which the budget ends within a run."""
-        size = np.diff(np.r_[self.first, len(self.score)])[run]
-        # NaN: a draw without any weight.
-        inside = np.nan_to_num(np.floor(part * size * _SLACK)).astype(np.int64)
-        row = self.first[run] + np.clip(inside, 0, size - 1)
-        return np.where(np.isfinite(part), self.score[row], np.nan)
-
-
-def _within(
-    budget: Floats, bad: Floats, caught: Floats, alerts: Floats
-) -> tuple[Integers, Floats, Floats]:
-    """Find where budgets end.
-
-    Parameters
-    ----------
-    budget : numpy.ndarray, shape (b,)
-        Weights that may be alerts.
-    bad, caught, alerts : numpy.ndarray, shape (b, m)
-        Weight of anomalies by run; the same and that of all rows, summed.
-
-    Returns
-    -------
-    run, part, hits : numpy.ndarray, shape (b,)
-        The run in which the budget ends, the part of it that it covers, and the
-        anomalies covered.
-    """
-    run = (alerts <= budget[:, None] * _SLACK).sum(axis=1).clip(max=alerts.shape[1] - 1)
-    rows = np.arange(len(budget))
-    before = np.where(run > 0, alerts[rows, run - 1], 0.0)
-    part = np.clip((budget - before) / (alerts[rows, run] - before), 0.0, 1.0)
-    inside = bad[rows, run]
-    hits = np.minimum(caught[rows, run] - inside + part * inside, budget)
-    return run, part, hits
-
-
 def _daily(
     score: Floats,
     label: NDArray[np.bool_],
@@ -576,7 +427,7 @@ def _daily(
         total[d], anomalies[d] = alerts[0, -1], caught[0, -1]
         for b, budget in enumerate(budgets):
             spent[b, d] = min(budget, total[d])
-            hits[b, d] = _within(spent[b, d : d + 1], inside, caught, alerts)[2][0]
+            hits[b, d] = within(spent[b, d : d + 1], inside, caught, alerts)[2][0]
 
     def figures(times: NDArray[Any]) -> tuple[Floats, Floats]:
         """Give precision and recall, shape (budgets, b), for counts (b, days)."""
@@ -596,131 +447,3 @@ def _daily(
         )
         for b, budget in enumerate(budgets)
     )
-
-
-def _column(name: str, x: Any) -> NDArray[Any]:
-    """Read one column of whatever kind as an array of one dimension."""
-    if not isinstance(x, np.ndarray):
-        arrow = hasattr(x, "__arrow_c_array__") and not is_frame(x)
-        x = _series(name, x) if arrow or is_frame(x) else np.asarray(x)
-    if x.ndim == 2 and x.shape[1] == 1:
-        x = x[:, 0]
-    if x.ndim != 1:
-        raise InvalidInputError(f"{name}: expected one column, found {x.ndim} dimensions")
-    array: NDArray[Any] = x
-    return array
-
-
-def _series(name: str, x: Any) -> NDArray[Any]:
-    try:
-        import narwhals as nw
-    except ImportError:
-        raise MissingExtraError(
-            "columns of data frames need Narwhals: pip install 'fastrcf[tables]'"
-        ) from None
-    library = type(x).__module__.partition(".")[0]
-    if library == "pyarrow":
-        import pyarrow as pa
-
-        x = pa.chunked_array([x]) if isinstance(x, pa.Array) else x
-    elif library == "pandas":
-        import pandas as pd
-
-        x = x if isinstance(x, (pd.Series, pd.DataFrame)) else pd.Series(x)
-    try:
-        series = nw.from_native(x, series_only=True)
-    except TypeError:
-        frame = as_frame(x)
-        if len(frame.columns) != 1:
-            raise InvalidInputError(
-                f"{name}: expected one column, found a table of {len(frame.columns)}"
-            ) from None
-        series = frame[frame.columns[0]]
-    if series.null_count():
-        _refuse(name, series.is_null().to_numpy(), "the value is missing")
-    if isinstance(series.dtype, nw.Datetime):
-        # The clock of the column's own time zone.
-        series = series.dt.replace_time_zone(None)
-    elif series.dtype == nw.Date:
-        series = series.cast(nw.Datetime("us"))
-    array: NDArray[Any] = series.to_numpy()
-    return array
-
-
-def _refuse(name: str, where: NDArray[Any], what: str | Callable[[int], str]) -> None:
-    """Raise for the first row where something is wrong, if there is one."""
-    rows = np.flatnonzero(where)
-    if len(rows):
-        row = int(rows[0])
-        text = what if isinstance(what, str) else what(row)
-        raise InvalidInputError(f"{name}, row {row}: {text}", row=row)
-
-
-def _floats(name: str, x: Any) -> Floats:
-    column = _column(name, x)
-    if column.dtype.kind not in "fiubO":
-        raise InvalidInputError(f"{name}: expected numbers, found dtype {column.dtype}")
-    try:
-        return column.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"{name}: expected numbers, found {column[0]!r}") from None
-
-
-def _scores(x: Any) -> Floats:
-    scores = _floats("scores", x)
-    _refuse(
-        "scores",
-        ~np.isfinite(scores),
-        lambda row: (
-            f"{scores[row]} is no score; leave out rows without one, such as the first of a stream"
-        ),
-    )
-    return scores
-
-
-def _weights(x: Any) -> Floats:
-    weights = _floats("sample_weight", x)
-    usable = np.isfinite(weights) & (weights >= 0)
-    _refuse("sample_weight", ~usable, lambda row: f"{weights[row]} is not a number of at least 0")
-    return weights
-
-
-def _labels(x: Any) -> NDArray[np.bool_]:
-    labels = _column("labels", x)
-    if labels.dtype.kind == "b":
-        return labels
-
-    def wrong(row: int) -> str:
-        value = labels[row].item() if isinstance(labels[row], np.generic) else labels[row]
-        text = f"expected a boolean, or 0 or 1 with 1 for an anomaly, found {value!r}; "
-        if value is None or value != value:
-            return text + "leave out rows without a label"
-        return text + "compare with the value that marks anomalies: labels == value"
-
-    one = np.asarray(labels == 1, dtype=bool)
-    _refuse("labels", ~(one | np.asarray(labels == 0, dtype=bool)), wrong)
-    return one
-
-
-def _days(x: Any) -> Integers:
-    """Give each time the number of its day."""
-    times = _column("time", x)
-    if times.dtype.kind == "O":
-        aware = [getattr(value, "tzinfo", None) is not None for value in times]
-        _refuse("time", np.array(aware), "has a time zone; give a column of datetimes, or UTC")
-        try:
-            times = times.astype("datetime64[us]")
-        except (TypeError, ValueError):
-            raise InvalidInputError(
-                f"time: expected datetimes or numbers in seconds, found {times[0]!r}"
-            ) from None
-    if times.dtype.kind == "M":
-        _refuse("time", np.isnat(times), "the value is missing")
-        return times.astype("datetime64[D]").astype(np.int64)
-    if times.dtype.kind not in "fiu":
-        raise InvalidInputError(
-            f"time: expected datetimes or numbers in seconds, found dtype {times.dtype}; "
-            "parse texts first"
-        )
-    _refuse("time", ~np.isfinite(times), lambda row: f"{times[row]} is no time")
-    return np.floor(times.astype(np.float64) / 86400.0).astype(np.int64)
