@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from fastrcf.cli import interrupts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,19 +31,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        return _run([word for word in given if word != "--debug"])
+        with interrupts.noted():
+            return _run([word for word in given if word != "--debug"])
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _interrupted()
     except BrokenPipeError:
         # Whoever read our output has left; nothing more can be told there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
+        if interrupts.was_asked():
+            return _interrupted()
         if debug or not _is_expected(error):
             raise
         print(f"fastrcf: {error}", file=sys.stderr)
         return FAILED
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return 128 + signal.SIGINT
 
 
 def _run(arguments: list[str]) -> int:

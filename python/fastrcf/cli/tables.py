@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fastrcf.cli.interrupts import stop_if_asked
 from fastrcf.cli.progress import progress
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import clean, find_files, open_source
@@ -60,9 +61,11 @@ class Input:
             for i, file in enumerate(self.files):
                 source = self.first if i == 0 else open_source(file, self._options)
                 for batch in source.batches([*roles, *keep]):
+                    stop_if_asked()
                     yield clean(batch, roles, self._options.bad)
                     rows += len(batch.rows)
                     tell((i + source.progress()) / len(self.files), rows)
+        stop_if_asked()
 
 
 def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[str, Role]:
