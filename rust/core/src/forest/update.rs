@@ -169,10 +169,9 @@ impl Forest {
                 if row > rows.start {
                     return row;
                 }
-                if let Some(shift) = self.clock.rebase(time) {
-                    for member in &mut self.members {
-                        member.sampler.rebase(shift);
-                    }
+                let shift = self.clock.rebase(time);
+                for member in &mut self.members {
+                    member.sampler.rebase(shift);
                 }
             }
             let tick = self.clock.tick(time);
@@ -298,7 +297,12 @@ impl Forest {
 
     /// Takes one copy of each row out of every tree that holds it; returns, for
     /// each row, from how many trees. With shingles, rows are whole shingles.
-    /// An open place is filled by the next row that comes.
+    ///
+    /// The other rows stay as likely in the sample as they were. So an open place
+    /// is filled by the next row that is accepted as before: with a window the
+    /// next one that comes, else at the pace at which the tree takes rows. A tree
+    /// left with less than a quarter of its rows takes whatever comes until it
+    /// is full.
     ///
     /// # Errors
     /// As [`Forest::insert`].
@@ -312,6 +316,7 @@ impl Forest {
             let mut copies = 0;
             for member in &mut self.members {
                 if let Some(id) = member.delete(&row, &self.points, &mut scratch) {
+                    member.sampler.settle(self.clock.cumulative());
                     self.points.release(id);
                     copies += 1;
                 }
