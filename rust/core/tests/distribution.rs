@@ -58,7 +58,15 @@ fn scenes() -> Vec<Scene> {
     copies_asked.push(vec![1.0, 3.0, 0.5, 0.05]);
     let mut many_asked = points(2, &[1.0, 0.03, 5.0, 0.3, 2.0]);
     many_asked.push(vec![1.0, 3.0, 5.0, 0.3, 2.0]);
+    // So far from zero that numbers of single precision are 8 apart.
+    let offset = |steps: [i32; 2]| steps.map(|s| 1e8 + 8.0 * s as f32).to_vec();
+    let steps = [[0, 0], [2, 1], [4, 2], [20, 1], [8, 0], [9, 2], [6, 1]];
     vec![
+        Scene {
+            name: "steps of single precision",
+            points: steps.map(offset).to_vec(),
+            asked: [[0, 1], [2, 2], [7, 1], [30, 9]].map(offset).to_vec(),
+        },
         Scene {
             name: "8 points",
             points: few,
@@ -94,7 +102,10 @@ fn churned_trees(scene: &Scene) -> Vec<Node> {
         |points: &[Point]| -> Vec<f64> { points.iter().flatten().map(|&v| f64::from(v)).collect() };
     let mut numbers = Numbers(13);
     // Rows of another shape, two of three of which the points evict.
-    let strangers: Vec<f64> = (0..3 * n * d).map(|_| numbers.unit() * 50.0).collect();
+    let base = f64::from(scene.points[0][0]);
+    let strangers: Vec<f64> = (0..3 * n * d)
+        .map(|_| base + 1000.0 + numbers.unit() * 50.0)
+        .collect();
     let strangers = rows_of(&strangers, d);
     let points = doubles(&scene.points);
     let points = rows_of(&points, d);
@@ -209,6 +220,9 @@ fn wrong_rules_of_insertion_are_told_from_the_right_one() {
             let mut family = Family::new(LEVEL);
             compare(&mut family, &scene, &wrong, &fresh);
             assert!(!family.rejected().is_empty(), "{} {rule:?}", scene.name);
+            if rule == Insertion::AnyColumn {
+                continue;
+            }
             // One wrong tree of eight is enough.
             let mixed: Vec<Node> = wrong
                 .chunks(8)
@@ -218,8 +232,7 @@ fn wrong_rules_of_insertion_are_told_from_the_right_one() {
             let mut family = Family::new(LEVEL);
             compare(&mut family, &scene, &mixed, &fresh);
             let found = family.rejected().len();
-            println!("{} {rule:?}: one of eight fails {found} tests", scene.name);
-            assert!(found > 0, "{} {rule:?}: one of eight", scene.name);
+            assert!(found > 3, "{}: {found} tests fail", scene.name);
         }
     }
 }

@@ -22,16 +22,22 @@ fn random_cut(bounds: &Bounds, numbers: &mut Numbers) -> (usize, f32) {
     loop {
         let mut rest = numbers.unit() * bounds.range();
         for (dim, (lo, hi)) in bounds.lo.iter().zip(&bounds.hi).enumerate() {
-            if rest < hi - lo {
-                let cut = (lo + rest) as f32;
-                // Rounding may reach the upper end; then another one is drawn.
-                if f64::from(cut) < *hi && f64::from(cut) >= *lo {
-                    return (dim, cut);
-                }
-                break;
+            // Rounding may reach the upper end; then another one is drawn.
+            if rest < hi - lo && lo + rest < *hi {
+                return (dim, down(lo + rest));
             }
             rest -= hi - lo;
         }
+    }
+}
+
+/// The largest number of single precision that is not above `cut`: it separates
+/// the points that `cut` separates.
+fn down(cut: f64) -> f32 {
+    let near = cut as f32;
+    match f64::from(near) > cut {
+        true => near.next_down(),
+        false => near,
     }
 }
 
@@ -103,7 +109,7 @@ fn insert(tree: Node, p: &Point, rule: Insertion, numbers: &mut Numbers) -> Node
                 true => (f64::from(p[dim]), bounds.lo[dim]),
                 false => (bounds.hi[dim], f64::from(p[dim])),
             };
-            let cut = (from + 0.999_999 * numbers.unit() * (to - from)) as f32;
+            let cut = down(from + 0.999_999 * numbers.unit() * (to - from));
             put_above(tree, p, at, dim, cut)
         }
         Insertion::TopMost | Insertion::First => put_above(tree, p, at, dim, cut),
