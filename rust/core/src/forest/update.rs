@@ -125,7 +125,8 @@ impl Forest {
         let interrupt = interrupt.unwrap_or(&mut never);
         let mut start = 0;
         while start < n {
-            if interrupt() {
+            // Few rows may be several blocks, by their clock: no stop in between.
+            if (start == 0 || backup.is_some()) && interrupt() {
                 if let Some(backup) = backup {
                     *self = backup;
                 }
