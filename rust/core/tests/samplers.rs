@@ -304,10 +304,10 @@ fn after_deletions_trees_hold_what_a_sampler_of_every_row_holds() {
     ] {
         let mut forest = forest(trees, size, sampling, 9);
         let mut naive: Vec<Naive> = (0..2 * trees).map(|_| Naive::new(size, rate)).collect();
-        // Two rows of five go, twice, with rows in between and a few behind.
+        // Most of many rows go, twice, with rows in between and a few behind.
         for (rows, gone) in [(0..150, 20..120), (150..230, 60..220), (230..n, 0..0)] {
             forest.insert(&rows_of(&numbered(rows.clone()), 1)).unwrap();
-            let gone: Vec<usize> = gone.filter(|row| row % 5 < 2).collect();
+            let gone: Vec<usize> = gone.filter(|row| row % 5 < 3).collect();
             let values: Vec<f64> = gone.iter().map(|&row| row as f64).collect();
             forest.delete(&rows_of(&values, 1)).unwrap();
             for naive in &mut naive {
@@ -354,6 +354,31 @@ fn deletions_leave_the_other_rows_equally_likely() {
     // How many rows a tree holds varies now: the mean decides, the variance of
     // a count stays that of a yes or no.
     let p = equally_likely(&left, trees, mean);
+    assert!(p > LEVEL, "p = {p}");
+}
+
+#[test]
+fn the_first_row_after_a_deletion_meets_the_new_threshold() {
+    // In a small tree the largest key goes often.
+    let (trees, size, n) = (6000, 4, 50);
+    let mut forest = forest(trees, size, Sampling::Uniform, 13);
+    let gone: Vec<usize> = (0..40).filter(|row| row % 2 == 0).collect();
+    let values: Vec<f64> = gone.iter().map(|&row| row as f64).collect();
+    forest.insert(&rows_of(&numbered(0..40), 1)).unwrap();
+    forest.delete(&rows_of(&values, 1)).unwrap();
+    forest.insert(&rows_of(&numbered(40..n), 1)).unwrap();
+    let mut numbers = Numbers(14);
+    let naive = (0..4 * trees).map(|_| {
+        let mut naive = Naive::new(size, 0.0);
+        (0..40).for_each(|row| naive.offer(row, 0.0, &mut numbers));
+        gone.iter().for_each(|&row| naive.delete(row));
+        (40..n).for_each(|row| naive.offer(row, 0.0, &mut numbers));
+        naive.rows()
+    });
+    let new = |rows: Vec<usize>| rows.iter().filter(|&&row| row >= 40).count() as f64;
+    let theirs: Vec<f64> = naive.map(new).collect();
+    let ours: Vec<f64> = held(&forest).into_iter().map(new).collect();
+    let p = same_mean(&ours, &theirs);
     assert!(p > LEVEL, "p = {p}");
 }
 
