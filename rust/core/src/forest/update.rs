@@ -299,6 +299,9 @@ impl Forest {
     /// Takes one copy of each row out of every tree that holds it; returns, for
     /// each row, from how many trees. With shingles, rows are whole shingles.
     ///
+    /// Equal rows are not told apart: of a row that came many times, a tree
+    /// loses one copy by each call, however few of all copies it holds.
+    ///
     /// The other rows stay as likely in the sample as they were. So an open place
     /// is filled by the next row that is accepted as before: with a window the
     /// next one that comes, else at the pace at which the tree takes rows. A tree
