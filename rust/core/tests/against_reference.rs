@@ -323,7 +323,7 @@ fn every_step_is_the_naive_one() {
     let wanted: u64 = std::env::var("FASTRCF_STEPS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(1_000_000);
+        .unwrap_or(2_000_000);
     let (mut steps, mut seed) = (0, 0);
     while steps < wanted {
         seed += 1;
