@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -113,80 +112,6 @@ def test_not_ready_is_an_error_and_not_a_score():
 def test_wrong_parameters_are_named_at_once(parameters, name):
     with pytest.raises(fastrcf.InvalidParameterError, match=name):
         fastrcf.RandomCutForest(**parameters)
-
-
-def test_eight_threads_score_while_one_inserts(rng):
-    x = rng.normal(size=(4000, 4))
-    f = forest()
-    f.insert(x[:500])
-    failures = []
-    stop = threading.Event()
-
-    def score():
-        while not stop.is_set():
-            try:
-                assert np.isfinite(f.score(x[:50])).all()
-            except Exception as error:
-                failures.append(error)
-                return
-
-    threads = [threading.Thread(target=score) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for start in range(500, 4000, 50):
-        f.insert(x[start : start + 50])
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    alone = forest()
-    alone.insert(x)
-    np.testing.assert_array_equal(f.score(x), alone.score(x))
-
-
-def test_ctrl_c_stops_within_a_second_and_leaves_the_forest_as_it_was():
-    code = """
-import os, signal, threading, time
-import numpy as np, fastrcf
-x = np.random.default_rng(0).normal(size=(400_000, 30))
-f = fastrcf.RandomCutForest(random_state=1, n_threads=1)
-f.insert(x[:1000])
-before = f.score(x[:100])
-threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-start = time.perf_counter()
-try:
-    f.process(x)
-except KeyboardInterrupt:
-    took = time.perf_counter() - start
-    assert took < 2.0, took
-    assert f.n_seen == 1000
-    assert (f.score(x[:100]) == before).all()
-    print("stopped")
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert run.stdout == "stopped\n", run.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_works(rng):
-    code = """
-import os, warnings
-warnings.simplefilter("ignore")
-import numpy as np, fastrcf
-x = np.random.default_rng(0).normal(size=(20_000, 8))
-f = fastrcf.RandomCutForest(random_state=1, n_threads=2)
-f.insert(x)
-expected = f.score(x)
-pid = os.fork()
-if pid == 0:
-    ok = (f.score(x) == expected).all()
-    f.insert(x)
-    os._exit(0 if ok else 1)
-print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert run.stdout == "0\n", run.stderr
 
 
 def test_import_is_light():

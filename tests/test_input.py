@@ -1,3 +1,8 @@
+import datetime
+import decimal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -160,3 +165,425 @@ def test_bad_values_anywhere_are_found_first_in_row_order(x):
         f.insert(x)
     assert (error.value.row, error.value.column) == tuple(bad[0])
     assert f.n_seen == 0
+
+
+class ArrowStream:
+    """Knows nothing but the Arrow stream protocol."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class ArrowArray:
+    """Knows nothing but the Arrow array protocol."""
+
+    def __init__(self, batch):
+        self.batch = batch
+
+    def __arrow_c_array__(self, requested_schema=None):
+        return self.batch.__arrow_c_array__(requested_schema)
+
+
+class ArrayFace:
+    def __init__(self, x):
+        self.x = x
+
+    def __array__(self, dtype=None, copy=None):
+        return self.x
+
+
+TABLES = {
+    "table": lambda t: t,
+    "batch": lambda t: t.to_batches()[0],
+    "reader": lambda t: t.to_reader(),
+    "struct array": lambda t: t.to_batches()[0].to_struct_array(),
+    "chunks": lambda t: t.slice(0, 7).__class__.from_batches(
+        [b for i in range(0, t.num_rows, 7) for b in t.slice(i, 7).to_batches()]
+    ),
+    "capsule stream": ArrowStream,
+    "capsule array": lambda t: ArrowArray(t.to_batches()[0]),
+    "nullable": lambda t: t.to_pandas().convert_dtypes(),
+    "integer names": lambda t: t.to_pandas().set_axis(range(4), axis=1),
+    "fortran frame": lambda t: frame("pandas", np.asfortranarray(t.to_pandas())),
+    "lazy": lambda t: pytest.importorskip("polars").from_arrow(t).lazy(),
+    "array face": lambda t: ArrayFace(t.to_pandas().to_numpy()),
+    "unmasked": lambda t: np.ma.masked_array(t.to_pandas().to_numpy(), mask=False),
+    "list of series": lambda t: [row for _, row in t.to_pandas().iterrows()],
+    "longdouble": lambda t: t.to_pandas().to_numpy().astype(np.longdouble),
+    "memoryview": lambda t: memoryview(np.ascontiguousarray(t.to_pandas().to_numpy())),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_face_of_a_table_gives_the_same_scores(forest, rng, kind):
+    x = rng.normal(size=(50, 4))
+    given = TABLES[kind](frame("pyarrow", x))
+    np.testing.assert_array_equal(forest.score(given), forest.score(x))
+
+
+def test_a_series_is_one_row(forest):
+    pd, pl, pa = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
+    row = [1.0, 2.0, 3.0, 4.0]
+    expected = forest.score(row)
+    mixed = pd.DataFrame({"a": [1], "b": [2.0], "c": [3], "d": [4.0]}, dtype=object).iloc[0]
+    for series in (
+        pd.Series(row),
+        pd.Series(row, dtype="Int64"),
+        pd.Index(row),
+        mixed,
+        pl.Series(row),
+        pa.array(row),
+        pa.chunked_array([row[:1], row[1:]]),
+    ):
+        np.testing.assert_array_equal(forest.score(series), expected)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["Int8", "UInt64", "Int128", "Float32", "Boolean", "decimal"],
+)
+def test_columns_of_any_number_are_converted(forest, dtype):
+    pl = pytest.importorskip("polars")
+    kind = pl.Decimal(10, 2) if dtype == "decimal" else getattr(pl, dtype)
+    x = np.array([[0, 1, 1, 0], [1, 0, 1, 1]])
+    columns = {n: pl.Series(x[:, j]).cast(kind) for j, n in enumerate("abcd")}
+    expected = forest.score(x)
+    np.testing.assert_array_equal(forest.score(pl.DataFrame(columns)), expected)
+    if dtype != "Int128":
+        np.testing.assert_array_equal(forest.score(pl.DataFrame(columns).to_arrow()), expected)
+
+
+def test_what_single_precision_cannot_hold_is_rounded_as_numpy_does(forest):
+    """The loss that the class states: 24 bits count."""
+    big = np.array([[2**53 + 1, -(2**63), 2**24 + 1, 7]])
+    np.testing.assert_array_equal(forest.score(big), forest.score(big.astype(np.float32)))
+    assert "24 bits" in fastrcf.RandomCutForest.__doc__
+    tiny = np.array([[5e-324, 1e-45, -1e-310, 1e-40]])
+    np.testing.assert_array_equal(forest.score(tiny), forest.score(tiny.astype(np.float32)))
+    exact = [[decimal.Decimal("1.5"), True, np.float16(2), np.int8(3)]]
+    np.testing.assert_array_equal(forest.score(exact), forest.score([[1.5, 1, 2, 3]]))
+
+
+def masked(row, column):
+    x = np.ma.masked_array(np.ones((3, 4)))
+    x[row, column] = np.ma.masked
+    return x
+
+
+def arrow(values):
+    pa = pytest.importorskip("pyarrow")
+    return pa.table({name: pa.array(values) for name in "abcd"})
+
+
+def nullable(dtype):
+    pd = pytest.importorskip("pandas")
+    values = [True, None] if dtype == "boolean" else [1, None]
+    return pd.DataFrame({name: pd.array(values, dtype=dtype) for name in "abcd"})
+
+
+def sparse():
+    return pytest.importorskip("scipy.sparse").csr_matrix(np.ones((2, 4)))
+
+
+def twice(kind):
+    table = arrow([1.0]).rename_columns(list("abca"))
+    return table if kind == "pyarrow" else table.to_pandas()
+
+
+# What is refused: how it is made, row, column, and what the message says.
+REFUSED = [
+    (lambda: masked(2, 1), 2, 1, "masked"),
+    (lambda: masked(2, 1)[2], 0, 1, "masked"),
+    (lambda: list(masked(1, 3)), 1, 3, "masked"),
+    (lambda: nullable("Int64"), 1, 0, "missing"),
+    (lambda: nullable("Float64"), 1, 0, "missing"),
+    (lambda: nullable("boolean"), 1, 0, "missing"),
+    (lambda: nullable("Int64").iloc[1], 0, 0, "missing"),
+    (lambda: [[1, 2, 3, 4], [1, None, 3, 4]], 1, 1, "missing"),
+    (lambda: [[1, 2, 3, 4], [1, 2, "x", 4]], 1, 2, "'x' is not a number"),
+    (lambda: np.array([[1, "2", 3, 4]], dtype=object), 0, 1, "'2' is not a number"),
+    (lambda: np.array([[1, "nan", 3, 4]], dtype=object), 0, 1, "'nan' is not a number"),
+    (lambda: [[1, 2, 3, 4], [1, 2, [3], 4]], 1, 2, "not a number"),
+    (lambda: [[1, 2, 3, 4], [1, 2, 3]], 1, None, "row 1 has 3 values, row 0 has 4"),
+    (lambda: [[1, 2, 3, decimal.Decimal("NaN")]], 0, 3, "not finite"),
+    (lambda: [[1, 2, 3, 10**400]], 0, 3, "not a number"),
+    (lambda: [[1, datetime.datetime(2020, 1, 1), 3, 4]], 0, 1, "not a number"),
+    (lambda: np.array([[1, 1j, 3, 4]], dtype=object), 0, 1, "not a number"),
+    (lambda: np.full((1, 4), np.longdouble("1e4000")), 0, 0, "not finite"),
+    (lambda: np.array([[1, np.inf, 2, 3]], dtype=np.float16), 0, 1, "not finite"),
+    (lambda: np.zeros((2, 4), "m8[s]"), None, None, "timedelta64"),
+    (lambda: np.zeros(2, [(name, "f8") for name in "abcd"]), None, None, "expected numbers"),
+    (lambda: np.zeros(2, [(n, "f8") for n in "abcd"]).view(np.recarray), None, None, "numbers"),
+    (lambda: (row for row in np.ones((2, 4))), None, None, "found generator"),
+    (lambda: map(list, np.ones((2, 4))), None, None, "found map"),
+    (lambda: {1.0, 2.0, 3.0, 4.0}, None, None, "found set"),
+    (lambda: {"a": [1.0]}, None, None, "found dict"),
+    (lambda: b"1234", None, None, "found bytes"),
+    (lambda: bytearray(b"1234"), None, None, "found bytearray"),
+    (sparse, None, None, "toarray"),
+    (list, None, None, "no columns"),
+    (lambda: [[], []], None, None, "no columns"),
+    (lambda: twice("pandas"), None, None, "same name"),
+    (lambda: twice("pyarrow"), None, None, "same name"),
+    (lambda: arrow(["x"]), 0, 0, "holds String"),
+    (lambda: arrow([datetime.datetime(2020, 1, 1)]), 0, 0, "holds Datetime"),
+    (lambda: arrow(["x"]).to_pandas().iloc[0], None, None, "series of String"),
+    (lambda: arrow([1.0, None]), 1, 0, "missing"),
+    (lambda: arrow([None]), 0, 0, "missing"),
+    (lambda: arrow([1.5, 1.5]).column(0).dictionary_encode(), None, None, "series of"),
+    (lambda: ArrowStream(arrow([1.0]).column(0)), None, None, "expected a table"),
+    (lambda: arrow([1.0]).column(0), None, None, "expected 4 columns, found 1"),
+]
+
+
+@pytest.mark.parametrize("place", range(len(REFUSED)))
+@pytest.mark.parametrize("method", ["insert", "score", "process", "delete", "codisp"])
+def test_what_is_refused_is_named_and_changes_nothing(forest, place, method):
+    make, row, column, message = REFUSED[place]
+    before = bytes(forest)
+    with pytest.raises(fastrcf.InvalidInputError, match=message) as error:
+        getattr(forest, method)(make())
+    assert (error.value.row, error.value.column) == (row, column)
+    if column is not None:
+        assert f"column {column}" in str(error.value)
+    assert bytes(forest) == before
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_arrays_are_not_copied(order, dtype):
+    """200 MB go in; the process grows by a small part of that."""
+    if sys.platform != "linux":
+        pytest.skip("reads the peak of memory from /proc")
+    code = """
+import sys
+import numpy as np, fastrcf
+order, dtype = sys.argv[1:]
+d = 50
+x = np.empty((200_000_000 // d // np.dtype(dtype).itemsize, d), dtype=dtype, order=order)
+values = np.random.default_rng(0).normal(size=4096)
+x.ravel(order="K")[:] = np.resize(values, x.size)
+f = fastrcf.RandomCutForest(1, 16, random_state=1, n_threads=1)
+f.insert(x[:100])
+f.score(x[:3000])
+def peak():
+    status = open("/proc/self/status").read()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+open("/proc/self/clear_refs", "w").write("5")
+before = peak()
+f.insert(x)
+f.score(x)
+f.freeze().score(x)
+print((peak() - before) // 1_000_000)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, order, dtype], capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    # Scores are float64: 8 MB for a million rows, twice while they are sums.
+    assert int(run.stdout) < 50
+
+
+def test_columns_of_frames_are_not_copied(rng):
+    from fastrcf._input import to_rows
+
+    x = rng.normal(size=(1000, 4))
+    for kind in ("polars", "pyarrow"):
+        table = frame(kind, x)
+        for array, name in zip(to_rows(table), "abcd", strict=True):
+            again = table[name].to_numpy()
+            assert np.shares_memory(array, again)
+
+
+def test_a_detector_takes_what_a_forest_takes_and_names_what_it_does_not(rng):
+    pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    x = rng.normal(size=(300, 4))
+    detector = fastrcf.Detector(random_state=1, n_trees=10).fit(frame("pandas", x))
+    expected = detector.score(x)
+    for kind in TABLES:
+        if kind == "integer names":
+            continue
+        given = TABLES[kind](frame("pyarrow", x))
+        np.testing.assert_array_equal(detector.score(given), expected)
+    table = frame("pandas", x)
+    np.testing.assert_array_equal(detector.score(table.iloc[7]), expected[7:8])
+    # Names need not be text, nor in the fitted order.
+    numbered = fastrcf.Detector(random_state=1, n_trees=10).fit(pd.DataFrame(x))
+    assert numbered.columns == ["0", "1", "2", "3"]
+    np.testing.assert_array_equal(numbered.score(pd.DataFrame(x)[[3, 1, 0, 2]]), expected)
+    before = bytes(detector)
+    for make, _, _, message in REFUSED:
+        given = make()
+        if isinstance(given, (dict, pd.Series)) or "columns" in message:
+            continue
+        with pytest.raises(fastrcf.InvalidInputError, match=message):
+            detector.process(given)
+        assert bytes(detector) == before
+    with pytest.raises(fastrcf.InvalidInputError, match="expected a table"):
+        detector.score({"a": [1.0], "b": [1.0, 2.0]})
+    with pytest.raises(fastrcf.InvalidInputError, match="row 1, column 'c': the value is missing"):
+        detector.score(pa.table({n: [1.0, None if n == "c" else 2.0] for n in "abcd"}))
+
+
+def test_rows_of_all_batches_are_counted_where_a_value_is_missing_too():
+    pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    good = {"a": [1.0] * 100, "b": ["x"] * 100}
+    for bad, column, what in (
+        ({"a": [2.0, None], "b": ["x", "y"]}, "a", "missing"),
+        ({"a": [2.0, np.inf], "b": ["x", "y"]}, "a", "not finite"),
+        ({"a": [2.0, 3.0], "b": ["x", None]}, "b", "missing"),
+    ):
+        for kind in (pa.table, pd.DataFrame):
+            with pytest.raises(fastrcf.InvalidInputError, match=what) as error:
+                fastrcf.Detector(["a", "b"]).fit([kind(good), kind(bad)])
+            assert error.value.row == 101
+            assert f"row 101, column {column!r}" in str(error.value)
+
+
+def test_arrays_and_lists_may_mix_numbers_and_categories():
+    rows = [[float(i % 7), "http" if i % 50 else "ftp"] for i in range(300)]
+    detector = fastrcf.Detector(["x0", "x1"], random_state=1, n_trees=10).fit(rows)
+    array = np.array(rows, dtype=object)
+    again = fastrcf.Detector(["x0", "x1"], random_state=1, n_trees=10).fit(array)
+    assert bytes(again) == bytes(detector)
+    np.testing.assert_array_equal(detector.score(array[3]), detector.score(rows)[3:4])
+    for missing in (None, np.nan):
+        array[5, 1] = missing
+        with pytest.raises(fastrcf.InvalidInputError, match=r"row 5, column 'x1'.*missing"):
+            detector.score(array)
+    array[5] = ["1.0", "http"]
+    with pytest.raises(fastrcf.InvalidInputError, match=r"row 5, column 'x0': '1.0' is not"):
+        detector.score(array)
+
+
+FACES = {
+    "pandas": lambda t: t.to_pandas(),
+    "polars": lambda t: pytest.importorskip("polars").from_arrow(t),
+    "lazy": lambda t: pytest.importorskip("polars").from_arrow(t).lazy(),
+    "pyarrow": lambda t: t,
+    "duckdb": lambda t: pytest.importorskip("duckdb").from_arrow(t),
+    "mapping": lambda t: t.to_pydict(),
+}
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_tables_without_rows_give_no_rows(kind):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": np.arange(50.0), "b": ["x", "y"] * 25})
+    detector = fastrcf.Detector(["a", "b"], random_state=1, n_trees=5).fit(table)
+    before = bytes(detector)
+    if kind == "mapping":
+        table = pa.table({"a": [], "b": pa.array([], pa.string())})
+    for method in ("score", "detect", "process", "explain"):
+        assert len(getattr(detector, method)(FACES[kind](table.slice(0, 0)))) == 0
+    assert bytes(detector) == before
+
+
+@pytest.mark.parametrize("kind", [*FACES, "array"])
+@pytest.mark.parametrize(
+    "values", [[1, 2, 3], [1.0, 2.0, 2.5], [True, False, True], ["x", "y", "z"]]
+)
+def test_categories_have_the_same_names_in_tables_of_every_kind(kind, values):
+    pa = pytest.importorskip("pyarrow")
+    columns = {"a": np.arange(60.0), "b": values * 20}
+
+    def fitted(table):
+        columns = ["x0", "x1"] if kind == "array" and table is not arrow else ["a", "b"]
+        return fastrcf.Detector(columns, categorical=columns[1:], random_state=1, n_trees=5).fit(
+            table
+        )
+
+    arrow = pa.table(columns)
+    given = arrow
+    if kind == "array":
+        given = np.array(list(zip(columns["a"], columns["b"], strict=True)), dtype=object)
+    else:
+        given = FACES[kind](arrow)
+    expected = fitted(arrow).score(arrow)
+    np.testing.assert_array_equal(fitted(arrow).score(given), expected)
+    np.testing.assert_array_equal(fitted(given).score(given), expected)
+    # The same category, were it written as a float.
+    if values == [1, 2, 3]:
+        floats = pa.table({"a": columns["a"], "b": np.array(columns["b"], dtype=float)})
+        np.testing.assert_array_equal(fitted(arrow).score(floats), fitted(arrow).score(arrow))
+
+
+def test_a_missing_category_is_named_in_arrays_of_numbers_too(rng):
+    x = rng.integers(0, 3, size=(50, 2)).astype(float)
+    detector = fastrcf.Detector(categorical=["x1"], random_state=1, n_trees=5).fit(x)
+    integers = fastrcf.Detector(categorical=["x1"], random_state=1, n_trees=5).fit(x.astype(int))
+    assert bytes(integers) == bytes(detector)
+    x[7, 1] = np.nan
+    with pytest.raises(fastrcf.InvalidInputError, match="row 7, column 'x1': the value is missing"):
+        detector.score(x)
+
+
+def test_batches_of_arrays_have_one_width():
+    with pytest.raises(fastrcf.InvalidInputError, match="row 3: expected 2 columns, found 3"):
+        fastrcf.Detector(n_trees=5).fit([np.ones((3, 2)), np.ones((3, 3))])
+
+
+DTYPES = ["f2", "<f4", ">f4", "<f8", ">f8", "g", "i1", "<i8", ">i8", "u8", "?"]
+
+
+@given(st.data())
+def test_any_view_gives_the_scores_of_its_copy(data):
+    """Strides of any sign, orders, byte orders and dtypes."""
+    f = fastrcf.RandomCutForest(5, 16, random_state=1)
+    f.insert(np.random.default_rng(1).normal(size=(40, 3)))
+    dtype = np.dtype(data.draw(st.sampled_from(DTYPES)))
+    n = data.draw(st.integers(1, 8))
+    least = 0 if dtype.kind in "ub" else -50
+    values = hnp.arrays(np.int64, (4 * n, 12), elements=st.integers(least, 50))
+    base = np.asarray(data.draw(values), dtype=dtype, order=data.draw(st.sampled_from("CF")))
+    steps = st.sampled_from([-2, -1, 1, 2])
+    view = base[:: data.draw(steps), :: data.draw(steps)]
+    first, left = data.draw(st.integers(0, n)), data.draw(st.integers(0, 3))
+    view = view[first : first + n, left : left + 3]
+    if data.draw(st.booleans()):
+        view = np.ascontiguousarray(view.T).T
+    view.flags.writeable = data.draw(st.booleans()) and view.flags.writeable
+    expected = f.score(np.array(view, dtype=np.float64, order="C"))
+    np.testing.assert_array_equal(f.score(view), expected)
+    np.testing.assert_array_equal(f.score(view.astype(object)), expected)
+    np.testing.assert_array_equal(f.score(view.tolist()), expected)
+    np.testing.assert_array_equal(f.freeze().score(view), expected)
+
+
+@given(
+    st.sampled_from(["pandas", "polars", "pyarrow", "nullable", "masked", "object", "list"]),
+    hnp.arrays(np.bool_, st.tuples(st.integers(1, 8), st.just(3)), fill=st.nothing()),
+)
+def test_the_first_missing_value_of_a_column_is_named(kind, missing):
+    """In row order for arrays; tables are read column by column."""
+    pa = pytest.importorskip("pyarrow")
+    f = fastrcf.RandomCutForest(5, 16, random_state=1)
+    f.insert(np.random.default_rng(1).normal(size=(40, 3)))
+    before = bytes(f)
+    values = np.arange(missing.size, dtype=float).reshape(missing.shape)
+    rows = np.where(missing, None, values.astype(object))
+    table = pa.table({n: pa.array(rows[:, j].tolist(), pa.float64()) for j, n in enumerate("abc")})
+    given = {
+        "pandas": table.to_pandas,
+        "polars": lambda: pytest.importorskip("polars").from_arrow(table),
+        "pyarrow": lambda: table,
+        "nullable": lambda: table.to_pandas().astype("Float64"),
+        "masked": lambda: np.ma.masked_array(values, mask=missing),
+        "object": lambda: rows,
+        "list": rows.tolist,
+    }[kind]()
+    if not missing.any():
+        np.testing.assert_array_equal(f.score(given), f.score(values))
+        return
+    if kind in ("masked", "object", "list"):
+        row, column = np.argwhere(missing)[0]
+    else:
+        column, row = np.argwhere(missing.T)[0]
+    for method in (f.insert, f.score, f.process, f.delete):
+        with pytest.raises(fastrcf.InvalidInputError, match=f"row {row}, column {column}") as error:
+            method(given)
+        assert (error.value.row, error.value.column) == (row, column)
+    assert bytes(f) == before

@@ -9,6 +9,8 @@ column.
 
 from __future__ import annotations
 
+import reprlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,15 +43,14 @@ def to_rows(x: Any) -> Matrix | Columns:
         If ``x`` is not one or two-dimensional, has no columns or holds what is
         no number; row and column are named where there are any.
     """
-    if isinstance(x, np.ndarray):
-        return matrix(x)
-    if is_frame(x):
+    if not isinstance(x, np.ndarray) and is_frame(x):
         return frame_columns(x)
-    return matrix(_as_array(x))
+    return matrix(as_array(x))
 
 
 def matrix(x: np.ndarray[Any, Any]) -> Matrix:
     """Make a NumPy array a matrix that the engine takes."""
+    x = unmasked(x)
     if x.ndim == 1:
         x = x.reshape(1, -1)
     if x.ndim != 2:
@@ -67,57 +68,148 @@ def matrix(x: np.ndarray[Any, Any]) -> Matrix:
     return x
 
 
+def unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Give the plain array; a masked value is no number."""
+    if isinstance(x, np.ma.MaskedArray):
+        masked = np.atleast_2d(np.ma.getmaskarray(x))
+        if masked.ndim == 2 and masked.any():
+            row, column = (int(i) for i in np.argwhere(masked)[0])
+            raise InvalidInputError(
+                f"row {row}, column {column}: the value is masked", row=row, column=column
+            )
+    return np.asarray(x)
+
+
 def _numbers(x: np.ndarray[Any, Any]) -> Matrix:
     """Convert to a native floating-point dtype the engine takes."""
     if x.dtype in _FLOATS and x.dtype.isnative:
         return x
     kind = x.dtype.kind
     if kind in "fiub" and x.dtype.itemsize <= 16:
-        return x.astype(np.float64)
+        # What is beyond double precision becomes infinite, which is refused.
+        with np.errstate(over="ignore"):
+            return x.astype(np.float64)
     if kind in "OUST":
         return _objects(x)
     raise InvalidInputError(f"expected numbers, found dtype {x.dtype}")
 
 
 def _objects(x: np.ndarray[Any, Any]) -> Matrix:
-    """Convert objects one by one where need be, to name the culprit."""
-    if x.dtype.kind == "O":
+    """Convert objects, one by one where need be, to name the culprit."""
+    # NumPy would read numbers out of text, and take None for NaN.
+    if not any(issubclass(kind, (str, bytes, type(None))) for kind in set(map(type, x.flat))):
         try:
             return x.astype(np.float64)
         except (TypeError, ValueError, OverflowError):
             pass
+    out = np.empty(x.shape)
     for index, value in np.ndenumerate(x):
         try:
             if isinstance(value, (str, bytes)):
                 raise TypeError
-            float(value)
+            out[index] = float(value)
         except (TypeError, ValueError, OverflowError):
             row, column = (index[0], index[-1]) if len(index) > 1 else (index[0], 0)
-            raise InvalidInputError(
-                f"row {row}, column {column}: {value!r} is not a number", row=row, column=column
-            ) from None
-    return x.astype(np.float64)
+            raise _no_number(value, row, column) from None
+    return out
 
 
-def _as_array(x: Any) -> np.ndarray[Any, Any]:
-    """Convert sequences and objects with an array face."""
-    if x is None or isinstance(x, (str, bytes, dict)):
+def _no_number(value: Any, row: int, column: int) -> InvalidInputError:
+    if isinstance(value, str):
+        value = str(value)
+    what = "the value is missing" if value is None else f"{reprlib.repr(value)} is not a number"
+    return InvalidInputError(f"row {row}, column {column}: {what}", row=row, column=column)
+
+
+def as_array(x: Any) -> np.ndarray[Any, Any]:
+    """Convert sequences, series and objects with an array face.
+
+    Text stays beside numbers, as objects. A series is one row.
+    """
+    if isinstance(x, np.ndarray):
+        return x
+    if is_series(x):
+        return _series_row(x)
+    if x is None or isinstance(x, (str, bytes, bytearray, dict)):
         raise InvalidInputError(f"expected rows of numbers, found {type(x).__name__}")
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise InvalidInputError("expected rows of numbers, found a sparse matrix: use x.toarray()")
+    if isinstance(x, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in x):
+        x = np.ma.stack(x)
     try:
-        return np.asarray(x)
-    except ValueError:
-        widths = [len(row) if hasattr(row, "__len__") else 0 for row in x]
-        odd = next((i for i, width in enumerate(widths) if width != widths[0]), 0)
+        array = np.asanyarray(x)
+    except ValueError as error:
+        raise _ragged(x, error) from None
+    if array.ndim == 0 and array.dtype.kind == "O":
+        raise InvalidInputError(f"expected rows of numbers, found {type(x).__name__}")
+    # NumPy has turned numbers beside text into text.
+    return np.asarray(x, dtype=object) if array.dtype.kind in "US" else array
+
+
+def _ragged(x: Any, error: ValueError) -> InvalidInputError:
+    """Say which row is of another length, or which value is itself a sequence."""
+    if not isinstance(x, (list, tuple)):
+        return InvalidInputError(str(error))
+    widths = [len(row) if hasattr(row, "__len__") else 0 for row in x]
+    for i, width in enumerate(widths):
+        if width != widths[0]:
+            return InvalidInputError(f"row {i} has {width} values, row 0 has {widths[0]}", row=i)
+    for i, row in enumerate(x):
+        for j, value in enumerate(row if widths[i] else ()):
+            if hasattr(value, "__len__") and not isinstance(value, (str, bytes)):
+                return _no_number(value, i, j)
+    return InvalidInputError(str(error))
+
+
+def is_kind(x: Any, module: str, *names: str) -> bool:
+    """Whether ``x`` is of a class of a module; what is not imported made nothing."""
+    loaded = sys.modules.get(module)
+    kinds = tuple(getattr(loaded, name) for name in names if hasattr(loaded, name))
+    return bool(kinds) and isinstance(x, kinds)
+
+
+def is_series(x: Any) -> bool:
+    """Whether ``x`` is a series of pandas, Polars or Arrow, and no table in disguise."""
+    if is_kind(x, "pyarrow", "Array", "ChunkedArray"):
+        return not str(x.type).startswith("struct")
+    return is_kind(x, "pandas", "Series", "Index") or is_kind(x, "polars", "Series")
+
+
+def _series_row(x: Any) -> np.ndarray[Any, Any]:
+    """Give a series as one row."""
+    nw = narwhals()
+    if is_kind(x, "pandas", "Index"):
+        x = x.to_series()
+    elif is_kind(x, "pyarrow", "Array"):
+        import pyarrow as pa
+
+        x = pa.chunked_array([x])
+    series = nw.from_native(x, series_only=True)
+    if series.dtype == nw.Object:
+        return np.asarray(x, dtype=object)
+    if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
+        raise InvalidInputError(f"expected a row of numbers, found a series of {series.dtype}")
+    if series.null_count():
+        column = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
-            f"row {odd} has {widths[odd]} values, row 0 has {widths[0]}", row=odd
-        ) from None
+            f"row 0, column {column}: the value is missing", row=0, column=column
+        )
+    return np.asarray(series.to_numpy())
 
 
 def is_frame(x: Any) -> bool:
-    """Whether ``x`` is a data frame of a kind that Narwhals knows."""
+    """Whether ``x`` is a data frame of a kind that Narwhals or Arrow knows."""
+    if isinstance(x, np.ndarray) or is_series(x):
+        return False
     return any(
         hasattr(x, name)
-        for name in ("__dataframe__", "__arrow_c_stream__", "__narwhals_dataframe__")
+        for name in (
+            "__dataframe__",
+            "__arrow_c_stream__",
+            "__arrow_c_array__",
+            "__narwhals_dataframe__",
+            "__narwhals_lazyframe__",
+        )
     ) or (type(x).__module__.partition(".")[0] in {"duckdb", "_duckdb", "polars", "pandas"})
 
 
@@ -129,35 +221,63 @@ def frame_columns(x: Any) -> Columns:
     return [series_to_array(j, series) for j, series in enumerate(frame.iter_columns())]
 
 
-def as_frame(x: Any) -> Any:
-    """Wrap a data frame of any kind as an eager Narwhals frame."""
+def narwhals() -> Any:
+    """Import Narwhals, or say how to get it."""
     try:
         import narwhals as nw
     except ImportError:
         raise MissingExtraError(
             "data frames need Narwhals: pip install 'fastrcf[tables]'"
         ) from None
-    try:
-        frame = nw.from_native(x)
-    except TypeError:
-        import pyarrow as pa
+    return nw
 
-        frame = nw.from_native(pa.table(x))
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
+
+def arrow_table(x: Any) -> Any:
+    """Make an Arrow table of what has an Arrow face, or of columns by name."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise MissingExtraError("tables need PyArrow: pip install 'fastrcf[tables]'") from None
+    try:
+        if hasattr(x, "__arrow_c_array__") and not hasattr(x, "__arrow_c_stream__"):
+            return pa.Table.from_batches([pa.record_batch(x)])
+        return pa.table(x)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise InvalidInputError(f"expected a table: {error}") from None
+
+
+def as_frame(x: Any) -> Any:
+    """Wrap a data frame of any kind as an eager Narwhals frame."""
+    nw = narwhals()
+    try:
+        try:
+            frame = nw.from_native(x)
+        except TypeError:
+            frame = nw.from_native(arrow_table(x))
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect()
+        names = list(frame.columns)
+    except nw.exceptions.DuplicateError:
+        raise InvalidInputError("two columns of the table have the same name") from None
+    if len(set(names)) < len(names):
+        raise InvalidInputError("two columns of the table have the same name")
     return frame
 
 
 def series_to_array(j: int, series: Any) -> Any:
     """Give a column as an array, without a copy where its memory allows it."""
-    name = series.name
-    if not (series.dtype.is_numeric() or str(series.dtype) == "Boolean"):
+    nw = narwhals()
+    name, dtype = series.name, series.dtype
+    if not (dtype.is_numeric() or dtype in (nw.Boolean, nw.Unknown)):
         raise InvalidInputError(
-            f"column {j} ({name!r}) holds {series.dtype}, not numbers", row=0, column=j
+            f"column {j} ({name!r}) holds {dtype}, not numbers", row=0, column=j
         )
     if series.null_count():
         row = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row {row}, column {j} ({name!r}): the value is missing", row=row, column=j
         )
+    if dtype in (nw.Int128, nw.UInt128, nw.Unknown):
+        # NumPy has no such integers; a column of unknown type has no rows.
+        series = series.cast(nw.Float64)
     return np.ascontiguousarray(_numbers(series.to_numpy()))

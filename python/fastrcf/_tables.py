@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._input import as_frame, is_frame, matrix, series_to_array, to_rows
+from fastrcf._input import (
+    arrow_table,
+    as_array,
+    as_frame,
+    is_frame,
+    is_kind,
+    is_series,
+    matrix,
+    series_to_array,
+    unmasked,
+)
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -33,6 +43,10 @@ class Table:
         The frame, or None where the table is an array.
     array : numpy.ndarray or None
         The array, shape (n, d), its columns named x0, x1 and so on.
+    native : object
+        What the user gave.
+    first_row : int
+        Rows of the batches before this one, by which errors count.
     """
 
     names: list[str]
@@ -40,46 +54,57 @@ class Table:
     frame: Any = None
     array: Any = None
     native: Any = None
+    first_row: int = 0
 
     def numeric(self) -> list[str]:
         """Name the columns that hold numbers."""
         if self.frame is None:
             return self.names
-        schema = self.frame.schema
-        return [
-            name for name in self.names if schema[name].is_numeric() or schema[name] == _boolean()
-        ]
+        kinds = zip(self.names, self.frame.schema.values(), strict=True)
+        return [name for name, kind in kinds if kind.is_numeric() or kind == _boolean()]
 
     def is_text(self, name: str) -> bool:
         """Whether a column holds text."""
+        column = self.column(name)
         if self.frame is None:
-            column = self.array[:, self.names.index(name)]
             return column.dtype.kind in "UST" or (
                 column.dtype.kind == "O" and any(isinstance(value, str) for value in column)
             )
         import narwhals as nw
 
-        return self.frame.schema[name] in (nw.String, nw.Categorical, nw.Enum, nw.Object)
+        return column.dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object)
 
     def column(self, name: str) -> Any:
         """Give a column as a Narwhals series or an array."""
         if name not in self.names:
             raise InvalidInputError(f"the table has no column {name!r}; it has {_some(self.names)}")
-        if self.frame is None:
-            return self.array[:, self.names.index(name)]
-        return self.frame[name]
+        place = self.names.index(name)
+        # By place: the frame's own names need not be text.
+        return self.array[:, place] if self.frame is None else self.frame[:, place]
 
     def columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         """Give the columns as the engine takes them, categories as numbers."""
+        try:
+            return self._columns(names, categorical, encode)
+        except InvalidInputError as error:
+            if error.row is None or error.column is None:
+                raise
+            row, name = error.row + self.first_row, names[error.column]
+            _, _, what = str(error).partition(": ")
+            raise InvalidInputError(
+                f"row {row}, column {name!r}: {what or error}", row=row, column=error.column
+            ) from None
+
+    def _columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         if self.frame is None and names == self.names and not categorical:
-            return self.array
+            return matrix(self.array)
         out: Columns = []
         for j, name in enumerate(names):
             column = self.column(name)
             if name in categorical:
-                out.append(_category_numbers(j, name, column, encode))
+                out.append(_category_numbers(j, column, encode))
             elif self.frame is None:
-                out.append(np.ascontiguousarray(column))
+                out.append(_number_column(j, column))
             else:
                 out.append(series_to_array(j, column))
         return out
@@ -96,23 +121,65 @@ def _some(names: list[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _category_numbers(j: int, name: str, column: Any, encode: Encode) -> Any:
+def _number_column(j: int, column: Any) -> Any:
+    """Give a column of an array as the engine takes it."""
+    try:
+        return np.ascontiguousarray(matrix(column.reshape(-1, 1))[:, 0])
+    except InvalidInputError as error:
+        _, _, what = str(error).partition(": ")
+        raise InvalidInputError(
+            f"row {error.row}, column {j}: {what or error}", row=error.row, column=j
+        ) from None
+
+
+def _category_numbers(j: int, column: Any, encode: Encode) -> Any:
     if isinstance(column, np.ndarray):
-        values, inverse = np.unique(column.astype(str), return_inverse=True)
-        return np.asarray(encode(j, [str(v) for v in values]))[inverse]
+        return _array_categories(j, column, encode)
     import narwhals as nw
 
     if column.null_count():
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise InvalidInputError(
-            f"row {row}, column {name!r}: the value is missing", row=row, column=j
-        )
-    if len(column) == 0:
-        return np.zeros(0)
+        raise _missing(j, int(np.flatnonzero(column.is_null().to_numpy())[0]))
+    if column.dtype == nw.Boolean or column.dtype.is_float():
+        # Engines write these in ways of their own.
+        return _array_categories(j, column.to_numpy(), encode)
+    if not len(column):
+        return np.empty(0)
     text = column.cast(nw.String)
     names = sorted(text.unique().to_list())
     numbers = text.replace_strict(names, encode(j, names), return_dtype=nw.Float64)
     return np.ascontiguousarray(numbers.to_numpy())
+
+
+def _array_categories(j: int, column: Any, encode: Encode) -> Any:
+    if column.dtype.kind == "O":
+        # NaN is not itself, and NA does not say what it is.
+        missing = [
+            value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+            for value in column
+        ]
+        places, column = (
+            np.flatnonzero(missing),
+            np.array([_category(v) for v in column], dtype=str),
+        )
+    else:
+        places = np.flatnonzero(column != column)
+    if len(places):
+        raise _missing(j, int(places[0]))
+    values, inverse = np.unique(column, return_inverse=True)
+    return np.asarray(encode(j, [_category(value) for value in values]), dtype=float)[inverse]
+
+
+def _missing(j: int, row: int) -> InvalidInputError:
+    return InvalidInputError(f"row {row}, column {j}: the value is missing", row=row, column=j)
+
+
+def _category(value: Any) -> str:
+    """Name a category alike whatever table it comes from."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def as_table(x: Any) -> Table:
@@ -126,29 +193,49 @@ def as_table(x: Any) -> Table:
     if isinstance(x, Table):
         return x
     if isinstance(x, Mapping) and not is_frame(x):
-        x = _from_mapping(x)
+        x = arrow_table(dict(x))
+    elif is_kind(x, "pandas", "Series"):
+        # A row of a frame knows its columns' names.
+        x = x.to_frame().T.infer_objects()
     if is_frame(x):
         frame = as_frame(x)
-        return Table(list(frame.columns), len(frame), frame=frame, native=x)
-    array = x if isinstance(x, np.ndarray) else None
-    if array is not None and array.dtype.kind in "OUST" and array.ndim == 2:
+        names = [str(name) for name in frame.columns]
+        if len(set(names)) < len(names):
+            raise InvalidInputError("two columns of the table have the same name")
+        return Table(names, len(frame), frame=frame, native=x)
+    array = unmasked(as_array(x))
+    if array.dtype.kind in "OUSTiub" and array.ndim in (1, 2) and array.shape[-1]:
         # Kept as it is: some columns may be categories.
-        names = [f"x{j}" for j in range(array.shape[1])]
-        return Table(names, len(array), array=array, native=x)
-    rows = to_rows(x)
-    array = matrix(np.column_stack(rows)) if isinstance(rows, list) else rows
+        array = np.atleast_2d(array)
+    else:
+        array = matrix(array)
     return Table([f"x{j}" for j in range(array.shape[1])], len(array), array=array, native=x)
 
 
-def _from_mapping(x: Mapping[str, Any]) -> Any:
-    import pyarrow as pa
-
-    return pa.table(dict(x))
-
-
 def as_batches(x: Any) -> Iterator[Table]:
-    """See a table, or batches of tables, as batches."""
-    if is_frame(x) or isinstance(x, (np.ndarray, Mapping)):
+    """See a table, or batches of tables, as batches; their rows count on."""
+    first_row, width = 0, None
+    for table in _batches(x):
+        if table.frame is None:
+            # Columns without names are told apart by their place alone.
+            if table.array.shape[1] != (width or table.array.shape[1]):
+                raise InvalidInputError(
+                    f"row {first_row}: expected {width} columns, found {table.array.shape[1]}",
+                    row=first_row,
+                )
+            width = table.array.shape[1]
+        table.first_row = first_row
+        first_row += table.n_rows
+        yield table
+
+
+def _batches(x: Any) -> Iterator[Table]:
+    if is_kind(x, "pyarrow", "RecordBatchReader"):
+        # Never the whole of it at once.
+        for batch in x:
+            yield as_table(batch)
+        return
+    if is_frame(x) or is_series(x) or isinstance(x, (np.ndarray, Mapping)):
         yield as_table(x)
         return
     if isinstance(x, (list, tuple)) and not (x and (is_frame(x[0]) or _is_matrix(x[0]))):

@@ -3,7 +3,7 @@
 
 use crate::attribution::{Attribution, AttributionBuffers, attribute};
 use crate::displacement::{CodispBuffers, codisp, displacement};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::entry;
 use crate::parallel::{self, Stop};
@@ -13,6 +13,9 @@ use crate::walk::{BoxBuffer, Nodes, Path};
 
 /// Rows per item of work: enough to keep a tree's nodes in cache.
 const BLOCK: usize = 128;
+/// Work per item at most, about a tenth of a second: only the calling thread
+/// asks whether to stop, and it waits for the last items of the others.
+const ITEM: usize = 1 << 27;
 
 /// A forest's trees, one at a time.
 pub(crate) trait Trees: Sync {
@@ -28,6 +31,14 @@ pub(crate) trait Trees: Sync {
 /// A never-ending "no".
 pub(crate) fn never() -> bool {
     false
+}
+
+/// An interrupt callback for work that goes on with `?`.
+pub(crate) fn asking(interrupt: &mut dyn FnMut() -> bool) -> impl FnMut() -> Result<()> {
+    move || match interrupt() {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
 }
 
 /// Runs `work` on blocks of points with the matching pieces of `out`, `width`
@@ -46,6 +57,8 @@ fn in_blocks<S>(
     let threads = parallel::threads_for(trees.n_threads(), rows.n_rows(), trees.n_trees(), cost);
     // Small calls are cut finer, so that every thread gets its share.
     let block = (rows.n_rows() / (4 * threads)).clamp(8, BLOCK);
+    let row = trees.n_trees().saturating_mul(256 + 16 * cost);
+    let block = block.min(ITEM / row).max(1);
     parallel::for_each(
         out.chunks_mut(block * width).enumerate(),
         threads,
@@ -91,6 +104,7 @@ pub(crate) fn scores(
 fn means<S>(
     trees: &impl Trees,
     rows: &Rows<'_>,
+    interrupt: &mut dyn FnMut() -> bool,
     new: impl Fn() -> S + Sync,
     value: impl Fn(&mut S, usize, &[f32], &mut Path, &mut BoxBuffer) -> f64 + Sync,
 ) -> Result<Vec<f64>> {
@@ -101,12 +115,15 @@ fn means<S>(
         rows,
         &mut out,
         1,
-        &mut never,
+        interrupt,
         || (new(), Path::default(), BoxBuffer::new(stride)),
-        |(state, path, buffer), points, out, _| {
+        |(state, path, buffer), points, out, stop| {
             for t in 0..trees.n_trees() {
                 for (q, out) in points.chunks_exact(stride).zip(&mut *out) {
                     *out += value(state, t, q, path, buffer);
+                }
+                if stop.now() {
+                    return;
                 }
             }
             out.iter_mut().for_each(|s| *s /= trees.n_trees() as f64);
@@ -116,20 +133,30 @@ fn means<S>(
 }
 
 /// Expected displacement of checked rows.
-pub(crate) fn displacements(trees: &impl Trees, rows: &Rows<'_>) -> Result<Vec<f64>> {
+pub(crate) fn displacements(
+    trees: &impl Trees,
+    rows: &Rows<'_>,
+    interrupt: &mut dyn FnMut() -> bool,
+) -> Result<Vec<f64>> {
     means(
         trees,
         rows,
+        interrupt,
         || (),
         |(), t, q, path, buffer| displacement(&trees.tree(t), q, path, buffer),
     )
 }
 
 /// Expected collusive displacement of checked rows.
-pub(crate) fn codisps(trees: &impl Trees, rows: &Rows<'_>) -> Result<Vec<f64>> {
+pub(crate) fn codisps(
+    trees: &impl Trees,
+    rows: &Rows<'_>,
+    interrupt: &mut dyn FnMut() -> bool,
+) -> Result<Vec<f64>> {
     means(
         trees,
         rows,
+        interrupt,
         CodispBuffers::default,
         |buffers, t, q, path, buffer| codisp(&trees.tree(t), q, path, buffer, buffers),
     )
@@ -176,4 +203,169 @@ pub(crate) fn attributions(
         low: half(0),
         high: half(d),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        ColumnKind, DetectorBuilder, DetectorConfig, Error, Forest, ForestConfig, Model, Result,
+        Rows, Sampling, Scaling,
+    };
+
+    const TREES: usize = 30;
+
+    type Change<'a> = &'a mut dyn FnMut(&mut Forest, &mut dyn FnMut() -> bool) -> Result<()>;
+
+    /// Says to stop at ever later questions until the call ends by itself, and
+    /// tells at which it was not reached. The call must say that it stopped.
+    fn questions<T>(mut call: impl FnMut(&mut dyn FnMut() -> bool) -> Result<T>) -> usize {
+        let mut stop_at = 0;
+        loop {
+            let mut asked = 0;
+            let result = call(&mut || {
+                asked += 1;
+                asked > stop_at
+            });
+            match result {
+                Ok(_) => return stop_at,
+                Err(Error::Interrupted) => assert!(asked > stop_at),
+                Err(other) => panic!("{other}"),
+            }
+            stop_at += 1 + stop_at / 4;
+        }
+    }
+
+    fn values(n: usize) -> Vec<f64> {
+        (0..n).map(|i| (i as f64 * 0.7).sin()).collect()
+    }
+
+    fn forest() -> Forest {
+        let config = ForestConfig {
+            n_trees: TREES,
+            sample_size: 64,
+            n_threads: 1,
+            ..Default::default()
+        };
+        let mut forest = Forest::new(config, 2).unwrap();
+        forest
+            .insert(&Rows::from_f64(&values(400), 2).unwrap())
+            .unwrap();
+        forest
+    }
+
+    #[test]
+    fn every_question_is_interrupted_between_trees() {
+        let forest = forest();
+        let x = values(20);
+        let rows = Rows::from_f64(&x, 2).unwrap();
+        let bytes = forest.to_bytes();
+        let asked = [
+            questions(|stop| forest.score_with(&rows, stop)),
+            questions(|stop| forest.attribution_with(&rows, stop)),
+            questions(|stop| forest.displacement_with(&rows, stop)),
+            questions(|stop| forest.codisp_with(&rows, stop)),
+            questions(|stop| forest.freeze_with(stop)),
+            questions(|stop| forest.to_bytes_with(stop)),
+            questions(|stop| forest.freeze()?.to_bytes_with(stop)),
+            questions(|stop| Model::from_bytes_with(&bytes, stop)),
+            // Boxes are built tree by tree.
+            questions(|stop| forest.freeze()?.score_with(&rows, stop)),
+            questions(|stop| forest.freeze()?.codisp_with(&rows, stop)),
+        ];
+        assert!(asked.iter().all(|&n| n >= TREES), "{asked:?}");
+    }
+
+    #[test]
+    fn what_an_interrupted_call_has_built_stays_and_gives_the_same_scores() {
+        let (forest, x) = (forest(), values(20));
+        let rows = Rows::from_f64(&x, 2).unwrap();
+        let frozen = forest.freeze().unwrap();
+        let mut asked = 0;
+        let stopped = frozen.score_with(&rows, &mut || {
+            asked += 1;
+            asked > TREES / 2
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted)));
+        assert!(frozen.memory_usage() > forest.freeze().unwrap().memory_usage());
+        assert_eq!(frozen.score(&rows).unwrap(), forest.score(&rows).unwrap());
+    }
+
+    #[test]
+    fn an_interrupted_change_is_none() {
+        let x = values(2000);
+        let rows = Rows::from_f64(&x, 2).unwrap();
+        // With a clock that jumps, blocks end early: short calls too have some.
+        let clock: Vec<i64> = (0..1000).map(|i| i * 400_000).collect();
+        for n in [1, 3, 40, 200, 1000] {
+            let rows = rows.slice(0..n);
+            for sampling in [Sampling::Decay { rate: None }, Sampling::Window] {
+                let config = ForestConfig {
+                    n_trees: TREES,
+                    sample_size: 64,
+                    sampling,
+                    ..Default::default()
+                };
+                let mut forest = Forest::new(config, 2).unwrap();
+                forest
+                    .insert(&Rows::from_f64(&values(400), 2).unwrap())
+                    .unwrap();
+                let before = forest.to_bytes();
+                let check = |call: Change<'_>| {
+                    questions(|stop| {
+                        let mut changed = forest.clone();
+                        let result = call(&mut changed, stop);
+                        if result.is_err() {
+                            assert!(changed.to_bytes() == before);
+                        }
+                        result
+                    })
+                };
+                let inserted = check(&mut |f, stop| f.insert_with(&rows, Some(&clock[..n]), stop));
+                let processed = check(&mut |f, stop| f.process_with(&rows, None, stop).map(drop));
+                let deleted = check(&mut |f, stop| f.delete_with(&rows, stop).map(drop));
+                assert!(inserted > 0 && processed > 0);
+                assert!(deleted >= n || n * TREES <= 2048);
+            }
+        }
+    }
+
+    #[test]
+    fn a_detector_is_interrupted_while_it_is_fitted_and_asked() {
+        let config = DetectorConfig {
+            n_trees: TREES,
+            alert_rate: 0.2,
+            n_threads: 1,
+            ..Default::default()
+        };
+        let columns = ["a", "b"].map(|name| (name.into(), ColumnKind::Number(Scaling::Auto)));
+        let mut builder = DetectorBuilder::new(config, columns.into()).unwrap();
+        let x = values(80_000);
+        let rows = Rows::from_f64(&x, 2).unwrap();
+        // An interrupted batch is as if it had never come.
+        let mut again = builder.clone();
+        again.add(&rows).unwrap();
+        assert!(questions(|stop| builder.add_with(&rows, stop)) > 2);
+        let few = rows.slice(0..300);
+        assert!(questions(|stop| builder.add_with(&few, stop)) > 0);
+        again.add(&few).unwrap();
+        let finish = |builder: &DetectorBuilder| builder.clone().finish(&mut || false);
+        let detector = finish(&again).unwrap();
+        assert!(finish(&builder).unwrap().to_bytes() == detector.to_bytes());
+        let before = detector.to_bytes();
+        assert!(questions(|stop| detector.to_bytes_with(stop)) >= TREES);
+        assert!(questions(|stop| detector.reasons_with(&few, stop)) >= TREES);
+        assert!(questions(|stop| detector.detect_with(&few, stop)) >= TREES);
+        for n in [1, 300] {
+            let rows = rows.slice(0..n);
+            let asked = questions(|stop| {
+                let mut changed = detector.clone();
+                let result = changed.process_with(&rows, stop);
+                if result.is_err() {
+                    assert!(changed.to_bytes() == before);
+                }
+                result
+            });
+            assert!(asked >= TREES, "{n} rows: {asked}");
+        }
+    }
 }

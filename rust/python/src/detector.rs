@@ -1,12 +1,13 @@
 //! The detector and its builder.
 
 use crate::input::Input;
-use crate::interrupt::{read, run, write};
-use fastrcf::{ColumnKind, Detection, DetectorConfig, Error, Reason, Scaling, Transform};
+use crate::interrupt::run;
+use crate::shared::{Shared, Stop};
+use fastrcf::{ColumnKind, Detection, DetectorConfig, Error, Reason, Result, Scaling, Transform};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError};
 
 /// Feature, share, whether high, value, text.
 type ReasonTuple = (usize, f64, bool, f64, String);
@@ -41,14 +42,30 @@ fn found(py: Python<'_>, detection: Detection) -> Found<'_> {
 /// A fitted detector behind a lock.
 #[pyclass(frozen, module = "fastrcf._fastrcf")]
 pub(crate) struct Detector {
-    inner: RwLock<fastrcf::Detector>,
+    inner: Shared<fastrcf::Detector>,
 }
 
 impl Detector {
     pub(crate) fn of(detector: fastrcf::Detector) -> Detector {
         Detector {
-            inner: RwLock::new(detector),
+            inner: Shared::new(detector),
         }
+    }
+
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&fastrcf::Detector, Stop<'_>) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        run(py, |stop| self.inner.read(stop, work))
+    }
+
+    fn write<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut fastrcf::Detector, Stop<'_>) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        run(py, |stop| self.inner.write(stop, work))
     }
 
     fn get<T: Send>(
@@ -56,7 +73,7 @@ impl Detector {
         py: Python<'_>,
         what: impl FnOnce(&fastrcf::Detector) -> T + Send,
     ) -> PyResult<T> {
-        run(py, |_| Ok(what(&*read(&self.inner)?)))
+        self.read(py, |detector, _| Ok(what(detector)))
     }
 }
 
@@ -64,25 +81,26 @@ impl Detector {
 impl Detector {
     fn score<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let scores = run(py, |stop| read(&self.inner)?.score_with(&rows, stop))?;
+        let scores = self.read(py, |detector, stop| detector.score_with(&rows, stop))?;
         Ok(scores.into_pyarray(py))
     }
 
     fn detect<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
         let rows = x.rows(py)?;
-        let detection = run(py, |stop| read(&self.inner)?.detect_with(&rows, stop))?;
+        let detection = self.read(py, |detector, stop| detector.detect_with(&rows, stop))?;
         Ok(found(py, detection))
     }
 
     fn process<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
         let rows = x.rows(py)?;
-        let detection = run(py, |stop| write(&self.inner)?.process_with(&rows, stop))?;
+        let detection = self.write(py, |detector, stop| detector.process_with(&rows, stop))?;
         Ok(found(py, detection))
     }
 
     fn reasons(&self, py: Python<'_>, x: Input<'_>) -> PyResult<Vec<Vec<ReasonTuple>>> {
         let rows = x.rows(py)?;
-        run(py, |_| read(&self.inner)?.reasons(&rows)).map(tuples)
+        self.read(py, |detector, stop| detector.reasons_with(&rows, stop))
+            .map(tuples)
     }
 
     fn categories(&self, py: Python<'_>, column: usize, names: Vec<String>) -> PyResult<Vec<f64>> {
@@ -112,19 +130,17 @@ impl Detector {
 
     /// The bytes of the model file.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(
-            py,
-            &self.get(py, fastrcf::Detector::to_bytes)?,
-        ))
+        let bytes = self.read(py, |detector, stop| detector.to_bytes_with(stop))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     fn set_alert_rate(&self, py: Python<'_>, alert_rate: f64) -> PyResult<()> {
-        run(py, |_| write(&self.inner)?.set_alert_rate(alert_rate))
+        self.write(py, |detector, _| detector.set_alert_rate(alert_rate))
     }
 
     fn set_threads(&self, py: Python<'_>, n_threads: usize) -> PyResult<()> {
-        run(py, |_| {
-            write(&self.inner)?.set_threads(n_threads);
+        self.write(py, |detector, _| {
+            detector.set_threads(n_threads);
             Ok(())
         })
     }
@@ -175,11 +191,11 @@ impl DetectorBuilder {
     fn with<T: Send>(
         &self,
         py: Python<'_>,
-        what: impl FnOnce(&mut fastrcf::DetectorBuilder) -> fastrcf::Result<T> + Send,
+        what: impl FnOnce(&mut fastrcf::DetectorBuilder, Stop<'_>) -> Result<T> + Send,
     ) -> PyResult<T> {
-        run(py, |_| {
+        run(py, |stop| {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            what(inner.as_mut().ok_or_else(finished)?)
+            what(inner.as_mut().ok_or_else(finished)?, stop)
         })
     }
 }
@@ -211,7 +227,7 @@ impl DetectorBuilder {
                     None => Ok((name, ColumnKind::Category)),
                     Some(s) => Scaling::parse(&s).map(|s| (name, ColumnKind::Number(s))),
                 })
-                .collect::<fastrcf::Result<_>>()?;
+                .collect::<Result<_>>()?;
             let config = DetectorConfig {
                 n_trees,
                 sample_size,
@@ -227,18 +243,18 @@ impl DetectorBuilder {
     }
 
     fn categories(&self, py: Python<'_>, column: usize, names: Vec<String>) -> PyResult<Vec<f64>> {
-        self.with(py, |builder| {
+        self.with(py, |builder, _| {
             Ok(names.iter().map(|n| builder.category(column, n)).collect())
         })
     }
 
     fn add(&self, py: Python<'_>, x: Input<'_>) -> PyResult<()> {
         let rows = x.rows(py)?;
-        self.with(py, |builder| builder.add(&rows))
+        self.with(py, |builder, stop| builder.add_with(&rows, stop))
     }
 
     fn set_alert_rate(&self, py: Python<'_>, alert_rate: f64) -> PyResult<()> {
-        self.with(py, |builder| builder.set_alert_rate(alert_rate))
+        self.with(py, |builder, _| builder.set_alert_rate(alert_rate))
     }
 
     fn finish(&self, py: Python<'_>) -> PyResult<Detector> {
@@ -251,6 +267,6 @@ impl DetectorBuilder {
 
     #[getter]
     fn n_seen(&self, py: Python<'_>) -> PyResult<u64> {
-        self.with(py, |builder| Ok(builder.n_seen()))
+        self.with(py, |builder, _| Ok(builder.n_seen()))
     }
 }

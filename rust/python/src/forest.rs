@@ -2,25 +2,41 @@
 
 use crate::frozen::{self, Pair};
 use crate::input::Input;
-use crate::interrupt::{read, run, write};
-use fastrcf::{ForestConfig, Sampling};
+use crate::interrupt::run;
+use crate::shared::{Shared, Stop};
+use fastrcf::{ForestConfig, Result, Sampling};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::sync::RwLock;
 
 /// A living forest behind a lock.
 #[pyclass(frozen, module = "fastrcf._fastrcf")]
 pub(crate) struct Forest {
-    inner: RwLock<fastrcf::Forest>,
+    inner: Shared<fastrcf::Forest>,
 }
 
 impl Forest {
     pub(crate) fn of(forest: fastrcf::Forest) -> Forest {
         Forest {
-            inner: RwLock::new(forest),
+            inner: Shared::new(forest),
         }
+    }
+
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&fastrcf::Forest, Stop<'_>) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        run(py, |stop| self.inner.read(stop, work))
+    }
+
+    fn write<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut fastrcf::Forest, Stop<'_>) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        run(py, |stop| self.inner.write(stop, work))
     }
 
     fn get<T: Send>(
@@ -28,7 +44,7 @@ impl Forest {
         py: Python<'_>,
         what: impl FnOnce(&fastrcf::Forest) -> T + Send,
     ) -> PyResult<T> {
-        run(py, |_| Ok(what(&*read(&self.inner)?)))
+        self.read(py, |forest, _| Ok(what(forest)))
     }
 }
 
@@ -76,29 +92,25 @@ impl Forest {
 
     fn insert(&self, py: Python<'_>, x: Input<'_>) -> PyResult<()> {
         let rows = x.rows(py)?;
-        run(py, |stop| {
-            write(&self.inner)?.insert_with(&rows, None, stop)
-        })
+        self.write(py, |forest, stop| forest.insert_with(&rows, None, stop))
     }
 
     fn process<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let scores = run(py, |stop| {
-            write(&self.inner)?.process_with(&rows, None, stop)
-        })?;
+        let scores = self.write(py, |forest, stop| forest.process_with(&rows, None, stop))?;
         Ok(scores.into_pyarray(py))
     }
 
     fn delete<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let rows = x.rows(py)?;
-        let removed = run(py, |_| write(&self.inner)?.delete(&rows))?;
+        let removed = self.write(py, |forest, stop| forest.delete_with(&rows, stop))?;
         let removed: Vec<i64> = removed.into_iter().map(|n| n as i64).collect();
         Ok(removed.into_pyarray(py))
     }
 
     fn score<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let scores = run(py, |stop| read(&self.inner)?.score_with(&rows, stop))?;
+        let scores = self.read(py, |forest, stop| forest.score_with(&rows, stop))?;
         Ok(scores.into_pyarray(py))
     }
 
@@ -108,24 +120,25 @@ impl Forest {
         x: Input<'_>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let values = run(py, |_| read(&self.inner)?.displacement(&rows))?;
+        let values = self.read(py, |forest, stop| forest.displacement_with(&rows, stop))?;
         Ok(values.into_pyarray(py))
     }
 
     fn codisp<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let values = run(py, |_| read(&self.inner)?.codisp(&rows))?;
+        let values = self.read(py, |forest, stop| forest.codisp_with(&rows, stop))?;
         Ok(values.into_pyarray(py))
     }
 
     fn attribution<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Pair<'py>> {
         let rows = x.rows(py)?;
-        let parts = run(py, |stop| read(&self.inner)?.attribution_with(&rows, stop))?;
+        let parts = self.read(py, |forest, stop| forest.attribution_with(&rows, stop))?;
         frozen::pair(py, parts)
     }
 
     fn freeze(&self, py: Python<'_>) -> PyResult<frozen::FrozenForest> {
-        run(py, |_| read(&self.inner)?.freeze()).map(frozen::FrozenForest::of)
+        self.read(py, |forest, stop| forest.freeze_with(stop))
+            .map(frozen::FrozenForest::of)
     }
 
     fn copy(&self, py: Python<'_>) -> PyResult<Forest> {
@@ -138,15 +151,16 @@ impl Forest {
     }
 
     fn set_threads(&self, py: Python<'_>, n_threads: usize) -> PyResult<()> {
-        run(py, |_| {
-            write(&self.inner)?.set_threads(n_threads);
+        self.write(py, |forest, _| {
+            forest.set_threads(n_threads);
             Ok(())
         })
     }
 
     /// The bytes of the model file.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.get(py, fastrcf::Forest::to_bytes)?))
+        let bytes = self.read(py, |forest, stop| forest.to_bytes_with(stop))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The parameters, as the constructor takes them.

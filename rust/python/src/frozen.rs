@@ -43,13 +43,13 @@ impl FrozenForest {
         x: Input<'_>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let values = run(py, |_| self.inner.displacement(&rows))?;
+        let values = run(py, |stop| self.inner.displacement_with(&rows, stop))?;
         Ok(values.into_pyarray(py))
     }
 
     fn codisp<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
-        let values = run(py, |_| self.inner.codisp(&rows))?;
+        let values = run(py, |stop| self.inner.codisp_with(&rows, stop))?;
         Ok(values.into_pyarray(py))
     }
 
@@ -61,7 +61,7 @@ impl FrozenForest {
 
     /// The bytes of the model file.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = run(py, |_| Ok(self.inner.to_bytes()))?;
+        let bytes = run(py, |stop| self.inner.to_bytes_with(stop))?;
         Ok(PyBytes::new(py, &bytes))
     }
 

@@ -1,11 +1,10 @@
-//! One door for long calls: release the interpreter, then take the lock, ask
-//! for signals now and then, map errors.
+//! One door for long calls: release the interpreter, ask for signals now and
+//! then, map errors.
 
 use crate::error::to_python;
-use fastrcf::{Error, Result};
+use fastrcf::Result;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// How often a long call asks the interpreter for signals.
@@ -45,21 +44,4 @@ pub(crate) fn run<T: Send>(
             "internal error in fastrcf; please report it",
         )),
     }
-}
-
-fn poisoned() -> Error {
-    Error::InvalidInput {
-        message: "an internal error has left this forest unusable".into(),
-    }
-}
-
-/// Reads what is locked. Only ever called inside [`run`]: a thread that waits
-/// for a lock must not hold the interpreter.
-pub(crate) fn read<T>(lock: &RwLock<T>) -> Result<RwLockReadGuard<'_, T>> {
-    lock.read().map_err(|_| poisoned())
-}
-
-/// Writes what is locked, under the same rule as [`read`].
-pub(crate) fn write<T>(lock: &RwLock<T>) -> Result<RwLockWriteGuard<'_, T>> {
-    lock.write().map_err(|_| poisoned())
 }

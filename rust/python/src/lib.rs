@@ -8,6 +8,7 @@ mod frozen;
 mod input;
 mod interrupt;
 mod model;
+mod shared;
 
 use pyo3::prelude::*;
 

@@ -28,14 +28,14 @@ fn loaded(py: Python<'_>, model: Model) -> PyResult<Py<PyAny>> {
 /// Reads a model from the bytes of its file.
 #[pyfunction]
 pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
-    let model = run(py, |_| Model::from_bytes(&data))?;
+    let model = run(py, |stop| Model::from_bytes_with(&data, stop))?;
     loaded(py, model)
 }
 
 /// Reads a model from its file.
 #[pyfunction]
 pub(crate) fn load(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
-    let model = run(py, |_| Model::load(path))?;
+    let model = run(py, |stop| Model::load_with(path, stop))?;
     loaded(py, model)
 }
 

@@ -9,7 +9,12 @@ use crate::state::{ClockState, FlatNode, ForestState, TreeState, TreeStream};
 /// Marks a node that is a leaf.
 const LEAF: u32 = 1 << 31;
 
-pub(super) fn write(state: &ForestState, out: &mut Sections) {
+/// Writes a forest; `ask` may stop it before each tree.
+pub(super) fn write<E>(
+    state: &ForestState,
+    out: &mut Sections,
+    ask: &mut impl FnMut() -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     out.add(*b"CONF", config(state));
     let mut section = Writer::default();
     section.f32s(&state.recent);
@@ -20,6 +25,7 @@ pub(super) fn write(state: &ForestState, out: &mut Sections) {
     let mut counts = Writer::default();
     let mut nodes = Writer::default();
     for tree in &state.trees {
+        ask()?;
         counts.u32(tree.nodes.len() as u32);
         for node in &tree.nodes {
             match *node {
@@ -39,6 +45,7 @@ pub(super) fn write(state: &ForestState, out: &mut Sections) {
     if let Some(clock) = state.clock {
         write_stream(state, clock, out);
     }
+    Ok(())
 }
 
 fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {

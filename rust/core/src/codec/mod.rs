@@ -17,8 +17,10 @@ use crate::detector::Detector;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
+use crate::questions::{asking, never};
 use crate::state::ForestState;
 use container::{Container, Sections};
+use std::convert::Infallible;
 use std::path::Path;
 
 const FOREST: u32 = 1;
@@ -44,13 +46,22 @@ impl Model {
     /// # Errors
     /// [`Error::ModelFile`] says what is wrong with it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        Model::from_bytes_with(bytes, &mut never)
+    }
+
+    /// [`Model::from_bytes`] with a callback that is asked now and then whether
+    /// to stop.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`], and [`Error::Interrupted`].
+    pub fn from_bytes_with(bytes: &[u8], interrupt: &mut dyn FnMut() -> bool) -> Result<Model> {
         let mut file = Container::parse(bytes)?;
         match file.kind {
             FOREST => {
                 let state = forest::read(&mut file, true)?;
                 file.finish()?;
                 check_memory(&state, bytes.len())?;
-                Forest::from_state(state).map(Model::Forest)
+                Forest::from_state_with(state, interrupt).map(Model::Forest)
             }
             FROZEN => {
                 let state = forest::read(&mut file, false)?;
@@ -62,7 +73,7 @@ impl Model {
                 let detector = detector::read(&mut file, state.n_features)?;
                 file.finish()?;
                 check_memory(&state, bytes.len())?;
-                let forest = Forest::from_state(state)?;
+                let forest = Forest::from_state_with(state, interrupt)?;
                 let detector = Detector::from_state(detector, forest)?;
                 Ok(Model::Detector(Box::new(detector)))
             }
@@ -75,7 +86,15 @@ impl Model {
     /// # Errors
     /// [`Error::Io`] and those of [`Model::from_bytes`].
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
-        Model::from_bytes(&std::fs::read(path)?)
+        Model::load_with(path, &mut never)
+    }
+
+    /// [`Model::load`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and [`Error::Interrupted`].
+    pub fn load_with(path: impl AsRef<Path>, interrupt: &mut dyn FnMut() -> bool) -> Result<Model> {
+        Model::from_bytes_with(&std::fs::read(path)?, interrupt)
     }
 
     /// The bytes of the model file.
@@ -99,9 +118,17 @@ impl Model {
 impl ForestState {
     /// The bytes of the model file: of a living forest if there is a clock.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let Ok(bytes) = self.bytes(&mut || Ok::<(), Infallible>(()));
+        bytes
+    }
+
+    fn bytes<E>(
+        &self,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Vec<u8>, E> {
         let mut sections = Sections::default();
-        forest::write(self, &mut sections);
-        sections.finish(if self.clock.is_some() { FOREST } else { FROZEN })
+        forest::write(self, &mut sections, ask)?;
+        Ok(sections.finish(if self.clock.is_some() { FOREST } else { FROZEN }))
     }
 }
 
@@ -109,6 +136,16 @@ impl Forest {
     /// The bytes of the model file. Forests that behave alike have equal ones.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_state().to_bytes()
+    }
+
+    /// [`Forest::to_bytes`] with a callback that is asked now and then whether
+    /// to stop.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        let state = self.to_state_with(interrupt)?;
+        state.bytes(&mut asking(interrupt))
     }
 
     /// Writes the forest to a file, whole or not at all.
@@ -126,6 +163,14 @@ impl FrozenForest {
         self.to_state().to_bytes()
     }
 
+    /// [`FrozenForest::to_bytes`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        self.to_state().bytes(&mut asking(interrupt))
+    }
+
     /// Writes the forest to a file, whole or not at all.
     ///
     /// # Errors
@@ -138,10 +183,30 @@ impl FrozenForest {
 impl Detector {
     /// The bytes of the model file.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let state = self.forest().to_state();
+        let Ok(bytes) = self.bytes(&state, &mut || Ok::<(), Infallible>(()));
+        bytes
+    }
+
+    /// [`Detector::to_bytes`] with a callback that is asked now and then
+    /// whether to stop.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        let state = self.forest().to_state_with(interrupt)?;
+        self.bytes(&state, &mut asking(interrupt))
+    }
+
+    fn bytes<E>(
+        &self,
+        state: &ForestState,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Vec<u8>, E> {
         let mut sections = Sections::default();
-        forest::write(&self.forest().to_state(), &mut sections);
+        forest::write(state, &mut sections, ask)?;
         detector::write(&self.to_state(), &mut sections);
-        sections.finish(DETECTOR)
+        Ok(sections.finish(DETECTOR))
     }
 
     /// Writes the detector to a file, whole or not at all.

@@ -5,6 +5,7 @@ use super::{Detector, DetectorConfig, Tail};
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
+use crate::questions::never;
 use crate::rng::Rng;
 use crate::rows::{Column, Rows};
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ const SAMPLE_ROWS: usize = 1 << 16;
 const SAMPLE_VALUES: usize = 1 << 25;
 /// Rows kept even then.
 const LEAST_ROWS: usize = 1 << 13;
+/// Rows between two questions whether to stop.
+const ASKED_EVERY: usize = 1 << 14;
 /// Names that a categorical column keeps; later ones count as never seen.
 const MOST_CATEGORIES: usize = 1 << 16;
 
@@ -99,40 +102,98 @@ impl DetectorBuilder {
     /// # Errors
     /// [`Error::WrongWidth`] or [`Error::InvalidValue`]; nothing has changed then.
     pub fn add(&mut self, rows: &Rows<'_>) -> Result<()> {
+        self.add_with(rows, &mut never)
+    }
+
+    /// [`DetectorBuilder::add`] with a callback that is asked now and then
+    /// whether to stop.
+    ///
+    /// # Errors
+    /// As [`DetectorBuilder::add`], and [`Error::Interrupted`]; nothing has
+    /// changed then.
+    pub fn add_with(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let d = self.columns.len();
         super::check_rows(rows, d)?;
-        for (j, categories) in self.categories.iter_mut().enumerate() {
-            if self.columns[j].1 == ColumnKind::Category {
-                for i in 0..rows.n_rows() {
-                    let number = feature::category(rows.value(i, j));
-                    if let Some(count) = number.and_then(|at| categories.counts.get_mut(at)) {
-                        *count += 1;
-                    }
-                }
+        // All that takes long comes first and changes nothing.
+        let counts = self.counted(rows, interrupt)?;
+        let extremes = self.widened(rows, interrupt)?;
+        let mut rng = self.rng.clone();
+        let mut held = self.sample.len() / d;
+        let mut taken = Vec::new();
+        for i in 0..rows.n_rows() {
+            if i % ASKED_EVERY == 0 && interrupt() {
+                return Err(Error::Interrupted);
+            }
+            let place = if held < self.room {
+                held += 1;
+                held - 1
+            } else {
+                (rng.unit() * (self.n_seen + i as u64 + 1) as f64) as usize
+            };
+            if place < self.room {
+                taken.push((place, i));
             }
         }
-        for (j, (least, largest)) in self.extremes.iter_mut().enumerate() {
+        self.sample.resize(held * d, 0.0);
+        for (place, i) in taken {
+            for (j, value) in self.sample[place * d..][..d].iter_mut().enumerate() {
+                *value = rows.value(i, j);
+            }
+        }
+        for (categories, counts) in self.categories.iter_mut().zip(counts) {
+            categories.counts = counts;
+        }
+        self.extremes = extremes;
+        self.n_seen += rows.n_rows() as u64;
+        self.rng = rng;
+        Ok(())
+    }
+
+    /// How often each category occurs with these rows, column by column.
+    fn counted(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Vec<u64>>> {
+        let mut all = Vec::with_capacity(self.columns.len());
+        for (j, categories) in self.categories.iter().enumerate() {
+            let mut counts = categories.counts.clone();
+            let n = match self.columns[j].1 {
+                ColumnKind::Category => rows.n_rows(),
+                ColumnKind::Number(_) => 0,
+            };
+            for i in 0..n {
+                if i % ASKED_EVERY == 0 && interrupt() {
+                    return Err(Error::Interrupted);
+                }
+                let number = feature::category(rows.value(i, j));
+                if let Some(count) = number.and_then(|at| counts.get_mut(at)) {
+                    *count += 1;
+                }
+            }
+            all.push(counts);
+        }
+        Ok(all)
+    }
+
+    /// Least and largest values with these rows, column by column.
+    fn widened(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<(f64, f64)>> {
+        let mut all = self.extremes.clone();
+        for (j, (least, largest)) in all.iter_mut().enumerate() {
             for i in 0..rows.n_rows() {
+                if i % ASKED_EVERY == 0 && interrupt() {
+                    return Err(Error::Interrupted);
+                }
                 let x = rows.value(i, j);
                 *least = least.min(x);
                 *largest = largest.max(x);
             }
         }
-        for i in 0..rows.n_rows() {
-            self.n_seen += 1;
-            let held = self.sample.len() / d;
-            if held < self.room {
-                self.sample.extend((0..d).map(|j| rows.value(i, j)));
-                continue;
-            }
-            let place = (self.rng.unit() * self.n_seen as f64) as usize;
-            if let Some(row) = self.sample.chunks_exact_mut(d).nth(place) {
-                for (j, value) in row.iter_mut().enumerate() {
-                    *value = rows.value(i, j);
-                }
-            }
-        }
-        Ok(())
+        Ok(all)
     }
 
     /// Rows taken in.
@@ -168,6 +229,9 @@ impl DetectorBuilder {
         let mut features = Vec::with_capacity(d);
         // Column by column, so that one column is copied at a time.
         for j in 0..d {
+            if interrupt() {
+                return Err(Error::Interrupted);
+            }
             let (name, kind) = self.columns[j].clone();
             let feature = match kind {
                 ColumnKind::Number(scaling) => {

@@ -110,6 +110,10 @@ pub struct DetectorState {
 const BLOCK: usize = 16_384;
 /// Rows of a stream that are taken at a time.
 const STREAM_BLOCK: usize = 4096;
+/// Values that are scaled at a time, at most.
+const BLOCK_VALUES: usize = 1 << 20;
+/// Rows whose reasons are sought at a time.
+const REASONS_BLOCK: usize = 1024;
 /// From this many rows on it pays to freeze the forest.
 const WORTH_FREEZING: usize = 2048;
 
@@ -203,6 +207,7 @@ impl Detector {
     ) -> Result<()> {
         check_rows(rows, self.features.len())?;
         let mut values = Vec::new();
+        let block = block.min(BLOCK_VALUES / self.features.len()).max(1);
         for first in (0..rows.n_rows()).step_by(block) {
             let range = first..(first + block).min(rows.n_rows());
             let n = range.len();
@@ -214,10 +219,9 @@ impl Detector {
 
     /// Takes rows in without scoring them.
     fn learn(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
-        let mut forest = self.forest.clone();
-        self.in_blocks(rows, BLOCK, |_, rows| match interrupt() {
-            true => Err(Error::Interrupted),
-            false => forest.insert(rows),
+        let mut forest = self.forest.clone_with(interrupt)?;
+        self.in_blocks(rows, BLOCK, |_, rows| {
+            forest.insert_with(rows, None, interrupt)
         })?;
         self.replace_forest(forest);
         Ok(())
@@ -248,7 +252,7 @@ impl Detector {
     ) -> Result<Vec<f64>> {
         let mut scores = Vec::with_capacity(rows.n_rows());
         if rows.n_rows() >= WORTH_FREEZING && self.frozen.get().is_none() {
-            let _ = self.frozen.set(self.forest.freeze()?);
+            let _ = self.frozen.set(self.forest.freeze_with(interrupt)?);
         }
         self.in_blocks(rows, BLOCK, |_, rows| {
             scores.extend(match self.frozen.get() {
@@ -287,14 +291,10 @@ impl Detector {
         let scores = self.score_with(rows, interrupt)?;
         let mut found = self.judge(scores);
         let alerts = std::mem::take(&mut found.alerts);
-        for few in alerts.chunks(64) {
-            let few: Vec<usize> = few.to_vec();
-            if interrupt() {
-                return Err(Error::Interrupted);
-            }
+        for few in alerts.chunks(REASONS_BLOCK) {
             found
                 .reasons
-                .extend(self.explain(&self.forest, rows, &few)?);
+                .extend(self.explain(&self.forest, rows, few, interrupt)?);
         }
         found.alerts = alerts;
         Ok(found)
@@ -318,6 +318,7 @@ impl Detector {
         forest: &Forest,
         rows: &Rows<'_>,
         which: &[usize],
+        interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Vec<Reason>>> {
         let d = self.features.len();
         let mut values = Vec::with_capacity(d * which.len());
@@ -325,7 +326,7 @@ impl Detector {
             let column = which.iter().map(|&i| rows.value(i, j));
             values.extend(column.map(|x| feature.transform.apply(x)));
         }
-        let parts = forest.attribution(&table(&values, which.len())?)?;
+        let parts = forest.attribution_with(&table(&values, which.len())?, interrupt)?;
         Ok(which
             .iter()
             .zip(parts.low.chunks_exact(d).zip(parts.high.chunks_exact(d)))
@@ -340,9 +341,26 @@ impl Detector {
     /// # Errors
     /// As [`Detector::score`].
     pub fn reasons(&self, rows: &Rows<'_>) -> Result<Vec<Vec<Reason>>> {
+        self.reasons_with(rows, &mut never)
+    }
+
+    /// [`Detector::reasons`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Detector::score_with`].
+    pub fn reasons_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Vec<Reason>>> {
         check_rows(rows, self.features.len())?;
         let all: Vec<usize> = (0..rows.n_rows()).collect();
-        self.explain(&self.forest, rows, &all)
+        let mut reasons = Vec::with_capacity(all.len());
+        // The parts of a block, not of all rows, are held at a time.
+        for some in all.chunks(REASONS_BLOCK) {
+            reasons.extend(self.explain(&self.forest, rows, some, interrupt)?);
+        }
+        Ok(reasons)
     }
 
     /// A stream: detects each row, then learns from it. Reasons are those of
@@ -355,23 +373,23 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Detection> {
+        if rows.n_rows() == 1 {
+            return self.process_one(rows, interrupt);
+        }
         let mut all = Detection::default();
-        let mut forest = self.forest.clone();
+        let mut forest = self.forest.clone_with(interrupt)?;
         self.in_blocks(rows, STREAM_BLOCK, |first, block| {
-            if interrupt() {
-                return Err(Error::Interrupted);
-            }
             // Blocks without an alert are the rule; the others are replayed up
             // to each alert.
-            let before = forest.clone();
-            let found = self.judge(forest.process(block)?);
+            let before = forest.clone_with(interrupt)?;
+            let found = self.judge(forest.process_with(block, None, interrupt)?);
             let mut replay = before;
             let mut done = 0;
             for &alert in &found.alerts {
-                replay.insert(&block.slice(done..alert))?;
+                replay.insert_with(&block.slice(done..alert), None, interrupt)?;
                 done = alert;
                 all.reasons
-                    .extend(self.explain(&replay, rows, &[first + alert])?);
+                    .extend(self.explain(&replay, rows, &[first + alert], interrupt)?);
                 all.alerts.push(first + alert);
             }
             all.scores.extend(found.scores);
@@ -380,6 +398,20 @@ impl Detector {
         })?;
         self.replace_forest(forest);
         Ok(all)
+    }
+
+    /// The same for a single row, without a copy of the forest.
+    fn process_one(
+        &mut self,
+        row: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Detection> {
+        let found = self.detect_with(row, interrupt)?;
+        let mut values = Vec::new();
+        self.scaled(row, 0..1, &mut values);
+        self.forest.insert(&table(&values, 1)?)?;
+        self.frozen.take();
+        Ok(found)
     }
 
     /// [`Detector::process_with`] without interruption.

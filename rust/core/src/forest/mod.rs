@@ -8,10 +8,11 @@ mod update;
 pub(crate) use member::{Member, MemberBlock, run_member_body};
 
 use crate::config::ForestConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frozen::FrozenForest;
 use crate::intake::Intake;
 use crate::points::PointStore;
+use crate::questions::never;
 use crate::rng::Rng;
 use crate::sampler::{Clock, Sampler};
 use crate::tree::{Scratch, Tree};
@@ -156,7 +157,36 @@ impl Forest {
     /// # Errors
     /// None at present.
     pub fn freeze(&self) -> Result<FrozenForest> {
-        Ok(FrozenForest::of(self))
+        self.freeze_with(&mut never)
+    }
+
+    /// [`Forest::freeze`] with a callback that is asked now and then whether to
+    /// stop.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn freeze_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<FrozenForest> {
+        FrozenForest::of(self, interrupt)
+    }
+
+    /// A copy that costs memory and time only as far as nobody interrupts.
+    pub(crate) fn clone_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Forest> {
+        let mut members = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            if interrupt() {
+                return Err(Error::Interrupted);
+            }
+            members.push(member.clone());
+        }
+        Ok(Forest {
+            config: self.config.clone(),
+            intake: self.intake.clone(),
+            points: self.points.clone(),
+            members,
+            clock: self.clock.clone(),
+            n_seen: self.n_seen,
+            buffers: Buffers::default(),
+        })
     }
 
     /// Verifies every invariant: masses, boxes, cuts, heaps and counts.

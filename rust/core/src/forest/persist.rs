@@ -5,14 +5,33 @@ use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::lanes;
 use crate::points::PointStore;
+use crate::questions::{asking, never};
 use crate::rng::Rng;
 use crate::sampler::{Clock, Sampler};
 use crate::state::{ForestState, TreeState, TreeStream};
 use crate::tree::{NONE, Scratch, Tree};
+use std::convert::Infallible;
 
 impl Forest {
     /// Everything that the forest is; equal for forests that behave alike.
     pub fn to_state(&self) -> ForestState {
+        let Ok(state) = self.flattened(&mut || Ok::<(), Infallible>(()));
+        state
+    }
+
+    /// [`Forest::to_state`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_state_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<ForestState> {
+        self.flattened(&mut asking(interrupt))
+    }
+
+    /// The state; `ask` may stop it before each tree.
+    fn flattened<E>(
+        &self,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<ForestState, E> {
         let d = self.n_dimensions();
         let mut names = vec![NONE; self.points.places()];
         let mut points = Vec::with_capacity(self.points.len() * d);
@@ -26,6 +45,7 @@ impl Forest {
         };
         let mut trees = Vec::with_capacity(self.members.len());
         for member in &self.members {
+            ask()?;
             let nodes = member.tree.to_flat(&mut name);
             let slots = member.sampler.slots().iter();
             let stream = TreeStream {
@@ -40,7 +60,7 @@ impl Forest {
                 stream: Some(stream),
             });
         }
-        ForestState {
+        Ok(ForestState {
             config: self.config.clone(),
             n_features: self.n_features(),
             n_seen: self.n_seen,
@@ -48,7 +68,7 @@ impl Forest {
             points,
             clock: Some(self.clock.state()),
             trees,
-        }
+        })
     }
 
     /// The forest that a state describes. Nothing in the state is trusted.
@@ -56,6 +76,17 @@ impl Forest {
     /// # Errors
     /// [`Error::ModelFile`] says what does not hold together.
     pub fn from_state(state: ForestState) -> Result<Forest> {
+        Forest::from_state_with(state, &mut never)
+    }
+
+    /// [`Forest::from_state`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::from_state`], and [`Error::Interrupted`].
+    pub fn from_state_with(
+        state: ForestState,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Forest> {
         state.check()?;
         let Some(clock) = state.clock else {
             return Err(Error::file("a living forest has a clock"));
@@ -72,6 +103,9 @@ impl Forest {
         let mut scratch = Scratch::new(forest.intake.stride());
         let mut counts = vec![0; forest.points.places()];
         for (t, tree) in state.trees.into_iter().enumerate() {
+            if interrupt() {
+                return Err(Error::Interrupted);
+            }
             let wrong = |message: String| Error::file(format!("tree {t}: {message}"));
             let stream = tree
                 .stream

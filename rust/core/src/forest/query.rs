@@ -71,7 +71,7 @@ impl Forest {
     ) -> Result<Vec<f64>> {
         self.check_question(rows)?;
         if rows.n_rows() >= WORTH_FREEZING {
-            return self.freeze()?.score_with(rows, interrupt);
+            return self.freeze_with(interrupt)?.score_with(rows, interrupt);
         }
         questions::scores(self, rows, interrupt)
     }
@@ -103,8 +103,20 @@ impl Forest {
     /// # Errors
     /// As [`Forest::score`].
     pub fn displacement(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.displacement_with(rows, &mut never)
+    }
+
+    /// [`Forest::displacement`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn displacement_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         self.check_question(rows)?;
-        questions::displacements(self, rows)
+        questions::displacements(self, rows, interrupt)
     }
 
     /// The expected collusive displacement of each row (Guha et al. 2016).
@@ -112,7 +124,19 @@ impl Forest {
     /// # Errors
     /// As [`Forest::score`].
     pub fn codisp(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.codisp_with(rows, &mut never)
+    }
+
+    /// [`Forest::codisp`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn codisp_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         self.check_question(rows)?;
-        questions::codisps(self, rows)
+        questions::codisps(self, rows, interrupt)
     }
 }

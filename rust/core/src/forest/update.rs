@@ -23,6 +23,11 @@ const PLAIN_ROWS: usize = 16_384;
 const NEW_POINTS: usize = 256;
 /// Bytes that the points of a scored block take at most.
 const SCORED_BYTES: usize = 128 * 1024;
+/// Work of the first block at most, well below a second: a call asks between
+/// blocks whether to stop.
+const BLOCK_WORK: usize = 1 << 22;
+/// Trees times rows to delete that are done without asking.
+const LONG_DELETE: usize = 2048;
 
 /// Buffers that outlive a call.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +105,10 @@ impl Forest {
 
     /// Rows of the first block of a call.
     fn block_rows(&self) -> usize {
-        (SCORED_BYTES / 4 / self.intake.stride()).clamp(16, SCORED_ROWS)
+        let rows = (SCORED_BYTES / 4 / self.intake.stride()).clamp(16, SCORED_ROWS);
+        // Large trees cost as much as some columns more: they miss the cache.
+        let row = self.members.len() * (self.intake.stride() + self.config.sample_size / 128);
+        rows.min(BLOCK_WORK / row).max(1)
     }
 
     fn update(
@@ -120,12 +128,16 @@ impl Forest {
         let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
         let mut block = self.block_rows();
         // A call that may be interrupted half-way keeps what it would undo.
-        let backup = (interrupt.is_some() && n > block).then(|| self.clone());
+        let may_stop = interrupt.is_some() && n > block;
         let mut never = || false;
         let interrupt = interrupt.unwrap_or(&mut never);
+        let backup = match may_stop {
+            true => Some(self.clone_with(interrupt)?),
+            false => None,
+        };
         let mut start = 0;
         while start < n {
-            // Few rows may be several blocks, by their clock: no stop in between.
+            // A short call keeps nothing, and is not asked once it has begun.
             if (start == 0 || backup.is_some()) && interrupt() {
                 if let Some(backup) = backup {
                     *self = backup;
@@ -311,11 +323,34 @@ impl Forest {
     /// # Errors
     /// As [`Forest::insert`].
     pub fn delete(&mut self, rows: &Rows<'_>) -> Result<Vec<u64>> {
+        self.delete_with(rows, &mut || false)
+    }
+
+    /// [`Forest::delete`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::insert_with`].
+    pub fn delete_with(
+        &mut self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<u64>> {
         self.intake.check_points(rows)?;
+        // As with an update, a long call keeps what it would undo.
+        let backup = match rows.n_rows().saturating_mul(self.members.len()) > LONG_DELETE {
+            true => Some(self.clone_with(interrupt)?),
+            false => None,
+        };
         let mut scratch = Scratch::new(self.intake.stride());
         let mut row = Vec::new();
         let mut removed = Vec::with_capacity(rows.n_rows());
         for i in 0..rows.n_rows() {
+            if backup.is_some() && interrupt() {
+                if let Some(backup) = backup {
+                    *self = backup;
+                }
+                return Err(Error::Interrupted);
+            }
             self.intake.load_query(rows, i..i + 1, &mut row);
             let mut copies = 0;
             for member in &mut self.members {

@@ -16,7 +16,7 @@ use crate::parallel;
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::state::{FlatNode, ForestState, TreeState};
-use crate::tree::NONE;
+use crate::tree::{NONE, Tree};
 use std::sync::OnceLock;
 
 /// Whole blocks pay from this many rows on; below, rows are taken one by one.
@@ -52,11 +52,13 @@ pub struct FrozenForest {
 struct Built {
     /// The points, padded.
     points: Vec<f32>,
-    trees: Vec<FrozenTree>,
+    /// Each built once, by whoever comes first: threads that ask at the same
+    /// time share the work, and what an interrupted call has built stays.
+    trees: Vec<OnceLock<FrozenTree>>,
 }
 
 impl FrozenForest {
-    pub(crate) fn of(forest: &Forest) -> FrozenForest {
+    pub(crate) fn of(forest: &Forest, interrupt: &mut dyn FnMut() -> bool) -> Result<FrozenForest> {
         let (config, intake, store) = (forest.config(), forest.intake(), forest.store());
         let mut names = vec![NONE; store.places()];
         let d = intake.n_dimensions();
@@ -69,8 +71,12 @@ impl FrozenForest {
             }
             *name
         };
-        let flat: Vec<_> = forest.trees().map(|t| t.to_flat(&mut name)).collect();
-        FrozenForest {
+        let flatten = |tree: &Tree| match interrupt() {
+            true => Err(Error::Interrupted),
+            false => Ok(tree.to_flat(&mut name)),
+        };
+        let flat = forest.trees().map(flatten).collect::<Result<Vec<_>>>()?;
+        Ok(FrozenForest {
             config: config.clone(),
             intake: intake.clone(),
             n_seen: forest.n_seen(),
@@ -78,27 +84,33 @@ impl FrozenForest {
             points,
             flat,
             built: OnceLock::new(),
-        }
+        })
     }
 
-    /// The trees with their boxes, and the points they name.
     fn built(&self) -> &Built {
-        self.built.get_or_init(|| {
-            let (d, stride) = (self.n_dimensions(), self.intake.stride());
-            let points = lanes::padded(&self.points, d, stride);
-            let n = self.flat.iter().map(Vec::len).sum();
-            let threads = parallel::threads_for(self.config.n_threads, n, 1, d);
-            let mut trees = vec![FrozenTree::default(); self.flat.len()];
-            // Nothing interrupts, so every tree is built.
-            let _ = parallel::for_each(
-                trees.iter_mut().zip(&self.flat),
-                threads,
-                &mut never,
-                || (),
-                |(), (tree, nodes), _| *tree = FrozenTree::of(nodes, &points, stride),
-            );
-            Built { points, trees }
+        self.built.get_or_init(|| Built {
+            points: lanes::padded(&self.points, self.n_dimensions(), self.intake.stride()),
+            trees: vec![OnceLock::new(); self.flat.len()],
         })
+    }
+
+    /// Builds the boxes of all trees, where that is not done.
+    fn build(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+        let built = self.built();
+        if built.trees.iter().all(|tree| tree.get().is_some()) {
+            return Ok(());
+        }
+        let n = self.flat.iter().map(Vec::len).sum();
+        let threads = parallel::threads_for(self.config.n_threads, n, 1, self.n_dimensions());
+        parallel::for_each(
+            0..self.flat.len(),
+            threads,
+            interrupt,
+            || (),
+            |(), t, _| {
+                self.tree(t);
+            },
+        )
     }
 
     /// The parameters of the forest this was made from.
@@ -151,6 +163,7 @@ impl FrozenForest {
                     + built
                         .trees
                         .iter()
+                        .filter_map(OnceLock::get)
                         .map(FrozenTree::memory_usage)
                         .sum::<usize>()
             })
@@ -189,13 +202,14 @@ impl FrozenForest {
         self.check_question(rows)?;
         let (n, d) = (rows.n_rows(), self.n_dimensions());
         if n < WORTH_A_BLOCK || d > BLOCK_DIMENSIONS {
+            self.build(interrupt)?;
             return questions::scores(self, rows, interrupt);
         }
         let threads = parallel::threads_for(self.config.n_threads, n, self.flat.len(), d);
         let most = (BLOCK_VALUES / d).clamp(1024, 16_384);
         // Equal blocks, at least one for each thread.
         let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
-        let built = self.built();
+        self.build(interrupt)?;
         let mut scores = vec![0.0; n];
         parallel::for_each(
             scores.chunks_mut(block).enumerate(),
@@ -204,9 +218,8 @@ impl FrozenForest {
             || (PartBuffers::new(block, d), Vec::new()),
             |(buffers, points), (i, out), stop| {
                 buffers.load(&self.intake, rows, i * block..i * block + out.len(), points);
-                for tree in &built.trees {
-                    let tree = tree.part(&built.points, self.intake.stride());
-                    entry::add_scores_of_block(&tree, buffers, out);
+                for t in 0..self.flat.len() {
+                    entry::add_scores_of_block(&self.tree(t), buffers, out);
                     if stop.now() {
                         return;
                     }
@@ -235,6 +248,7 @@ impl FrozenForest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
         self.check_question(rows)?;
+        self.build(interrupt)?;
         questions::attributions(self, rows, interrupt)
     }
 
@@ -243,8 +257,21 @@ impl FrozenForest {
     /// # Errors
     /// As [`Forest::score`].
     pub fn displacement(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.displacement_with(rows, &mut never)
+    }
+
+    /// [`FrozenForest::displacement`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn displacement_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         self.check_question(rows)?;
-        questions::displacements(self, rows)
+        self.build(interrupt)?;
+        questions::displacements(self, rows, interrupt)
     }
 
     /// The expected collusive displacement of each row, as [`Forest::codisp`].
@@ -252,8 +279,21 @@ impl FrozenForest {
     /// # Errors
     /// As [`Forest::score`].
     pub fn codisp(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.codisp_with(rows, &mut never)
+    }
+
+    /// [`FrozenForest::codisp`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn codisp_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         self.check_question(rows)?;
-        questions::codisps(self, rows)
+        self.build(interrupt)?;
+        questions::codisps(self, rows, interrupt)
     }
 
     /// Everything that the forest is; a state without clock and samplers.
@@ -308,8 +348,10 @@ impl Trees for FrozenForest {
     }
 
     fn tree(&self, t: usize) -> PartTree<'_> {
-        let built = self.built();
-        built.trees[t].part(&built.points, self.intake.stride())
+        let (built, stride) = (self.built(), self.intake.stride());
+        let tree =
+            built.trees[t].get_or_init(|| FrozenTree::of(&self.flat[t], &built.points, stride));
+        tree.part(&built.points, stride)
     }
 
     fn intake(&self) -> &Intake {
