@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: test lint format bench wheel workflows clean
+.PHONY: demo test lint format bench wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,6 +20,10 @@ $(VENV)/.deps: requirements/dev.txt
 $(VENV)/.engine: $(VENV)/.deps $(RUST_SOURCES)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
+
+# make demo DATA=transactions.csv LABEL=is_fraud, or without either.
+demo: $(VENV)/.engine
+	$(BIN)/fastrcf demo $(DATA) $(if $(LABEL),--label $(LABEL)) --out build/demo $(OPTIONS)
 
 test: $(VENV)/.engine
 	cargo test --workspace --quiet
@@ -58,6 +62,14 @@ dist/.wheel: $(VENV)/.wheel-tools $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LI
 # One wheel for all Pythons from 3.11 on, tried where nothing but NumPy is.
 wheel: dist/.wheel
 	.ci/try-wheel $(PYTHON) dist/fastrcf-*.whl
+
+# Pins what pyproject.toml allows, for all systems and Pythons.
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+lock: $(VENV)/.deps
+	$(BIN)/python -m pip install --quiet "uv>=0.13,<1"
+	$(PIN) --group test --group lint --group bench --group build --output-file requirements/dev.txt
+	$(PIN) --group wheel --output-file requirements/wheel.txt
 
 format: $(VENV)/.deps
 	cargo fmt --all

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from benches import java_peer, python_peers, report
 from benches.measure import Measurement, measure
-from benches.package import import_time, wheel_size
+from benches.package import import_time, model_costs, wheel_size
 from benches.peers import Peer, Shape
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "import_ms": import_time("fastrcf", options.repetitions),
         "import_numpy_ms": import_time("numpy", options.repetitions),
         "wheel_mb": wheel_size(ROOT / "dist"),
+        **model_costs(shape, max(options.columns), options.repetitions),
     }
     tell("")
     described = machine()
@@ -125,6 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     wheel = package["wheel_mb"]
     print("wheel: none in dist/" if wheel is None else f"wheel: {wheel:.2f} MB (asked: 5 at most)")
+    print(
+        f"frozen forest, d = {max(options.columns)}: opens in {package['open_frozen_ms']:.2f} ms "
+        f"(asked: 2 at most), takes {package['frozen_mb']:.2f} MB"
+    )
+    print(
+        f"living forest: opens in {package['open_living_ms']:.2f} ms, "
+        f"takes {package['living_mb']:.2f} MB (asked: 4 at most)"
+    )
     content = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": described,

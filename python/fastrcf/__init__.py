@@ -1,5 +1,8 @@
 """Random cut forests for fraud and anomaly detection: exact, explainable, fast."""
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from fastrcf._fastrcf import __version__, simd_level
 from fastrcf.detection import Detection, Reason
 from fastrcf.detector import Detector
@@ -12,6 +15,7 @@ from fastrcf.errors import (
     NotFittedError,
     NotReadyError,
 )
+from fastrcf.evaluation import Evaluation, evaluate
 from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
 
@@ -19,6 +23,7 @@ __all__ = [
     "Attribution",
     "Detection",
     "Detector",
+    "Evaluation",
     "FastRCFError",
     "FrozenForest",
     "InvalidInputError",
@@ -30,7 +35,17 @@ __all__ = [
     "RandomCutForest",
     "Reason",
     "__version__",
+    "evaluate",
     "load",
     "loads",
     "simd_level",
 ]
+
+# Parts with dependencies of their own, imported when first asked for.
+_PARTS = ("sklearn",)
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _PARTS:
+        return _import_module(f"fastrcf.{name}")
+    raise AttributeError(f"module 'fastrcf' has no attribute {name!r}")

@@ -10,6 +10,7 @@ import argparse
 import importlib.metadata
 import importlib.resources
 import pickle
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -48,6 +49,17 @@ def check_surroundings() -> None:
     assert importlib.resources.files("fastrcf").joinpath("py.typed").is_file()
     found = {package.metadata["Name"].lower() for package in importlib.metadata.distributions()}
     assert found <= BARE, f"not a bare environment: it also has {sorted(found - BARE)}"
+
+
+def check_command_line() -> None:
+    """The command is there, and says what it lacks and how to add it."""
+    command = [sys.executable, "-I", "-m", "fastrcf.cli", "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 1, ended
+    assert "pip install 'fastrcf[cli]'" in ended.stderr, ended.stderr
+    assert "Traceback" not in ended.stderr, ended.stderr
+    scripts = importlib.metadata.entry_points(group="console_scripts", name="fastrcf")
+    assert [script.value for script in scripts] == ["fastrcf.cli:main"]
 
 
 def check_forest() -> None:
@@ -91,6 +103,7 @@ def main() -> None:
         check_file(wheel)
         print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB")
     check_surroundings()
+    check_command_line()
     check_forest()
     print(f"works in Python {sys.version.split()[0]} with NumPy alone")
 

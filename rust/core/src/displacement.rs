@@ -7,7 +7,17 @@
 //! each other. For a row that the tree does not hold, both are expectations
 //! over its random insertion.
 
-use crate::walk::{BoxBuffer, Climb, Nodes, Path, descend};
+use crate::kernels::lanes;
+use crate::walk::{BoxBuffer, Climb, Nodes, Path, Step, descend};
+
+/// The probability that a random cut of the box with `q` separates `q`; none if
+/// the box holds `q`. From the gap itself, not from a difference as scores have
+/// it: masses would magnify the error of a small one.
+#[inline(always)]
+fn separation(step: &Step<'_>, q: &[f32]) -> Option<f64> {
+    let gap = f64::from(lanes::gap_sum(step.lo, step.hi, q));
+    (gap > 0.0).then(|| gap / (f64::from(step.range) + gap))
+}
 
 /// Expected mass of the sibling of `q`; the leaf's own mass if the tree holds
 /// `q`.
@@ -24,11 +34,8 @@ pub(crate) fn displacement(
     }
     let mut climb = Climb::new(nodes, q, path, buffer);
     while let Some(step) = climb.up() {
-        let p = step.separation(q);
-        if p == 0.0 && step.holds(q) {
-            break;
-        }
-        value += f64::from(p) * (f64::from(step.mass) - value);
+        let Some(p) = separation(&step, q) else { break };
+        value += p * (f64::from(step.mass) - value);
     }
     value
 }
@@ -68,12 +75,9 @@ pub(crate) fn codisp(
     let mut value = largest.max(f64::from(nodes.mass_of(path.leaf)));
     let mut climb = Climb::new(nodes, q, path, buffer);
     while let Some(step) = climb.up() {
-        let p = step.separation(q);
-        if p == 0.0 && step.holds(q) {
-            break;
-        }
+        let Some(p) = separation(&step, q) else { break };
         let here = above[step.depth].max(f64::from(step.mass));
-        value += f64::from(p) * (here - value);
+        value += p * (here - value);
     }
     value
 }

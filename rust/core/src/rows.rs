@@ -133,12 +133,14 @@ impl<'a> Rows<'a> {
         self.columns.len()
     }
 
-    /// One value.
-    ///
-    /// # Panics
-    /// If the row or the column does not exist.
-    pub fn get(&self, row: usize, column: usize) -> f64 {
-        assert!(row < self.n_rows, "row {row} of {}", self.n_rows);
+    /// One value, or `None` if there is no such row or column.
+    pub fn get(&self, row: usize, column: usize) -> Option<f64> {
+        (row < self.n_rows && column < self.columns.len()).then(|| self.value(row, column))
+    }
+
+    /// One value of those that exist.
+    #[inline]
+    pub(crate) fn value(&self, row: usize, column: usize) -> f64 {
         self.columns[column].get(self.first + row)
     }
 
@@ -192,7 +194,7 @@ impl<'a> Rows<'a> {
             None => Ok(()),
             Some((row, column)) => {
                 let row = start + row;
-                let value = self.get(row, column);
+                let value = self.value(row, column);
                 let reason = if !value.is_finite() {
                     "is not finite"
                 } else if weights.is_some() {

@@ -9,8 +9,15 @@
 //! hazard `sum exp(w)` reaches `now + E' / exp(theta)`. A rejected row costs
 //! nothing, whatever the clock does.
 //!
-//! Times enter only as differences to a moving reference, so keys keep their
-//! precision after any number of rows and with any clock.
+//! Times enter only as differences to a reference that moves with them, forth
+//! and back, so keys and hazards keep their precision after any number of rows
+//! and with any clock.
+//!
+//! A deleted row leaves its place open, and `theta` where the remaining keys
+//! put it: the next row that would have been taken anyway fills it. (Were the
+//! next row of all taken, the rows after a deletion would be in far more trees
+//! than their share.) Only a tree that has lost so much that it no longer
+//! answers starts over with whatever comes.
 
 use crate::config::Sampling;
 use crate::rng::Rng;
@@ -32,9 +39,10 @@ pub(crate) struct Clock {
     state: ClockState,
 }
 
-/// Log weights may move this far from the reference before it is moved:
-/// far below overflow, far above needless work.
-const REBASE_AT: f64 = 32.0;
+/// Log weights may move this far from the reference, forth or back, before it
+/// is moved: so near that the sum of hazards loses none of them, far above
+/// needless work.
+const REBASE_AT: f64 = 8.0;
 
 impl Clock {
     pub(crate) fn new(rate: f64) -> Clock {
@@ -59,22 +67,23 @@ impl Clock {
         (i128::from(time) - i128::from(self.state.reference)) as f64 * self.rate
     }
 
-    /// Moves the reference to `time` if it has got too far behind. Returns the
-    /// shift that all keys take (add to keys, and to a hazard its negative
-    /// exponent), or `None`.
-    pub(crate) fn rebase(&mut self, time: i64) -> Option<f64> {
+    /// Moves the reference to `time`, from where hazards are counted anew.
+    /// Returns the shift that all keys take.
+    pub(crate) fn rebase(&mut self, time: i64) -> f64 {
         let shift = self.log_weight(time);
-        if shift <= REBASE_AT {
-            return None;
-        }
         self.state.reference = time;
-        self.state.cumulative *= libm::exp(-shift);
-        Some(shift)
+        self.state.cumulative = 0.0;
+        shift
     }
 
     /// Whether a row at `time` needs [`Clock::rebase`] first.
     pub(crate) fn is_stale(&self, time: i64) -> bool {
-        self.log_weight(time) > REBASE_AT
+        self.log_weight(time).abs() > REBASE_AT
+    }
+
+    /// Cumulative hazard per unit threshold since the reference.
+    pub(crate) fn cumulative(&self) -> f64 {
+        self.state.cumulative
     }
 
     pub(crate) fn tick(&mut self, time: i64) -> Tick {
@@ -101,6 +110,7 @@ pub(crate) struct Sampler {
     keys: Vec<f64>,
     slots: Vec<u32>,
     free: Vec<u32>,
+    /// Cumulative hazard at which the next row is accepted; 0 while every row is.
     target: f64,
     rng: Rng,
 }
@@ -159,6 +169,22 @@ impl Sampler {
         self.keys.len() == self.capacity
     }
 
+    /// Below which a row's key must lie for the row to be taken, unless every
+    /// row is.
+    fn threshold(&self) -> Option<f64> {
+        let closed = !self.window && (self.is_full() || self.target > 0.0);
+        self.keys.first().copied().filter(|_| closed)
+    }
+
+    /// Draws the next acceptance from where the hazard stands. What was drawn
+    /// before needs no regard: an exponential has no memory.
+    fn draw_target(&mut self, cumulative: f64) {
+        if let Some(threshold) = self.threshold() {
+            let ahead = self.rng.exponential() * libm::exp(-threshold);
+            self.target = (cumulative + ahead).clamp(f64::MIN_POSITIVE, f64::MAX);
+        }
+    }
+
     /// Follows a move of the clock's reference.
     pub(crate) fn rebase(&mut self, shift: f64) {
         if self.window {
@@ -167,7 +193,16 @@ impl Sampler {
         for key in &mut self.keys {
             *key += shift;
         }
-        self.target *= libm::exp(-shift);
+        self.draw_target(0.0);
+    }
+
+    /// Goes on after a deletion, with the hazard where it stands.
+    pub(crate) fn settle(&mut self, cumulative: f64) {
+        if self.keys.len() < (self.capacity / 4).max(1) {
+            self.target = 0.0;
+        } else {
+            self.draw_target(cumulative);
+        }
     }
 
     /// Takes the rows of a block. Pushes (row, slot) for each that is
@@ -176,7 +211,8 @@ impl Sampler {
     pub(crate) fn plan(&mut self, first_row: u64, ticks: &[Tick], accepted: &mut Vec<(u32, u32)>) {
         let mut row = 0;
         while row < ticks.len() {
-            if self.is_full() && !self.window {
+            let threshold = self.threshold();
+            if threshold.is_some() {
                 // Cumulative hazards never fall, so the next one is found by bisection.
                 row += ticks[row..].partition_point(|t| t.cumulative < self.target);
                 if row == ticks.len() {
@@ -184,23 +220,20 @@ impl Sampler {
                 }
             }
             let tick = ticks[row];
-            let slot = if self.window {
+            let key = if self.window {
                 // The oldest row has the largest key. Exact up to 2^53 rows.
-                self.place(-((first_row + row as u64) as f64))
-            } else if self.is_full() {
+                -((first_row + row as u64) as f64)
+            } else if let Some(threshold) = threshold {
                 // The exponential of an accepted row is one below its hazard.
-                let hazard = libm::exp(self.keys[0] + tick.log_weight);
+                let hazard = libm::exp(threshold + tick.log_weight);
                 let e = -libm::log1p(self.rng.open() * libm::expm1(-hazard));
                 // Rounding may not lift the key above the threshold it was drawn under.
-                let key = (libm::log(e) - tick.log_weight).min(self.keys[0]);
-                self.place(key)
+                (libm::log(e) - tick.log_weight).min(threshold)
             } else {
-                let key = libm::log(self.rng.exponential()) - tick.log_weight;
-                self.place(key)
+                libm::log(self.rng.exponential()) - tick.log_weight
             };
-            if self.is_full() && !self.window {
-                self.target = tick.cumulative + self.rng.exponential() * libm::exp(-self.keys[0]);
-            }
+            let slot = self.place(key);
+            self.draw_target(tick.cumulative);
             accepted.push((row as u32, slot));
             row += 1;
         }
@@ -225,8 +258,8 @@ impl Sampler {
         slot
     }
 
-    /// Takes out the entry at `index` of the heap and returns its slot. The
-    /// place stays open until the next row fills it.
+    /// Takes out the entry at `index` of the heap and returns its slot;
+    /// [`Sampler::settle`] has to follow.
     pub(crate) fn remove(&mut self, index: usize) -> u32 {
         let slot = self.slots.swap_remove(index);
         self.keys.swap_remove(index);

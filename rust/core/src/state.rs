@@ -52,7 +52,8 @@ pub struct TreeStream {
     pub keys: Vec<f64>,
     /// For each key, the index of its point in the table of points.
     pub points: Vec<u32>,
-    /// Cumulative hazard at which the next row is accepted.
+    /// Cumulative hazard at which the next row is accepted; 0 while every row
+    /// is: before the tree is full for the first time, and with a window.
     pub target: f64,
     /// Generator of the sampler.
     pub sampler_rng: [u64; 4],

@@ -183,13 +183,19 @@ pub struct Feature {
     pub quantiles: [f64; 9],
 }
 
-/// Fits a numeric column to its training values, which are sorted in place.
-pub(crate) fn fit(name: String, scaling: Scaling, values: &mut [f64]) -> Feature {
+/// Fits a numeric column to a sample of its training values, which are sorted in
+/// place, and to the least and the largest of all of them.
+pub(crate) fn fit(
+    name: String,
+    scaling: Scaling,
+    values: &mut [f64],
+    (least, largest): (f64, f64),
+) -> Feature {
     values.sort_unstable_by(f64::total_cmp);
     let (mean, sd, skewness) = moments(values);
     let at = |share: f64| quantile(values, share);
     let scaling = match scaling {
-        Scaling::Auto if at(0.0) >= 0.0 && skewness > 5.0 => Scaling::LogRobust,
+        Scaling::Auto if least >= 0.0 && skewness > 5.0 => Scaling::LogRobust,
         Scaling::Auto => Scaling::Standard,
         chosen => chosen,
     };
@@ -208,11 +214,14 @@ pub(crate) fn fit(name: String, scaling: Scaling, values: &mut [f64]) -> Feature
             scale: positive(sd),
         },
     };
+    let mut quantiles = QUANTILES.map(at);
+    quantiles[0] = least;
+    quantiles[QUANTILES.len() - 1] = largest;
     Feature {
         name,
         scaling,
         transform,
-        quantiles: QUANTILES.map(at),
+        quantiles,
     }
 }
 
@@ -299,7 +308,7 @@ mod tests {
         let mut values: Vec<f64> = (0..999).map(|i| ((i * 7919) % 1000) as f64).collect();
         values.extend([0.0; 300]);
         for (name, scaling) in Scaling::NAMES {
-            let feature = fit("x".into(), scaling, &mut values.clone());
+            let feature = fit("x".into(), scaling, &mut values.clone(), (0.0, 999.0));
             let probes: Vec<f64> = (-500..3000).map(|i| f64::from(i) * 0.7).collect();
             let scaled: Vec<f64> = probes.iter().map(|&x| feature.transform.apply(x)).collect();
             assert!(scaled.is_sorted(), "{name}");
@@ -311,7 +320,7 @@ mod tests {
     fn constant_and_heavy_tailed_columns_have_finite_scales() {
         for values in [vec![3.0; 10], vec![0.0, 1e30, -1e30, 0.0]] {
             for (_, scaling) in Scaling::NAMES {
-                let feature = fit("x".into(), scaling, &mut values.clone());
+                let feature = fit("x".into(), scaling, &mut values.clone(), (-1e30, 1e30));
                 for x in [-1e30, 0.0, 3.0, 1e30] {
                     assert!(feature.transform.apply(x).is_finite(), "{scaling:?} {x}");
                 }

@@ -46,6 +46,8 @@ pub struct DetectorBuilder {
     columns: Vec<(String, ColumnKind)>,
     categories: Vec<Categories>,
     sample: Vec<f64>,
+    /// Least and largest value of each column among all rows, not the sample's.
+    extremes: Vec<(f64, f64)>,
     room: usize,
     n_seen: u64,
     rng: Rng,
@@ -69,6 +71,7 @@ impl DetectorBuilder {
             categories: vec![Categories::default(); d],
             room: (SAMPLE_VALUES / d).clamp(LEAST_ROWS, SAMPLE_ROWS),
             sample: Vec::new(),
+            extremes: vec![(f64::INFINITY, f64::NEG_INFINITY); d],
             n_seen: 0,
             config,
             columns,
@@ -113,6 +116,7 @@ impl DetectorBuilder {
         super::check_rows(rows, d)?;
         // All that takes long comes first and changes nothing.
         let counts = self.counted(rows, interrupt)?;
+        let extremes = self.widened(rows, interrupt)?;
         let mut rng = self.rng.clone();
         let mut held = self.sample.len() / d;
         let mut taken = Vec::new();
@@ -133,12 +137,13 @@ impl DetectorBuilder {
         self.sample.resize(held * d, 0.0);
         for (place, i) in taken {
             for (j, value) in self.sample[place * d..][..d].iter_mut().enumerate() {
-                *value = rows.get(i, j);
+                *value = rows.value(i, j);
             }
         }
         for (categories, counts) in self.categories.iter_mut().zip(counts) {
             categories.counts = counts;
         }
+        self.extremes = extremes;
         self.n_seen += rows.n_rows() as u64;
         self.rng = rng;
         Ok(())
@@ -161,12 +166,32 @@ impl DetectorBuilder {
                 if i % ASKED_EVERY == 0 && interrupt() {
                     return Err(Error::Interrupted);
                 }
-                let number = feature::category(rows.get(i, j));
+                let number = feature::category(rows.value(i, j));
                 if let Some(count) = number.and_then(|at| counts.get_mut(at)) {
                     *count += 1;
                 }
             }
             all.push(counts);
+        }
+        Ok(all)
+    }
+
+    /// Least and largest values with these rows, column by column.
+    fn widened(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<(f64, f64)>> {
+        let mut all = self.extremes.clone();
+        for (j, (least, largest)) in all.iter_mut().enumerate() {
+            for i in 0..rows.n_rows() {
+                if i % ASKED_EVERY == 0 && interrupt() {
+                    return Err(Error::Interrupted);
+                }
+                let x = rows.value(i, j);
+                *least = least.min(x);
+                *largest = largest.max(x);
+            }
         }
         Ok(all)
     }
@@ -212,7 +237,7 @@ impl DetectorBuilder {
                 ColumnKind::Number(scaling) => {
                     let column = self.sample[j..].iter().step_by(d);
                     values.iter_mut().zip(column).for_each(|(to, &x)| *to = x);
-                    feature::fit(name, scaling, &mut values)
+                    feature::fit(name, scaling, &mut values, self.extremes[j])
                 }
                 ColumnKind::Category => self.fit_categories(j, name),
             };

@@ -192,7 +192,7 @@ impl Detector {
         out.clear();
         out.reserve(self.features.len() * range.len());
         for (j, feature) in self.features.iter().enumerate() {
-            let column = range.clone().map(|i| rows.get(i, j));
+            let column = range.clone().map(|i| rows.value(i, j));
             out.extend(column.map(|x| feature.transform.apply(x)));
         }
     }
@@ -323,7 +323,7 @@ impl Detector {
         let d = self.features.len();
         let mut values = Vec::with_capacity(d * which.len());
         for (j, feature) in self.features.iter().enumerate() {
-            let column = which.iter().map(|&i| rows.get(i, j));
+            let column = which.iter().map(|&i| rows.value(i, j));
             values.extend(column.map(|x| feature.transform.apply(x)));
         }
         let parts = forest.attribution_with(&table(&values, which.len())?, interrupt)?;
@@ -331,7 +331,7 @@ impl Detector {
             .iter()
             .zip(parts.low.chunks_exact(d).zip(parts.high.chunks_exact(d)))
             .map(|(&i, (low, high))| {
-                reasons::reasons(&self.features, low, high, |j| rows.get(i, j))
+                reasons::reasons(&self.features, low, high, |j| rows.value(i, j))
             })
             .collect())
     }

@@ -182,10 +182,9 @@ impl Forest {
                 if row > rows.start {
                     return row;
                 }
-                if let Some(shift) = self.clock.rebase(time) {
-                    for member in &mut self.members {
-                        member.sampler.rebase(shift);
-                    }
+                let shift = self.clock.rebase(time);
+                for member in &mut self.members {
+                    member.sampler.rebase(shift);
                 }
             }
             let tick = self.clock.tick(time);
@@ -311,7 +310,15 @@ impl Forest {
 
     /// Takes one copy of each row out of every tree that holds it; returns, for
     /// each row, from how many trees. With shingles, rows are whole shingles.
-    /// An open place is filled by the next row that comes.
+    ///
+    /// Equal rows are not told apart: of a row that came many times, a tree
+    /// loses one copy by each call, however few of all copies it holds.
+    ///
+    /// The other rows stay as likely in the sample as they were. So an open place
+    /// is filled by the next row that is accepted as before: with a window the
+    /// next one that comes, else at the pace at which the tree takes rows. A tree
+    /// left with less than a quarter of its rows takes whatever comes until it
+    /// is full.
     ///
     /// # Errors
     /// As [`Forest::insert`].
@@ -348,6 +355,7 @@ impl Forest {
             let mut copies = 0;
             for member in &mut self.members {
                 if let Some(id) = member.delete(&row, &self.points, &mut scratch) {
+                    member.sampler.settle(self.clock.cumulative());
                     self.points.release(id);
                     copies += 1;
                 }

@@ -135,7 +135,15 @@ fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
     } else {
         (hi[chosen], p[chosen])
     };
-    let value = (f64::from(from) + fraction * g) as f32;
+    let exact = f64::from(from) + fraction * g;
+    // Rounded down: then it separates the points that the exact cut does, even
+    // where these are neighbours in single precision.
+    let value = exact as f32;
+    let value = if f64::from(value) > exact {
+        value.next_down()
+    } else {
+        value
+    };
     // Left is `<= cut`: the cut must lie in [from, to).
     let value = if value >= to { to.next_down() } else { value };
     Cut {

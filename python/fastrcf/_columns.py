@@ -1,0 +1,145 @@
+"""Columns of whatever kind, as the arrays that an evaluation needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrcf._input import as_frame, is_frame
+from fastrcf.errors import InvalidInputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from fastrcf._typing import Floats, Integers
+
+
+def _column(name: str, x: Any) -> NDArray[Any]:
+    """Read one column of whatever kind as an array of one dimension."""
+    if not isinstance(x, np.ndarray):
+        arrow = hasattr(x, "__arrow_c_array__") and not is_frame(x)
+        x = _series(name, x) if arrow or is_frame(x) else np.asarray(x)
+    if x.ndim == 2 and x.shape[1] == 1:
+        x = x[:, 0]
+    if x.ndim != 1:
+        raise InvalidInputError(f"{name}: expected one column, found {x.ndim} dimensions")
+    array: NDArray[Any] = x
+    return array
+
+
+def _series(name: str, x: Any) -> NDArray[Any]:
+    try:
+        import narwhals as nw
+    except ImportError:
+        raise MissingExtraError(
+            "columns of data frames need Narwhals: pip install 'fastrcf[tables]'"
+        ) from None
+    library = type(x).__module__.partition(".")[0]
+    if library == "pyarrow":
+        import pyarrow as pa
+
+        x = pa.chunked_array([x]) if isinstance(x, pa.Array) else x
+    elif library == "pandas":
+        import pandas as pd
+
+        x = x if isinstance(x, (pd.Series, pd.DataFrame)) else pd.Series(x)
+    try:
+        series = nw.from_native(x, series_only=True)
+    except TypeError:
+        frame = as_frame(x)
+        if len(frame.columns) != 1:
+            raise InvalidInputError(
+                f"{name}: expected one column, found a table of {len(frame.columns)}"
+            ) from None
+        series = frame[frame.columns[0]]
+    if series.null_count():
+        _refuse(name, series.is_null().to_numpy(), "the value is missing")
+    if isinstance(series.dtype, nw.Datetime):
+        # The clock of the column's own time zone.
+        series = series.dt.replace_time_zone(None)
+    elif series.dtype == nw.Date:
+        series = series.cast(nw.Datetime("us"))
+    array: NDArray[Any] = series.to_numpy()
+    return array
+
+
+def _refuse(name: str, where: NDArray[Any], what: str | Callable[[int], str]) -> None:
+    """Raise for the first row where something is wrong, if there is one."""
+    rows = np.flatnonzero(where)
+    if len(rows):
+        row = int(rows[0])
+        text = what if isinstance(what, str) else what(row)
+        raise InvalidInputError(f"{name}, row {row}: {text}", row=row)
+
+
+def _floats(name: str, x: Any) -> Floats:
+    column = _column(name, x)
+    if column.dtype.kind not in "fiubO":
+        raise InvalidInputError(f"{name}: expected numbers, found dtype {column.dtype}")
+    try:
+        return column.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{name}: expected numbers, found {column[0]!r}") from None
+
+
+def scores(x: Any) -> Floats:
+    scores = _floats("scores", x)
+    _refuse(
+        "scores",
+        ~np.isfinite(scores),
+        lambda row: (
+            f"{scores[row]} is no score; leave out rows without one, such as the first of a stream"
+        ),
+    )
+    return scores
+
+
+def weights(x: Any) -> Floats:
+    weights = _floats("sample_weight", x)
+    usable = np.isfinite(weights) & (weights >= 0)
+    _refuse("sample_weight", ~usable, lambda row: f"{weights[row]} is not a number of at least 0")
+    return weights
+
+
+def labels(x: Any) -> NDArray[np.bool_]:
+    labels = _column("labels", x)
+    if labels.dtype.kind == "b":
+        return labels
+
+    def wrong(row: int) -> str:
+        value = labels[row].item() if isinstance(labels[row], np.generic) else labels[row]
+        text = f"expected a boolean, or 0 or 1 with 1 for an anomaly, found {value!r}; "
+        if value is None or value != value:
+            return text + "leave out rows without a label"
+        return text + "compare with the value that marks anomalies: labels == value"
+
+    one = np.asarray(labels == 1, dtype=bool)
+    _refuse("labels", ~(one | np.asarray(labels == 0, dtype=bool)), wrong)
+    return one
+
+
+def days(x: Any) -> Integers:
+    """Give each time the number of its day."""
+    times = _column("time", x)
+    if times.dtype.kind == "O":
+        aware = [getattr(value, "tzinfo", None) is not None for value in times]
+        _refuse("time", np.array(aware), "has a time zone; give a column of datetimes, or UTC")
+        try:
+            times = times.astype("datetime64[us]")
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"time: expected datetimes or numbers in seconds, found {times[0]!r}"
+            ) from None
+    if times.dtype.kind == "M":
+        _refuse("time", np.isnat(times), "the value is missing")
+        return times.astype("datetime64[D]").astype(np.int64)
+    if times.dtype.kind not in "fiu":
+        raise InvalidInputError(
+            f"time: expected datetimes or numbers in seconds, found dtype {times.dtype}; "
+            "parse texts first"
+        )
+    _refuse("time", ~np.isfinite(times), lambda row: f"{times[row]} is no time")
+    return np.floor(times.astype(np.float64) / 86400.0).astype(np.int64)

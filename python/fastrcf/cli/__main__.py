@@ -1,0 +1,7 @@
+"""``python -m fastrcf.cli``."""
+
+import sys
+
+from fastrcf.cli import main
+
+sys.exit(main())

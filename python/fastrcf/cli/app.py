@@ -1,0 +1,234 @@
+"""The commands and their options; the work is done in the modules beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import fastrcf
+from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
+from fastrcf.detector import SCALINGS
+
+_EPILOG = (
+    "DATA is a file (CSV, Parquet, Arrow IPC or JSON lines, also compressed), a folder, a pattern, "
+    "or - for standard input."
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG + " --debug, anywhere, shows where an error came from.",
+)
+@click.version_option(fastrcf.__version__, prog_name="fastrcf")
+def app() -> None:
+    """Find unusual rows in tables and streams, and say why they are."""
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _output(command: Command) -> Command:
+    command = click.option(
+        "-o", "--out", type=OUT, required=True, help="File to write, or - for standard output."
+    )(command)
+    command = click.option(
+        "--output-format", type=FORMAT, help="Format of the output; default: by the ending."
+    )(command)
+    return click.option(
+        "--keep",
+        type=NAMES,
+        default=(),
+        help="Columns of DATA to pass on to the output; 'all' for all.",
+    )(command)
+
+
+_forest_columns = click.option(
+    "--columns",
+    type=NAMES,
+    default=(),
+    help="Columns for a forest, which knows no names; default: all that hold numbers.",
+)
+
+
+@app.command(epilog=_EPILOG)
+@click.argument("data")
+@click.option("-o", "--out", type=MODEL_OUT, required=True, help="Model file to write.")
+@click.option("--columns", type=NAMES, default=(), help="Columns to look at; default: all numbers.")
+@click.option("--categorical", type=NAMES, default=(), help="Columns to take as categories.")
+@click.option("--drop", type=NAMES, default=(), help="Columns not to look at.")
+@click.option("--label", help="Column of labels: not looked at.")
+@click.option("--time", "time_column", help="Column of times: not looked at.")
+@click.option(
+    "--scaling",
+    type=click.Choice(SCALINGS),
+    default="auto",
+    show_default=True,
+    help="How columns are made comparable.",
+)
+@click.option(
+    "--alert-rate",
+    type=float,
+    default=0.001,
+    show_default=True,
+    help="Share of rows that should be alerts.",
+)
+@click.option("--alerts-per-day", type=float, help="Alerts per day instead; needs --time.")
+@click.option("--trees", "n_trees", type=int, default=100, show_default=True)
+@click.option(
+    "--sample-size", type=int, default=256, show_default=True, help="Rows that each tree holds."
+)
+@click.option("--seed", "random_state", type=int, default=0, show_default=True)
+@click.option("--threads", "n_threads", type=click.IntRange(1), help="Default: all there are.")
+@_as_json
+@reading
+def train(data: str, out: str, **options: Any) -> None:
+    """Train a detector on DATA: no labels are needed."""
+    from fastrcf.cli.train import train as run
+
+    if options["alerts_per_day"] is not None and options["time_column"] is None:
+        raise click.UsageError("--alerts-per-day needs --time")
+    run(data, out, **options)
+
+
+@app.command(epilog=_EPILOG)
+@click.argument("model", type=MODEL_IN)
+@click.argument("data")
+@_forest_columns
+@_output
+@reading
+def score(model: str, data: str, out: str, **options: Any) -> None:
+    """Score each row of DATA: higher is more unusual.
+
+    The output has the number of each row in DATA, from 0, and its score.
+    """
+    from fastrcf.cli.score import score as run
+
+    run(fastrcf.load(model), data, out, **options)
+
+
+@app.command(epilog=_EPILOG)
+@click.argument("model", type=MODEL_IN)
+@click.argument("data")
+@click.option("--only-alerts", is_flag=True, help="Write only the rows that are alerts.")
+@_output
+@reading
+def detect(model: str, data: str, out: str, **options: Any) -> None:
+    """Score each row of DATA, tell which are alerts, and why.
+
+    The output has the number of each row in DATA, from 0, its score, its grade
+    (0 for usual rows, 0.5 at the threshold, up to 1), whether it is an alert,
+    and for alerts the columns that made it one.
+    """
+    from fastrcf.cli.score import detect as run
+
+    run(fastrcf.load(model), data, out, **options)
+
+
+@app.command(epilog=_EPILOG)
+@click.argument("model", type=MODEL_IN)
+@click.argument("data")
+@click.option("--label", required=True, help="Column that says which rows are anomalies.")
+@click.option("--positive", type=NAMES, default=(), help="Labels of anomalies.")
+@click.option("--normal", type=NAMES, default=(), help="Labels of all that is none.")
+@click.option("--time", "time_column", help="Column of times, for figures per day.")
+@click.option(
+    "--bootstrap",
+    "n_bootstrap",
+    type=click.IntRange(0),
+    help="Resamples behind the intervals; 0 for none.",
+)
+@click.option("--seed", "random_state", type=int, default=0, show_default=True)
+@_forest_columns
+@_as_json
+@reading
+def evaluate(model: str, data: str, **options: Any) -> None:
+    """Tell how well a model's scores find the rows that DATA labels."""
+    from fastrcf.cli.evaluation import evaluate as run
+
+    if options["n_bootstrap"] is None:
+        del options["n_bootstrap"]
+    run(fastrcf.load(model), data, **options)
+
+
+@app.command()
+@click.argument("model", type=MODEL_IN)
+@_as_json
+def inspect(model: str, as_json: bool) -> None:
+    """Tell what a model file holds."""
+    from fastrcf.cli.inspection import inspect as run
+
+    run(model, as_json=as_json)
+
+
+@app.command()
+@click.option("--model", type=MODEL_IN, help="Model to go on with, rather than an empty forest.")
+@click.option(
+    "--state",
+    type=MODEL_OUT,
+    help="Go on from FILE if it is there; save to it at the end or when interrupted.",
+    metavar="FILE",
+)
+@click.option("--save-every", type=click.IntRange(1), help="Rows between further savings.")
+@click.option("--skip-seen", is_flag=True, help="The input starts with rows that FILE has seen.")
+@click.option("--columns", type=NAMES, default=(), help="Columns for a forest; default: all.")
+@click.option("--shingle", "shingle_size", type=int, default=1, show_default=True)
+@click.option("--trees", "n_trees", type=int, default=100, show_default=True)
+@click.option("--sample-size", type=int, default=256, show_default=True)
+@click.option(
+    "--sampling",
+    type=click.Choice(["decay", "uniform", "window"]),
+    default="decay",
+    show_default=True,
+)
+@click.option("--time-decay", type=float, help="Decay per row; default: 0.1 / sample size.")
+@click.option("--seed", "random_state", type=int, default=0, show_default=True)
+@reading
+def stream(model: str | None, **options: Any) -> None:
+    """Score each line of standard input, then learn it.
+
+    Lines are CSV (with --input-format jsonl: JSON) and come out with the score
+    behind them, or with score, grade, decision and reasons if the model is a
+    detector. Scores are empty until the forest has seen enough rows.
+    """
+    from fastrcf.cli.stream import stream as run
+
+    forest = {
+        name: options.pop(name)
+        for name in (
+            "shingle_size",
+            "n_trees",
+            "sample_size",
+            "sampling",
+            "time_decay",
+            "random_state",
+        )
+    }
+    if options["read"].format not in (None, "csv", "jsonl"):
+        raise click.UsageError("--input-format: streams are csv or jsonl")
+    if options["state"] is None and (options["save_every"] or options["skip_seen"]):
+        raise click.UsageError("--save-every and --skip-seen need --state")
+
+    def make() -> Any:
+        return fastrcf.load(model) if model else fastrcf.RandomCutForest(**forest)
+
+    run(make, **options)
+
+
+@app.command(epilog=_EPILOG)
+@click.argument("data", required=False)
+@click.option("--label", help="Column of labels; only the evaluation looks at it.")
+@click.option("--drop", type=NAMES, default=(), help="Columns not to look at.")
+@click.option("--categorical", type=NAMES, default=(), help="Columns to take as categories.")
+@click.option("--alert-rate", type=float, default=0.001, show_default=True)
+@click.option("-o", "--out", type=click.Path(file_okay=False), default="demo", show_default=True)
+@click.option("--seed", "random_state", type=int, default=7, show_default=True)
+@reading
+def demo(data: str | None, **options: Any) -> None:
+    """Train on DATA, score it, and show what stands out and why.
+
+    Without DATA, a labelled week of card transactions is made up.
+    """
+    from fastrcf.cli.demo import demo as run
+
+    run(data, **options)

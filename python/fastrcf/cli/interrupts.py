@@ -1,0 +1,48 @@
+"""Ctrl-C that is not lost.
+
+The exception that Python raises at Ctrl-C can be swallowed on its way: by an
+extension module that clears errors (pyarrow does while it looks for pandas), or
+by a finalizer. So it is also noted, and loops ask.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_asked = threading.Event()
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Note Ctrl-C while the block runs, beside raising KeyboardInterrupt."""
+    _asked.clear()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _note(number: int, frame: Any) -> None:
+    _asked.set()
+    raise KeyboardInterrupt
+
+
+def was_asked() -> bool:
+    """Whether Ctrl-C came."""
+    return _asked.is_set()
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt if one was lost."""
+    if _asked.is_set():
+        raise KeyboardInterrupt

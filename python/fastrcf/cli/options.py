@@ -1,0 +1,103 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from fastrcf.files import FORMATS, Aside, Options, Refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastrcf.files import BadRows
+
+
+class Names(click.ParamType):  # type: ignore[type-arg]
+    """Names between commas; one that holds a comma goes in double quotes."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split them."""
+        if not isinstance(value, str):
+            return tuple(value)
+        return tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+
+
+NAMES = Names()
+FORMAT = click.Choice(FORMATS)
+OUT = click.Path(dir_okay=False, allow_dash=True)
+MODEL_IN = click.Path(exists=True, dir_okay=False)
+MODEL_OUT = click.Path(dir_okay=False)
+
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def reading(command: Command) -> Command:
+    """Add the options that say how a table is read; they come as ``read``."""
+    added = [
+        click.option("--input-format", type=FORMAT, help="Format of DATA; default: by the ending."),
+        click.option("--no-header", is_flag=True, help="The CSV file has no line of names."),
+        click.option(
+            "--names", type=NAMES, default=(), help="Column names of a CSV file without a header."
+        ),
+        click.option("--delimiter", help="Between CSV fields; default: by the first line."),
+        click.option("--encoding", default="utf-8", show_default=True, help="Of CSV files."),
+        click.option(
+            "--skip-bad-rows",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Put rows that cannot be used into FILE (JSON lines) instead of stopping.",
+        ),
+    ]
+
+    def with_options(*args: Any, **given: Any) -> Any:
+        names = given.pop("names")
+        fields = {
+            "format": given.pop("input_format"),
+            "header": not given.pop("no_header") and not names,
+            "names": names,
+            "delimiter": _delimiter(given.pop("delimiter")),
+            "encoding": _encoding(given.pop("encoding")),
+        }
+        with _bad_rows(given.pop("skip_bad_rows")) as bad:
+            return command(*args, read=Options(**fields, bad=bad), **given)
+
+    with_options.__name__ = command.__name__
+    with_options.__doc__ = command.__doc__
+    with_options.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in reversed(added):
+        option(with_options)
+    return cast("Command", with_options)
+
+
+def _delimiter(text: str | None) -> str | None:
+    text = {"\\t": "\t", "tab": "\t"}.get(text or "", text)
+    if text is not None and len(text) != 1:
+        raise click.BadParameter(f"{text!r} is not one character", param_hint="--delimiter")
+    return text
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise click.BadParameter(f"{name!r} is not known", param_hint="--encoding") from None
+
+
+@contextmanager
+def _bad_rows(path: Path | None) -> Iterator[BadRows]:
+    refuse: BadRows = Refuse()
+    with nullcontext(refuse) if path is None else Aside(path) as bad:
+        yield bad
+    if bad.count:
+        click.echo(f"{bad.count} bad rows put into {path}", err=True)

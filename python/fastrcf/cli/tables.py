@@ -1,0 +1,104 @@
+"""All rows of all files of a command's DATA, made ready for a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastrcf.cli.interrupts import stop_if_asked
+from fastrcf.cli.progress import progress
+from fastrcf.errors import InvalidInputError
+from fastrcf.files import clean, find_files, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from fastrcf.files import Clean, Options, Role, Source
+
+
+@dataclass
+class Input:
+    """The files of a command's DATA.
+
+    Attributes
+    ----------
+    files : list of str
+        Their names, at least one.
+    first : Source
+        The first one, whose columns stand for all.
+    """
+
+    files: list[str]
+    first: Source
+    _options: Options
+
+    @classmethod
+    def of(cls, data: str, options: Options) -> Input:
+        """Find the files and open the first one."""
+        files = find_files(data)
+        return cls(files, open_source(files[0], options), options)
+
+    def numeric(self, without: Sequence[str] = ()) -> list[str]:
+        """Name the columns that hold numbers."""
+        return [n for n in self.first.names if self.first.kinds[n] == "number" and n not in without]
+
+    def batches(
+        self, roles: Mapping[str, Role], what: str, keep: Sequence[str] = ()
+    ) -> Iterator[Clean]:
+        """Yield all good rows, once, while progress is shown.
+
+        Parameters
+        ----------
+        roles : mapping of str to Role
+            What columns are for.
+        what : str
+            What is being done to the rows, for the progress bar.
+        keep : sequence of str
+            Further columns to read.
+        """
+        rows = 0
+        with progress(what) as tell:
+            for i, file in enumerate(self.files):
+                source = self.first if i == 0 else open_source(file, self._options)
+                for batch in source.batches([*roles, *keep]):
+                    stop_if_asked()
+                    yield clean(batch, roles, self._options.bad)
+                    rows += len(batch.rows)
+                    tell((i + source.progress()) / len(self.files), rows)
+        stop_if_asked()
+
+
+def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[str, Role]:
+    """Say which columns a model takes, and what they are.
+
+    Parameters
+    ----------
+    model : Detector, RandomCutForest or FrozenForest
+        A detector knows its columns by name; a forest takes those that are
+        named, or all that hold numbers.
+    data : Input
+        The table.
+    columns : sequence of str
+        The columns for a forest.
+
+    Raises
+    ------
+    InvalidInputError
+        If a forest would get another number of columns than it takes.
+    """
+    from fastrcf import Detector
+
+    if isinstance(model, Detector):
+        if columns:
+            raise InvalidInputError("--columns: a detector knows its columns; only forests do not")
+        return {
+            name: "category" if scaling == "category" else "number"
+            for name, scaling in model.scaling.items()
+        }
+    names = list(columns) or data.numeric()
+    if len(names) != model.n_features:
+        raise InvalidInputError(
+            f"the forest takes {model.n_features} columns; the table has {len(names)} with "
+            f"numbers: {', '.join(names[:12])}; choose with --columns"
+        )
+    return dict.fromkeys(names, "number")

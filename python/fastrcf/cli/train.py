@@ -1,0 +1,148 @@
+"""``fastrcf train``: a detector from a table."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastrcf.cli.tables import Input
+from fastrcf.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fastrcf import Detector
+    from fastrcf.files import Options, Role
+
+
+def train(
+    data: str,
+    out: str,
+    *,
+    read: Options,
+    columns: Sequence[str],
+    categorical: Sequence[str],
+    drop: Sequence[str],
+    label: str | None,
+    time_column: str | None,
+    as_json: bool,
+    **parameters: Any,
+) -> None:
+    """Fit a detector and save it.
+
+    Parameters
+    ----------
+    data, out : str
+        The table and the model file.
+    read : Options
+        How the table is read.
+    columns, categorical, drop : sequence of str
+        Columns to look at (default: all with numbers), those of them that are
+        categories, and those not to look at.
+    label, time_column : str or None
+        Columns that are not looked at either.
+    as_json : bool
+        Whether to print JSON.
+    **parameters
+        Of :class:`fastrcf.Detector`.
+    """
+    started = time.perf_counter()
+    detector, left_out = fit(
+        Input.of(data, read),
+        columns=columns,
+        categorical=categorical,
+        drop=drop,
+        label=label,
+        time_column=time_column,
+        **parameters,
+    )
+    detector.save(out)
+    summary = {
+        "model": out,
+        "rows": detector.n_fitted,
+        "columns": detector.columns,
+        "threshold": detector.threshold,
+        "alert_rate": detector.alert_rate,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    click.echo(
+        f"{out}: fitted to {detector.n_fitted:,} rows of {len(detector.columns)} columns "
+        f"in {summary['seconds']:.1f} s"
+    )
+    click.echo(
+        f"rows that score above {detector.threshold:.4g} are alerts: "
+        f"{detector.alert_rate:.4%} of rows like these"
+    )
+    if left_out:
+        click.echo(
+            f"columns of text were left out: {', '.join(left_out)} (--categorical takes them in)",
+            err=True,
+        )
+
+
+def fit(
+    table: Input,
+    *,
+    columns: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    label: str | None = None,
+    time_column: str | None = None,
+    **parameters: Any,
+) -> tuple[Detector, list[str]]:
+    """Fit a detector; returns it with the names of text columns left out."""
+    from fastrcf import Detector
+
+    names = table.first.names
+    _known(names, {"--columns": columns, "--categorical": categorical, "--drop": drop})
+    _known(names, {"--label": [label] if label else [], "--time": [time_column or names[0]]})
+    away = {*drop, label, time_column}
+    chosen = list(columns) or table.numeric(without=[*drop, label or "", time_column or ""])
+    chosen += [name for name in categorical if name not in chosen]
+    chosen = [name for name in chosen if name not in away]
+    if not chosen:
+        raise InvalidInputError(
+            f"{table.first.file}: no column holds numbers; name some with --categorical"
+        )
+    kinds = table.first.kinds
+    roles: dict[str, Role] = {
+        name: "category" if name in categorical or kinds[name] == "text" else "number"
+        for name in chosen
+    }
+    per_day = parameters.get("alerts_per_day") is not None
+    detector = Detector(
+        chosen,
+        categorical=[name for name in chosen if roles[name] == "category"],
+        time_column=time_column if per_day else None,
+        **parameters,
+    )
+    if per_day and time_column is not None:
+        roles[time_column] = "time"
+
+    def batches() -> Iterator[Any]:
+        for batch in table.batches(roles, "training"):
+            yield batch.table
+
+    detector.fit(batches())
+    left_out = [
+        name
+        for name in names
+        if kinds[name] == "text" and name not in roles and name not in away and not columns
+    ]
+    return detector, left_out
+
+
+def _known(names: Sequence[str], asked: dict[str, Sequence[str]]) -> None:
+    for option, wanted in asked.items():
+        for name in wanted:
+            if name not in names:
+                raise InvalidInputError(
+                    f"{option}: there is no column {name!r}; the table has {', '.join(names[:12])}"
+                    + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+                )

@@ -1,0 +1,27 @@
+"""Tables in files, read and written batch by batch, so that memory stays flat."""
+
+from fastrcf.files.bad_rows import Aside, BadRow, BadRows, Refuse
+from fastrcf.files.clean import Clean, Role, clean
+from fastrcf.files.formats import FORMATS, Format, find_files, guess_format
+from fastrcf.files.sinks import open_sink
+from fastrcf.files.sources import Batch, Kind, Options, Source, open_source
+
+__all__ = [
+    "FORMATS",
+    "Aside",
+    "BadRow",
+    "BadRows",
+    "Batch",
+    "Clean",
+    "Format",
+    "Kind",
+    "Options",
+    "Refuse",
+    "Role",
+    "Source",
+    "clean",
+    "find_files",
+    "guess_format",
+    "open_sink",
+    "open_source",
+]

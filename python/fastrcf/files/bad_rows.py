@@ -1,0 +1,116 @@
+"""What becomes of rows that cannot be used."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from fastrcf.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used, and why.
+
+    Attributes
+    ----------
+    file : str
+        The file's name, ``"-"`` for standard input.
+    row : int
+        Zero-based number among the file's rows; a header is no row.
+    column : str or None
+        The first offending column, where there is one.
+    reason : str
+        What is wrong.
+    content : Any
+        The row: values by column, or the text as it stands in the file.
+    """
+
+    file: str
+    row: int
+    column: str | None
+    reason: str
+    content: Any
+
+    def __str__(self) -> str:
+        where = f"{self.file}: row {self.row}"
+        if self.column is not None:
+            where += f", column {self.column!r}"
+        return f"{where}: {self.reason}"
+
+
+class BadRows(Protocol):
+    """Takes bad rows; raises where they are not to be passed over."""
+
+    @property
+    def count(self) -> int:
+        """Bad rows so far."""
+
+    def take(self, bad: BadRow) -> None:
+        """Take one."""
+
+
+class Refuse:
+    """Stops at the first bad row."""
+
+    count = 0
+
+    def take(self, bad: BadRow) -> None:
+        """Refuse it.
+
+        Raises
+        ------
+        InvalidInputError
+            Names file, row and column.
+        """
+        raise InvalidInputError(str(bad), row=bad.row)
+
+
+class Aside:
+    """Puts bad rows into a file of JSON lines, and counts them.
+
+    The file is there, whole, once the ``with`` block has ended well, and not
+    before.
+
+    Parameters
+    ----------
+    path : path
+        Where to put them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self._path = path
+        self._unfinished = path.with_name(f".{path.name}.unfinished")
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Aside:
+        self._file = self._unfinished.open("w", encoding="utf-8")
+        return self
+
+    def take(self, bad: BadRow) -> None:
+        """Put it aside."""
+        self.count += 1
+        if self._file is not None:
+            print(json.dumps(asdict(bad), default=str), file=self._file)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if kind is None:
+            self._unfinished.replace(self._path)
+        else:
+            with suppress(FileNotFoundError):
+                self._unfinished.unlink()

@@ -1,0 +1,172 @@
+"""CSV: all values are text until it is known what they are for."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from fastrcf.errors import InvalidInputError
+from fastrcf.files.bad_rows import BadRow
+from fastrcf.files.sources import Batch, Source, open_bytes, share_read
+from fastrcf.files.values import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fastrcf._typing import Integers
+    from fastrcf.files.sources import Kind, Options
+
+_BLOCK = 4 << 20
+_START = 1 << 16
+_DELIMITERS = ",;\t|"
+
+
+class CsvSource(Source):
+    """A CSV file or stream.
+
+    Values may hold line breaks if they are quoted; empty lines are no rows.
+    Lines with too few or too many fields are bad rows.
+    """
+
+    def __init__(self, path: str, options: Options) -> None:
+        self.file = path
+        self._options = options
+        self._raw, stream = open_bytes(path)
+        start = _read_start(stream)
+        self._stream = Rejoined(start, stream)
+        text = start.decode(options.encoding, errors="replace").removeprefix("\ufeff")
+        self._delimiter = options.delimiter or max(_DELIMITERS, key=text.partition("\n")[0].count)
+        lines = csv.reader(io.StringIO(text), delimiter=self._delimiter)
+        sample = [line for line in lines if line]
+        if not sample:
+            raise InvalidInputError(f"{path}: the file is empty")
+        if len(start) >= _START:
+            # The last line may be cut off.
+            sample[1:] = sample[1:-1]
+        self.names = self._header(sample[0])
+        rows = sample[int(options.header) :][:1000]
+        self.kinds = {name: _guess(rows, j) for j, name in enumerate(self.names)}
+
+    def _header(self, line: list[str]) -> list[str]:
+        given = list(self._options.names)
+        if not self._options.header:
+            if given and len(given) != len(line):
+                raise InvalidInputError(f"{self.file}: {len(given)} names for {len(line)} columns")
+            return given or [f"x{j}" for j in range(len(line))]
+        numbers = [name for name in line if is_number(name)]
+        if numbers:
+            raise InvalidInputError(
+                f"{self.file}: the first line should name the columns but holds the number "
+                f"{numbers[0]}; if the file has no header, say so with --no-header"
+            )
+        if len(set(line)) != len(line):
+            twice = next(name for name in line if line.count(name) > 1)
+            raise InvalidInputError(f"{self.file}: two columns are named {twice!r}")
+        return line
+
+    def read(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        skipped: list[int] = []
+        found: list[BadRow] = []
+
+        def note(row: Any) -> str:
+            # The reader counts from 1, and a header as a row.
+            number = row.number - 1 - int(self._options.header)
+            reason = f"{row.actual_columns} fields instead of {row.expected_columns}"
+            found.append(BadRow(self.file, number, None, reason, row.text))
+            skipped.append(number)
+            return "skip"
+
+        reader = pacsv.open_csv(
+            self._stream,
+            read_options=pacsv.ReadOptions(
+                use_threads=False,
+                block_size=_BLOCK,
+                encoding=self._options.encoding,
+                column_names=None if self._options.header else self.names,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self._delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=note,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types={name: pa.string() for name in self.names},
+                include_columns=list(columns),
+                strings_can_be_null=False,
+            ),
+        )
+        done = 0
+        with reader:
+            batches = iter(reader)
+            while True:
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                whole = pa.Table.from_batches([batch])
+                for first in range(0, whole.num_rows, self._options.batch_rows):
+                    table = whole.slice(first, self._options.batch_rows)
+                    malformed, found[:] = tuple(found), ()
+                    rows = _numbers(done, table.num_rows, skipped)
+                    yield Batch(table, self.file, rows, malformed)
+                    done += table.num_rows
+            if found:
+                nothing = pa.table({name: pa.array([], pa.string()) for name in columns})
+                yield Batch(nothing, self.file, _numbers(done, 0, skipped), tuple(found))
+
+    def progress(self) -> float:
+        """Share of the file that has been read."""
+        return share_read(self.file, self._raw)
+
+
+def _guess(rows: list[list[str]], j: int) -> Kind:
+    """Tell what a column holds: numbers if most of its first values are."""
+    values = [row[j] for row in rows if j < len(row) and row[j].strip()]
+    return "number" if 2 * sum(map(is_number, values)) > len(values) else "text"
+
+
+def _numbers(done: int, n: int, skipped: list[int]) -> Integers:
+    """Give the numbers of the ``n`` rows after the first ``done``, those skipped counted."""
+    rows = np.arange(done, done + n, dtype=np.int64)
+    if skipped:
+        # A skipped row comes before the first row that has as many before it.
+        before = np.array(skipped, dtype=np.int64) - np.arange(len(skipped))
+        rows += np.searchsorted(before, rows, side="right")
+    return rows
+
+
+def _read_start(stream: Any) -> bytes:
+    start: bytes = stream.read(_START)
+    while start and b"\n" not in start:
+        more = stream.read(_START)
+        if not more:
+            break
+        start += more
+    return start
+
+
+class Rejoined(io.RawIOBase):
+    """A stream whose start was read already."""
+
+    def __init__(self, start: bytes, rest: Any) -> None:
+        self._start = start
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most ``size`` bytes, all if negative."""
+        if not self._start:
+            return self._rest.read() if size < 0 else self._rest.read(size)  # type: ignore[no-any-return]
+        if size < 0:
+            start, self._start = self._start, b""
+            return start + self._rest.read()  # type: ignore[no-any-return]
+        start, self._start = self._start[:size], self._start[size:]
+        return start

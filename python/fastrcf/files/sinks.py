@@ -1,0 +1,147 @@
+"""Tables into files, batch by batch, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fastrcf.files.formats import STANDARD, guess_format
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastrcf.files.formats import Format
+
+
+class Sink(ABC):
+    """Takes tables of one schema."""
+
+    @abstractmethod
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the file."""
+
+
+class _Binary(Sink):
+    """Parquet or Arrow IPC; the writer is made once the schema is known."""
+
+    def __init__(self, make: Callable[[pa.Schema], Any]) -> None:
+        self._make = make
+        self._writer: Any = None
+
+    def write(self, table: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = self._make(table.schema)
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _Csv(Sink):
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._begun = False
+
+    def write(self, table: pa.Table) -> None:
+        # Imported where needed: other formats, and streams, start without it.
+        import polars as pl
+
+        pl.DataFrame(_flat(table)).write_csv(self._file, include_header=not self._begun)
+        self._begun = True
+
+    def close(self) -> None:
+        pass
+
+
+class _JsonLines(Sink):
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, table: pa.Table) -> None:
+        import polars as pl
+
+        pl.DataFrame(table).write_ndjson(self._file)
+
+    def close(self) -> None:
+        pass
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """CSV has no lists: reasons become their words."""
+    for i, column in enumerate(table.schema):
+        if pa.types.is_list(column.type):
+            words = ["; ".join(part["text"] for part in row) for row in table[i].to_pylist()]
+            table = table.set_column(i, column.name, pa.array(words, pa.string()))
+    return table
+
+
+def _sink(format: Format, file: Any) -> Sink:
+    if format == "csv":
+        return _Csv(file)
+    if format == "jsonl":
+        return _JsonLines(file)
+    if format == "parquet":
+        return _Binary(lambda schema: pq.ParquetWriter(file, schema, compression="zstd"))
+    return _Binary(lambda schema: pa.ipc.new_file(file, schema))
+
+
+@contextmanager
+def open_sink(path: str, format: Format | None = None) -> Iterator[Sink]:
+    """Open a file to write tables into.
+
+    It is written beside its place and renamed once the ``with`` block has ended
+    well; otherwise what was there before stays. Standard output, too, gets all
+    or nothing.
+
+    Parameters
+    ----------
+    path : str
+        A file's name, or ``"-"``.
+    format : Format, optional
+        Default: by the name's ending; CSV for standard output.
+
+    Raises
+    ------
+    InvalidInputError
+        If the ending says no format.
+    OSError
+        If it cannot be written.
+    """
+    chosen = format or guess_format(path)
+    if path == STANDARD:
+        with tempfile.TemporaryFile() as file:
+            sink = _sink(chosen, file)
+            yield sink
+            sink.close()
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+            sys.stdout.buffer.flush()
+        return
+    place = Path(path)
+    unfinished = place.with_name(f".{place.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            sink = _sink(chosen, file)
+            yield sink
+            sink.close()
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(place)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+        raise

@@ -1,0 +1,152 @@
+import json
+import signal
+import subprocess
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+
+import fastrcf
+
+
+def series(n=900, d=2, seed=5):
+    return np.random.default_rng(seed).normal(size=(n, d)).round(4)
+
+
+def as_csv(x, names="ab"):
+    lines = [",".join(names), *(",".join(map(repr, row)) for row in x.tolist())]
+    return "\n".join(lines) + "\n"
+
+
+def scores_of(text):
+    rows = [line.rsplit(",", 1)[1] for line in text.splitlines()[1:]]
+    return np.array([float(row) if row else np.nan for row in rows])
+
+
+def piped(shell, text, *words):
+    with shell("stream", *words, stdin=subprocess.PIPE) as child:
+        out, err = child.communicate(text, timeout=60)
+    return child.returncode, out, err
+
+
+@pytest.mark.parametrize("shingle", [1, 4])
+def test_a_stream_is_what_process_gives(shell, shingle):
+    x = series()
+    code, out, err = piped(shell, as_csv(x), "--shingle", shingle, "--seed", 9)
+    assert (code, err) == (0, "")
+    forest = fastrcf.RandomCutForest(shingle_size=shingle, random_state=9)
+    np.testing.assert_array_equal(scores_of(out), forest.process(x))
+    assert out.splitlines()[0] == "a,b,score"
+    assert out.splitlines()[1].endswith(",")
+
+
+def test_lines_are_answered_as_they_come(shell):
+    with shell("stream", "--sample-size", 4, stdin=subprocess.PIPE, bufsize=1) as child:
+        child.stdin.write("a\n1.5\n")
+        assert child.stdout.readline() == "a,score\n"
+        assert child.stdout.readline() == "1.5,\n"
+        child.stdin.write("2.5\n")
+        answer = child.stdout.readline()
+        assert answer.startswith("2.5,")
+        assert float(answer.split(",")[1]) > 0
+        child.stdin.close()
+        assert child.wait(30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_saved_and_resumed_equals_uninterrupted(shell, tmp_path, number):
+    x = series()
+    text, state = as_csv(x), tmp_path / "state.rcf"
+    whole = piped(shell, text, "--seed", 9)[1].splitlines()
+    part = "".join(f"{line}\n" for line in text.splitlines()[:401])
+    with shell("stream", "--state", state, "--seed", 9, stdin=subprocess.PIPE) as child:
+        child.stdin.write(part)
+        child.stdin.flush()
+        first = [child.stdout.readline().rstrip() for _ in range(401)]
+        child.send_signal(number)
+        out, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "saved after 400 rows" in err
+    assert "Traceback" not in err
+    code, out, _ = piped(shell, text, "--state", state, "--skip-seen")
+    assert code == 0
+    assert first + out.splitlines()[1:] == whole
+    assert fastrcf.load(state).n_seen == 900
+
+
+def test_saving_now_and_then_survives_a_kill(shell, tmp_path):
+    state = tmp_path / "state.rcf"
+    words = ["--state", state, "--save-every", 100]
+    text = as_csv(series())
+    with shell("stream", *words, stdin=subprocess.PIPE) as child:
+        child.stdin.write(text)
+        child.stdin.flush()
+        limit = time.monotonic() + 30
+        while not state.exists() and time.monotonic() < limit:
+            time.sleep(0.01)
+        child.kill()
+    assert fastrcf.load(state).n_seen >= 100
+
+
+def test_a_detector_explains_the_stream(payments, model, shell):
+    rows = payments.tail(50)
+    code, out, _ = piped(shell, rows.write_csv(), "--model", model)
+    assert code == 0
+    found = pl.read_csv(out.encode())
+    assert found.columns == [*rows.columns, "score", "grade", "is_anomaly", "reasons"]
+    expected = fastrcf.load(model).process(rows)
+    np.testing.assert_array_equal(found["score"], expected["score"])
+    assert found["is_anomaly"].to_list() == expected["is_anomaly"].to_list()
+    assert found["reasons"][45].startswith("amount = 9000")
+    code, out, _ = piped(shell, rows.write_ndjson(), "--model", model, "--input-format", "jsonl")
+    assert code == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["score"] for line in lines] == found["score"].to_list()
+    assert lines[45]["reasons"][0]["column"] == "amount"
+
+
+def test_a_bad_row_stops_the_stream_after_those_before_it(shell, tmp_path):
+    lines = as_csv(series(200)).splitlines()
+    lines[151] = "1.5,oops"
+    state = tmp_path / "state.rcf"
+    code, out, err = piped(shell, "\n".join(lines), "--state", state)
+    assert code == 1
+    assert "row 150, column 'b': 'oops' is not a number" in err
+    assert len(out.splitlines()) == 151
+    assert fastrcf.load(state).n_seen == 150
+    aside = tmp_path / "aside.jsonl"
+    code, out, err = piped(shell, "\n".join(lines), "--skip-bad-rows", aside)
+    assert code == 0
+    assert len(out.splitlines()) == 200
+    assert json.loads(aside.read_text())["row"] == 150
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "code", "said"),
+    [
+        ("1,2\n3,4\n", [], 1, "--no-header"),
+        ("a,b\n1,2\n", ["--columns", "c"], 1, "no column 'c'"),
+        ("a,b\n1,2\n", ["--input-format", "parquet"], 2, "streams are csv or jsonl"),
+        ("a,b\n1,2\n", ["--skip-seen"], 2, "need --state"),
+        ("a,b\n1,2\n", ["--sample-size", "1"], 1, "sample_size"),
+        ("a,b\n1,2,3\n", [], 1, "row 0: 3 fields instead of 2"),
+    ],
+)
+def test_what_cannot_be_is_told(shell, text, words, code, said):
+    ended, _, err = piped(shell, text, *words)
+    assert ended == code
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_leaves_ends_the_stream_quietly(shell):
+    with shell("stream", "--no-header", stdin=subprocess.PIPE) as child:
+        child.stdout.close()
+        try:
+            child.stdin.write("1,2\n" * 200_000)
+            child.stdin.close()
+        except BrokenPipeError:
+            pass
+        assert child.wait(60) == 1
+        assert child.stderr.read() == ""

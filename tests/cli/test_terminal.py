@@ -1,0 +1,91 @@
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+
+@pytest.fixture
+def long_table(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "long.csv"
+    body = "\n".join(",".join(map(str, row)) for row in rng.normal(size=(20_000, 20)).round(6))
+    with path.open("w") as file:
+        print(",".join(f"c{j}" for j in range(20)), file=file)
+        for _ in range(25):
+            print(body, file=file)
+    return path
+
+
+@pytest.fixture
+def long_model(tmp_path, shell, long_table):
+    path = tmp_path / "long.rcf"
+    with shell("train", long_table, "-o", path) as child:
+        _, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    return path
+
+
+def test_progress_is_shown_on_a_terminal_only(shell, long_model, long_table, tmp_path):
+    words = ["score", long_model, long_table, "-o", tmp_path / "s.csv"]
+    with shell(*words) as child:
+        out, err = child.communicate(timeout=120)
+    assert (child.returncode, out, err) == (0, "", "")
+    leader, follower = pty.openpty()
+    with shell(*words, stderr=follower, env={**os.environ, "TERM": "xterm"}) as child:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(leader, 1 << 16)
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+        assert child.wait(120) == 0
+        assert child.stdout.read() == ""
+    os.close(leader)
+    assert b"scoring" in shown
+    assert b"rows" in shown
+    assert b"%" in shown
+
+
+def test_ctrl_c_leaves_nothing_half_done(shell, long_model, long_table, tmp_path):
+    out = tmp_path / "s.csv"
+    out.write_text("as it was")
+    with shell("score", long_model, long_table, "-o", out) as child:
+        limit = time.monotonic() + 60
+        while not list(tmp_path.glob(".s.csv*unfinished")) and time.monotonic() < limit:
+            time.sleep(0.005)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, err = child.communicate(timeout=60)
+        took = time.monotonic() - started
+    assert (child.returncode, err.strip()) == (130, "interrupted")
+    assert took < 3
+    assert out.read_text() == "as it was"
+    assert not list(tmp_path.glob(".*unfinished"))
+
+
+def test_a_full_disk_is_told(shell, long_model, long_table):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    words = ["score", str(long_model), str(long_table), "-o", "-"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "fastrcf.cli", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.returncode == 1
+    assert "No space left" in ended.stderr
+    assert "Traceback" not in ended.stderr

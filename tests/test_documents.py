@@ -1,0 +1,41 @@
+"""What documents show runs, and what they name is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fastrcf.cli.app import app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["found"]["is_anomaly"].to_pylist() == [False, True]
+    assert names["found"]["reasons"][1][0]["text"].as_py().startswith("amount = 90000: higher")
+    assert (tmp_path / "model.rcf").exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_and_targets_that_are_shown_exist(page):
+    text = page.read_text()
+    targets = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)):
+        assert re.search(rf"^{target}:", targets, re.MULTILINE), target
+    for line in re.findall(r"fastrcf ((?:train|score|detect|evaluate|inspect|stream) .*)", text):
+        command = line.split()[0]
+        help_text = CliRunner().invoke(app, [command, "--help"]).output
+        for option in re.findall(r"--[a-z][a-z-]+", line.split("fastrcf")[0]):
+            assert option in help_text, f"{command} {option}"
