@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._input import as_frame, is_frame
-from fastrcf.errors import InvalidInputError, MissingExtraError
+from fastrcf._input import as_frame, as_series, is_frame, is_series, narwhals
+from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 def _column(name: str, x: Any) -> NDArray[Any]:
     """Read one column of whatever kind as an array of one dimension."""
-    if not isinstance(x, np.ndarray):
-        arrow = hasattr(x, "__arrow_c_array__") and not is_frame(x)
-        x = _series(name, x) if arrow or is_frame(x) else np.asarray(x)
+    if is_series(x):
+        x = _values(name, as_series(x))
+    elif is_frame(x):
+        frame = as_frame(x)
+        if len(frame.columns) != 1:
+            raise InvalidInputError(
+                f"{name}: expected one column, found a table of {len(frame.columns)}"
+            )
+        x = _values(name, frame[frame.columns[0]])
+    x = np.asarray(x)
     if x.ndim == 2 and x.shape[1] == 1:
         x = x[:, 0]
     if x.ndim != 1:
@@ -30,31 +37,8 @@ def _column(name: str, x: Any) -> NDArray[Any]:
     return array
 
 
-def _series(name: str, x: Any) -> NDArray[Any]:
-    try:
-        import narwhals as nw
-    except ImportError:
-        raise MissingExtraError(
-            "columns of data frames need Narwhals: pip install 'fastrcf[tables]'"
-        ) from None
-    library = type(x).__module__.partition(".")[0]
-    if library == "pyarrow":
-        import pyarrow as pa
-
-        x = pa.chunked_array([x]) if isinstance(x, pa.Array) else x
-    elif library == "pandas":
-        import pandas as pd
-
-        x = x if isinstance(x, (pd.Series, pd.DataFrame)) else pd.Series(x)
-    try:
-        series = nw.from_native(x, series_only=True)
-    except TypeError:
-        frame = as_frame(x)
-        if len(frame.columns) != 1:
-            raise InvalidInputError(
-                f"{name}: expected one column, found a table of {len(frame.columns)}"
-            ) from None
-        series = frame[frame.columns[0]]
+def _values(name: str, series: Any) -> NDArray[Any]:
+    nw = narwhals()
     if series.null_count():
         _refuse(name, series.is_null().to_numpy(), "the value is missing")
     if isinstance(series.dtype, nw.Datetime):

@@ -172,19 +172,31 @@ def is_series(x: Any) -> bool:
     """Whether ``x`` is a series of pandas, Polars or Arrow, and no table in disguise."""
     if is_kind(x, "pyarrow", "Array", "ChunkedArray"):
         return not str(x.type).startswith("struct")
-    return is_kind(x, "pandas", "Series", "Index") or is_kind(x, "polars", "Series")
+    return (
+        is_kind(x, "pandas", "Series", "Index")
+        or is_kind(x, "pandas.api.extensions", "ExtensionArray")
+        or is_kind(x, "polars", "Series")
+    )
+
+
+def as_series(x: Any) -> Any:
+    """Wrap a series of any kind as a Narwhals series."""
+    nw = narwhals()
+    if type(x).__module__.startswith("pandas") and not is_kind(x, "pandas", "Series"):
+        import pandas as pd
+
+        x = pd.Series(x)
+    elif is_kind(x, "pyarrow", "Array"):
+        import pyarrow as pa
+
+        x = pa.chunked_array([x])
+    return nw.from_native(x, series_only=True)
 
 
 def _series_row(x: Any) -> np.ndarray[Any, Any]:
     """Give a series as one row."""
     nw = narwhals()
-    if is_kind(x, "pandas", "Index"):
-        x = x.to_series()
-    elif is_kind(x, "pyarrow", "Array"):
-        import pyarrow as pa
-
-        x = pa.chunked_array([x])
-    series = nw.from_native(x, series_only=True)
+    series = as_series(x)
     if series.dtype == nw.Object:
         return np.asarray(x, dtype=object)
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):

@@ -224,7 +224,10 @@ class RandomCutForest:
     def delete(self, X: Any) -> Integers:
         """Take rows out: one copy from every tree that holds it.
 
-        The open places are filled by the next rows that come.
+        The other rows stay as likely in the sample as they were: an open place
+        is filled by the next row that would have been taken anyway. A tree left
+        with less than a quarter of its rows takes whatever comes until it is
+        full, and with ``sampling="window"`` every tree does.
 
         Parameters
         ----------
