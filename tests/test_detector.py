@@ -210,3 +210,13 @@ def test_few_rows_and_constant_columns_do():
     found = detector.detect([[2.0, 1e9]])
     assert found.is_anomaly[0]
     assert found.reasons[0][0].column == "x1"
+
+
+def test_arrays_have_the_fitted_columns_and_no_others(rng):
+    x = rng.normal(size=(500, 5))
+    detector = fastrcf.Detector(["x0", "x3"], random_state=1, n_trees=20).fit(x)
+    np.testing.assert_array_equal(
+        detector.score(x[:, [0, 3]]), detector.score({"x0": x[:, 0], "x3": x[:, 3]})
+    )
+    with pytest.raises(fastrcf.InvalidInputError, match="expected 2 columns in the fitted order"):
+        detector.score(x)

@@ -224,7 +224,12 @@ class Detector:
         return _fastrcf.DetectorBuilder(columns, **self._engine)
 
     def _rows(self, core: _fastrcf.Detector, table: Table) -> Any:
-        if table.frame is None and len(table.names) == len(self._names):
+        if table.frame is None:
+            if len(table.names) != len(self._names):
+                raise InvalidInputError(
+                    f"expected {len(self._names)} columns in the fitted order, found "
+                    f"{len(table.names)}: arrays have no names"
+                )
             table = Table(self._names, table.n_rows, array=table.array, native=table.native)
         return table.columns(self._names, self._categorical, core.categories)
 

@@ -155,6 +155,7 @@ def test_inspection_tells_all_kinds(model, done, tmp_path, as_json):
     assert described["living"]["sampling"] == "window"
     assert described["living"]["rows_seen"] == 100
     assert described["frozen"]["n_features"] == 3
+    assert described["frozen"]["n_trees"] == 20
 
 
 def test_memory_does_not_grow_with_the_file(payments, model, tmp_path):

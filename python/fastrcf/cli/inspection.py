@@ -54,7 +54,7 @@ def describe(path: str) -> dict[str, Any]:
             "n_features": model.n_features,
         }
     core = model._core
-    if core is not None and not isinstance(core, fastrcf._fastrcf.FrozenForest):
+    if core is not None:
         described |= {k: v for k, v in core.parameters().items() if k != "n_threads"}
     if isinstance(model, fastrcf.Detector):
         described["columns"] = [

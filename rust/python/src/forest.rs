@@ -48,6 +48,28 @@ impl Forest {
     }
 }
 
+/// Parameters as the constructor takes them.
+pub(crate) fn parameters(
+    py: Python<'_>,
+    config: fastrcf::ForestConfig,
+) -> PyResult<Bound<'_, PyDict>> {
+    let (sampling, time_decay) = match config.sampling {
+        Sampling::Decay { rate } => ("decay", rate),
+        Sampling::Uniform => ("uniform", None),
+        Sampling::Window => ("window", None),
+    };
+    let parameters = PyDict::new(py);
+    parameters.set_item("n_trees", config.n_trees)?;
+    parameters.set_item("sample_size", config.sample_size)?;
+    parameters.set_item("shingle_size", config.shingle_size)?;
+    parameters.set_item("sampling", sampling)?;
+    parameters.set_item("time_decay", time_decay)?;
+    parameters.set_item("feature_weights", config.feature_weights)?;
+    parameters.set_item("seed", config.seed)?;
+    parameters.set_item("n_threads", config.n_threads)?;
+    Ok(parameters)
+}
+
 #[pymethods]
 impl Forest {
     #[new]
@@ -166,21 +188,7 @@ impl Forest {
     /// The parameters, as the constructor takes them.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let config = self.get(py, |forest| forest.config().clone())?;
-        let (sampling, time_decay) = match config.sampling {
-            Sampling::Decay { rate } => ("decay", rate),
-            Sampling::Uniform => ("uniform", None),
-            Sampling::Window => ("window", None),
-        };
-        let parameters = PyDict::new(py);
-        parameters.set_item("n_trees", config.n_trees)?;
-        parameters.set_item("sample_size", config.sample_size)?;
-        parameters.set_item("shingle_size", config.shingle_size)?;
-        parameters.set_item("sampling", sampling)?;
-        parameters.set_item("time_decay", time_decay)?;
-        parameters.set_item("feature_weights", config.feature_weights)?;
-        parameters.set_item("seed", config.seed)?;
-        parameters.set_item("n_threads", config.n_threads)?;
-        Ok(parameters)
+        parameters(py, config)
     }
 
     fn memory_usage(&self, py: Python<'_>) -> PyResult<usize> {

@@ -1,10 +1,11 @@
 //! The frozen forest.
 
+use crate::forest::parameters;
 use crate::input::Input;
 use crate::interrupt::run;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 /// Two arrays of one shape.
 pub(crate) type Pair<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>);
@@ -63,6 +64,11 @@ impl FrozenForest {
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = run(py, |stop| self.inner.to_bytes_with(stop))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The parameters of the forest it was made from.
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        parameters(py, self.inner.config().clone())
     }
 
     fn memory_usage(&self) -> usize {
