@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test lint format bench wheel workflows lock clean
+.PHONY: demo test slow lint format bench wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,6 +28,10 @@ demo: $(VENV)/.engine
 test: $(VENV)/.engine
 	cargo test --workspace --quiet
 	$(BIN)/python -m pytest
+
+# What takes minutes: ten million rows through a whole forest.
+slow:
+	cargo test --release --package fastrcf --test scale --quiet -- --ignored
 
 lint: $(VENV)/.engine
 	cargo fmt --all --check
