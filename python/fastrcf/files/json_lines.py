@@ -88,10 +88,12 @@ class JsonLinesSource(Source):
             options = pajson.ParseOptions(
                 explicit_schema=schema, unexpected_field_behavior="ignore"
             )
+            data = b"\n".join(lines)
             try:
                 table = pajson.read_json(
-                    io.BytesIO(b"\n".join(lines)),
-                    read_options=pajson.ReadOptions(use_threads=False, block_size=2 * _PIECE),
+                    io.BytesIO(data),
+                    # One block: rows must not be cut.
+                    read_options=pajson.ReadOptions(use_threads=False, block_size=len(data) + 1),
                     parse_options=options,
                 )
             except pa.ArrowInvalid:
