@@ -18,6 +18,9 @@ pub(crate) struct Member {
     released: Vec<u32>,
 }
 
+/// Rows of a block that are worth storing all boxes for.
+const WORTH_BOUNDING: usize = 32;
+
 /// What all members share of a block.
 pub(crate) struct MemberBlock<'a> {
     pub(crate) points: &'a PointStore,
@@ -207,6 +210,11 @@ pub(crate) fn run_member_body(
         released,
         ..
     } = member;
+    // Boxes that are not stored would be put together again for every row.
+    let bounded = tree.is_bounded() || plan.len() + out.len() < WORTH_BOUNDING;
+    if !bounded {
+        tree.exchange_bounds(block.points, scratch);
+    }
     let mut scored = 0;
     for &(row, slot) in plan.iter() {
         let (row, slot) = (row as usize, slot as usize);
@@ -228,6 +236,9 @@ pub(crate) fn run_member_body(
     }
     if scored < out.len() {
         score_stretch(tree, block, scored..out.len(), out, buffers);
+    }
+    if !bounded {
+        tree.exchange_bounds(block.points, scratch);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::tree::{NONE, Scratch};
 use std::ops::Range;
 
 /// Most rows of a block that is scored, and of one that is not.
-const SCORED_ROWS: usize = 256;
+const SCORED_ROWS: usize = 1024;
 const PLAIN_ROWS: usize = 16_384;
 /// Rows that a block should add to the store at most: they stay there until
 /// the block is done, and a store does not shrink.

@@ -10,7 +10,8 @@ mod flat;
 mod insert;
 mod remove;
 
-pub(crate) use bounds::{Bounds, PARTS};
+use bounds::MOST_PARTS;
+pub(crate) use bounds::{Bounds, resting_limit};
 
 use crate::kernels::lanes;
 use crate::points::PointStore;
@@ -45,11 +46,13 @@ pub(crate) struct Leaf {
 }
 
 /// Buffers that outlive one operation, so that none allocates.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scratch {
     path: Vec<NodeId>,
     lo: Vec<f32>,
     hi: Vec<f32>,
+    /// Room for every box of a tree; the tree's own while it is lent.
+    every: Bounds,
 }
 
 impl Scratch {
@@ -58,6 +61,7 @@ impl Scratch {
             path: Vec::new(),
             lo: vec![0.0; stride],
             hi: vec![0.0; stride],
+            every: Bounds::new(stride, 1),
         }
     }
 }
@@ -80,7 +84,7 @@ impl Tree {
             free_inner: Vec::new(),
             leaves: Vec::new(),
             free_leaves: Vec::new(),
-            bounds: Bounds::new(stride),
+            bounds: Bounds::new(stride, resting_limit(stride)),
             root: NONE,
             rng,
         }
@@ -197,7 +201,7 @@ impl Tree {
         hi: &mut [f32],
     ) {
         // A stack holds no more nodes than the parts they stand for.
-        let mut stack = [NONE; PARTS as usize + 1];
+        let mut stack = [NONE; MOST_PARTS as usize + 1];
         let mut depth = 1;
         stack[0] = id;
         while depth > 0 {
@@ -259,19 +263,78 @@ impl Tree {
     fn settle(&mut self, id: NodeId, points: &PointStore, scratch: &mut Scratch) -> bool {
         let node = *self.inner(id);
         let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
-        let stored = sum > PARTS;
+        let stored = sum > self.bounds.limit();
         let parts = if stored { 1 } else { sum };
         if stored && node.bounds == Bounds::none() {
             let Scratch { lo, hi, .. } = scratch;
             self.box_into(node.child[0], points, lo, hi);
             self.merge_box(node.child[1], points, lo, hi);
-            self.inner[id as usize].bounds = self.bounds.add(lo, hi);
+            let range = lanes::range_sum(lo, hi);
+            self.inner[id as usize].bounds = self.bounds.add(lo, hi, range);
         } else if !stored && node.bounds != Bounds::none() {
             self.bounds.remove(node.bounds);
             self.inner[id as usize].bounds = Bounds::none();
         }
         self.inner[id as usize].parts = parts;
         parts != node.parts
+    }
+
+    /// Whether every box is stored.
+    #[inline(always)]
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.bounds.limit() == 1
+    }
+
+    /// Changes places with the scratch's arena: once to have every box stored,
+    /// and once more to have the tree's own arena back, with the boxes that its
+    /// limit asks for.
+    #[inline(always)]
+    pub(crate) fn exchange_bounds(&mut self, points: &PointStore, scratch: &mut Scratch) {
+        scratch.every.clear();
+        std::mem::swap(&mut self.bounds, &mut scratch.every);
+        let mut nodes = std::mem::take(&mut scratch.path);
+        self.inner_nodes(&mut nodes);
+        // Children first: their boxes make their parent's.
+        for &id in nodes.iter().rev() {
+            let node = *self.inner(id);
+            let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
+            let stored = sum > self.bounds.limit();
+            let bounds = if !stored {
+                Bounds::none()
+            } else if let Some((lo, hi, range)) = scratch.every.get(node.bounds) {
+                self.bounds.add(lo, hi, range)
+            } else {
+                let Scratch { lo, hi, .. } = scratch;
+                self.box_into(node.child[0], points, lo, hi);
+                self.merge_box(node.child[1], points, lo, hi);
+                self.bounds.add(lo, hi, lanes::range_sum(lo, hi))
+            };
+            let node = &mut self.inner[id as usize];
+            node.bounds = bounds;
+            node.parts = if stored { 1 } else { sum };
+        }
+        scratch.path = nodes;
+    }
+
+    /// The inner nodes in preorder.
+    fn inner_nodes(&self, nodes: &mut Vec<NodeId>) {
+        nodes.clear();
+        let mut at = self.root;
+        // Right children that wait lie at the end, behind the ones given out.
+        let mut waiting = Vec::new();
+        loop {
+            if is_leaf(at) {
+                match waiting.pop() {
+                    Some(next) => at = next,
+                    None => return,
+                }
+            } else {
+                nodes.push(at);
+                let child = self.inner(at).child;
+                waiting.push(child[1]);
+                at = child[0];
+            }
+        }
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
