@@ -22,7 +22,7 @@ pub(crate) fn displacement(
     if nodes.point(path.leaf) == q {
         return value;
     }
-    let mut climb = Climb::new(nodes, q, path, buffer);
+    let mut climb = Climb::new(nodes, q, path.way(), buffer);
     while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {
@@ -66,7 +66,7 @@ pub(crate) fn codisp(
         return largest;
     }
     let mut value = largest.max(f64::from(nodes.mass_of(path.leaf)));
-    let mut climb = Climb::new(nodes, q, path, buffer);
+    let mut climb = Climb::new(nodes, q, path.way(), buffer);
     while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {

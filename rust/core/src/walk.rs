@@ -14,6 +14,9 @@ pub(crate) trait Nodes: Sync {
     fn is_leaf(&self, id: u32) -> bool;
     /// The child of inner node `id` on the side of `q`, and the other one.
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32);
+    /// The child of an inner node on the side of `q`; a leaf itself. The root is
+    /// no leaf.
+    fn next(&self, id: u32, q: &[f32]) -> u32;
     fn mass_of(&self, id: u32) -> u32;
     /// The point of a leaf.
     fn point(&self, leaf: u32) -> &[f32];
@@ -28,6 +31,133 @@ pub(crate) trait Nodes: Sync {
 pub(crate) struct Path {
     pub(crate) inner: Vec<u32>,
     pub(crate) leaf: u32,
+}
+
+impl Path {
+    #[inline(always)]
+    pub(crate) fn way(&self) -> Way<'_> {
+        Way {
+            nodes: &self.inner,
+            every: 1,
+            depth: self.inner.len(),
+            leaf: self.leaf,
+        }
+    }
+}
+
+/// A borrowed way: its node at depth `k` is `nodes[k * every]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    nodes: &'a [u32],
+    every: usize,
+    /// Depth of the leaf.
+    pub(crate) depth: usize,
+    pub(crate) leaf: u32,
+}
+
+impl Way<'_> {
+    #[inline(always)]
+    fn at(&self, depth: usize) -> u32 {
+        self.nodes[depth * self.every]
+    }
+}
+
+/// Rows whose ways down are taken together, so that their loads overlap.
+pub(crate) const GROUP: usize = 8;
+
+/// The ways of up to [`GROUP`] rows, level by level.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths {
+    /// Each row's node at each depth, down to its leaf; what follows means nothing.
+    levels: Vec<[u32; GROUP]>,
+    /// Levels in use.
+    used: usize,
+    depths: [usize; GROUP],
+}
+
+impl Paths {
+    /// Goes down to the leaves of at most [`GROUP`] padded rows.
+    #[inline(always)]
+    pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
+        self.used = 0;
+        let mut group: [&[f32]; GROUP] = [&[]; GROUP];
+        let mut n = 0;
+        for (q, row) in group.iter_mut().zip(rows.chunks_exact(stride)) {
+            *q = row;
+            n += 1;
+        }
+        if n < GROUP || nodes.is_leaf(nodes.root()) {
+            for (i, q) in group[..n].iter().enumerate() {
+                self.descend_one(nodes, q, i);
+            }
+            return;
+        }
+        self.level(0)[..].fill(nodes.root());
+        let mut depths = [0; GROUP];
+        let mut level = 0;
+        let mut inner = true;
+        while inner {
+            self.level(level + 1);
+            let [from, to] = &mut self.levels[level..level + 2] else {
+                return;
+            };
+            inner = false;
+            for i in 0..GROUP {
+                let (id, q) = (from[i], group[i]);
+                let next = nodes.next(id, q);
+                to[i] = next;
+                let deeper = !nodes.is_leaf(id);
+                depths[i] += usize::from(deeper);
+                inner |= !nodes.is_leaf(next);
+            }
+            level += 1;
+        }
+        self.depths = depths;
+    }
+
+    /// Goes down to the leaf of row `i`.
+    #[inline(always)]
+    pub(crate) fn descend_one(&mut self, nodes: &impl Nodes, q: &[f32], i: usize) {
+        let mut id = nodes.root();
+        let mut depth = 0;
+        self.level(0)[i] = id;
+        while !nodes.is_leaf(id) {
+            id = nodes.children(id, q).0;
+            depth += 1;
+            self.level(depth)[i] = id;
+        }
+        self.depths[i] = depth;
+    }
+
+    /// A level to write to.
+    #[inline(always)]
+    fn level(&mut self, level: usize) -> &mut [u32; GROUP] {
+        if level >= self.used {
+            self.used = level + 1;
+            if level == self.levels.len() {
+                self.levels.push([0; GROUP]);
+            }
+        }
+        &mut self.levels[level]
+    }
+
+    /// The nodes at a depth, one for each row. Below a row's leaf they mean
+    /// nothing.
+    #[inline(always)]
+    pub(crate) fn at(&self, depth: usize) -> Option<&[u32; GROUP]> {
+        self.levels[..self.used].get(depth)
+    }
+
+    #[inline(always)]
+    pub(crate) fn way(&self, i: usize) -> Way<'_> {
+        let nodes = &self.levels.as_flattened()[i..];
+        Way {
+            nodes,
+            every: GROUP,
+            depth: self.depths[i],
+            leaf: nodes[self.depths[i] * GROUP],
+        }
+    }
 }
 
 /// One inner node on the way up.
@@ -96,7 +226,7 @@ pub(crate) fn descend(nodes: &impl Nodes, q: &[f32], path: &mut Path) {
 pub(crate) struct Climb<'a, N> {
     nodes: &'a N,
     q: &'a [f32],
-    path: &'a Path,
+    way: Way<'a>,
     buffer: &'a mut BoxBuffer,
     depth: usize,
     /// The buffer holds the box of the last node.
@@ -105,18 +235,13 @@ pub(crate) struct Climb<'a, N> {
 
 impl<'a, N: Nodes> Climb<'a, N> {
     #[inline(always)]
-    pub(crate) fn new(
-        nodes: &'a N,
-        q: &'a [f32],
-        path: &'a Path,
-        buffer: &'a mut BoxBuffer,
-    ) -> Self {
+    pub(crate) fn new(nodes: &'a N, q: &'a [f32], way: Way<'a>, buffer: &'a mut BoxBuffer) -> Self {
         Climb {
             nodes,
             q,
-            path,
+            way,
             buffer,
-            depth: path.inner.len(),
+            depth: way.depth,
             running: false,
         }
     }
@@ -125,7 +250,7 @@ impl<'a, N: Nodes> Climb<'a, N> {
     #[inline(always)]
     pub(crate) fn up(&mut self) -> Option<Step<'_>> {
         self.depth = self.depth.checked_sub(1)?;
-        let (id, depth) = (self.path.inner[self.depth], self.depth);
+        let (id, depth) = (self.way.at(self.depth), self.depth);
         let mass = self.nodes.mass_of(id);
         let (lo, hi, range) = match self.nodes.bounds(id) {
             Some(stored) => {
@@ -135,11 +260,11 @@ impl<'a, N: Nodes> Climb<'a, N> {
             None => {
                 if !self.running {
                     // The last node stored its box, or was the leaf.
-                    let below = self.path.inner.get(depth + 1).copied();
+                    let below = (depth + 1 < self.way.depth).then(|| self.way.at(depth + 1));
                     match below.and_then(|below| self.nodes.bounds(below)) {
                         Some((lo, hi, _)) => self.buffer.start(lo, hi),
                         None => {
-                            let point = self.nodes.point(self.path.leaf);
+                            let point = self.nodes.point(self.way.leaf);
                             self.buffer.start(point, point);
                         }
                     }
@@ -162,8 +287,8 @@ impl<'a, N: Nodes> Climb<'a, N> {
     #[inline(always)]
     pub(crate) fn up_in_shadow(&mut self) -> Option<Step<'_>> {
         self.depth = self.depth.checked_sub(1)?;
-        let (id, depth) = (self.path.inner[self.depth], self.depth);
-        let mass = self.nodes.mass_of(id) - self.nodes.mass_of(self.path.leaf);
+        let (id, depth) = (self.way.at(self.depth), self.depth);
+        let mass = self.nodes.mass_of(id) - self.nodes.mass_of(self.way.leaf);
         if !self.running {
             let mut at = self.nodes.children(id, self.q).1;
             while !self.nodes.is_leaf(at) {

@@ -2,9 +2,9 @@
 
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Tick};
-use crate::score::{ScoreBuffers, score_rows};
+use crate::score::ScoreBuffers;
 use crate::tree::{NONE, Scratch, Tree, is_leaf};
-use crate::walk::Nodes;
+use crate::walk::{GROUP, Nodes};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -59,6 +59,14 @@ impl Nodes for Live<'_> {
         let node = self.tree.inner(id);
         let right = usize::from(q[node.dim as usize] > node.cut);
         (node.child[right], node.child[1 - right])
+    }
+
+    #[inline(always)]
+    fn next(&self, id: u32, q: &[f32]) -> u32 {
+        let leaf = self.is_leaf(id);
+        let node = self.tree.inner(if leaf { 0 } else { id });
+        let child = node.child[usize::from(q[node.dim as usize] > node.cut)];
+        if leaf { id } else { child }
     }
 
     #[inline(always)]
@@ -146,6 +154,33 @@ impl Member {
         Some(id)
     }
 
+    #[inline(always)]
+    fn live<'a>(&'a self, block: &MemberBlock<'a>) -> Live<'a> {
+        Live {
+            tree: &self.tree,
+            points: block.points,
+        }
+    }
+
+    /// Takes a row of the block into a slot, and what the slot held out.
+    #[inline(always)]
+    fn replace(&mut self, block: &MemberBlock<'_>, row: usize, slot: u32, scratch: &mut Scratch) {
+        let slot = slot as usize;
+        scratch.forks.clear();
+        if slot >= self.places.len() {
+            self.places.resize(slot + 1, NONE);
+        }
+        let old = self.places[slot];
+        if old != NONE {
+            self.tree
+                .remove(block.points.row(old), block.points, scratch);
+            self.released.push(old);
+        }
+        let held = self.tree.insert(block.ids[row], block.points, scratch);
+        self.places[slot] = held;
+        self.acquired.push(held);
+    }
+
     pub(crate) fn memory_usage(&self) -> usize {
         size_of::<Member>()
             + self.sampler.memory_usage()
@@ -191,9 +226,9 @@ impl Member {
     }
 }
 
-/// Takes a planned block through one tree: each stretch of rows between two
-/// acceptances is scored against the tree as it stands, then the accepted row
-/// replaces the one that leaves. `out` gets a score per row, or is empty.
+/// Takes a planned block through one tree: each row is scored against the tree
+/// as it stands, then, if it is accepted, it replaces the one that leaves.
+/// `out` gets a score per row, or is empty.
 #[inline(always)]
 pub(crate) fn run_member_body(
     member: &mut Member,
@@ -202,68 +237,37 @@ pub(crate) fn run_member_body(
     scratch: &mut Scratch,
     buffers: &mut ScoreBuffers,
 ) {
-    let Member {
-        tree,
-        places,
-        plan,
-        acquired,
-        released,
-        ..
-    } = member;
+    let work = member.plan.len() + out.len();
     // Boxes that are not stored would be put together again for every row.
-    let bounded = tree.is_bounded() || plan.len() + out.len() < WORTH_BOUNDING;
-    if !bounded {
-        tree.exchange_bounds(block.points, scratch);
+    let lent = !member.tree.is_bounded() && work >= WORTH_BOUNDING;
+    if lent {
+        member.tree.exchange_bounds(block.points, scratch);
     }
-    let mut scored = 0;
-    for &(row, slot) in plan.iter() {
-        let (row, slot) = (row as usize, slot as usize);
-        if !out.is_empty() {
-            score_stretch(tree, block, scored..row + 1, out, buffers);
-            scored = row + 1;
+    let plan = std::mem::take(&mut member.plan);
+    let mut accepted = plan.iter().copied().peekable();
+    for (g, out) in out.chunks_mut(GROUP).enumerate() {
+        let first = g * GROUP;
+        let rows = &block.rows[first * block.stride..(first + out.len()) * block.stride];
+        // The ways of all rows are found at once, and those that lead through a
+        // place at which the tree changed meanwhile are found again.
+        buffers.descend(&member.live(block), rows, block.stride);
+        for (i, out) in out.iter_mut().enumerate() {
+            let q = &rows[i * block.stride..(i + 1) * block.stride];
+            *out = buffers.score(&member.live(block), block.needed, q, i);
+            if let Some((_, slot)) = accepted.next_if(|&(row, _)| row as usize == first + i) {
+                member.replace(block, first + i, slot, scratch);
+                scratch
+                    .forks
+                    .drain(..)
+                    .for_each(|(depth, id)| buffers.forget(depth, id));
+            }
         }
-        if slot >= places.len() {
-            places.resize(slot + 1, NONE);
-        }
-        let old = places[slot];
-        if old != NONE {
-            tree.remove(block.points.row(old), block.points, scratch);
-            released.push(old);
-        }
-        let held = tree.insert(block.ids[row], block.points, scratch);
-        places[slot] = held;
-        acquired.push(held);
     }
-    if scored < out.len() {
-        score_stretch(tree, block, scored..out.len(), out, buffers);
+    for (row, slot) in accepted {
+        member.replace(block, row as usize, slot, scratch);
     }
-    if !bounded {
-        tree.exchange_bounds(block.points, scratch);
+    member.plan = plan;
+    if lent {
+        member.tree.exchange_bounds(block.points, scratch);
     }
-}
-
-#[inline(always)]
-fn score_stretch(
-    tree: &Tree,
-    block: &MemberBlock<'_>,
-    rows: std::ops::Range<usize>,
-    out: &mut [f64],
-    buffers: &mut ScoreBuffers,
-) {
-    let live = Live {
-        tree,
-        points: block.points,
-    };
-    let first = rows.start;
-    let values = &block.rows[rows.start * block.stride..rows.end * block.stride];
-    score_rows(
-        &live,
-        block.needed,
-        values,
-        block.stride,
-        buffers,
-        |i, s| {
-            out[first + i] = s;
-        },
-    );
 }

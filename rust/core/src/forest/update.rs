@@ -44,6 +44,11 @@ impl Buffers {
     /// Leaves no large buffers behind after a bulk call.
     fn shrink(&mut self) {
         const KEEP: usize = 256;
+        // A vector keeps what it holds.
+        self.rows.clear();
+        self.ticks.clear();
+        self.ids.clear();
+        self.scores.clear();
         self.rows.shrink_to(4 * KEEP);
         self.ticks.shrink_to(KEEP);
         self.ids.shrink_to(KEEP);

@@ -279,6 +279,14 @@ impl Nodes for PartTree<'_> {
     }
 
     #[inline(always)]
+    fn next(&self, id: u32, q: &[f32]) -> u32 {
+        let leaf = self.is_leaf(id);
+        let node = &self.splits[if leaf { 0 } else { id as usize }];
+        let child = node.child[usize::from(q[node.dim as usize] > node.cut)];
+        if leaf { id } else { child }
+    }
+
+    #[inline(always)]
     fn mass_of(&self, id: u32) -> u32 {
         if self.is_leaf(id) {
             self.ends[(id & !LEAF) as usize].mass

@@ -14,6 +14,7 @@ impl Tree {
         scratch.path.clear();
         let (mut parent, mut at) = (NONE, self.root);
         if at == NONE {
+            scratch.forks.push((0, NONE));
             self.root = self.new_leaf(id);
             return id;
         }
@@ -52,6 +53,7 @@ impl Tree {
             let node = self.inner(at);
             at = node.child[usize::from(p[node.dim as usize] > node.cut)];
         };
+        scratch.forks.push((scratch.path.len(), at));
         let new = self.split_above(parent, at, cut, id);
         self.count_path(scratch);
         self.settle(new, points, scratch);

@@ -49,6 +49,9 @@ pub(crate) struct Leaf {
 #[derive(Clone, Debug)]
 pub(crate) struct Scratch {
     path: Vec<NodeId>,
+    /// Depths and nodes at which the tree has changed: ways that do not lead
+    /// through them are as they were.
+    pub(crate) forks: Vec<(usize, NodeId)>,
     lo: Vec<f32>,
     hi: Vec<f32>,
     /// Room for every box of a tree; the tree's own while it is lent.
@@ -59,6 +62,7 @@ impl Scratch {
     pub(crate) fn new(stride: usize) -> Scratch {
         Scratch {
             path: Vec::new(),
+            forks: Vec::new(),
             lo: vec![0.0; stride],
             hi: vec![0.0; stride],
             every: Bounds::new(stride, 1),

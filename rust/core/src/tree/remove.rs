@@ -24,9 +24,11 @@ impl Tree {
         }
         self.free_leaves.push(leaf & !LEAF);
         let Some(parent) = scratch.path.pop() else {
+            scratch.forks.push((0, leaf));
             self.root = NONE;
             return true;
         };
+        scratch.forks.push((scratch.path.len(), parent));
         let node = *self.inner(parent);
         let sibling = node.child[usize::from(node.child[0] == leaf)];
         let above = scratch.path.last().copied().unwrap_or(NONE);
