@@ -8,6 +8,7 @@
 //! score is the expectation times `log2(M + 1)`, the forest's the mean over
 //! trees.
 
+use crate::kernels::lanes;
 use crate::walk::{BoxBuffer, Climb, GROUP, Nodes, Paths, Way};
 
 /// Value of a row that is separated at `depth`.
@@ -45,7 +46,7 @@ pub(crate) fn norm(tree_mass: u32) -> f64 {
 #[inline(always)]
 fn at_leaf(nodes: &impl Nodes, q: &[f32], way: Way<'_>) -> (f32, bool) {
     let depth = way.depth;
-    if nodes.point(way.leaf) == q {
+    if lanes::equal(nodes.point(way.leaf), q) {
         let mass = nodes.mass_of(way.leaf);
         (seen(depth, mass, nodes.mass()), true)
     } else {

@@ -54,8 +54,16 @@ fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> 
             c.as_chunks::<4>().0,
         )
     {
-        let t: [f32; 4] = std::array::from_fn(|l| term(a[l], b[l], c[l]));
-        return (t[0] + t[2]) + (t[1] + t[3]);
+        return quarters(std::array::from_fn(|l| term(a[l], b[l], c[l])));
+    }
+    if a.len() == 8
+        && let ([a], [b], [c]) = (
+            a.as_chunks::<8>().0,
+            b.as_chunks::<8>().0,
+            c.as_chunks::<8>().0,
+        )
+    {
+        return halves(std::array::from_fn(|l| term(a[l], b[l], c[l])));
     }
     let (whole_a, rest_a) = a.as_chunks::<16>();
     let (whole_b, rest_b) = b.as_chunks::<16>();
@@ -66,22 +74,42 @@ fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> 
             total[l] += term(a[l], b[l], c[l]);
         }
     }
-    let mut half = [0.0f32; 8];
-    half.copy_from_slice(&total[..8]);
     if let ([a], [b], [c]) = (
         rest_a.as_chunks::<8>().0,
         rest_b.as_chunks::<8>().0,
         rest_c.as_chunks::<8>().0,
     ) {
         for l in 0..8 {
-            half[l] += term(a[l], b[l], c[l]);
+            total[l] += term(a[l], b[l], c[l]);
         }
     }
-    for l in 0..8 {
-        half[l] += total[l + 8];
-    }
-    let d: [f32; 4] = std::array::from_fn(|l| half[l] + half[l + 4]);
-    (d[0] + d[2]) + (d[1] + d[3])
+    let total = whole(total);
+    halves_of(std::array::from_fn(|l| total[l] + total[l + 8]))
+}
+
+/// The lanes as they are. The compiler cannot see through this: it would take
+/// the last sums, which are of pairs, as a reason to work in pairs all the way
+/// up, at a sixth of the speed.
+#[inline(always)]
+fn whole<const N: usize>(lanes: [f32; N]) -> [f32; N] {
+    std::hint::black_box(lanes)
+}
+
+#[inline(always)]
+fn halves(t: [f32; 8]) -> f32 {
+    halves_of(whole(t))
+}
+
+#[inline(always)]
+fn halves_of(t: [f32; 8]) -> f32 {
+    let t: [f32; 4] = std::array::from_fn(|l| t[l] + t[l + 4]);
+    (t[0] + t[2]) + (t[1] + t[3])
+}
+
+#[inline(always)]
+fn quarters(t: [f32; 4]) -> f32 {
+    let t = whole(t);
+    (t[0] + t[2]) + (t[1] + t[3])
 }
 
 /// Sum of the ranges of a box.
@@ -103,17 +131,53 @@ pub(crate) fn gap_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
     sum(lo, hi, q, |lo, hi, q| max(lo - q, 0.0) + max(q - hi, 0.0))
 }
 
+/// Whether any column of three padded rows fulfils a condition. All columns are
+/// looked at: where the first one lies cannot be foretold, so stopping there
+/// would cost more than it spares.
+#[inline(always)]
+fn any(a: &[f32], b: &[f32], c: &[f32], hit: impl Fn(f32, f32, f32) -> bool) -> bool {
+    if a.len() == 4 {
+        any_chunks::<4>(a, b, c, hit)
+    } else {
+        any_chunks::<8>(a, b, c, hit)
+    }
+}
+
+#[inline(always)]
+fn any_chunks<const N: usize>(
+    a: &[f32],
+    b: &[f32],
+    c: &[f32],
+    hit: impl Fn(f32, f32, f32) -> bool,
+) -> bool {
+    let (a, b, c) = (
+        a.as_chunks::<N>().0,
+        b.as_chunks::<N>().0,
+        c.as_chunks::<N>().0,
+    );
+    let mut found = false;
+    for ((a, b), c) in a.iter().zip(b).zip(c) {
+        found |= (0..N).fold(false, |found, l| found | hit(a[l], b[l], c[l]));
+    }
+    found
+}
+
 /// Whether the box holds `q`.
 #[inline(always)]
 pub(crate) fn contains(lo: &[f32], hi: &[f32], q: &[f32]) -> bool {
-    let outside = |lo: &[f32; 4], hi: &[f32; 4], q: &[f32; 4]| {
-        (0..4).fold(false, |out, l| out | (q[l] < lo[l]) | (q[l] > hi[l]))
-    };
-    let (lo, hi, q) = (lo.as_chunks().0, hi.as_chunks().0, q.as_chunks().0);
-    !lo.iter()
-        .zip(hi)
-        .zip(q)
-        .any(|((lo, hi), q)| outside(lo, hi, q))
+    !any(lo, hi, q, |lo, hi, q| (q < lo) | (q > hi))
+}
+
+/// Whether the box might be smaller without its point `p`.
+#[inline(always)]
+pub(crate) fn holds_up(lo: &[f32], hi: &[f32], p: &[f32]) -> bool {
+    any(lo, hi, p, |lo, hi, p| (lo < hi) & ((p == lo) | (p == hi)))
+}
+
+/// Whether two padded rows are equal.
+#[inline(always)]
+pub(crate) fn equal(a: &[f32], b: &[f32]) -> bool {
+    !any(a, b, b, |a, b, _| a != b)
 }
 
 /// Extends the box to hold `q`.

@@ -12,7 +12,7 @@
 //! a tree of many has all of them while a block of rows goes through it, in an
 //! arena that every tree of a thread takes in turn ([`super::Tree::exchange_bounds`]).
 
-use crate::kernels::lanes::range_sum;
+use crate::kernels::lanes::{equal, range_sum};
 use crate::points::grow_by_an_eighth;
 
 /// Most parts of a node that does not store its box, in any arena.
@@ -107,7 +107,7 @@ impl Bounds {
     #[inline(always)]
     pub(crate) fn replace(&mut self, at: u32, lo: &[f32], hi: &[f32]) -> bool {
         let (low, high, range) = self.get_mut(at);
-        if *low == *lo && *high == *hi {
+        if equal(low, lo) && equal(high, hi) {
             return false;
         }
         low.copy_from_slice(lo);

@@ -22,7 +22,7 @@ impl Tree {
             if is_leaf(at) {
                 let held = self.leaf(at).point;
                 let q = points.row(held);
-                if p == q {
+                if lanes::equal(p, q) {
                     self.leaves[(at & !super::LEAF) as usize].mass += 1;
                     self.count_path(scratch);
                     return held;
