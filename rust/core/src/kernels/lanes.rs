@@ -131,35 +131,12 @@ pub(crate) fn gap_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
     sum(lo, hi, q, |lo, hi, q| max(lo - q, 0.0) + max(q - hi, 0.0))
 }
 
-/// Whether any column of three padded rows fulfils a condition. All columns are
-/// looked at: where the first one lies cannot be foretold, so stopping there
-/// would cost more than it spares.
+/// Whether any column of three padded rows fulfils a condition: counted as
+/// [`sum`] does, since how the first hit is found cannot be foretold, and
+/// stopping there would cost more than it spares.
 #[inline(always)]
 fn any(a: &[f32], b: &[f32], c: &[f32], hit: impl Fn(f32, f32, f32) -> bool) -> bool {
-    if a.len() == 4 {
-        any_chunks::<4>(a, b, c, hit)
-    } else {
-        any_chunks::<8>(a, b, c, hit)
-    }
-}
-
-#[inline(always)]
-fn any_chunks<const N: usize>(
-    a: &[f32],
-    b: &[f32],
-    c: &[f32],
-    hit: impl Fn(f32, f32, f32) -> bool,
-) -> bool {
-    let (a, b, c) = (
-        a.as_chunks::<N>().0,
-        b.as_chunks::<N>().0,
-        c.as_chunks::<N>().0,
-    );
-    let mut found = false;
-    for ((a, b), c) in a.iter().zip(b).zip(c) {
-        found |= (0..N).fold(false, |found, l| found | hit(a[l], b[l], c[l]));
-    }
-    found
+    sum(a, b, c, |a, b, c| if hit(a, b, c) { 1.0 } else { 0.0 }) > 0.0
 }
 
 /// Whether the box holds `q`.
