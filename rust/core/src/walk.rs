@@ -14,9 +14,9 @@ pub(crate) trait Nodes: Sync {
     fn is_leaf(&self, id: u32) -> bool;
     /// The child of inner node `id` on the side of `q`, and the other one.
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32);
-    /// The child of an inner node on the side of `q`; a leaf itself. The root is
-    /// no leaf.
-    fn next(&self, id: u32, q: &[f32]) -> u32;
+    /// The child of an inner node on the side of the row that begins at `from`;
+    /// a leaf itself. The root is no leaf.
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32;
     fn mass_of(&self, id: u32) -> u32;
     /// The point of a leaf.
     fn point(&self, leaf: u32) -> &[f32];
@@ -80,14 +80,8 @@ impl Paths {
     #[inline(always)]
     pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
         self.used = 0;
-        let mut group: [&[f32]; GROUP] = [&[]; GROUP];
-        let mut n = 0;
-        for (q, row) in group.iter_mut().zip(rows.chunks_exact(stride)) {
-            *q = row;
-            n += 1;
-        }
-        if n < GROUP || nodes.is_leaf(nodes.root()) {
-            for (i, q) in group[..n].iter().enumerate() {
+        if rows.len() < GROUP * stride || nodes.is_leaf(nodes.root()) {
+            for (i, q) in rows.chunks_exact(stride).enumerate() {
                 self.descend_one(nodes, q, i);
             }
             return;
@@ -103,8 +97,8 @@ impl Paths {
             };
             inner = false;
             for i in 0..GROUP {
-                let (id, q) = (from[i], group[i]);
-                let next = nodes.next(id, q);
+                let id = from[i];
+                let next = nodes.next(id, rows, i * stride);
                 to[i] = next;
                 let deeper = !nodes.is_leaf(id);
                 depths[i] += usize::from(deeper);

@@ -62,10 +62,10 @@ impl Nodes for Live<'_> {
     }
 
     #[inline(always)]
-    fn next(&self, id: u32, q: &[f32]) -> u32 {
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
         let leaf = self.is_leaf(id);
         let node = self.tree.inner(if leaf { 0 } else { id });
-        let child = node.child[usize::from(q[node.dim as usize] > node.cut)];
+        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
         if leaf { id } else { child }
     }
 

@@ -279,10 +279,10 @@ impl Nodes for PartTree<'_> {
     }
 
     #[inline(always)]
-    fn next(&self, id: u32, q: &[f32]) -> u32 {
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
         let leaf = self.is_leaf(id);
         let node = &self.splits[if leaf { 0 } else { id as usize }];
-        let child = node.child[usize::from(q[node.dim as usize] > node.cut)];
+        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
         if leaf { id } else { child }
     }
 
