@@ -5,13 +5,20 @@
 
 use crate::kernels::lanes;
 
+/// The bit that leaves, and only they, have set in their number.
+pub(crate) const LEAF: u32 = 1 << 31;
+
+#[inline(always)]
+pub(crate) fn is_leaf(id: u32) -> bool {
+    id & LEAF != 0
+}
+
 /// What a walk needs of a tree, living or frozen.
 pub(crate) trait Nodes: Sync {
     /// Rows in the tree.
     fn mass(&self) -> u32;
     /// The root, or [`crate::tree::NONE`].
     fn root(&self) -> u32;
-    fn is_leaf(&self, id: u32) -> bool;
     /// The child of inner node `id` on the side of `q`, and the other one.
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32);
     /// The child of an inner node on the side of the row that begins at `from`;
@@ -72,7 +79,7 @@ pub(crate) struct Paths {
     levels: Vec<[u32; GROUP]>,
     /// Levels in use.
     used: usize,
-    depths: [usize; GROUP],
+    depths: [u32; GROUP],
 }
 
 impl Paths {
@@ -80,7 +87,7 @@ impl Paths {
     #[inline(always)]
     pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
         self.used = 0;
-        if rows.len() < GROUP * stride || nodes.is_leaf(nodes.root()) {
+        if rows.len() < GROUP * stride || is_leaf(nodes.root()) {
             for (i, q) in rows.chunks_exact(stride).enumerate() {
                 self.descend_one(nodes, q, i);
             }
@@ -89,21 +96,22 @@ impl Paths {
         self.level(0)[..].fill(nodes.root());
         let mut depths = [0; GROUP];
         let mut level = 0;
-        let mut inner = true;
-        while inner {
+        let mut ended = false;
+        while !ended {
             self.level(level + 1);
             let [from, to] = &mut self.levels[level..level + 2] else {
                 return;
             };
-            inner = false;
+            let mut all = u32::MAX;
             for i in 0..GROUP {
-                let id = from[i];
-                let next = nodes.next(id, rows, i * stride);
+                let next = nodes.next(from[i], rows, i * stride);
                 to[i] = next;
-                let deeper = !nodes.is_leaf(id);
-                depths[i] += usize::from(deeper);
-                inner |= !nodes.is_leaf(next);
+                all &= next;
             }
+            for i in 0..GROUP {
+                depths[i] += u32::from(!is_leaf(from[i]));
+            }
+            ended = is_leaf(all);
             level += 1;
         }
         self.depths = depths;
@@ -115,12 +123,12 @@ impl Paths {
         let mut id = nodes.root();
         let mut depth = 0;
         self.level(0)[i] = id;
-        while !nodes.is_leaf(id) {
+        while !is_leaf(id) {
             id = nodes.children(id, q).0;
             depth += 1;
             self.level(depth)[i] = id;
         }
-        self.depths[i] = depth;
+        self.depths[i] = depth as u32;
     }
 
     /// A level to write to.
@@ -145,11 +153,12 @@ impl Paths {
     #[inline(always)]
     pub(crate) fn way(&self, i: usize) -> Way<'_> {
         let nodes = &self.levels.as_flattened()[i..];
+        let depth = self.depths[i] as usize;
         Way {
             nodes,
             every: GROUP,
-            depth: self.depths[i],
-            leaf: nodes[self.depths[i] * GROUP],
+            depth,
+            leaf: nodes[depth * GROUP],
         }
     }
 }
@@ -197,8 +206,8 @@ impl BoxBuffer {
 
     #[inline(always)]
     pub(crate) fn start(&mut self, lo: &[f32], hi: &[f32]) {
-        self.lo.copy_from_slice(lo);
-        self.hi.copy_from_slice(hi);
+        lanes::assign(&mut self.lo, lo);
+        lanes::assign(&mut self.hi, hi);
     }
 }
 
@@ -207,7 +216,7 @@ impl BoxBuffer {
 pub(crate) fn descend(nodes: &impl Nodes, q: &[f32], path: &mut Path) {
     path.inner.clear();
     let mut at = nodes.root();
-    while !nodes.is_leaf(at) {
+    while !is_leaf(at) {
         path.inner.push(at);
         at = nodes.children(at, q).0;
     }
@@ -285,7 +294,7 @@ impl<'a, N: Nodes> Climb<'a, N> {
         let mass = self.nodes.mass_of(id) - self.nodes.mass_of(self.way.leaf);
         if !self.running {
             let mut at = self.nodes.children(id, self.q).1;
-            while !self.nodes.is_leaf(at) {
+            while !is_leaf(at) {
                 at = self.nodes.children(at, self.q).0;
             }
             let point = self.nodes.point(at);

@@ -3,8 +3,8 @@
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Tick};
 use crate::score::ScoreBuffers;
-use crate::tree::{NONE, Scratch, Tree, is_leaf};
-use crate::walk::{GROUP, Nodes};
+use crate::tree::{NONE, Scratch, Tree};
+use crate::walk::{GROUP, Nodes, is_leaf};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -50,11 +50,6 @@ impl Nodes for Live<'_> {
     }
 
     #[inline(always)]
-    fn is_leaf(&self, id: u32) -> bool {
-        is_leaf(id)
-    }
-
-    #[inline(always)]
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
         let node = self.tree.inner(id);
         let right = usize::from(q[node.dim as usize] > node.cut);
@@ -63,10 +58,11 @@ impl Nodes for Live<'_> {
 
     #[inline(always)]
     fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
-        let leaf = self.is_leaf(id);
-        let node = self.tree.inner(if leaf { 0 } else { id });
+        // No branch: where a way ends cannot be foretold.
+        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
+        let node = self.tree.inner(id & !leaf);
         let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
-        if leaf { id } else { child }
+        (id & leaf) | (child & !leaf)
     }
 
     #[inline(always)]

@@ -47,6 +47,8 @@ fn min(a: f32, b: f32) -> f32 {
 /// needs no bounds checks and sees whole vectors.
 #[inline(always)]
 fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    // Three lengths known to be one: a check here spares many below.
+    let (b, c) = (&b[..a.len()], &c[..a.len()]);
     if a.len() == 4
         && let ([a], [b], [c]) = (
             a.as_chunks::<4>().0,
@@ -155,6 +157,51 @@ pub(crate) fn holds_up(lo: &[f32], hi: &[f32], p: &[f32]) -> bool {
 #[inline(always)]
 pub(crate) fn equal(a: &[f32], b: &[f32]) -> bool {
     !any(a, b, b, |a, b, _| a != b)
+}
+
+/// Makes a padded row equal to another one; returns whether it was not. Rows
+/// are so short that a call to copy them would cost more than the copy.
+#[inline(always)]
+pub(crate) fn assign(to: &mut [f32], from: &[f32]) -> bool {
+    if to.len() == 4 {
+        assign_chunks::<4>(to, from)
+    } else {
+        assign_chunks::<8>(to, from)
+    }
+}
+
+#[inline(always)]
+fn assign_chunks<const N: usize>(to: &mut [f32], from: &[f32]) -> bool {
+    let from = &from[..to.len()];
+    let mut changed = [0.0f32; N];
+    for (to, from) in to
+        .as_chunks_mut::<N>()
+        .0
+        .iter_mut()
+        .zip(from.as_chunks::<N>().0)
+    {
+        for l in 0..N {
+            changed[l] += if to[l] != from[l] { 1.0 } else { 0.0 };
+        }
+        *to = *from;
+    }
+    whole(changed).iter().sum::<f32>() > 0.0
+}
+
+/// Makes a box the smallest that holds two others.
+#[inline(always)]
+pub(crate) fn join(lo: &mut [f32], hi: &mut [f32], a: (&[f32], &[f32]), b: (&[f32], &[f32])) {
+    join_ends(lo, a.0, b.0, f32::min);
+    join_ends(hi, a.1, b.1, f32::max);
+}
+
+#[inline(always)]
+fn join_ends(to: &mut [f32], a: &[f32], b: &[f32], end: impl Fn(f32, f32) -> f32) {
+    let (a, b) = (&a[..to.len()], &b[..to.len()]);
+    let (a, b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);
+    for ((to, a), b) in to.as_chunks_mut::<4>().0.iter_mut().zip(a).zip(b) {
+        *to = std::array::from_fn(|l| end(a[l], b[l]));
+    }
 }
 
 /// Extends the box to hold `q`.

@@ -12,7 +12,7 @@
 //! a tree of many has all of them while a block of rows goes through it, in an
 //! arena that every tree of a thread takes in turn ([`super::Tree::exchange_bounds`]).
 
-use crate::kernels::lanes::{equal, range_sum};
+use crate::kernels::lanes::{assign, range_sum};
 use crate::points::grow_by_an_eighth;
 
 /// Most parts of a node that does not store its box, in any arena.
@@ -97,8 +97,8 @@ impl Bounds {
             }
         };
         let (low, high, range) = self.get_mut(at);
-        low.copy_from_slice(lo);
-        high.copy_from_slice(hi);
+        assign(low, lo);
+        assign(high, hi);
         *range = sum;
         at
     }
@@ -107,13 +107,11 @@ impl Bounds {
     #[inline(always)]
     pub(crate) fn replace(&mut self, at: u32, lo: &[f32], hi: &[f32]) -> bool {
         let (low, high, range) = self.get_mut(at);
-        if equal(low, lo) && equal(high, hi) {
-            return false;
+        let changed = assign(low, lo) | assign(high, hi);
+        if changed {
+            *range = range_sum(lo, hi);
         }
-        low.copy_from_slice(lo);
-        high.copy_from_slice(hi);
-        *range = range_sum(lo, hi);
-        true
+        changed
     }
 
     pub(crate) fn remove(&mut self, at: u32) {

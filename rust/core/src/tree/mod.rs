@@ -16,17 +16,11 @@ pub(crate) use bounds::{Bounds, resting_limit};
 use crate::kernels::lanes;
 use crate::points::PointStore;
 use crate::rng::Rng;
+use crate::walk::{LEAF, is_leaf};
 
 /// A node: an inner one, a leaf (high bit set), or none.
 pub(crate) type NodeId = u32;
 pub(crate) const NONE: NodeId = u32::MAX;
-const LEAF: u32 = 1 << 31;
-
-#[inline(always)]
-pub(crate) fn is_leaf(id: NodeId) -> bool {
-    id & LEAF != 0
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inner {
     pub(crate) cut: f32,
@@ -227,23 +221,42 @@ impl Tree {
     /// The box of any node, into `lo` and `hi`.
     #[inline(always)]
     pub(crate) fn box_into(&self, id: NodeId, points: &PointStore, lo: &mut [f32], hi: &mut [f32]) {
-        let (a, b) = match self.bounds_of(id) {
-            Some((a, b, _)) => (a, b),
-            None if is_leaf(id) => {
-                let point = points.row(self.leaf(id).point);
-                (point, point)
-            }
-            None => {
-                let child = self.inner(id).child;
-                let first = points.row(self.any_point(child[0]));
-                lo.copy_from_slice(first);
-                hi.copy_from_slice(first);
-                self.merge_box(id, points, lo, hi);
-                return;
-            }
+        let Some((a, b)) = self.stored_box(id, points) else {
+            let first = points.row(self.any_point(id));
+            lanes::assign(lo, first);
+            lanes::assign(hi, first);
+            self.merge_box(id, points, lo, hi);
+            return;
         };
-        lo.copy_from_slice(a);
-        hi.copy_from_slice(b);
+        lanes::assign(lo, a);
+        lanes::assign(hi, b);
+    }
+
+    /// The box of an inner node, from those of its children, into the scratch.
+    #[inline(always)]
+    fn box_of_children(&self, child: [NodeId; 2], points: &PointStore, scratch: &mut Scratch) {
+        let Scratch { lo, hi, .. } = scratch;
+        match child.map(|id| self.stored_box(id, points)) {
+            [Some(left), Some(right)] => lanes::join(lo, hi, left, right),
+            _ => {
+                self.box_into(child[0], points, lo, hi);
+                self.merge_box(child[1], points, lo, hi);
+            }
+        }
+    }
+
+    /// A leaf's point or the box that a node stores.
+    #[inline(always)]
+    fn stored_box<'a>(
+        &'a self,
+        id: NodeId,
+        points: &'a PointStore,
+    ) -> Option<(&'a [f32], &'a [f32])> {
+        if is_leaf(id) {
+            let point = points.row(self.leaf(id).point);
+            return Some((point, point));
+        }
+        self.bounds_of(id).map(|(lo, hi, _)| (lo, hi))
     }
 
     /// Any point below `id`, to start a box from.
@@ -270,9 +283,8 @@ impl Tree {
         let stored = sum > self.bounds.limit();
         let parts = if stored { 1 } else { sum };
         if stored && node.bounds == Bounds::none() {
+            self.box_of_children(node.child, points, scratch);
             let Scratch { lo, hi, .. } = scratch;
-            self.box_into(node.child[0], points, lo, hi);
-            self.merge_box(node.child[1], points, lo, hi);
             let range = lanes::range_sum(lo, hi);
             self.inner[id as usize].bounds = self.bounds.add(lo, hi, range);
         } else if !stored && node.bounds != Bounds::none() {
@@ -308,9 +320,8 @@ impl Tree {
             } else if let Some((lo, hi, range)) = scratch.every.get(node.bounds) {
                 self.bounds.add(lo, hi, range)
             } else {
-                let Scratch { lo, hi, .. } = scratch;
-                self.box_into(node.child[0], points, lo, hi);
-                self.merge_box(node.child[1], points, lo, hi);
+                self.box_of_children(node.child, points, scratch);
+                let Scratch { lo, hi, .. } = &*scratch;
                 self.bounds.add(lo, hi, lanes::range_sum(lo, hi))
             };
             let node = &mut self.inner[id as usize];

@@ -74,9 +74,8 @@ impl Tree {
                 let (low, high, _) = self.bounds.get_mut(node.bounds);
                 shrinking = lanes::holds_up(low, high, p);
                 if shrinking {
-                    let Scratch { lo, hi, .. } = scratch;
-                    self.box_into(node.child[0], points, lo, hi);
-                    self.merge_box(node.child[1], points, lo, hi);
+                    self.box_of_children(node.child, points, scratch);
+                    let Scratch { lo, hi, .. } = &*scratch;
                     shrinking = self.bounds.replace(node.bounds, lo, hi);
                 }
             }
