@@ -103,3 +103,19 @@ fn deleted_rows_are_gone() {
     forest.insert(&rows).unwrap();
     forest.check().unwrap();
 }
+
+#[test]
+fn a_hundred_trees_fit_into_four_megabytes() {
+    for d in [8, 16, 30] {
+        let config = ForestConfig {
+            seed: 3,
+            ..Default::default()
+        };
+        let values = numbers(d * 6000, 4);
+        let rows = Rows::from_f64(&values, d).unwrap();
+        let mut forest = Forest::new(config, d).unwrap();
+        forest.process(&rows).unwrap();
+        let bytes = forest.memory_usage();
+        assert!(bytes < 4_000_000, "{bytes} bytes for {d} columns");
+    }
+}

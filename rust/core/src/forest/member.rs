@@ -18,8 +18,10 @@ pub(crate) struct Member {
     released: Vec<u32>,
 }
 
-/// Rows of a block that are worth storing all boxes for.
-const WORTH_BOUNDING: usize = 32;
+/// Boxes that are worth storing for each row of a block.
+const BOXES_PER_ROW: usize = 8;
+/// Bytes that they take at most.
+const BOXES_BYTES: usize = 8 << 20;
 
 /// What all members share of a block.
 pub(crate) struct MemberBlock<'a> {
@@ -233,9 +235,11 @@ pub(crate) fn run_member_body(
     scratch: &mut Scratch,
     buffers: &mut ScoreBuffers,
 ) {
-    let work = member.plan.len() + out.len();
     // Boxes that are not stored would be put together again for every row.
-    let lent = !member.tree.is_bounded() && work >= WORTH_BOUNDING;
+    let boxes = member.tree.boxes() + member.plan.len();
+    let lent = !member.tree.is_bounded()
+        && boxes <= BOXES_PER_ROW * (member.plan.len() + out.len())
+        && boxes * 2 * size_of::<f32>() * block.stride <= BOXES_BYTES;
     if lent {
         member.tree.exchange_bounds(block.points, scratch);
     }

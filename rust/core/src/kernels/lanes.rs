@@ -333,6 +333,43 @@ mod tests {
     use crate::rng::Rng;
 
     #[test]
+    fn comparisons_see_every_column() {
+        for d in (1..40).chain([1000]) {
+            let n = stride(d);
+            let (lo, hi) = (vec![1.0; n], vec![3.0; n]);
+            let inside = vec![2.0; n];
+            assert!(contains(&lo, &hi, &inside) && !holds_up(&lo, &hi, &inside));
+            for j in 0..n {
+                let with = |value: f32| {
+                    let mut row = inside.clone();
+                    row[j] = value;
+                    row
+                };
+                assert!(!equal(&inside, &with(2.5)));
+                for (value, held) in [(1.0, true), (3.0, true), (0.5, false), (3.5, false)] {
+                    assert_eq!(contains(&lo, &hi, &with(value)), held, "d = {d}, {j}");
+                    assert_eq!(holds_up(&lo, &hi, &with(value)), held, "d = {d}, {j}");
+                }
+                // A column without a range holds nothing up.
+                let mut flat = hi.clone();
+                flat[j] = 1.0;
+                assert!(!holds_up(&lo, &flat, &with(1.0)));
+                let mut row = inside.clone();
+                assert!(assign(&mut row, &with(2.5)) && row == with(2.5));
+                assert!(!assign(&mut row, &with(2.5)));
+                let (mut a, mut b) = (vec![0.0; n], vec![0.0; n]);
+                join(
+                    &mut a,
+                    &mut b,
+                    (&with(0.5), &with(2.25)),
+                    (&with(1.5), &inside),
+                );
+                assert!(a == with(0.5) && b == with(2.25));
+            }
+        }
+    }
+
+    #[test]
     fn rows_in_lanes_and_columns_in_lanes_agree_bit_for_bit() {
         let mut rng = Rng::new(1, 0);
         for d in (1..70).chain([127, 128, 129, 1000]) {

@@ -16,14 +16,14 @@ use crate::kernels::lanes::{assign, range_sum};
 use crate::points::grow_by_an_eighth;
 
 /// Most parts of a node that does not store its box, in any arena.
-pub(crate) const MOST_PARTS: u8 = 4;
+pub(crate) const MOST_PARTS: u8 = 5;
 
 /// Most parts of a node that does not store its box, where rows are `stride`
 /// values long: such that 100 trees of 256 rows fit into 4 MB up to 32 columns.
 pub(crate) fn resting_limit(stride: usize) -> u8 {
     match stride {
         ..=8 => 1,
-        ..=16 => 2,
+        9..=16 => 2,
         _ => MOST_PARTS,
     }
 }
@@ -62,6 +62,14 @@ impl Bounds {
         self.values.clear();
         self.ranges.clear();
         self.free.clear();
+    }
+
+    /// Gives back what is free beyond the eighth by which an arena grows.
+    pub(crate) fn shrink(&mut self) {
+        let (values, ranges) = (self.values.len(), self.ranges.len());
+        self.values.shrink_to(values + values / 8);
+        self.ranges.shrink_to(ranges + ranges / 8);
+        self.free.shrink_to(0);
     }
 
     /// The number that stands for "none".

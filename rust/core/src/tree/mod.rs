@@ -9,6 +9,8 @@ mod bounds;
 mod flat;
 mod insert;
 mod remove;
+#[cfg(test)]
+mod tests;
 
 use bounds::MOST_PARTS;
 pub(crate) use bounds::{Bounds, resting_limit};
@@ -295,6 +297,12 @@ impl Tree {
         parts != node.parts
     }
 
+    /// Boxes of the tree, stored or not.
+    #[inline(always)]
+    pub(crate) fn boxes(&self) -> usize {
+        self.inner.len() - self.free_inner.len()
+    }
+
     /// Whether every box is stored.
     #[inline(always)]
     pub(crate) fn is_bounded(&self) -> bool {
@@ -329,6 +337,9 @@ impl Tree {
             node.parts = if stored { 1 } else { sum };
         }
         scratch.path = nodes;
+        if !self.is_bounded() {
+            self.bounds.shrink();
+        }
     }
 
     /// The inner nodes in preorder.
