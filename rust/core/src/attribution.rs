@@ -91,12 +91,12 @@ pub(crate) fn attribute(
     } = buffers;
     descend(nodes, q, path);
     let point = nodes.point(path.leaf);
-    let score = f64::from(score_path(nodes, q, path, bounds)) * norm(nodes.mass());
+    let score = f64::from(score_path(nodes, q, path.way(), bounds)) * norm(nodes.mass());
     if point == q {
         let equal = 1.0 / (2 * l.len()) as f64;
         l.fill(equal);
         h.fill(equal);
-        let mut climb = Climb::new(nodes, q, path, bounds);
+        let mut climb = Climb::new(nodes, q, path.way(), bounds);
         while let Some(step) = climb.up_in_shadow() {
             if !blend(l, h, q, &step) {
                 break;
@@ -113,7 +113,7 @@ pub(crate) fn attribute(
             mass: 0,
         };
         blend(l, h, q, &leaf);
-        let mut climb = Climb::new(nodes, q, path, bounds);
+        let mut climb = Climb::new(nodes, q, path.way(), bounds);
         while let Some(step) = climb.up() {
             if !blend(l, h, q, &step) {
                 break;

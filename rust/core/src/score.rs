@@ -8,14 +8,28 @@
 //! score is the expectation times `log2(M + 1)`, the forest's the mean over
 //! trees.
 
-use crate::tree::NONE;
-use crate::walk::{BoxBuffer, Climb, Nodes, Path};
+use crate::kernels::lanes;
+use crate::walk::{BoxBuffer, Climb, GROUP, Nodes, Paths, Way};
 
 /// Value of a row that is separated at `depth`.
 #[inline(always)]
 pub(crate) fn unseen(depth: usize) -> f32 {
-    1.0 / (depth + 1) as f32
+    match UNSEEN.get(depth) {
+        Some(&value) => value,
+        None => 1.0 / (depth + 1) as f32,
+    }
 }
+
+/// A table, since a division takes as long as all else at a level of few columns.
+const UNSEEN: [f32; 64] = {
+    let mut values = [0.0; 64];
+    let mut depth = 0;
+    while depth < values.len() {
+        values[depth] = 1.0 / (depth + 1) as f32;
+        depth += 1;
+    }
+    values
+};
 
 /// Value of a row that equals a leaf of mass `mass` at `depth`.
 pub(crate) fn seen(depth: usize, mass: u32, tree_mass: u32) -> f32 {
@@ -30,10 +44,10 @@ pub(crate) fn norm(tree_mass: u32) -> f64 {
 
 /// Value at the leaf at the end of a path.
 #[inline(always)]
-fn at_leaf(nodes: &impl Nodes, q: &[f32], path: &Path) -> (f32, bool) {
-    let depth = path.inner.len();
-    if nodes.point(path.leaf) == q {
-        let mass = nodes.mass_of(path.leaf);
+fn at_leaf(nodes: &impl Nodes, q: &[f32], way: Way<'_>) -> (f32, bool) {
+    let depth = way.depth;
+    if lanes::equal(nodes.point(way.leaf), q) {
+        let mass = nodes.mass_of(way.leaf);
         (seen(depth, mass, nodes.mass()), true)
     } else {
         (unseen(depth), false)
@@ -45,14 +59,14 @@ fn at_leaf(nodes: &impl Nodes, q: &[f32], path: &Path) -> (f32, bool) {
 pub(crate) fn score_path(
     nodes: &impl Nodes,
     q: &[f32],
-    path: &Path,
+    way: Way<'_>,
     buffer: &mut BoxBuffer,
 ) -> f32 {
-    let (mut value, same) = at_leaf(nodes, q, path);
+    let (mut value, same) = at_leaf(nodes, q, way);
     if same {
         return value;
     }
-    let mut climb = Climb::new(nodes, q, path, buffer);
+    let mut climb = Climb::new(nodes, q, way, buffer);
     while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {
@@ -63,65 +77,61 @@ pub(crate) fn score_path(
     value
 }
 
-/// Rows whose ways down are taken together, so that their loads overlap.
-const GROUP: usize = 8;
-
-/// Buffers of [`score_rows`].
+/// The ways of a group of rows through one tree, and what scoring them needs.
 #[derive(Clone, Debug)]
 pub(crate) struct ScoreBuffers {
-    paths: [Path; GROUP],
+    paths: Paths,
+    /// Rows of the group whose ways are not known.
+    unknown: [bool; GROUP],
     bounds: BoxBuffer,
+    mass: u32,
+    /// [`norm`] of the mass.
+    norm: f64,
 }
 
 impl ScoreBuffers {
     pub(crate) fn new(stride: usize) -> ScoreBuffers {
         ScoreBuffers {
-            paths: Default::default(),
+            paths: Paths::default(),
+            unknown: [false; GROUP],
             bounds: BoxBuffer::new(stride),
+            mass: 0,
+            norm: norm(0),
         }
     }
-}
 
-/// Normalised scores of padded rows in one tree; NaN while it is too small.
-#[inline(always)]
-pub(crate) fn score_rows(
-    nodes: &impl Nodes,
-    needed: u64,
-    rows: &[f32],
-    stride: usize,
-    buffers: &mut ScoreBuffers,
-    mut put: impl FnMut(usize, f64),
-) {
-    let n = rows.len() / stride;
-    if u64::from(nodes.mass()) < needed || nodes.root() == NONE {
-        (0..n).for_each(|i| put(i, f64::NAN));
-        return;
+    /// Finds the ways of at most [`GROUP`] padded rows.
+    #[inline(always)]
+    pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
+        self.unknown = [false; GROUP];
+        self.paths.descend(nodes, rows, stride);
     }
-    let norm = norm(nodes.mass());
-    let mut first = 0;
-    while first < n {
-        let group = (n - first).min(GROUP);
-        let row = |i: usize| &rows[(first + i) * stride..(first + i + 1) * stride];
-        let mut at = [nodes.root(); GROUP];
-        for path in &mut buffers.paths {
-            path.inner.clear();
-        }
-        let mut descending = true;
-        while descending {
-            descending = false;
-            for i in 0..group {
-                if !nodes.is_leaf(at[i]) {
-                    buffers.paths[i].inner.push(at[i]);
-                    at[i] = nodes.children(at[i], row(i)).0;
-                    descending = true;
-                }
+
+    /// Forgets the ways through a node at a depth.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self, depth: usize, id: u32) {
+        if let Some(level) = self.paths.at(depth) {
+            for i in 0..GROUP {
+                self.unknown[i] |= level[i] == id;
             }
         }
-        for i in 0..group {
-            buffers.paths[i].leaf = at[i];
-            let value = score_path(nodes, row(i), &buffers.paths[i], &mut buffers.bounds);
-            put(first + i, f64::from(value) * norm);
+    }
+
+    /// Normalised score of row `i` of the group; NaN if the tree is too small.
+    #[inline(always)]
+    pub(crate) fn score(&mut self, nodes: &impl Nodes, needed: u64, q: &[f32], i: usize) -> f64 {
+        let mass = nodes.mass();
+        if u64::from(mass) < needed.max(1) {
+            return f64::NAN;
         }
-        first += group;
+        if mass != self.mass {
+            self.mass = mass;
+            self.norm = norm(mass);
+        }
+        if self.unknown[i] {
+            self.paths.descend_one(nodes, q, i);
+        }
+        let value = score_path(nodes, q, self.paths.way(i), &mut self.bounds);
+        f64::from(value) * self.norm
     }
 }

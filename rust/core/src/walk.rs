@@ -5,15 +5,25 @@
 
 use crate::kernels::lanes;
 
+/// The bit that leaves, and only they, have set in their number.
+pub(crate) const LEAF: u32 = 1 << 31;
+
+#[inline(always)]
+pub(crate) fn is_leaf(id: u32) -> bool {
+    id & LEAF != 0
+}
+
 /// What a walk needs of a tree, living or frozen.
 pub(crate) trait Nodes: Sync {
     /// Rows in the tree.
     fn mass(&self) -> u32;
     /// The root, or [`crate::tree::NONE`].
     fn root(&self) -> u32;
-    fn is_leaf(&self, id: u32) -> bool;
     /// The child of inner node `id` on the side of `q`, and the other one.
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32);
+    /// The child of an inner node on the side of the row that begins at `from`;
+    /// a leaf itself. The root is no leaf.
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32;
     fn mass_of(&self, id: u32) -> u32;
     /// The point of a leaf.
     fn point(&self, leaf: u32) -> &[f32];
@@ -28,6 +38,129 @@ pub(crate) trait Nodes: Sync {
 pub(crate) struct Path {
     pub(crate) inner: Vec<u32>,
     pub(crate) leaf: u32,
+}
+
+impl Path {
+    #[inline(always)]
+    pub(crate) fn way(&self) -> Way<'_> {
+        Way {
+            nodes: &self.inner,
+            every: 1,
+            depth: self.inner.len(),
+            leaf: self.leaf,
+        }
+    }
+}
+
+/// A borrowed way: its node at depth `k` is `nodes[k * every]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    nodes: &'a [u32],
+    every: usize,
+    /// Depth of the leaf.
+    pub(crate) depth: usize,
+    pub(crate) leaf: u32,
+}
+
+impl Way<'_> {
+    #[inline(always)]
+    fn at(&self, depth: usize) -> u32 {
+        self.nodes[depth * self.every]
+    }
+}
+
+/// Rows whose ways down are taken together, so that their loads overlap.
+pub(crate) const GROUP: usize = 8;
+
+/// The ways of up to [`GROUP`] rows, level by level.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths {
+    /// Each row's node at each depth, down to its leaf; what follows means nothing.
+    levels: Vec<[u32; GROUP]>,
+    /// Levels in use.
+    used: usize,
+    depths: [u32; GROUP],
+}
+
+impl Paths {
+    /// Goes down to the leaves of at most [`GROUP`] padded rows.
+    #[inline(always)]
+    pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
+        self.used = 0;
+        if rows.len() < GROUP * stride || is_leaf(nodes.root()) {
+            for (i, q) in rows.chunks_exact(stride).enumerate() {
+                self.descend_one(nodes, q, i);
+            }
+            return;
+        }
+        self.level(0)[..].fill(nodes.root());
+        let mut depths = [0; GROUP];
+        let mut level = 0;
+        let mut ended = false;
+        while !ended {
+            self.level(level + 1);
+            let [from, to] = &mut self.levels[level..level + 2] else {
+                return;
+            };
+            let mut all = u32::MAX;
+            for i in 0..GROUP {
+                let next = nodes.next(from[i], rows, i * stride);
+                to[i] = next;
+                all &= next;
+            }
+            for i in 0..GROUP {
+                depths[i] += u32::from(!is_leaf(from[i]));
+            }
+            ended = is_leaf(all);
+            level += 1;
+        }
+        self.depths = depths;
+    }
+
+    /// Goes down to the leaf of row `i`.
+    #[inline(always)]
+    pub(crate) fn descend_one(&mut self, nodes: &impl Nodes, q: &[f32], i: usize) {
+        let mut id = nodes.root();
+        let mut depth = 0;
+        self.level(0)[i] = id;
+        while !is_leaf(id) {
+            id = nodes.children(id, q).0;
+            depth += 1;
+            self.level(depth)[i] = id;
+        }
+        self.depths[i] = depth as u32;
+    }
+
+    /// A level to write to.
+    #[inline(always)]
+    fn level(&mut self, level: usize) -> &mut [u32; GROUP] {
+        if level >= self.used {
+            self.used = level + 1;
+            if level == self.levels.len() {
+                self.levels.push([0; GROUP]);
+            }
+        }
+        &mut self.levels[level]
+    }
+
+    /// The nodes at a depth, one for each row. Below a row's leaf they mean
+    /// nothing.
+    #[inline(always)]
+    pub(crate) fn at(&self, depth: usize) -> Option<&[u32; GROUP]> {
+        self.levels[..self.used].get(depth)
+    }
+
+    #[inline(always)]
+    pub(crate) fn way(&self, i: usize) -> Way<'_> {
+        let nodes = &self.levels.as_flattened()[i..];
+        let depth = self.depths[i] as usize;
+        Way {
+            nodes,
+            every: GROUP,
+            depth,
+            leaf: nodes[depth * GROUP],
+        }
+    }
 }
 
 /// One inner node on the way up.
@@ -73,8 +206,8 @@ impl BoxBuffer {
 
     #[inline(always)]
     pub(crate) fn start(&mut self, lo: &[f32], hi: &[f32]) {
-        self.lo.copy_from_slice(lo);
-        self.hi.copy_from_slice(hi);
+        lanes::assign(&mut self.lo, lo);
+        lanes::assign(&mut self.hi, hi);
     }
 }
 
@@ -83,7 +216,7 @@ impl BoxBuffer {
 pub(crate) fn descend(nodes: &impl Nodes, q: &[f32], path: &mut Path) {
     path.inner.clear();
     let mut at = nodes.root();
-    while !nodes.is_leaf(at) {
+    while !is_leaf(at) {
         path.inner.push(at);
         at = nodes.children(at, q).0;
     }
@@ -96,7 +229,7 @@ pub(crate) fn descend(nodes: &impl Nodes, q: &[f32], path: &mut Path) {
 pub(crate) struct Climb<'a, N> {
     nodes: &'a N,
     q: &'a [f32],
-    path: &'a Path,
+    way: Way<'a>,
     buffer: &'a mut BoxBuffer,
     depth: usize,
     /// The buffer holds the box of the last node.
@@ -105,18 +238,13 @@ pub(crate) struct Climb<'a, N> {
 
 impl<'a, N: Nodes> Climb<'a, N> {
     #[inline(always)]
-    pub(crate) fn new(
-        nodes: &'a N,
-        q: &'a [f32],
-        path: &'a Path,
-        buffer: &'a mut BoxBuffer,
-    ) -> Self {
+    pub(crate) fn new(nodes: &'a N, q: &'a [f32], way: Way<'a>, buffer: &'a mut BoxBuffer) -> Self {
         Climb {
             nodes,
             q,
-            path,
+            way,
             buffer,
-            depth: path.inner.len(),
+            depth: way.depth,
             running: false,
         }
     }
@@ -125,7 +253,7 @@ impl<'a, N: Nodes> Climb<'a, N> {
     #[inline(always)]
     pub(crate) fn up(&mut self) -> Option<Step<'_>> {
         self.depth = self.depth.checked_sub(1)?;
-        let (id, depth) = (self.path.inner[self.depth], self.depth);
+        let (id, depth) = (self.way.at(self.depth), self.depth);
         let mass = self.nodes.mass_of(id);
         let (lo, hi, range) = match self.nodes.bounds(id) {
             Some(stored) => {
@@ -135,11 +263,11 @@ impl<'a, N: Nodes> Climb<'a, N> {
             None => {
                 if !self.running {
                     // The last node stored its box, or was the leaf.
-                    let below = self.path.inner.get(depth + 1).copied();
+                    let below = (depth + 1 < self.way.depth).then(|| self.way.at(depth + 1));
                     match below.and_then(|below| self.nodes.bounds(below)) {
                         Some((lo, hi, _)) => self.buffer.start(lo, hi),
                         None => {
-                            let point = self.nodes.point(self.path.leaf);
+                            let point = self.nodes.point(self.way.leaf);
                             self.buffer.start(point, point);
                         }
                     }
@@ -162,11 +290,11 @@ impl<'a, N: Nodes> Climb<'a, N> {
     #[inline(always)]
     pub(crate) fn up_in_shadow(&mut self) -> Option<Step<'_>> {
         self.depth = self.depth.checked_sub(1)?;
-        let (id, depth) = (self.path.inner[self.depth], self.depth);
-        let mass = self.nodes.mass_of(id) - self.nodes.mass_of(self.path.leaf);
+        let (id, depth) = (self.way.at(self.depth), self.depth);
+        let mass = self.nodes.mass_of(id) - self.nodes.mass_of(self.way.leaf);
         if !self.running {
             let mut at = self.nodes.children(id, self.q).1;
-            while !self.nodes.is_leaf(at) {
+            while !is_leaf(at) {
                 at = self.nodes.children(at, self.q).0;
             }
             let point = self.nodes.point(at);

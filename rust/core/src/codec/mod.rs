@@ -227,7 +227,8 @@ const ROOM: usize = 1 << 30;
 fn check_memory(state: &ForestState, file: usize) -> Result<()> {
     let d = state.n_features * state.config.shingle_size;
     let leaves: usize = state.trees.iter().map(|t| t.nodes.len().div_ceil(2)).sum();
-    let boxes = leaves / crate::tree::PARTS as usize * 2 * 4;
+    let limit = crate::tree::resting_limit(crate::kernels::lanes::stride(d));
+    let boxes = leaves / usize::from(limit) * 2 * 4;
     let room = ROOM.max(file.saturating_mul(64));
     match boxes.saturating_mul(d) <= room {
         true => Ok(()),

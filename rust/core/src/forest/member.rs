@@ -2,9 +2,9 @@
 
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Tick};
-use crate::score::{ScoreBuffers, score_rows};
-use crate::tree::{NONE, Scratch, Tree, is_leaf};
-use crate::walk::Nodes;
+use crate::score::ScoreBuffers;
+use crate::tree::{NONE, Scratch, Tree};
+use crate::walk::{GROUP, Nodes, is_leaf};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -17,6 +17,11 @@ pub(crate) struct Member {
     acquired: Vec<u32>,
     released: Vec<u32>,
 }
+
+/// Boxes that are worth storing for each row of a block.
+const BOXES_PER_ROW: usize = 8;
+/// Bytes that they take at most.
+const BOXES_BYTES: usize = 8 << 20;
 
 /// What all members share of a block.
 pub(crate) struct MemberBlock<'a> {
@@ -47,15 +52,19 @@ impl Nodes for Live<'_> {
     }
 
     #[inline(always)]
-    fn is_leaf(&self, id: u32) -> bool {
-        is_leaf(id)
-    }
-
-    #[inline(always)]
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
         let node = self.tree.inner(id);
         let right = usize::from(q[node.dim as usize] > node.cut);
         (node.child[right], node.child[1 - right])
+    }
+
+    #[inline(always)]
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
+        // No branch: where a way ends cannot be foretold.
+        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
+        let node = self.tree.inner(id & !leaf);
+        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
+        (id & leaf) | (child & !leaf)
     }
 
     #[inline(always)]
@@ -143,6 +152,33 @@ impl Member {
         Some(id)
     }
 
+    #[inline(always)]
+    fn live<'a>(&'a self, block: &MemberBlock<'a>) -> Live<'a> {
+        Live {
+            tree: &self.tree,
+            points: block.points,
+        }
+    }
+
+    /// Takes a row of the block into a slot, and what the slot held out.
+    #[inline(always)]
+    fn replace(&mut self, block: &MemberBlock<'_>, row: usize, slot: u32, scratch: &mut Scratch) {
+        let slot = slot as usize;
+        scratch.forks.clear();
+        if slot >= self.places.len() {
+            self.places.resize(slot + 1, NONE);
+        }
+        let old = self.places[slot];
+        if old != NONE {
+            self.tree
+                .remove(block.points.row(old), block.points, scratch);
+            self.released.push(old);
+        }
+        let held = self.tree.insert(block.ids[row], block.points, scratch);
+        self.places[slot] = held;
+        self.acquired.push(held);
+    }
+
     pub(crate) fn memory_usage(&self) -> usize {
         size_of::<Member>()
             + self.sampler.memory_usage()
@@ -188,9 +224,9 @@ impl Member {
     }
 }
 
-/// Takes a planned block through one tree: each stretch of rows between two
-/// acceptances is scored against the tree as it stands, then the accepted row
-/// replaces the one that leaves. `out` gets a score per row, or is empty.
+/// Takes a planned block through one tree: each row is scored against the tree
+/// as it stands, then, if it is accepted, it replaces the one that leaves.
+/// `out` gets a score per row, or is empty.
 #[inline(always)]
 pub(crate) fn run_member_body(
     member: &mut Member,
@@ -199,60 +235,39 @@ pub(crate) fn run_member_body(
     scratch: &mut Scratch,
     buffers: &mut ScoreBuffers,
 ) {
-    let Member {
-        tree,
-        places,
-        plan,
-        acquired,
-        released,
-        ..
-    } = member;
-    let mut scored = 0;
-    for &(row, slot) in plan.iter() {
-        let (row, slot) = (row as usize, slot as usize);
-        if !out.is_empty() {
-            score_stretch(tree, block, scored..row + 1, out, buffers);
-            scored = row + 1;
-        }
-        if slot >= places.len() {
-            places.resize(slot + 1, NONE);
-        }
-        let old = places[slot];
-        if old != NONE {
-            tree.remove(block.points.row(old), block.points, scratch);
-            released.push(old);
-        }
-        let held = tree.insert(block.ids[row], block.points, scratch);
-        places[slot] = held;
-        acquired.push(held);
+    // Boxes that are not stored would be put together again for every row.
+    let boxes = member.tree.boxes() + member.plan.len();
+    let lent = !member.tree.is_bounded()
+        && boxes <= BOXES_PER_ROW * (member.plan.len() + out.len())
+        && boxes * 2 * size_of::<f32>() * block.stride <= BOXES_BYTES;
+    if lent {
+        member.tree.exchange_bounds(block.points, scratch);
     }
-    if scored < out.len() {
-        score_stretch(tree, block, scored..out.len(), out, buffers);
+    let plan = std::mem::take(&mut member.plan);
+    let mut accepted = plan.iter().copied().peekable();
+    for (g, out) in out.chunks_mut(GROUP).enumerate() {
+        let first = g * GROUP;
+        let rows = &block.rows[first * block.stride..(first + out.len()) * block.stride];
+        // The ways of all rows are found at once, and those that lead through a
+        // place at which the tree changed meanwhile are found again.
+        buffers.descend(&member.live(block), rows, block.stride);
+        for (i, out) in out.iter_mut().enumerate() {
+            let q = &rows[i * block.stride..(i + 1) * block.stride];
+            *out = buffers.score(&member.live(block), block.needed, q, i);
+            if let Some((_, slot)) = accepted.next_if(|&(row, _)| row as usize == first + i) {
+                member.replace(block, first + i, slot, scratch);
+                scratch
+                    .forks
+                    .drain(..)
+                    .for_each(|(depth, id)| buffers.forget(depth, id));
+            }
+        }
     }
-}
-
-#[inline(always)]
-fn score_stretch(
-    tree: &Tree,
-    block: &MemberBlock<'_>,
-    rows: std::ops::Range<usize>,
-    out: &mut [f64],
-    buffers: &mut ScoreBuffers,
-) {
-    let live = Live {
-        tree,
-        points: block.points,
-    };
-    let first = rows.start;
-    let values = &block.rows[rows.start * block.stride..rows.end * block.stride];
-    score_rows(
-        &live,
-        block.needed,
-        values,
-        block.stride,
-        buffers,
-        |i, s| {
-            out[first + i] = s;
-        },
-    );
+    for (row, slot) in accepted {
+        member.replace(block, row as usize, slot, scratch);
+    }
+    member.plan = plan;
+    if lent {
+        member.tree.exchange_bounds(block.points, scratch);
+    }
 }

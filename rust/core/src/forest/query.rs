@@ -10,7 +10,7 @@ use crate::rows::Rows;
 
 /// From this many rows on it pays to freeze the forest first: the frozen form
 /// gives the same bits.
-const WORTH_FREEZING: usize = 2048;
+const WORTH_FREEZING: usize = 640;
 
 impl Trees for Forest {
     type Tree<'a> = Live<'a>;

@@ -16,7 +16,7 @@ use crate::tree::{NONE, Scratch};
 use std::ops::Range;
 
 /// Most rows of a block that is scored, and of one that is not.
-const SCORED_ROWS: usize = 256;
+const SCORED_ROWS: usize = 1024;
 const PLAIN_ROWS: usize = 16_384;
 /// Rows that a block should add to the store at most: they stay there until
 /// the block is done, and a store does not shrink.
@@ -49,6 +49,11 @@ impl Buffers {
     /// Leaves no large buffers behind after a bulk call.
     fn shrink(&mut self) {
         const KEEP: usize = 256;
+        // A vector keeps what it holds.
+        self.rows.clear();
+        self.ticks.clear();
+        self.ids.clear();
+        self.scores.clear();
         self.rows.shrink_to(4 * KEEP);
         self.ticks.shrink_to(KEEP);
         self.ids.shrink_to(KEEP);

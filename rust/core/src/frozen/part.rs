@@ -7,13 +7,13 @@
 //! row's walk, so the bits are too: a node that holds a row has separation
 //! probability exactly 0 and leaves its value as it is.
 
-use super::tree::{End, LEAF, Split};
+use super::tree::{End, Split};
 use crate::intake::Intake;
 use crate::kernels::lanes::{Columns, LANES, equal_rows, union_sums};
 use crate::rows::Rows;
 use crate::score::norm;
 use crate::tree::NONE;
-use crate::walk::Nodes;
+use crate::walk::{LEAF, Nodes, is_leaf};
 use std::ops::Range;
 
 /// A frozen tree with the forest's points.
@@ -267,11 +267,6 @@ impl Nodes for PartTree<'_> {
     }
 
     #[inline(always)]
-    fn is_leaf(&self, id: u32) -> bool {
-        id & LEAF != 0
-    }
-
-    #[inline(always)]
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
         let split = &self.splits[id as usize];
         let right = usize::from(q[split.dim as usize] > split.cut);
@@ -279,8 +274,17 @@ impl Nodes for PartTree<'_> {
     }
 
     #[inline(always)]
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
+        // No branch: where a way ends cannot be foretold.
+        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
+        let node = &self.splits[(id & !leaf) as usize];
+        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
+        (id & leaf) | (child & !leaf)
+    }
+
+    #[inline(always)]
     fn mass_of(&self, id: u32) -> u32 {
-        if self.is_leaf(id) {
+        if is_leaf(id) {
             self.ends[(id & !LEAF) as usize].mass
         } else {
             self.splits[id as usize].mass
@@ -295,7 +299,7 @@ impl Nodes for PartTree<'_> {
 
     #[inline(always)]
     fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)> {
-        if self.is_leaf(id) {
+        if is_leaf(id) {
             return None;
         }
         let (lo, hi) = self.bounds_at(id as usize);

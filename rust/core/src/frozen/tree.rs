@@ -6,9 +6,7 @@ use crate::kernels::lanes::{merge, range_sum};
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
-
-/// Marks a child that is a leaf.
-pub(super) const LEAF: u32 = 1 << 31;
+use crate::walk::LEAF;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Split {

@@ -2,9 +2,9 @@
 
 use crate::forest::{Member, MemberBlock, run_member_body};
 use crate::frozen::{FrozenTree, PartBuffers, PartTree, build_bounds_body, score_part_body};
-use crate::score::{ScoreBuffers, score_rows};
+use crate::score::ScoreBuffers;
 use crate::tree::Scratch;
-use crate::walk::Nodes;
+use crate::walk::{GROUP, Nodes};
 
 kernel! {
     /// A block of rows through one living tree.
@@ -26,7 +26,13 @@ fn add_scores_body<N: Nodes>(
     buffers: &mut ScoreBuffers,
     totals: &mut [f64],
 ) {
-    score_rows(nodes, 0, rows, stride, buffers, |i, s| totals[i] += s);
+    let groups = rows.chunks(GROUP * stride).zip(totals.chunks_mut(GROUP));
+    for (rows, totals) in groups {
+        buffers.descend(nodes, rows, stride);
+        for (i, (q, total)) in rows.chunks_exact(stride).zip(totals).enumerate() {
+            *total += buffers.score(nodes, 0, q, i);
+        }
+    }
 }
 
 kernel! {

@@ -47,6 +47,8 @@ fn min(a: f32, b: f32) -> f32 {
 /// needs no bounds checks and sees whole vectors.
 #[inline(always)]
 fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    // Three lengths known to be one: a check here spares many below.
+    let (b, c) = (&b[..a.len()], &c[..a.len()]);
     if a.len() == 4
         && let ([a], [b], [c]) = (
             a.as_chunks::<4>().0,
@@ -54,8 +56,16 @@ fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> 
             c.as_chunks::<4>().0,
         )
     {
-        let t: [f32; 4] = std::array::from_fn(|l| term(a[l], b[l], c[l]));
-        return (t[0] + t[2]) + (t[1] + t[3]);
+        return quarters(std::array::from_fn(|l| term(a[l], b[l], c[l])));
+    }
+    if a.len() == 8
+        && let ([a], [b], [c]) = (
+            a.as_chunks::<8>().0,
+            b.as_chunks::<8>().0,
+            c.as_chunks::<8>().0,
+        )
+    {
+        return halves(std::array::from_fn(|l| term(a[l], b[l], c[l])));
     }
     let (whole_a, rest_a) = a.as_chunks::<16>();
     let (whole_b, rest_b) = b.as_chunks::<16>();
@@ -66,22 +76,42 @@ fn sum(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> 
             total[l] += term(a[l], b[l], c[l]);
         }
     }
-    let mut half = [0.0f32; 8];
-    half.copy_from_slice(&total[..8]);
     if let ([a], [b], [c]) = (
         rest_a.as_chunks::<8>().0,
         rest_b.as_chunks::<8>().0,
         rest_c.as_chunks::<8>().0,
     ) {
         for l in 0..8 {
-            half[l] += term(a[l], b[l], c[l]);
+            total[l] += term(a[l], b[l], c[l]);
         }
     }
-    for l in 0..8 {
-        half[l] += total[l + 8];
-    }
-    let d: [f32; 4] = std::array::from_fn(|l| half[l] + half[l + 4]);
-    (d[0] + d[2]) + (d[1] + d[3])
+    let total = whole(total);
+    halves_of(std::array::from_fn(|l| total[l] + total[l + 8]))
+}
+
+/// The lanes as they are. The compiler cannot see through this: it would take
+/// the last sums, which are of pairs, as a reason to work in pairs all the way
+/// up, at a sixth of the speed.
+#[inline(always)]
+fn whole<const N: usize>(lanes: [f32; N]) -> [f32; N] {
+    std::hint::black_box(lanes)
+}
+
+#[inline(always)]
+fn halves(t: [f32; 8]) -> f32 {
+    halves_of(whole(t))
+}
+
+#[inline(always)]
+fn halves_of(t: [f32; 8]) -> f32 {
+    let t: [f32; 4] = std::array::from_fn(|l| t[l] + t[l + 4]);
+    (t[0] + t[2]) + (t[1] + t[3])
+}
+
+#[inline(always)]
+fn quarters(t: [f32; 4]) -> f32 {
+    let t = whole(t);
+    (t[0] + t[2]) + (t[1] + t[3])
 }
 
 /// Sum of the ranges of a box.
@@ -103,17 +133,75 @@ pub(crate) fn gap_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
     sum(lo, hi, q, |lo, hi, q| max(lo - q, 0.0) + max(q - hi, 0.0))
 }
 
+/// Whether any column of three padded rows fulfils a condition: counted as
+/// [`sum`] does, since how the first hit is found cannot be foretold, and
+/// stopping there would cost more than it spares.
+#[inline(always)]
+fn any(a: &[f32], b: &[f32], c: &[f32], hit: impl Fn(f32, f32, f32) -> bool) -> bool {
+    sum(a, b, c, |a, b, c| if hit(a, b, c) { 1.0 } else { 0.0 }) > 0.0
+}
+
 /// Whether the box holds `q`.
 #[inline(always)]
 pub(crate) fn contains(lo: &[f32], hi: &[f32], q: &[f32]) -> bool {
-    let outside = |lo: &[f32; 4], hi: &[f32; 4], q: &[f32; 4]| {
-        (0..4).fold(false, |out, l| out | (q[l] < lo[l]) | (q[l] > hi[l]))
-    };
-    let (lo, hi, q) = (lo.as_chunks().0, hi.as_chunks().0, q.as_chunks().0);
-    !lo.iter()
-        .zip(hi)
-        .zip(q)
-        .any(|((lo, hi), q)| outside(lo, hi, q))
+    !any(lo, hi, q, |lo, hi, q| (q < lo) | (q > hi))
+}
+
+/// Whether the box might be smaller without its point `p`.
+#[inline(always)]
+pub(crate) fn holds_up(lo: &[f32], hi: &[f32], p: &[f32]) -> bool {
+    any(lo, hi, p, |lo, hi, p| (lo < hi) & ((p == lo) | (p == hi)))
+}
+
+/// Whether two padded rows are equal.
+#[inline(always)]
+pub(crate) fn equal(a: &[f32], b: &[f32]) -> bool {
+    !any(a, b, b, |a, b, _| a != b)
+}
+
+/// Makes a padded row equal to another one; returns whether it was not. Rows
+/// are so short that a call to copy them would cost more than the copy.
+#[inline(always)]
+pub(crate) fn assign(to: &mut [f32], from: &[f32]) -> bool {
+    if to.len() == 4 {
+        assign_chunks::<4>(to, from)
+    } else {
+        assign_chunks::<8>(to, from)
+    }
+}
+
+#[inline(always)]
+fn assign_chunks<const N: usize>(to: &mut [f32], from: &[f32]) -> bool {
+    let from = &from[..to.len()];
+    let mut changed = [0.0f32; N];
+    for (to, from) in to
+        .as_chunks_mut::<N>()
+        .0
+        .iter_mut()
+        .zip(from.as_chunks::<N>().0)
+    {
+        for l in 0..N {
+            changed[l] += if to[l] != from[l] { 1.0 } else { 0.0 };
+        }
+        *to = *from;
+    }
+    whole(changed).iter().sum::<f32>() > 0.0
+}
+
+/// Makes a box the smallest that holds two others.
+#[inline(always)]
+pub(crate) fn join(lo: &mut [f32], hi: &mut [f32], a: (&[f32], &[f32]), b: (&[f32], &[f32])) {
+    join_ends(lo, a.0, b.0, f32::min);
+    join_ends(hi, a.1, b.1, f32::max);
+}
+
+#[inline(always)]
+fn join_ends(to: &mut [f32], a: &[f32], b: &[f32], end: impl Fn(f32, f32) -> f32) {
+    let (a, b) = (&a[..to.len()], &b[..to.len()]);
+    let (a, b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);
+    for ((to, a), b) in to.as_chunks_mut::<4>().0.iter_mut().zip(a).zip(b) {
+        *to = std::array::from_fn(|l| end(a[l], b[l]));
+    }
 }
 
 /// Extends the box to hold `q`.
@@ -243,6 +331,43 @@ pub(crate) fn equal_rows(columns: Columns<'_>, at: usize, point: &[f32]) -> [boo
 mod tests {
     use super::*;
     use crate::rng::Rng;
+
+    #[test]
+    fn comparisons_see_every_column() {
+        for d in (1..40).chain([1000]) {
+            let n = stride(d);
+            let (lo, hi) = (vec![1.0; n], vec![3.0; n]);
+            let inside = vec![2.0; n];
+            assert!(contains(&lo, &hi, &inside) && !holds_up(&lo, &hi, &inside));
+            for j in 0..n {
+                let with = |value: f32| {
+                    let mut row = inside.clone();
+                    row[j] = value;
+                    row
+                };
+                assert!(!equal(&inside, &with(2.5)));
+                for (value, held) in [(1.0, true), (3.0, true), (0.5, false), (3.5, false)] {
+                    assert_eq!(contains(&lo, &hi, &with(value)), held, "d = {d}, {j}");
+                    assert_eq!(holds_up(&lo, &hi, &with(value)), held, "d = {d}, {j}");
+                }
+                // A column without a range holds nothing up.
+                let mut flat = hi.clone();
+                flat[j] = 1.0;
+                assert!(!holds_up(&lo, &flat, &with(1.0)));
+                let mut row = inside.clone();
+                assert!(assign(&mut row, &with(2.5)) && row == with(2.5));
+                assert!(!assign(&mut row, &with(2.5)));
+                let (mut a, mut b) = (vec![0.0; n], vec![0.0; n]);
+                join(
+                    &mut a,
+                    &mut b,
+                    (&with(0.5), &with(2.25)),
+                    (&with(1.5), &inside),
+                );
+                assert!(a == with(0.5) && b == with(2.25));
+            }
+        }
+    }
 
     #[test]
     fn rows_in_lanes_and_columns_in_lanes_agree_bit_for_bit() {

@@ -2,17 +2,31 @@
 //!
 //! A node's box is the exact minimum and maximum of its points, so it need not
 //! be stored where it is cheap to find. A node has as many parts as its two
-//! children together; once these are more than [`PARTS`], it stores its box and
-//! counts as one part, like a leaf. So any box is the union of at most
-//! [`PARTS`] points and stored boxes, and a tree of `n` leaves stores at most
-//! `n / PARTS` boxes, however it is shaped. What is stored is a function of the
-//! tree alone and never changes a result.
+//! children together; once these are more than a limit, it stores its box and
+//! counts as one part, like a leaf. So any box is the union of at most `limit`
+//! points and stored boxes, and a tree of `n` leaves stores at most `n / limit`
+//! boxes, however it is shaped. What is stored is a function of the tree and
+//! the limit alone and never changes a result.
+//!
+//! A limit of one stores every box. Trees of few columns can afford it always;
+//! a tree of many has all of them while a block of rows goes through it, in an
+//! arena that every tree of a thread takes in turn ([`super::Tree::exchange_bounds`]).
 
-use crate::kernels::lanes::range_sum;
+use crate::kernels::lanes::{assign, range_sum};
 use crate::points::grow_by_an_eighth;
 
-/// Most parts of a node that does not store its box.
-pub(crate) const PARTS: u8 = 4;
+/// Most parts of a node that does not store its box, in any arena.
+pub(crate) const MOST_PARTS: u8 = 5;
+
+/// Most parts of a node that does not store its box, where rows are `stride`
+/// values long: such that 100 trees of 256 rows fit into 4 MB up to 32 columns.
+pub(crate) fn resting_limit(stride: usize) -> u8 {
+    match stride {
+        ..=8 => 1,
+        9..=16 => 2,
+        _ => MOST_PARTS,
+    }
+}
 
 const NO_BOX: u32 = u32::MAX;
 
@@ -20,19 +34,42 @@ const NO_BOX: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     stride: usize,
+    limit: u8,
     values: Vec<f32>,
     ranges: Vec<f32>,
     free: Vec<u32>,
 }
 
 impl Bounds {
-    pub(crate) fn new(stride: usize) -> Bounds {
+    pub(crate) fn new(stride: usize, limit: u8) -> Bounds {
         Bounds {
             stride,
+            limit,
             values: Vec::new(),
             ranges: Vec::new(),
             free: Vec::new(),
         }
+    }
+
+    /// Most parts of a node that does not store its box here.
+    #[inline(always)]
+    pub(crate) fn limit(&self) -> u8 {
+        self.limit
+    }
+
+    /// Takes every box out; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.values.clear();
+        self.ranges.clear();
+        self.free.clear();
+    }
+
+    /// Gives back what is free beyond the eighth by which an arena grows.
+    pub(crate) fn shrink(&mut self) {
+        let (values, ranges) = (self.values.len(), self.ranges.len());
+        self.values.shrink_to(values + values / 8);
+        self.ranges.shrink_to(ranges + ranges / 8);
+        self.free.shrink_to(0);
     }
 
     /// The number that stands for "none".
@@ -56,7 +93,7 @@ impl Bounds {
     }
 
     #[inline(always)]
-    pub(crate) fn add(&mut self, lo: &[f32], hi: &[f32]) -> u32 {
+    pub(crate) fn add(&mut self, lo: &[f32], hi: &[f32], sum: f32) -> u32 {
         let at = match self.free.pop() {
             Some(at) => at,
             None => {
@@ -68,9 +105,9 @@ impl Bounds {
             }
         };
         let (low, high, range) = self.get_mut(at);
-        low.copy_from_slice(lo);
-        high.copy_from_slice(hi);
-        *range = range_sum(lo, hi);
+        assign(low, lo);
+        assign(high, hi);
+        *range = sum;
         at
     }
 
@@ -78,13 +115,11 @@ impl Bounds {
     #[inline(always)]
     pub(crate) fn replace(&mut self, at: u32, lo: &[f32], hi: &[f32]) -> bool {
         let (low, high, range) = self.get_mut(at);
-        if *low == *lo && *high == *hi {
-            return false;
+        let changed = assign(low, lo) | assign(high, hi);
+        if changed {
+            *range = range_sum(lo, hi);
         }
-        low.copy_from_slice(lo);
-        high.copy_from_slice(hi);
-        *range = range_sum(lo, hi);
-        true
+        changed
     }
 
     pub(crate) fn remove(&mut self, at: u32) {

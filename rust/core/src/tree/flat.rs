@@ -1,6 +1,6 @@
 //! Trees to and from their flat, canonical form.
 
-use super::{Bounds, Inner, NONE, NodeId, PARTS, Scratch, Tree, is_leaf};
+use super::{Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
 use crate::points::PointStore;
 use crate::rng::Rng;
 use crate::state::FlatNode;
@@ -124,7 +124,7 @@ impl Tree {
                 ));
             }
             let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
-            let stored = sum > PARTS;
+            let stored = sum > self.bounds.limit();
             let parts = if stored { 1 } else { sum };
             if stored != self.bounds_of(id).is_some() || node.parts != parts {
                 return Err(format!("node {id} of {sum} parts counts as {}", node.parts));

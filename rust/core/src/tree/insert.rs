@@ -14,6 +14,7 @@ impl Tree {
         scratch.path.clear();
         let (mut parent, mut at) = (NONE, self.root);
         if at == NONE {
+            scratch.forks.push((0, NONE));
             self.root = self.new_leaf(id);
             return id;
         }
@@ -21,7 +22,7 @@ impl Tree {
             if is_leaf(at) {
                 let held = self.leaf(at).point;
                 let q = points.row(held);
-                if p == q {
+                if lanes::equal(p, q) {
                     self.leaves[(at & !super::LEAF) as usize].mass += 1;
                     self.count_path(scratch);
                     return held;
@@ -52,6 +53,7 @@ impl Tree {
             let node = self.inner(at);
             at = node.child[usize::from(p[node.dim as usize] > node.cut)];
         };
+        scratch.forks.push((scratch.path.len(), at));
         let new = self.split_above(parent, at, cut, id);
         self.count_path(scratch);
         self.settle(new, points, scratch);

@@ -9,23 +9,20 @@ mod bounds;
 mod flat;
 mod insert;
 mod remove;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use bounds::{Bounds, PARTS};
+use bounds::MOST_PARTS;
+pub(crate) use bounds::{Bounds, resting_limit};
 
 use crate::kernels::lanes;
 use crate::points::PointStore;
 use crate::rng::Rng;
+use crate::walk::{LEAF, is_leaf};
 
 /// A node: an inner one, a leaf (high bit set), or none.
 pub(crate) type NodeId = u32;
 pub(crate) const NONE: NodeId = u32::MAX;
-const LEAF: u32 = 1 << 31;
-
-#[inline(always)]
-pub(crate) fn is_leaf(id: NodeId) -> bool {
-    id & LEAF != 0
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inner {
     pub(crate) cut: f32,
@@ -45,19 +42,26 @@ pub(crate) struct Leaf {
 }
 
 /// Buffers that outlive one operation, so that none allocates.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scratch {
     path: Vec<NodeId>,
+    /// Depths and nodes at which the tree has changed: ways that do not lead
+    /// through them are as they were.
+    pub(crate) forks: Vec<(usize, NodeId)>,
     lo: Vec<f32>,
     hi: Vec<f32>,
+    /// Room for every box of a tree; the tree's own while it is lent.
+    every: Bounds,
 }
 
 impl Scratch {
     pub(crate) fn new(stride: usize) -> Scratch {
         Scratch {
             path: Vec::new(),
+            forks: Vec::new(),
             lo: vec![0.0; stride],
             hi: vec![0.0; stride],
+            every: Bounds::new(stride, 1),
         }
     }
 }
@@ -80,7 +84,7 @@ impl Tree {
             free_inner: Vec::new(),
             leaves: Vec::new(),
             free_leaves: Vec::new(),
-            bounds: Bounds::new(stride),
+            bounds: Bounds::new(stride, resting_limit(stride)),
             root: NONE,
             rng,
         }
@@ -197,7 +201,7 @@ impl Tree {
         hi: &mut [f32],
     ) {
         // A stack holds no more nodes than the parts they stand for.
-        let mut stack = [NONE; PARTS as usize + 1];
+        let mut stack = [NONE; MOST_PARTS as usize + 1];
         let mut depth = 1;
         stack[0] = id;
         while depth > 0 {
@@ -219,23 +223,42 @@ impl Tree {
     /// The box of any node, into `lo` and `hi`.
     #[inline(always)]
     pub(crate) fn box_into(&self, id: NodeId, points: &PointStore, lo: &mut [f32], hi: &mut [f32]) {
-        let (a, b) = match self.bounds_of(id) {
-            Some((a, b, _)) => (a, b),
-            None if is_leaf(id) => {
-                let point = points.row(self.leaf(id).point);
-                (point, point)
-            }
-            None => {
-                let child = self.inner(id).child;
-                let first = points.row(self.any_point(child[0]));
-                lo.copy_from_slice(first);
-                hi.copy_from_slice(first);
-                self.merge_box(id, points, lo, hi);
-                return;
-            }
+        let Some((a, b)) = self.stored_box(id, points) else {
+            let first = points.row(self.any_point(id));
+            lanes::assign(lo, first);
+            lanes::assign(hi, first);
+            self.merge_box(id, points, lo, hi);
+            return;
         };
-        lo.copy_from_slice(a);
-        hi.copy_from_slice(b);
+        lanes::assign(lo, a);
+        lanes::assign(hi, b);
+    }
+
+    /// The box of an inner node, from those of its children, into the scratch.
+    #[inline(always)]
+    fn box_of_children(&self, child: [NodeId; 2], points: &PointStore, scratch: &mut Scratch) {
+        let Scratch { lo, hi, .. } = scratch;
+        match child.map(|id| self.stored_box(id, points)) {
+            [Some(left), Some(right)] => lanes::join(lo, hi, left, right),
+            _ => {
+                self.box_into(child[0], points, lo, hi);
+                self.merge_box(child[1], points, lo, hi);
+            }
+        }
+    }
+
+    /// A leaf's point or the box that a node stores.
+    #[inline(always)]
+    fn stored_box<'a>(
+        &'a self,
+        id: NodeId,
+        points: &'a PointStore,
+    ) -> Option<(&'a [f32], &'a [f32])> {
+        if is_leaf(id) {
+            let point = points.row(self.leaf(id).point);
+            return Some((point, point));
+        }
+        self.bounds_of(id).map(|(lo, hi, _)| (lo, hi))
     }
 
     /// Any point below `id`, to start a box from.
@@ -259,19 +282,85 @@ impl Tree {
     fn settle(&mut self, id: NodeId, points: &PointStore, scratch: &mut Scratch) -> bool {
         let node = *self.inner(id);
         let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
-        let stored = sum > PARTS;
+        let stored = sum > self.bounds.limit();
         let parts = if stored { 1 } else { sum };
         if stored && node.bounds == Bounds::none() {
+            self.box_of_children(node.child, points, scratch);
             let Scratch { lo, hi, .. } = scratch;
-            self.box_into(node.child[0], points, lo, hi);
-            self.merge_box(node.child[1], points, lo, hi);
-            self.inner[id as usize].bounds = self.bounds.add(lo, hi);
+            let range = lanes::range_sum(lo, hi);
+            self.inner[id as usize].bounds = self.bounds.add(lo, hi, range);
         } else if !stored && node.bounds != Bounds::none() {
             self.bounds.remove(node.bounds);
             self.inner[id as usize].bounds = Bounds::none();
         }
         self.inner[id as usize].parts = parts;
         parts != node.parts
+    }
+
+    /// Boxes of the tree, stored or not.
+    #[inline(always)]
+    pub(crate) fn boxes(&self) -> usize {
+        self.inner.len() - self.free_inner.len()
+    }
+
+    /// Whether every box is stored.
+    #[inline(always)]
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.bounds.limit() == 1
+    }
+
+    /// Changes places with the scratch's arena: once to have every box stored,
+    /// and once more to have the tree's own arena back, with the boxes that its
+    /// limit asks for.
+    #[inline(always)]
+    pub(crate) fn exchange_bounds(&mut self, points: &PointStore, scratch: &mut Scratch) {
+        scratch.every.clear();
+        std::mem::swap(&mut self.bounds, &mut scratch.every);
+        let mut nodes = std::mem::take(&mut scratch.path);
+        self.inner_nodes(&mut nodes);
+        // Children first: their boxes make their parent's.
+        for &id in nodes.iter().rev() {
+            let node = *self.inner(id);
+            let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
+            let stored = sum > self.bounds.limit();
+            let bounds = if !stored {
+                Bounds::none()
+            } else if let Some((lo, hi, range)) = scratch.every.get(node.bounds) {
+                self.bounds.add(lo, hi, range)
+            } else {
+                self.box_of_children(node.child, points, scratch);
+                let Scratch { lo, hi, .. } = &*scratch;
+                self.bounds.add(lo, hi, lanes::range_sum(lo, hi))
+            };
+            let node = &mut self.inner[id as usize];
+            node.bounds = bounds;
+            node.parts = if stored { 1 } else { sum };
+        }
+        scratch.path = nodes;
+        if !self.is_bounded() {
+            self.bounds.shrink();
+        }
+    }
+
+    /// The inner nodes in preorder.
+    fn inner_nodes(&self, nodes: &mut Vec<NodeId>) {
+        nodes.clear();
+        let mut at = self.root;
+        // Right children that wait lie at the end, behind the ones given out.
+        let mut waiting = Vec::new();
+        loop {
+            if is_leaf(at) {
+                match waiting.pop() {
+                    Some(next) => at = next,
+                    None => return,
+                }
+            } else {
+                nodes.push(at);
+                let child = self.inner(at).child;
+                waiting.push(child[1]);
+                at = child[0];
+            }
+        }
     }
 
     pub(crate) fn memory_usage(&self) -> usize {

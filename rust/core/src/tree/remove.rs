@@ -1,6 +1,7 @@
 //! Deletion.
 
 use super::{Bounds, LEAF, NONE, Scratch, Tree, is_leaf};
+use crate::kernels::lanes;
 use crate::points::PointStore;
 
 impl Tree {
@@ -14,7 +15,7 @@ impl Tree {
             let node = self.inner(leaf);
             leaf = node.child[usize::from(p[node.dim as usize] > node.cut)];
         }
-        if leaf == NONE || points.row(self.leaf(leaf).point) != p {
+        if leaf == NONE || !lanes::equal(points.row(self.leaf(leaf).point), p) {
             return false;
         }
         if self.leaf(leaf).mass > 1 {
@@ -24,9 +25,11 @@ impl Tree {
         }
         self.free_leaves.push(leaf & !LEAF);
         let Some(parent) = scratch.path.pop() else {
+            scratch.forks.push((0, leaf));
             self.root = NONE;
             return true;
         };
+        scratch.forks.push((scratch.path.len(), parent));
         let node = *self.inner(parent);
         let sibling = node.child[usize::from(node.child[0] == leaf)];
         let above = scratch.path.last().copied().unwrap_or(NONE);
@@ -35,7 +38,7 @@ impl Tree {
         self.free_inner.push(parent);
         self.uncount_path(scratch);
         let changed = self.parts_of(sibling) != node.parts;
-        self.shrink_path(changed, points, scratch);
+        self.shrink_path(p, changed, points, scratch);
         true
     }
 
@@ -48,10 +51,16 @@ impl Tree {
     }
 
     /// Goes up from the deepest node: counts parts anew while they change, and
-    /// recomputes stored boxes until one does not change, since then those
-    /// above it cannot change either.
+    /// recomputes stored boxes until one does not change without `p`, since then
+    /// those above it cannot change either.
     #[inline(always)]
-    fn shrink_path(&mut self, mut changed: bool, points: &PointStore, scratch: &mut Scratch) {
+    fn shrink_path(
+        &mut self,
+        p: &[f32],
+        mut changed: bool,
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) {
         let mut shrinking = true;
         while changed || shrinking {
             let Some(id) = scratch.path.pop() else { return };
@@ -62,10 +71,13 @@ impl Tree {
             let node = *self.inner(id);
             // A box stored just now is new anyway.
             if shrinking && node.bounds != Bounds::none() && node.bounds == had_box {
-                let Scratch { lo, hi, .. } = scratch;
-                self.box_into(node.child[0], points, lo, hi);
-                self.merge_box(node.child[1], points, lo, hi);
-                shrinking = self.bounds.replace(node.bounds, lo, hi);
+                let (low, high, _) = self.bounds.get_mut(node.bounds);
+                shrinking = lanes::holds_up(low, high, p);
+                if shrinking {
+                    self.box_of_children(node.child, points, scratch);
+                    let Scratch { lo, hi, .. } = &*scratch;
+                    shrinking = self.bounds.replace(node.bounds, lo, hi);
+                }
             }
         }
     }

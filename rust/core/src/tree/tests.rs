@@ -1,0 +1,49 @@
+//! A tree with all boxes lent to it and one with its own few are the same tree.
+
+use super::{Scratch, Tree};
+use crate::points::PointStore;
+use crate::rng::Rng;
+
+/// A tree that grows to some thirty rows of small whole numbers, so that there
+/// are equal rows and constant columns, and whose boxes change hands now and
+/// then if `lent`. Every invariant is checked after each step.
+fn grow_and_shrink(stride: usize, lent: bool, seed: u64) -> Vec<crate::state::FlatNode> {
+    let (mut draws, mut lends) = (Rng::new(seed, 0), Rng::new(seed, 2));
+    let mut points = PointStore::new(stride);
+    let mut scratch = Scratch::new(stride);
+    let mut tree = Tree::new(stride, Rng::new(seed, 1));
+    let mut held = Vec::new();
+    for step in 0..400 {
+        if lent && lends.unit() < 0.2 {
+            let had = tree.is_bounded();
+            tree.exchange_bounds(&points, &mut scratch);
+            assert_ne!(tree.is_bounded(), had);
+            tree.check(&points, &mut scratch).unwrap();
+        }
+        if held.len() > 30 || (!held.is_empty() && draws.unit() < 0.3) {
+            let at = (draws.unit() * held.len() as f64) as usize;
+            let id = held.swap_remove(at);
+            assert!(tree.remove(points.row(id), &points, &mut scratch));
+        } else {
+            let mut row = vec![0.0; stride];
+            row[..stride - 1].fill_with(|| (draws.unit() * 4.0).floor() as f32);
+            let id = points.add(&row);
+            held.push(tree.insert(id, &points, &mut scratch));
+        }
+        tree.check(&points, &mut scratch)
+            .unwrap_or_else(|wrong| panic!("stride {stride}, step {step}: {wrong}"));
+    }
+    tree.to_flat(|id| id)
+}
+
+#[test]
+fn where_boxes_lie_changes_nothing() {
+    for stride in [16, 24, 40] {
+        for seed in 0..5 {
+            assert_eq!(
+                grow_and_shrink(stride, false, seed),
+                grow_and_shrink(stride, true, seed)
+            );
+        }
+    }
+}
