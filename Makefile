@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test slow lint format bench wheel workflows lock clean
+.PHONY: demo test slow fuzz lint format bench wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,13 @@ test: $(VENV)/.engine
 # What takes minutes: ten million rows through a whole forest.
 slow:
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
+
+# Any bytes as a model file; needs nightly and cargo-fuzz.
+SECONDS := 600
+fuzz:
+	mkdir -p rust/fuzz/corpus/model_file
+	cargo +nightly fuzz run --fuzz-dir rust/fuzz model_file rust/fuzz/corpus/model_file tests/golden \
+		-- -max_total_time=$(SECONDS)
 
 lint: $(VENV)/.engine
 	cargo fmt --all --check

@@ -2,7 +2,7 @@
 //! that what lies behind them is reached. What is accepted must work and must
 //! be written as it was read.
 //!
-//! `cargo +nightly fuzz run model_file rust/fuzz/corpus/model_file tests/golden`
+//! `make fuzz`
 #![no_main]
 
 use fastrcf::{Model, Rows};
@@ -30,6 +30,13 @@ fuzz_target!(|data: &[u8]| {
             let row = vec![0.5; forest.n_features()];
             let rows = Rows::from_f64(&row, row.len()).expect("one row");
             let _ = forest.score(&rows);
+        }
+        Ok(Model::Detector(mut detector)) => {
+            let row = vec![0.5; detector.features().len()];
+            let rows = Rows::from_f64(&row, row.len()).expect("one row");
+            let found = detector.process(&rows).expect("any finite row has coordinates");
+            assert!(found.grades.iter().all(|grade| (0.0..=1.0).contains(grade)));
+            detector.forest().check().expect("and its forest stays whole");
         }
         _ => {}
     }
