@@ -330,6 +330,42 @@ def test_a_forked_child_works(meanwhile):
     assert done.stdout == "[0, 0, 0]\n", done.stderr
 
 
+FORK_IN_USE = """
+import os, threading, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np, fastrcf
+x = np.random.default_rng(0).normal(size=(300_000, 8))
+f = fastrcf.RandomCutForest(random_state=1, n_threads=1)
+f.insert(x[:1000])
+saved = bytes(f)
+threading.Thread(target=f.{method}, args=(x,), daemon=True).start()
+time.sleep(0.3)
+pid = os.fork()
+if pid == 0:
+    codes = []
+    for call in (f.score, f.insert):
+        try:
+            call(x[:10])
+            codes.append("done")
+        except fastrcf.InvalidInputError as error:
+            codes.append("forked" if "forked while another thread" in str(error) else str(error))
+    fastrcf.loads(saved).insert(x[:10])
+    print(codes, flush=True)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.parametrize(
+    ("method", "answers"), [("process", ["forked", "forked"]), ("attribution", ["done", "forked"])]
+)
+def test_a_child_forked_while_its_model_was_in_use_is_told(method, answers):
+    done = run(FORK_IN_USE.format(method=method))
+    assert done.stdout == f"{answers}\n0\n", done.stderr
+
+
 def score_in_child(model, query, answers):
     answers.put(model.score(query))
 

@@ -54,23 +54,31 @@ impl Intake {
     }
 
     /// Checks rows of a stream.
-    pub(crate) fn check_stream(&self, rows: &Rows<'_>) -> Result<()> {
+    pub(crate) fn check_stream(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         if rows.n_columns() != self.n_features {
             return Err(Error::WrongWidth {
                 expected: self.n_features,
                 found: rows.n_columns(),
             });
         }
-        rows.check(self.weights.as_deref())
+        rows.check(self.weights.as_deref(), interrupt)
     }
 
     /// Checks rows that are asked about: single rows, which follow the last
     /// ones seen, or whole shingles.
-    pub(crate) fn check_query(&self, rows: &Rows<'_>) -> Result<()> {
+    pub(crate) fn check_query(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         if rows.n_columns() == self.n_dimensions() {
-            return rows.check(self.shingle_weights.as_deref());
+            return rows.check(self.shingle_weights.as_deref(), interrupt);
         }
-        self.check_stream(rows)?;
+        self.check_stream(rows, interrupt)?;
         let missing = self.shingle - 1 - self.recent_rows();
         if missing > 0 {
             return Err(Error::NotReady {
@@ -82,14 +90,18 @@ impl Intake {
     }
 
     /// Checks whole shingles (or single rows without shingling).
-    pub(crate) fn check_points(&self, rows: &Rows<'_>) -> Result<()> {
+    pub(crate) fn check_points(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         if rows.n_columns() != self.n_dimensions() {
             return Err(Error::WrongWidth {
                 expected: self.n_dimensions(),
                 found: rows.n_columns(),
             });
         }
-        rows.check(self.shingle_weights.as_deref())
+        rows.check(self.shingle_weights.as_deref(), interrupt)
     }
 
     /// Points of rows that are asked about, padded, into `out`.

@@ -259,6 +259,7 @@ mod tests {
         let x = values(20);
         let rows = Rows::from_f64(&x, 2).unwrap();
         let bytes = forest.to_bytes();
+        let frozen = forest.freeze().unwrap().to_bytes();
         let asked = [
             questions(|stop| forest.score_with(&rows, stop)),
             questions(|stop| forest.attribution_with(&rows, stop)),
@@ -268,6 +269,7 @@ mod tests {
             questions(|stop| forest.to_bytes_with(stop)),
             questions(|stop| forest.freeze()?.to_bytes_with(stop)),
             questions(|stop| Model::from_bytes_with(&bytes, stop)),
+            1 + questions(|stop| Model::from_bytes_with(&frozen, stop)),
             // Boxes are built tree by tree.
             questions(|stop| forest.freeze()?.score_with(&rows, stop)),
             questions(|stop| forest.freeze()?.codisp_with(&rows, stop)),

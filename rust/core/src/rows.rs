@@ -6,6 +6,8 @@ use std::ops::Range;
 
 /// Values that are checked at a time: they should stay in cache.
 const CHECK_VALUES: usize = 1 << 14;
+/// Rows that are checked at a time where columns are contiguous.
+const CHECK_ROWS: usize = 1 << 16;
 
 /// One column: value `i` is `values[i * stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -158,15 +160,28 @@ impl<'a> Rows<'a> {
     /// Checks that every value is finite and, scaled, at most [`MAX_VALUE`].
     /// One pass per column without branches; the culprit is looked for only
     /// when there is one.
-    pub(crate) fn check(&self, weights: Option<&[f64]>) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for the first bad value in the order of rows,
+    /// [`Error::Interrupted`] once `interrupt` says so.
+    pub(crate) fn check(
+        &self,
+        weights: Option<&[f64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         let block = match self.columns.iter().all(|c| c.stride() == 1) {
-            true => self.n_rows,
+            true => CHECK_ROWS,
             // The columns of a row-major matrix share cache lines.
             false => (CHECK_VALUES / self.columns.len()).max(16),
         };
-        (0..self.n_rows)
-            .step_by(block.max(1))
-            .try_for_each(|start| self.check_block(start, block, weights))
+        for start in (0..self.n_rows).step_by(block) {
+            // A small call is too short to be asked.
+            if start > 0 && interrupt() {
+                return Err(Error::Interrupted);
+            }
+            self.check_block(start, block, weights)?;
+        }
+        Ok(())
     }
 
     fn check_block(&self, start: usize, rows: usize, weights: Option<&[f64]>) -> Result<()> {
@@ -280,15 +295,15 @@ mod tests {
     fn the_first_bad_value_in_row_order_is_named() {
         let values = [0.0, 1.0, 2.0, f64::INFINITY, f64::NAN, 5.0];
         let rows = Rows::from_f64(&values, 2).unwrap();
-        match rows.check(None) {
+        match rows.check(None, &mut || false) {
             Err(Error::InvalidValue { row, column, .. }) => assert_eq!((row, column), (1, 1)),
             other => panic!("{other:?}"),
         }
-        match rows.slice(2..3).check(None) {
+        match rows.slice(2..3).check(None, &mut || false) {
             Err(Error::InvalidValue { row, column, .. }) => assert_eq!((row, column), (0, 0)),
             other => panic!("{other:?}"),
         }
-        assert!(rows.slice(0..1).check(None).is_ok());
+        assert!(rows.slice(0..1).check(None, &mut || false).is_ok());
         // In a later block of rows, too, and in its row order.
         let mut values = vec![0.5; 3 * CHECK_VALUES];
         let last = values.len() - 1;
@@ -296,12 +311,30 @@ mod tests {
         values[last - 4] = 1e31;
         let rows = Rows::from_f64(&values, 3).unwrap();
         for skipped in [0, 7] {
-            match rows.slice(skipped..CHECK_VALUES).check(None) {
+            match rows.slice(skipped..CHECK_VALUES).check(None, &mut || false) {
                 Err(Error::InvalidValue { row, column, .. }) => {
                     assert_eq!((row, column), (CHECK_VALUES - 2 - skipped, 1));
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_long_check_is_interrupted() {
+        let values = vec![0.5; 4 * CHECK_ROWS];
+        let whole = Column::F64 {
+            values: &values,
+            stride: 1,
+        };
+        let columns = Rows::from_columns(vec![whole], values.len()).unwrap();
+        for rows in [columns, Rows::from_f64(&values, 2).unwrap()] {
+            let mut asked = 0;
+            let stopped = rows.check(None, &mut || {
+                asked += 1;
+                asked == 3
+            });
+            assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
         }
     }
 

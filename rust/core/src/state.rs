@@ -95,7 +95,7 @@ pub struct ForestState {
 
 impl ForestState {
     /// Checks everything but clock and samplers.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         self.config
             .validate(self.n_features)
             .map_err(|error| Error::file(error.to_string()))?;
@@ -128,6 +128,9 @@ impl ForestState {
             return Err(Error::file("a point is not finite or out of range"));
         }
         for (t, tree) in self.trees.iter().enumerate() {
+            if t > 0 && interrupt() {
+                return Err(Error::Interrupted);
+            }
             check_nodes(&tree.nodes, &self.points, d)
                 .and_then(|mass| match mass as usize > self.config.sample_size {
                     true => Err(format!("{mass} rows are too many")),

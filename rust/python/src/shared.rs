@@ -19,16 +19,35 @@ pub(crate) type Stop<'a> = &'a mut dyn FnMut() -> bool;
 /// interpreter.
 pub(crate) struct Shared<T> {
     value: RwLock<T>,
-    /// Writers that wait: who comes to read lets them go first.
-    writers: Mutex<usize>,
+    users: Mutex<Users>,
     freed: Condvar,
+}
+
+/// Threads of this process that use the value or want to.
+struct Users {
+    /// The process. In a forked child, none of the parent's threads is there.
+    process: u32,
+    /// Writers that wait: who comes to read lets them go first.
+    waiting: usize,
+    /// Threads that hold the lock.
+    active: usize,
+}
+
+impl Users {
+    fn none() -> Users {
+        Users {
+            process: std::process::id(),
+            waiting: 0,
+            active: 0,
+        }
+    }
 }
 
 impl<T> Shared<T> {
     pub(crate) fn new(value: T) -> Shared<T> {
         Shared {
             value: RwLock::new(value),
-            writers: Mutex::new(0),
+            users: Mutex::new(Users::none()),
             freed: Condvar::new(),
         }
     }
@@ -39,12 +58,13 @@ impl<T> Shared<T> {
         stop: Stop<'_>,
         work: impl FnOnce(&T, Stop<'_>) -> Result<R>,
     ) -> Result<R> {
-        let value: RwLockReadGuard<'_, T> = self.wait(stop, |writers| {
-            (writers == 0).then(|| self.value.try_read())
+        let value: RwLockReadGuard<'_, T> = self.wait(stop, |waiting| {
+            (waiting == 0).then(|| self.value.try_read())
         })?;
         let result = work(&value, stop);
         drop(value);
-        self.free();
+        self.release();
+        self.freed.notify_all();
         result
     }
 
@@ -54,12 +74,17 @@ impl<T> Shared<T> {
         stop: Stop<'_>,
         work: impl FnOnce(&mut T, Stop<'_>) -> Result<R>,
     ) -> Result<R> {
-        *self.writers() += 1;
+        self.users().waiting += 1;
         let value: Result<RwLockWriteGuard<'_, T>> =
             self.wait(stop, |_| Some(self.value.try_write()));
-        *self.writers() -= 1;
-        let result = value.and_then(|mut value| work(&mut value, stop));
-        self.free();
+        self.users().waiting -= 1;
+        let result = value.and_then(|mut value| {
+            let result = work(&mut value, stop);
+            drop(value);
+            self.release();
+            result
+        });
+        self.freed.notify_all();
         result
     }
 
@@ -70,37 +95,52 @@ impl<T> Shared<T> {
         stop: Stop<'_>,
         attempt: impl Fn(usize) -> Option<TryLockResult<G>>,
     ) -> Result<G> {
-        let mut writers = self.writers();
+        let mut users = self.users();
         loop {
-            match attempt(*writers) {
-                Some(Ok(guard)) => return Ok(guard),
-                Some(Err(TryLockError::Poisoned(_))) => return Err(poisoned()),
+            match attempt(users.waiting) {
+                Some(Ok(guard)) => {
+                    users.active += 1;
+                    return Ok(guard);
+                }
+                Some(Err(TryLockError::Poisoned(_))) => {
+                    return Err(unusable("an internal error has left this model unusable"));
+                }
+                // Held, and by nobody: by a thread that was not forked with us.
+                Some(Err(TryLockError::WouldBlock)) if users.active == 0 => {
+                    return Err(unusable(
+                        "this process was forked while another thread used this model: \
+                         load or copy a model before forking, or load it anew",
+                    ));
+                }
                 Some(Err(TryLockError::WouldBlock)) | None => {}
             }
-            let woken = self.freed.wait_timeout(writers, NAP);
+            let woken = self.freed.wait_timeout(users, NAP);
             // A signal's handler may come back here: hold nothing meanwhile.
             drop(woken);
             if stop() {
                 return Err(Error::Interrupted);
             }
-            writers = self.writers();
+            users = self.users();
         }
     }
 
-    fn writers(&self) -> MutexGuard<'_, usize> {
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn release(&self) {
+        // None are left where a signal's handler has forked in the middle of a call.
+        let mut users = self.users();
+        users.active = users.active.saturating_sub(1);
     }
 
-    /// Wakes who waits. The lock is taken so that nobody is between a vain
-    /// attempt and falling asleep.
-    fn free(&self) {
-        drop(self.writers());
-        self.freed.notify_all();
+    fn users(&self) -> MutexGuard<'_, Users> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if users.process != std::process::id() {
+            *users = Users::none();
+        }
+        users
     }
 }
 
-fn poisoned() -> Error {
+fn unusable(message: &str) -> Error {
     Error::InvalidInput {
-        message: "an internal error has left this model unusable".into(),
+        message: message.into(),
     }
 }

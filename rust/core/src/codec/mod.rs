@@ -66,7 +66,7 @@ impl Model {
             FROZEN => {
                 let state = forest::read(&mut file, false)?;
                 file.finish()?;
-                FrozenForest::from_state(state).map(Model::Frozen)
+                FrozenForest::from_state_with(state, interrupt).map(Model::Frozen)
             }
             DETECTOR => {
                 let state = forest::read(&mut file, true)?;

@@ -113,7 +113,7 @@ impl DetectorBuilder {
     /// changed then.
     pub fn add_with(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let d = self.columns.len();
-        super::check_rows(rows, d)?;
+        super::check_rows(rows, d, interrupt)?;
         // All that takes long comes first and changes nothing.
         let counts = self.counted(rows, interrupt)?;
         let extremes = self.widened(rows, interrupt)?;

@@ -182,15 +182,14 @@ impl Detector {
         }
     }
 
-    /// Gives rows, scaled, to `work` block by block: the number of the first
-    /// row and the rows.
+    /// Gives checked rows, scaled, to `work` block by block: the number of the
+    /// first row and the rows.
     fn in_blocks(
         &self,
         rows: &Rows<'_>,
         block: usize,
         mut work: impl FnMut(usize, &Rows<'_>) -> Result<()>,
     ) -> Result<()> {
-        check_rows(rows, self.features.len())?;
         let mut values = Vec::new();
         let block = block.min(BLOCK_VALUES / self.features.len()).max(1);
         for first in (0..rows.n_rows()).step_by(block) {
@@ -204,6 +203,7 @@ impl Detector {
 
     /// Takes rows in without scoring them.
     fn learn(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+        check_rows(rows, self.features.len(), interrupt)?;
         let mut forest = self.forest.clone_with(interrupt)?;
         self.in_blocks(rows, BLOCK, |_, rows| {
             forest.insert_with(rows, None, interrupt)
@@ -235,6 +235,7 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
+        check_rows(rows, self.features.len(), interrupt)?;
         let mut scores = Vec::with_capacity(rows.n_rows());
         if rows.n_rows() >= WORTH_FREEZING && self.frozen.get().is_none() {
             let _ = self.frozen.set(self.forest.freeze_with(interrupt)?);
@@ -338,7 +339,7 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Vec<Reason>>> {
-        check_rows(rows, self.features.len())?;
+        check_rows(rows, self.features.len(), interrupt)?;
         let all: Vec<usize> = (0..rows.n_rows()).collect();
         let mut reasons = Vec::with_capacity(all.len());
         // The parts of a block, not of all rows, are held at a time.
@@ -361,6 +362,7 @@ impl Detector {
         if rows.n_rows() == 1 {
             return self.process_one(rows, interrupt);
         }
+        check_rows(rows, self.features.len(), interrupt)?;
         let mut all = Detection::default();
         let mut forest = self.forest.clone_with(interrupt)?;
         self.in_blocks(rows, STREAM_BLOCK, |first, block| {
@@ -421,14 +423,14 @@ fn table(values: &[f64], n: usize) -> Result<Rows<'_>> {
     Rows::from_columns(values.chunks_exact(n.max(1)).map(column).collect(), n)
 }
 
-fn check_rows(rows: &Rows<'_>, width: usize) -> Result<()> {
+fn check_rows(rows: &Rows<'_>, width: usize, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
     if rows.n_columns() != width {
         return Err(Error::WrongWidth {
             expected: width,
             found: rows.n_columns(),
         });
     }
-    rows.check(None)
+    rows.check(None, interrupt)
 }
 
 fn check_rate(alert_rate: f64) -> Result<()> {

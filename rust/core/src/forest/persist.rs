@@ -87,7 +87,7 @@ impl Forest {
         state: ForestState,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Forest> {
-        state.check()?;
+        state.check(interrupt)?;
         let Some(clock) = state.clock else {
             return Err(Error::file("a living forest has a clock"));
         };

@@ -36,8 +36,8 @@ impl Trees for Forest {
 }
 
 impl Forest {
-    fn check_question(&self, rows: &Rows<'_>) -> Result<()> {
-        self.intake.check_query(rows)?;
+    fn check_question(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+        self.intake.check_query(rows, interrupt)?;
         if self.is_ready() {
             Ok(())
         } else {
@@ -69,7 +69,7 @@ impl Forest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         if rows.n_rows() >= WORTH_FREEZING {
             return self.freeze_with(interrupt)?.score_with(rows, interrupt);
         }
@@ -93,7 +93,7 @@ impl Forest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         questions::attributions(self, rows, interrupt)
     }
 
@@ -115,7 +115,7 @@ impl Forest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         questions::displacements(self, rows, interrupt)
     }
 
@@ -136,7 +136,7 @@ impl Forest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         questions::codisps(self, rows, interrupt)
     }
 }

@@ -123,19 +123,19 @@ impl Forest {
         scored: bool,
         interrupt: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<Vec<f64>> {
-        self.intake.check_stream(rows)?;
         let n = rows.n_rows();
         if let Some(clock) = clock
             && clock.len() != n
         {
             return Err(Error::input(format!("{} times for {n} rows", clock.len())));
         }
-        let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
         let mut block = self.block_rows();
-        // A call that may be interrupted half-way keeps what it would undo.
         let may_stop = interrupt.is_some() && n > block;
         let mut never = || false;
         let interrupt = interrupt.unwrap_or(&mut never);
+        self.intake.check_stream(rows, interrupt)?;
+        let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
+        // A call that may be interrupted half-way keeps what it would undo.
         let backup = match may_stop {
             true => Some(self.clone_with(interrupt)?),
             false => None,
@@ -340,7 +340,7 @@ impl Forest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<u64>> {
-        self.intake.check_points(rows)?;
+        self.intake.check_points(rows, interrupt)?;
         // As with an update, a long call keeps what it would undo.
         let backup = match rows.n_rows().saturating_mul(self.members.len()) > LONG_DELETE {
             true => Some(self.clone_with(interrupt)?),

@@ -169,8 +169,8 @@ impl FrozenForest {
             })
     }
 
-    fn check_question(&self, rows: &Rows<'_>) -> Result<()> {
-        self.intake.check_query(rows)?;
+    fn check_question(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+        self.intake.check_query(rows, interrupt)?;
         if self.is_ready() {
             Ok(())
         } else {
@@ -199,7 +199,7 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         let (n, d) = (rows.n_rows(), self.n_dimensions());
         if n < WORTH_A_BLOCK || d > BLOCK_DIMENSIONS {
             self.build(interrupt)?;
@@ -247,7 +247,7 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         self.build(interrupt)?;
         questions::attributions(self, rows, interrupt)
     }
@@ -269,7 +269,7 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         self.build(interrupt)?;
         questions::displacements(self, rows, interrupt)
     }
@@ -291,7 +291,7 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows)?;
+        self.check_question(rows, interrupt)?;
         self.build(interrupt)?;
         questions::codisps(self, rows, interrupt)
     }
@@ -321,7 +321,18 @@ impl FrozenForest {
     /// # Errors
     /// [`Error::ModelFile`] says what does not hold together.
     pub fn from_state(state: ForestState) -> Result<FrozenForest> {
-        state.check()?;
+        FrozenForest::from_state_with(state, &mut never)
+    }
+
+    /// [`FrozenForest::from_state`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`FrozenForest::from_state`], and [`Error::Interrupted`].
+    pub fn from_state_with(
+        state: ForestState,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<FrozenForest> {
+        state.check(interrupt)?;
         let flat: Vec<_> = state.trees.into_iter().map(|tree| tree.nodes).collect();
         Ok(FrozenForest {
             intake: Intake::new(&state.config, state.n_features, state.recent),
