@@ -58,6 +58,33 @@ def test_frozen_forests_travel(rng):
     assert copy.deepcopy(frozen) is frozen
 
 
+def test_notes_travel_and_change_nothing(rng):
+    x = rng.normal(size=(50, 3))
+    detector = fastrcf.Detector(random_state=1, n_trees=5).fit(x)
+    for model in (small(), detector):
+        before, scores = bytes(model), model.score(x)
+        model.notes = {"origin": "week 34", "übrigens": ""}
+        assert bytes(model) != before
+        for again in (fastrcf.loads(bytes(model)), pickle.loads(pickle.dumps(model))):
+            assert dict(again.notes) == {"origin": "week 34", "übrigens": ""}
+            np.testing.assert_array_equal(again.score(x), scores)
+        model.notes = {}
+        assert bytes(model) == before
+    forest = small()
+    forest.notes = {"a": "b"}
+    assert dict(fastrcf.loads(bytes(forest.freeze())).notes) == {"a": "b"}
+    for wrong in ({"a": "x" * 70_000}, {"": "x"}, {"a": 1}, "text"):
+        with pytest.raises(fastrcf.InvalidParameterError, match="notes"):
+            forest.notes = wrong
+    with pytest.raises(TypeError):
+        forest.notes["c"] = "d"
+    assert dict(forest.notes) == {"a": "b"}
+    with pytest.raises(fastrcf.NotReadyError):
+        fastrcf.RandomCutForest().notes = {"a": "b"}
+    with pytest.raises(fastrcf.NotFittedError):
+        fastrcf.Detector().notes = {"a": "b"}
+
+
 def test_forests_without_rows_pickle_and_refuse_to_be_saved(tmp_path):
     forest = fastrcf.RandomCutForest(5, 16, random_state=3, sampling="window")
     again = pickle.loads(pickle.dumps(forest))
@@ -130,6 +157,19 @@ def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path):
     assert path.exists()
 
 
+def notes(section):
+    """Yield names and texts."""
+    (n,), at = struct.unpack_from("<I", section), 4
+    for _ in range(n):
+        texts = []
+        for _ in range(2):
+            (length,) = struct.unpack_from("<I", section, at)
+            texts.append(section[at + 4 : at + 4 + length].decode())
+            at += 4 + length
+        yield tuple(texts)
+    assert at == len(section)
+
+
 class Reader:
     """A reader of model files that follows docs/model-file.md and nothing else."""
 
@@ -148,6 +188,7 @@ class Reader:
         conf = struct.unpack_from("<6QIId", self.sections["CONF"])
         self.trees, self.sample, self.shingle, self.columns, _, self.seen, *_ = conf
         self.d = self.columns * self.shingle
+        self.notes = dict(notes(self.sections["NOTE"]))
         self.points = np.frombuffer(self.sections["PNTS"], "<f4").reshape(-1, self.d)
 
     def leaves(self):
@@ -183,6 +224,7 @@ def test_the_documentation_suffices_to_read_a_file(path):
     model = fastrcf.load(path)
     assert model.n_features == file.columns
     assert model.n_seen == file.seen
+    assert dict(model.notes) == file.notes
     trees = list(file.leaves())
     assert len(trees) == file.trees
     for leaves in trees:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,16 @@ def seed(random_state: Any) -> int:
             f"random_state: {random_state!r} is not an integer between 0 and 2**64 - 1"
         )
     return value
+
+
+def notes(given: Any) -> dict[str, str]:
+    """Give notes, whose names and texts are strings."""
+    if not isinstance(given, Mapping):
+        raise InvalidParameterError(f"notes: expected a mapping, found {type(given).__name__}")
+    for name, text in given.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise InvalidParameterError(f"notes: {name!r}: {text!r} is not text")
+    return dict(given)
 
 
 def count(name: str, value: Any, least: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastrcf import _fastrcf
-from fastrcf._parameters import count, seed
+from fastrcf._parameters import count, notes, seed
 from fastrcf._tables import Table, as_batches, as_table
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import (
@@ -337,6 +338,19 @@ class Detector:
     @alert_rate.setter
     def alert_rate(self, rate: float) -> None:
         self._fitted().set_alert_rate(rate)
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Texts by name that travel with the model: who made it, from what.
+
+        They change nothing that it does. Assign a mapping to write others down;
+        all together take at most 65,536 bytes.
+        """
+        return MappingProxyType({} if self._core is None else self._core.notes())
+
+    @notes.setter
+    def notes(self, given: Mapping[str, str]) -> None:
+        self._fitted().set_notes(notes(given))
 
     @property
     def n_fitted(self) -> int:

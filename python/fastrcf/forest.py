@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
-from fastrcf._parameters import count, seed
+from fastrcf._parameters import count, notes, seed
 from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
     from fastrcf._typing import Floats, Integers
@@ -287,10 +288,13 @@ class RandomCutForest:
         """
         _fastrcf.write_atomically(path, bytes(self))
 
-    def __bytes__(self) -> bytes:
+    def _alive(self) -> _fastrcf.Forest:
         if self._core is None:
             raise NotReadyError("the forest has seen no rows: there is nothing to save")
-        return self._core.to_bytes()
+        return self._core
+
+    def __bytes__(self) -> bytes:
+        return self._alive().to_bytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._core is None:
@@ -308,6 +312,19 @@ class RandomCutForest:
     def memory_usage(self) -> int:
         """Bytes that the forest takes."""
         return 0 if self._core is None else self._core.memory_usage()
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Texts by name that travel with the model: who made it, from what.
+
+        They change nothing that it does. Assign a mapping to write others down;
+        all together take at most 65,536 bytes.
+        """
+        return MappingProxyType({} if self._core is None else self._core.notes())
+
+    @notes.setter
+    def notes(self, given: Mapping[str, str]) -> None:
+        self._alive().set_notes(notes(given))
 
     @property
     def n_features(self) -> int | None:
@@ -400,6 +417,11 @@ class FrozenForest:
     def memory_usage(self) -> int:
         """Bytes that the forest takes."""
         return self._core.memory_usage()
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Texts by name, as :attr:`RandomCutForest.notes`."""
+        return MappingProxyType(self._core.notes())
 
     @property
     def n_features(self) -> int:

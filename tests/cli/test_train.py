@@ -6,6 +6,14 @@ import pytest
 import fastrcf
 from tests.cli.conftest import WRITERS
 
+
+def without_notes(path):
+    """Give a model's bytes but for where it came from."""
+    model = fastrcf.load(path)
+    model.notes = {}
+    return bytes(model)
+
+
 CHOICE = ["--label", "fraud", "--time", "time", "--categorical", "shop", "--seed", 3]
 
 
@@ -18,7 +26,7 @@ def test_every_format_gives_the_same_model(table, done, tmp_path, ending):
     assert told["columns"] == ["amount", "items", "online", "shop"]
     reference = tmp_path / "reference.rcf"
     done("train", table("parquet"), "-o", reference, *CHOICE)
-    assert path.read_bytes() == reference.read_bytes()
+    assert without_notes(path) == without_notes(reference)
 
 
 def test_the_python_detector_is_the_same(table, payments, model):
@@ -28,7 +36,7 @@ def test_the_python_detector_is_the_same(table, payments, model):
         alert_rate=0.002,
         random_state=3,
     ).fit(payments)
-    assert bytes(detector) == model.read_bytes()
+    assert bytes(detector) == without_notes(model)
 
 
 def test_a_folder_and_a_pattern_are_read_in_order(payments, done, tmp_path):
@@ -41,7 +49,7 @@ def test_a_folder_and_a_pattern_are_read_in_order(payments, done, tmp_path):
     for data, name in ((folder, "a"), (folder / "day*.parquet", "b")):
         done("train", data, "-o", tmp_path / name, *CHOICE)
     done("train", folder / "_hidden.parquet", "-o", tmp_path / "c", *CHOICE)
-    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    a, b, c = (without_notes(tmp_path / name) for name in "abc")
     assert a == b == c
 
 
@@ -120,3 +128,16 @@ def test_real_connections_with_categories(data, done, tmp_path):
         *["--no-header", "--label", "x41", "--normal", "normal", "--json", "--bootstrap", 0],
     )
     assert 0 < json.loads(out)["prevalence"]["value"] < 1
+
+
+def test_models_say_where_they_came_from(table, done, tmp_path):
+    path = tmp_path / "m.rcf"
+    done("train", table(), "-o", path, "--label", "fraud", "--note", "ticket", "A-17")
+    assert dict(fastrcf.load(path).notes) == {
+        "trained by": f"fastrcf {fastrcf.__version__}",
+        "trained on": "payments.csv",
+        "label": "fraud",
+        "ticket": "A-17",
+    }
+    assert json.loads(done("inspect", path, "--json"))["notes"]["ticket"] == "A-17"
+    assert "note: ticket" in done("inspect", path)

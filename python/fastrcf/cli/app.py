@@ -80,6 +80,14 @@ _forest_columns = click.option(
 )
 @click.option("--seed", "random_state", type=int, default=0, show_default=True)
 @click.option("--threads", "n_threads", type=click.IntRange(1), help="Default: all there are.")
+@click.option(
+    "--note",
+    "notes",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME TEXT",
+    help="Something to put down in the model.",
+)
 @_as_json
 @reading
 def train(data: str, out: str, **options: Any) -> None:

@@ -18,6 +18,7 @@ def inspect(path: str, *, as_json: bool) -> None:
         click.echo(json.dumps(described))
         return
     columns = described.pop("columns", None)
+    described |= {f"note: {name}": text for name, text in described.pop("notes").items()}
     width = max(map(len, described))
     for name, value in described.items():
         click.echo(f"{name:{width}}  {_shown(value)}")
@@ -53,6 +54,7 @@ def describe(path: str) -> dict[str, Any]:
             "is_ready": model.is_ready,
             "n_features": model.n_features,
         }
+    described["notes"] = dict(model.notes)
     core = model._core
     if core is not None:
         described |= {k: v for k, v in core.parameters().items() if k != "n_threads"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+import fastrcf
 from fastrcf.cli.tables import Input
 from fastrcf.errors import InvalidInputError
 
@@ -28,6 +30,7 @@ def train(
     drop: Sequence[str],
     label: str | None,
     time_column: str | None,
+    notes: Sequence[tuple[str, str]],
     as_json: bool,
     **parameters: Any,
 ) -> None:
@@ -44,6 +47,8 @@ def train(
         categories, and those not to look at.
     label, time_column : str or None
         Columns that are not looked at either.
+    notes : sequence of (str, str)
+        Names and texts to put down in the model beside its origin.
     as_json : bool
         Whether to print JSON.
     **parameters
@@ -59,6 +64,12 @@ def train(
         time_column=time_column,
         **parameters,
     )
+    detector.notes = {
+        "trained by": f"fastrcf {fastrcf.__version__}",
+        "trained on": Path(data).name if data != "-" else "standard input",
+        **({"label": label} if label is not None else {}),
+        **dict(notes),
+    }
     detector.save(out)
     summary = {
         "model": out,

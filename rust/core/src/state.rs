@@ -6,6 +6,7 @@
 
 use crate::config::{ForestConfig, MAX_VALUE};
 use crate::error::{Error, Result};
+use crate::notes::{self, Notes};
 
 /// One node of a tree in preorder (node, left subtree, right subtree).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +82,8 @@ pub struct ForestState {
     pub n_features: usize,
     /// Rows seen so far.
     pub n_seen: u64,
+    /// What people wrote down about it.
+    pub notes: Notes,
     /// The last `shingle_size - 1` rows (fewer when fewer came), oldest
     /// first, scaled and in float32: `len = rows * n_features`.
     pub recent: Vec<f32>,
@@ -98,6 +101,7 @@ impl ForestState {
     pub(crate) fn check(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         self.config
             .validate(self.n_features)
+            .and_then(|()| notes::check(&self.notes))
             .map_err(|error| Error::file(error.to_string()))?;
         if self.trees.len() != self.config.n_trees {
             return Err(Error::file(format!(

@@ -46,7 +46,10 @@ fn models() -> Vec<(&'static str, Model)> {
         forest
     };
     let weights = Some(vec![1.0, 0.25, 2.0, 1.5, 1.0]);
-    let decay = forest(Sampling::Decay { rate: None }, 1, weights);
+    let mut decay = forest(Sampling::Decay { rate: None }, 1, weights);
+    let notes = [("made by", "tests/golden.rs"), ("für", "Prüfungen")];
+    let notes = notes.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    decay.set_notes(notes.into()).unwrap();
     let window = forest(Sampling::Window, 3, None);
     let uniform = forest(Sampling::Uniform, 1, None);
     vec![

@@ -162,3 +162,26 @@ fn wide_points_named_by_many_trees_are_refused_before_they_are_unfolded() {
         other => panic!("{:?}", other.map(|_| "loaded")),
     }
 }
+
+#[test]
+fn notes_out_of_order_or_without_a_name_are_refused() {
+    let bytes = small_models()[0].to_bytes();
+    let at = bytes.windows(4).rposition(|w| w == b"NOTE").unwrap();
+    let offset = u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap()) as usize;
+    // u32 notes, then u32 length and text, twice each: "a", "b", "ü", "".
+    assert_eq!(&bytes[offset..offset + 9], b"\x02\0\0\0\x01\0\0\0a");
+    let name = offset + 8;
+    for (byte, good) in [(b'b', true), (0x7f, true), (0xff, false)] {
+        let mut other = bytes.clone();
+        other[name] = byte;
+        reseal(&mut other, false);
+        assert_eq!(Model::from_bytes(&other).is_ok(), good, "{byte:#x}");
+    }
+    // "ü" becomes "a" and a byte of the next length: no longer UTF-8, or too long.
+    let second = name + 1 + 5 + 4;
+    assert_eq!(&bytes[second..second + 2], "ü".as_bytes());
+    let mut other = bytes.clone();
+    other[second..second + 2].copy_from_slice(b"A!");
+    reseal(&mut other, false);
+    assert!(Model::from_bytes(&other).is_err(), "A! comes before a");
+}

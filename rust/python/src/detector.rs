@@ -3,7 +3,9 @@
 use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
-use fastrcf::{ColumnKind, Detection, DetectorConfig, Error, Reason, Result, Scaling, Transform};
+use fastrcf::{
+    ColumnKind, Detection, DetectorConfig, Error, Notes, Reason, Result, Scaling, Transform,
+};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -136,6 +138,15 @@ impl Detector {
 
     fn set_alert_rate(&self, py: Python<'_>, alert_rate: f64) -> PyResult<()> {
         self.write(py, |detector, _| detector.set_alert_rate(alert_rate))
+    }
+
+    /// What people wrote down about it.
+    fn notes(&self, py: Python<'_>) -> PyResult<Notes> {
+        self.get(py, |detector| detector.forest().notes().clone())
+    }
+
+    fn set_notes(&self, py: Python<'_>, notes: Notes) -> PyResult<()> {
+        self.write(py, |detector, _| detector.set_notes(notes))
     }
 
     fn set_threads(&self, py: Python<'_>, n_threads: usize) -> PyResult<()> {

@@ -4,7 +4,7 @@ use crate::frozen::{self, Pair};
 use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
-use fastrcf::{ForestConfig, Result, Sampling};
+use fastrcf::{ForestConfig, Notes, Result, Sampling};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -177,6 +177,15 @@ impl Forest {
             forest.set_threads(n_threads);
             Ok(())
         })
+    }
+
+    /// What people wrote down about it.
+    fn notes(&self, py: Python<'_>) -> PyResult<Notes> {
+        self.get(py, |forest| forest.notes().clone())
+    }
+
+    fn set_notes(&self, py: Python<'_>, notes: Notes) -> PyResult<()> {
+        self.write(py, |model, _| model.set_notes(notes))
     }
 
     /// The bytes of the model file.

@@ -3,6 +3,7 @@
 use crate::forest::parameters;
 use crate::input::Input;
 use crate::interrupt::run;
+use fastrcf::Notes;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -58,6 +59,11 @@ impl FrozenForest {
         let rows = x.rows(py)?;
         let parts = run(py, |stop| self.inner.attribution_with(&rows, stop))?;
         pair(py, parts)
+    }
+
+    /// What people wrote down about it.
+    fn notes(&self) -> Notes {
+        self.inner.notes().clone()
     }
 
     /// The bytes of the model file.

@@ -4,6 +4,7 @@ use super::container::{Container, Sections};
 use super::wire::{Reader, Writer};
 use crate::config::{ForestConfig, Sampling};
 use crate::error::Result;
+use crate::notes::Notes;
 use crate::state::{ClockState, FlatNode, ForestState, TreeState, TreeStream};
 
 /// Marks a node that is a leaf.
@@ -16,6 +17,7 @@ pub(super) fn write<E>(
     ask: &mut impl FnMut() -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     out.add(*b"CONF", config(state));
+    out.add(*b"NOTE", notes(&state.notes));
     let mut section = Writer::default();
     section.f32s(&state.recent);
     out.add(*b"RECE", section);
@@ -69,6 +71,32 @@ fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {
     out.add(*b"PLCS", places);
 }
 
+fn notes(notes: &Notes) -> Writer {
+    let mut out = Writer::default();
+    out.u32(notes.len() as u32);
+    for (name, text) in notes {
+        out.text(name);
+        out.text(text);
+    }
+    out
+}
+
+fn read_notes(mut section: Reader<'_>) -> Result<Notes> {
+    let mut notes = Notes::new();
+    for _ in 0..section.u32()? {
+        let (name, text) = (section.text()?, section.text()?);
+        if notes
+            .last_key_value()
+            .is_some_and(|(last, _)| *last >= name)
+        {
+            return Err(section.error("notes out of order"));
+        }
+        notes.insert(name, text);
+    }
+    section.finish()?;
+    Ok(notes)
+}
+
 fn config(state: &ForestState) -> Writer {
     let config = &state.config;
     let (sampling, rate) = match config.sampling {
@@ -94,6 +122,7 @@ fn config(state: &ForestState) -> Writer {
 /// Reads a forest. Lengths fit each other; values are for the forest to check.
 pub(super) fn read(file: &mut Container<'_>, living: bool) -> Result<ForestState> {
     let mut state = read_config(file.section(b"CONF")?)?;
+    state.notes = read_notes(file.section(b"NOTE")?)?;
     state.recent = all_f32s(file.section(b"RECE")?)?;
     state.points = all_f32s(file.section(b"PNTS")?)?;
     let mut counts = file.section(b"TREE")?;
@@ -173,6 +202,7 @@ fn read_config(mut section: Reader<'_>) -> Result<ForestState> {
         config,
         n_features,
         n_seen,
+        notes: Notes::new(),
         recent: Vec::new(),
         points: Vec::new(),
         clock: None,

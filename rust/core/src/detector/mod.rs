@@ -16,6 +16,7 @@ pub use tail::Tail;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
+use crate::notes::Notes;
 use crate::questions::never;
 use crate::rows::{Column, Rows};
 use std::collections::HashMap;
@@ -138,6 +139,14 @@ impl Detector {
     pub fn n_streamed(&self) -> u64 {
         // The forest began with the sample that the detector was fitted to.
         self.forest.n_seen().saturating_sub(self.n_sampled)
+    }
+
+    /// Writes down other notes; [`Forest::notes`] has them.
+    ///
+    /// # Errors
+    /// As [`Forest::set_notes`].
+    pub fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        self.forest.set_notes(notes)
     }
 
     /// Sets the share of rows that should be alerts, and the threshold by the

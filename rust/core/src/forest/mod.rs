@@ -11,6 +11,7 @@ use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::frozen::FrozenForest;
 use crate::intake::Intake;
+use crate::notes::{self, Notes};
 use crate::points::PointStore;
 use crate::questions::never;
 use crate::rng::Rng;
@@ -42,6 +43,7 @@ pub struct Forest {
     members: Vec<Member>,
     clock: Clock,
     n_seen: u64,
+    notes: Notes,
     buffers: Buffers,
 }
 
@@ -70,6 +72,7 @@ impl Forest {
             points: PointStore::new(intake.stride()),
             clock: Clock::new(config.decay_rate()),
             n_seen: 0,
+            notes: Notes::new(),
             buffers: Buffers::default(),
             members,
             intake,
@@ -111,6 +114,22 @@ impl Forest {
     /// depends on it.
     pub fn set_threads(&mut self, n_threads: usize) {
         self.config.n_threads = n_threads;
+    }
+
+    /// What people wrote down about it.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Writes down other notes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] if a note has no name or all take more than
+    /// [`MAX_NOTES`](crate::MAX_NOTES) bytes.
+    pub fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        notes::check(&notes)?;
+        self.notes = notes;
+        Ok(())
     }
 
     /// Distinct points held.
@@ -185,6 +204,7 @@ impl Forest {
             members,
             clock: self.clock.clone(),
             n_seen: self.n_seen,
+            notes: self.notes.clone(),
             buffers: Buffers::default(),
         })
     }

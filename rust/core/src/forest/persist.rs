@@ -64,6 +64,7 @@ impl Forest {
             config: self.config.clone(),
             n_features: self.n_features(),
             n_seen: self.n_seen,
+            notes: self.notes.clone(),
             recent: self.intake.recent().to_vec(),
             points,
             clock: Some(self.clock.state()),
@@ -100,6 +101,7 @@ impl Forest {
         forest.points = PointStore::from_padded(lanes::padded(&state.points, d, stride), stride);
         forest.clock = Clock::from_state(forest.config.decay_rate(), clock);
         forest.n_seen = state.n_seen;
+        forest.notes = state.notes;
         let mut scratch = Scratch::new(forest.intake.stride());
         let mut counts = vec![0; forest.points.places()];
         for (t, tree) in state.trees.into_iter().enumerate() {

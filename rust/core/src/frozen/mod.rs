@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::intake::Intake;
 use crate::kernels::{entry, lanes};
+use crate::notes::Notes;
 use crate::parallel;
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
@@ -38,6 +39,7 @@ pub struct FrozenForest {
     config: ForestConfig,
     intake: Intake,
     n_seen: u64,
+    notes: Notes,
     /// Smallest mass of a tree.
     smallest: u64,
     /// Distinct points.
@@ -80,6 +82,7 @@ impl FrozenForest {
             config: config.clone(),
             intake: intake.clone(),
             n_seen: forest.n_seen(),
+            notes: forest.notes().clone(),
             smallest: smallest(&flat),
             points,
             flat,
@@ -131,6 +134,11 @@ impl FrozenForest {
     /// Rows that the forest had seen.
     pub fn n_seen(&self) -> u64 {
         self.n_seen
+    }
+
+    /// What people wrote down about it.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Rows that every tree must hold before a forest answers.
@@ -302,6 +310,7 @@ impl FrozenForest {
             config: self.config.clone(),
             n_features: self.n_features(),
             n_seen: self.n_seen,
+            notes: self.notes.clone(),
             recent: self.intake.recent().to_vec(),
             points: self.points.clone(),
             clock: None,
@@ -338,6 +347,7 @@ impl FrozenForest {
             intake: Intake::new(&state.config, state.n_features, state.recent),
             config: state.config,
             n_seen: state.n_seen,
+            notes: state.notes,
             smallest: smallest(&flat),
             points: state.points,
             flat,

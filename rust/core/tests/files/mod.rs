@@ -62,6 +62,8 @@ pub fn small_models() -> Vec<Model> {
     let mut forest = Forest::new(config, 2).unwrap();
     let values = stream(60, 2, 3);
     forest.insert(&rows_of(&values, 2)).unwrap();
+    let notes = [("a", "b"), ("ü", "")].map(|(name, text)| (name.into(), text.into()));
+    forest.set_notes(notes.into()).unwrap();
     let frozen = forest.freeze().unwrap();
     let detector = Box::new(small_detector());
     vec![
