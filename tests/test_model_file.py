@@ -113,10 +113,15 @@ def test_what_is_no_model_is_refused(tmp_path):
     for data in (b"", b"PK\x03\x04", bytes(small())[:-1], b"\x89RCF\r\n\x1a\n" + b"\0" * 100):
         with pytest.raises(fastrcf.ModelFileError):
             fastrcf.loads(data)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"none\.rcf"):
         fastrcf.load(tmp_path / "none.rcf")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"folder\.rcf"):
         small().save(tmp_path / "no" / "folder.rcf")
+    with pytest.raises(IsADirectoryError, match="test_what_is_no_model"):
+        fastrcf.load(tmp_path)
+    (tmp_path / "m.rcf").write_bytes(b"no model")
+    with pytest.raises(fastrcf.ModelFileError, match=r"m\.rcf: model file: this is no"):
+        fastrcf.load(tmp_path / "m.rcf")
 
 
 def test_saving_keeps_links_and_permissions(tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastrcf import _fastrcf
 from fastrcf.detector import Detector
+from fastrcf.errors import ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector
     >>> bytes(again) == bytes(forest)
     True
     """
-    return _model(_fastrcf.load(path))
+    try:
+        core = _fastrcf.load(path)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    return _model(core)
 
 
 def loads(data: bytes) -> RandomCutForest | FrozenForest | Detector:

@@ -153,12 +153,17 @@ def test_files_that_are_none_are_told_in_one_line(run, tmp_path, name, content, 
     assert err.count("\n") == 1
 
 
-def test_what_is_not_there_is_told(run, tmp_path, model):
+def test_what_is_not_there_is_told(run, tmp_path, model, table):
     assert run("train", tmp_path / "none.csv", "-o", tmp_path / "m")[0] == 1
     code, _, err = run("score", model, tmp_path / "none.csv", "-o", tmp_path / "s.csv")
     assert (code, "no such file" in err) == (1, True)
     code, _, err = run("score", tmp_path / "none.rcf", tmp_path, "-o", tmp_path / "s.csv")
     assert code == 2
+    nowhere = tmp_path / "no" / "m.rcf"
+    code, _, err = run("train", table(), "-o", nowhere)
+    assert (code, err) == (1, f"fastrcf: {nowhere.parent}: No such file or directory\n")
+    code, _, err = run("score", model, table(), "-o", nowhere.with_suffix(".csv"))
+    assert (code, err) == (1, f"fastrcf: {nowhere.parent}: No such file or directory\n")
     (tmp_path / "no.rcf").write_text("no model")
     code, _, err = run("inspect", tmp_path / "no.rcf")
     assert (code, "model file" in err) == (1, True)

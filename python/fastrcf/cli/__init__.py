@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _interrupted()
         if debug or not _is_expected(error):
             raise
-        print(f"fastrcf: {error}", file=sys.stderr)
+        print(f"fastrcf: {_message(error)}", file=sys.stderr)
         return FAILED
 
 
@@ -76,6 +76,12 @@ def _run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     return DONE
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _is_expected(error: Exception) -> bool:

@@ -12,6 +12,7 @@ import click
 import fastrcf
 from fastrcf.cli.tables import Input
 from fastrcf.errors import InvalidInputError
+from fastrcf.files import check_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,6 +55,7 @@ def train(
     **parameters
         Of :class:`fastrcf.Detector`.
     """
+    check_place(Path(out))
     started = time.perf_counter()
     detector, left_out = fit(
         Input.of(data, read),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -84,7 +85,8 @@ def _flat(table: pa.Table) -> pa.Table:
     """CSV has no lists: reasons become their words."""
     for i, column in enumerate(table.schema):
         if pa.types.is_list(column.type):
-            words = ["; ".join(part["text"] for part in row) for row in table[i].to_pylist()]
+            rows = table[i].to_pylist()
+            words = ["; ".join(part["text"] for part in row) or None for row in rows]
             table = table.set_column(i, column.name, pa.array(words, pa.string()))
     return table
 
@@ -97,6 +99,22 @@ def _sink(format: Format, file: Any) -> Sink:
     if format == "parquet":
         return _Binary(lambda schema: pq.ParquetWriter(file, schema, compression="zstd"))
     return _Binary(lambda schema: pa.ipc.new_file(file, schema))
+
+
+def check_place(path: Path) -> None:
+    """See that a file can come to be here, before any work is done for it.
+
+    Raises
+    ------
+    OSError
+        Names what is in the way.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
 
 
 @contextmanager
@@ -132,6 +150,7 @@ def open_sink(path: str, format: Format | None = None) -> Iterator[Sink]:
             sys.stdout.buffer.flush()
         return
     place = Path(path)
+    check_place(place)
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.unfinished")
     try:
         with unfinished.open("wb") as file:

@@ -1,9 +1,10 @@
 //! The one place where errors of the core become Python's.
 
 use fastrcf::Error;
-use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::Path;
 
 /// Makes an exception of `fastrcf.errors`.
 fn raise(py: Python<'_>, class: &str, message: String, row: Option<(usize, usize)>) -> PyErr {
@@ -30,11 +31,30 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
         Error::NotReady { .. } => raise(py, "NotReadyError", message, None),
         Error::ModelFile { .. } => raise(py, "ModelFileError", message, None),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
-        Error::Io(io) => match io.kind() {
-            std::io::ErrorKind::NotFound => PyFileNotFoundError::new_err(message),
-            std::io::ErrorKind::PermissionDenied => PyPermissionError::new_err(message),
-            _ => PyOSError::new_err(message),
+        Error::Io(io) => match io.raw_os_error() {
+            // Python makes the subclass of the number.
+            Some(number) => PyOSError::new_err((number, strerror(py, number))),
+            None => PyOSError::new_err(message),
         },
         _ => raise(py, "InvalidInputError", message, None),
     }
+}
+
+fn strerror(py: Python<'_>, number: i32) -> String {
+    let text = || {
+        py.import("os")?
+            .call_method1("strerror", (number,))?
+            .extract()
+    };
+    text().unwrap_or_else(|_: PyErr| format!("error {number}"))
+}
+
+/// Names the file that an error is about.
+pub(crate) fn about(py: Python<'_>, error: PyErr, path: &Path) -> PyErr {
+    if error.is_instance_of::<PyOSError>(py)
+        && let Err(other) = error.value(py).setattr("filename", path.as_os_str())
+    {
+        return other;
+    }
+    error
 }

@@ -1,7 +1,7 @@
 //! Models to and from files.
 
 use crate::detector::Detector;
-use crate::error::to_python;
+use crate::error::{about, to_python};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
 use crate::interrupt::run;
@@ -35,12 +35,13 @@ pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes) -> PyResult<Py<PyAny>> 
 /// Reads a model from its file.
 #[pyfunction]
 pub(crate) fn load(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
-    let model = run(py, |stop| Model::load_with(path, stop))?;
+    let model =
+        run(py, |stop| Model::load_with(&path, stop)).map_err(|error| about(py, error, &path))?;
     loaded(py, model)
 }
 
 /// Writes bytes to a file, whole or not at all.
 #[pyfunction]
 pub(crate) fn write_atomically(py: Python<'_>, path: PathBuf, data: PyBackedBytes) -> PyResult<()> {
-    run(py, |_| fastrcf::write_atomically(path, &data))
+    run(py, |_| fastrcf::write_atomically(&path, &data)).map_err(|error| about(py, error, &path))
 }
