@@ -34,21 +34,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with interrupts.noted():
             return _run([word for word in given if word != "--debug"])
     except KeyboardInterrupt:
-        return _interrupted()
+        return _interrupted(last=arguments is None)
     except BrokenPipeError:
         # Whoever read our output has left; nothing more can be told there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
         if interrupts.was_asked():
-            return _interrupted()
+            return _interrupted(last=arguments is None)
         if debug or not _is_expected(error):
             raise
         print(f"fastrcf: {_message(error)}", file=sys.stderr)
         return FAILED
 
 
-def _interrupted() -> int:
+def _interrupted(last: bool) -> int:
+    if last:
+        interrupts.no_more()
     print("interrupted", file=sys.stderr)
     return 128 + signal.SIGINT
 

@@ -8,6 +8,7 @@ by a finalizer. So it is also noted, and loops ask.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,12 @@ def noted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, _note)
+    before, hook = signal.signal(signal.SIGINT, _note), sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if lost.exc_type is KeyboardInterrupt else hook(lost)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.signal(signal.SIGINT, before)
 
 
@@ -40,6 +43,12 @@ def _note(number: int, frame: Any) -> None:
 def was_asked() -> bool:
     """Whether Ctrl-C came."""
     return _asked.is_set()
+
+
+def no_more() -> None:
+    """Let this process end in peace: pyarrow may raise the signal once more."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def stop_if_asked() -> None:
