@@ -1,10 +1,15 @@
 //! The frozen forest: immutable, contiguous, every box stored.
 
+mod block;
+mod keys;
 mod part;
+mod sort;
 mod tree;
 
-pub(crate) use part::{PartBuffers, PartTree, score_part_body};
-pub(crate) use tree::{FrozenTree, build_bounds_body};
+pub(crate) use block::{Block, rank_body};
+pub(crate) use keys::Cuts;
+pub(crate) use part::score_part_body;
+pub(crate) use tree::{FrozenTree, PartTree, build_bounds_body};
 
 use crate::attribution::Attribution;
 use crate::config::ForestConfig;
@@ -57,6 +62,8 @@ struct Built {
     /// Each built once, by whoever comes first: threads that ask at the same
     /// time share the work, and what an interrupted call has built stays.
     trees: Vec<OnceLock<FrozenTree>>,
+    /// The cuts of all trees, for blocks of rows; nothing if there are too many.
+    cuts: OnceLock<Option<Vec<Cuts>>>,
 }
 
 impl FrozenForest {
@@ -94,7 +101,18 @@ impl FrozenForest {
         self.built.get_or_init(|| Built {
             points: lanes::padded(&self.points, self.n_dimensions(), self.intake.stride()),
             trees: vec![OnceLock::new(); self.flat.len()],
+            cuts: OnceLock::new(),
         })
+    }
+
+    /// The cuts of all trees, which are built.
+    fn cuts(&self) -> Option<&[Cuts]> {
+        let built = self.built();
+        let trees = || built.trees.iter().filter_map(OnceLock::get);
+        built
+            .cuts
+            .get_or_init(|| Cuts::of(trees(), self.n_dimensions()))
+            .as_deref()
     }
 
     /// Builds the boxes of all trees, where that is not done.
@@ -174,6 +192,7 @@ impl FrozenForest {
                         .filter_map(OnceLock::get)
                         .map(FrozenTree::memory_usage)
                         .sum::<usize>()
+                    + built.cuts.get().iter().flat_map(|cuts| cuts.iter().flatten()).map(Cuts::memory_usage).sum::<usize>()
             })
     }
 
@@ -213,23 +232,31 @@ impl FrozenForest {
             self.build(interrupt)?;
             return questions::scores(self, rows, interrupt);
         }
+        self.build(interrupt)?;
+        let Some(cuts) = self.cuts() else {
+            return questions::scores(self, rows, interrupt);
+        };
         let threads = parallel::threads_for(self.config.n_threads, n, self.flat.len(), d);
-        let most = (BLOCK_VALUES / d).clamp(1024, 16_384);
+        let most = (BLOCK_VALUES / d).clamp(1024, block::MOST_ROWS);
         // Equal blocks, at least one for each thread.
         let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
-        self.build(interrupt)?;
         let mut scores = vec![0.0; n];
         parallel::for_each(
             scores.chunks_mut(block).enumerate(),
             threads,
             interrupt,
-            || (PartBuffers::new(block, d), Vec::new()),
-            |(buffers, points), (i, out), stop| {
-                buffers.load(&self.intake, rows, i * block..i * block + out.len(), points);
-                for t in 0..self.flat.len() {
-                    entry::add_scores_of_block(&self.tree(t), buffers, out);
-                    if stop.now() {
-                        return;
+            || Block::new(block, d),
+            |buffers, (i, out), stop| {
+                buffers.load(&self.intake, rows, i * block..i * block + out.len());
+                for cuts in cuts {
+                    entry::rank(buffers, cuts);
+                    for t in cuts.trees.clone() {
+                        let tree = self.tree(t);
+                        sort::sort_down(tree.tree(), cuts.keys(t), buffers);
+                        entry::add_scores_of_block(&tree, buffers, out);
+                        if stop.now() {
+                            return;
+                        }
                     }
                 }
                 out.iter_mut().for_each(|s| *s /= self.flat.len() as f64);

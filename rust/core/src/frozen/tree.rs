@@ -1,12 +1,11 @@
 //! One frozen tree: nodes in preorder, one box for each inner node.
 
-use super::part::PartTree;
 use crate::kernels::entry;
 use crate::kernels::lanes::{merge, range_sum};
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
-use crate::walk::LEAF;
+use crate::walk::{LEAF, Nodes, is_leaf};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Split {
@@ -90,14 +89,21 @@ impl FrozenTree {
 
     /// The tree with the forest's points, which are `stride` values long.
     pub(super) fn part<'a>(&'a self, points: &'a [f32], stride: usize) -> PartTree<'a> {
-        PartTree::new(
-            self.mass,
-            &self.splits,
-            &self.ends,
-            &self.bounds,
+        PartTree {
+            tree: self,
             stride,
             points,
-        )
+        }
+    }
+
+    /// Inner nodes in preorder.
+    pub(super) fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    /// Leaves from left to right.
+    pub(super) fn ends(&self) -> &[End] {
+        &self.ends
     }
 
     pub(super) fn memory_usage(&self) -> usize {
@@ -137,5 +143,103 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
         merge(lo, hi, right.0, right.1);
         splits[at].range = range_sum(lo, hi);
         splits[at].mass = left.2 + right.2;
+    }
+}
+
+/// A frozen tree with the forest's points.
+#[derive(Clone, Copy)]
+pub(crate) struct PartTree<'a> {
+    tree: &'a FrozenTree,
+    stride: usize,
+    points: &'a [f32],
+}
+
+impl<'a> PartTree<'a> {
+    pub(super) fn tree(&self) -> &'a FrozenTree {
+        self.tree
+    }
+
+    pub(super) fn splits(&self) -> &'a [Split] {
+        &self.tree.splits
+    }
+
+    pub(super) fn ends(&self) -> &'a [End] {
+        &self.tree.ends
+    }
+
+    /// The padded point of a leaf.
+    #[inline(always)]
+    pub(super) fn point_of(&self, end: &End) -> &'a [f32] {
+        &self.points[end.point as usize * self.stride..][..self.stride]
+    }
+
+    /// The padded box of a split.
+    #[inline(always)]
+    pub(super) fn bounds_at(&self, at: usize) -> (&'a [f32], &'a [f32]) {
+        self.tree.bounds[at * 2 * self.stride..(at + 1) * 2 * self.stride].split_at(self.stride)
+    }
+}
+
+impl Nodes for PartTree<'_> {
+    #[inline(always)]
+    fn mass(&self) -> u32 {
+        self.tree.mass
+    }
+
+    #[inline(always)]
+    fn root(&self) -> u32 {
+        match (self.tree.splits.is_empty(), self.tree.ends.is_empty()) {
+            (false, _) => 0,
+            (true, false) => LEAF,
+            (true, true) => NONE,
+        }
+    }
+
+    #[inline(always)]
+    fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
+        let split = &self.tree.splits[id as usize];
+        let right = usize::from(q[split.dim as usize] > split.cut);
+        (split.child[right], split.child[1 - right])
+    }
+
+    #[inline(always)]
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
+        // No branch: where a way ends cannot be foretold.
+        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
+        let node = &self.tree.splits[(id & !leaf) as usize];
+        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
+        (id & leaf) | (child & !leaf)
+    }
+
+    #[inline(always)]
+    fn mass_of(&self, id: u32) -> u32 {
+        if is_leaf(id) {
+            self.tree.ends[(id & !LEAF) as usize].mass
+        } else {
+            self.tree.splits[id as usize].mass
+        }
+    }
+
+    #[inline(always)]
+    fn point(&self, leaf: u32) -> &[f32] {
+        let end = &self.tree.ends[(leaf & !LEAF) as usize];
+        &self.points[end.point as usize * self.stride..][..self.stride]
+    }
+
+    #[inline(always)]
+    fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)> {
+        if is_leaf(id) {
+            return None;
+        }
+        let (lo, hi) = self.bounds_at(id as usize);
+        Some((lo, hi, self.tree.splits[id as usize].range))
+    }
+
+    #[inline(always)]
+    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]) {
+        match self.bounds(id) {
+            Some((a, b, _)) => crate::kernels::lanes::merge(lo, hi, a, b),
+            None => crate::kernels::lanes::grow(lo, hi, self.point(id)),
+        }
     }
 }

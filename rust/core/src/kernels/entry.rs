@@ -1,7 +1,9 @@
 //! The kernels: what the rest of the crate calls, built per instruction set.
 
 use crate::forest::{Member, MemberBlock, run_member_body};
-use crate::frozen::{FrozenTree, PartBuffers, PartTree, build_bounds_body, score_part_body};
+use crate::frozen::{
+    Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
+};
 use crate::score::ScoreBuffers;
 use crate::tree::Scratch;
 use crate::walk::{GROUP, Nodes};
@@ -46,11 +48,16 @@ kernel! {
     ) = add_scores_body;
 }
 
-kernel! {
+simd_kernel! {
+    /// Ranks a block's values among the cuts of some trees.
+    pub(crate) fn rank(block: &mut Block, cuts: &Cuts) = rank_body;
+}
+
+simd_kernel! {
     /// Adds one frozen tree's scores of a whole block to `totals`.
     pub(crate) fn add_scores_of_block(
         tree: &PartTree<'_>,
-        buffers: &mut PartBuffers,
+        block: &mut Block,
         totals: &mut [f64],
     ) = score_part_body;
 }

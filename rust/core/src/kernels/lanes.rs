@@ -5,13 +5,10 @@
 //! lane adds its columns in ascending order; lanes are added in pairs
 //! (`l` and `l + 8`, then 4, 2, 1 apart). One row's columns in vector lanes
 //! ([`union_sum`] and its kin) and sixteen rows in vector lanes
-//! ([`union_sums`]) both follow it, and absent columns add an exact zero.
+//! ([`super::wide`]) both follow it, and absent columns add an exact zero.
 //!
 //! The code is plain Rust that the compiler vectorises for the instruction set
 //! of the function it is inlined into; see the parent module.
-
-/// Rows that the rows-in-lanes kernels take at a time.
-pub(crate) const LANES: usize = 16;
 
 /// Length of a padded row: what the loops below take without a tail.
 pub(crate) fn stride(dimensions: usize) -> usize {
@@ -231,102 +228,6 @@ fn merge_chunks<const N: usize>(lo: &mut [f32], hi: &mut [f32], a: &[f32], b: &[
     }
 }
 
-/// Sixteen numbers, one per row.
-pub(crate) type Lane = [f32; LANES];
-
-/// Columns of a block in leaf order: value of row `i` in column `j` is
-/// `values[j * stride + i]`, with at least [`LANES`] readable values behind
-/// the last row.
-#[derive(Clone, Copy)]
-pub(crate) struct Columns<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) stride: usize,
-}
-
-#[inline(always)]
-fn add(mut a: Lane, b: Lane) -> Lane {
-    for l in 0..LANES {
-        a[l] += b[l];
-    }
-    a
-}
-
-/// Columns `lane`, `lane + 16`, ... of [`union_sums`].
-#[inline(always)]
-fn union_lane(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32], lane: usize) -> Lane {
-    let mut total = [0.0; LANES];
-    let mut j = lane;
-    while j < lo.len() {
-        let (low, high) = (lo[j], hi[j]);
-        let from = j * columns.stride + at;
-        if let Some(x) = columns.values.get(from..from + LANES) {
-            for l in 0..LANES {
-                total[l] += max(x[l], high) - min(x[l], low);
-            }
-        }
-        j += 16;
-    }
-    total
-}
-
-#[inline(always)]
-fn union_pair(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32], lane: usize) -> Lane {
-    let total = union_lane(columns, at, lo, hi, lane);
-    if lane + 8 < lo.len() {
-        add(total, union_lane(columns, at, lo, hi, lane + 8))
-    } else {
-        total
-    }
-}
-
-#[inline(always)]
-fn union_quad(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32], lane: usize) -> Lane {
-    let total = union_pair(columns, at, lo, hi, lane);
-    if lane + 4 < lo.len() {
-        add(total, union_pair(columns, at, lo, hi, lane + 4))
-    } else {
-        total
-    }
-}
-
-/// [`union_sum`] of the box with each of sixteen rows from `at` on.
-#[inline(always)]
-pub(crate) fn union_sums(columns: Columns<'_>, at: usize, lo: &[f32], hi: &[f32]) -> Lane {
-    let hi = &hi[..lo.len()];
-    let mut even = union_quad(columns, at, lo, hi, 0);
-    if lo.len() > 2 {
-        even = add(even, union_quad(columns, at, lo, hi, 2));
-    }
-    if lo.len() < 2 {
-        return even;
-    }
-    let mut odd = union_quad(columns, at, lo, hi, 1);
-    if lo.len() > 3 {
-        odd = add(odd, union_quad(columns, at, lo, hi, 3));
-    }
-    add(even, odd)
-}
-
-/// For sixteen rows from `at` on: which equal `point` in every column.
-#[inline(always)]
-pub(crate) fn equal_rows(columns: Columns<'_>, at: usize, point: &[f32]) -> [bool; LANES] {
-    let mut equal = [true; LANES];
-    for (j, &p) in point.iter().enumerate() {
-        let from = j * columns.stride + at;
-        let mut any = false;
-        if let Some(x) = columns.values.get(from..from + LANES) {
-            for l in 0..LANES {
-                equal[l] &= x[l] == p;
-                any |= equal[l];
-            }
-        }
-        if !any {
-            break;
-        }
-    }
-    equal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,50 +266,6 @@ mod tests {
                     (&with(1.5), &inside),
                 );
                 assert!(a == with(0.5) && b == with(2.25));
-            }
-        }
-    }
-
-    #[test]
-    fn rows_in_lanes_and_columns_in_lanes_agree_bit_for_bit() {
-        let mut rng = Rng::new(1, 0);
-        for d in (1..70).chain([127, 128, 129, 1000]) {
-            let n = stride(d);
-            let mut draw = |scale: f64| ((rng.unit() - 0.5) * scale) as f32;
-            let (mut lo, mut hi) = (vec![0.0; n], vec![0.0; n]);
-            for j in 0..d {
-                let (a, b) = (draw(2.0), draw(2.0));
-                lo[j] = min(a, b);
-                hi[j] = max(a, b);
-            }
-            let rows: Vec<Vec<f32>> = (0..LANES)
-                .map(|i| {
-                    let mut row = vec![0.0; n];
-                    for v in &mut row[..d] {
-                        *v = draw(if i % 2 == 0 { 1.0 } else { 8.0 });
-                    }
-                    row
-                })
-                .collect();
-            let mut values = vec![0.0; d * LANES];
-            for (i, row) in rows.iter().enumerate() {
-                for j in 0..d {
-                    values[j * LANES + i] = row[j];
-                }
-            }
-            let columns = Columns {
-                values: &values,
-                stride: LANES,
-            };
-            let sums = union_sums(columns, 0, &lo[..d], &hi[..d]);
-            for (row, sum) in rows.iter().zip(sums) {
-                let one = union_sum(&lo, &hi, row);
-                assert_eq!(one.to_bits(), sum.to_bits(), "d = {d}");
-                let inside = contains(&lo, &hi, row);
-                assert_eq!(inside, gap_sum(&lo, &hi, row) == 0.0);
-                if inside {
-                    assert_eq!(one.to_bits(), range_sum(&lo, &hi).to_bits());
-                }
             }
         }
     }

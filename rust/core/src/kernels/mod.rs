@@ -2,26 +2,34 @@
 //!
 //! A kernel is written once, as safe Rust that is inlined into shells which
 //! the compiler builds for each instruction set ([`kernel!`]). The level is
-//! found once at run time; `FASTRCF_SIMD=portable|avx2|avx512` forces a lower
+//! found once at run time; `FASTRCF_SIMD=portable|avx2|avx512|avx512vbmi` forces a lower
 //! one. No level changes a bit of any result: there is no fused multiply-add
 //! and no approximate division, and sums have one order ([`lanes`]).
 //!
 //! This folder is the only one in which `unsafe` is allowed.
 #![allow(unsafe_code)]
 
+pub(crate) mod descent;
 pub(crate) mod lanes;
+pub(crate) mod partition;
+pub(crate) mod simd;
+pub(crate) mod wide;
 
 use std::sync::OnceLock;
 
 /// Instruction sets that kernels are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// What the target's baseline has (SSE2 on x86-64, NEON on aarch64).
+    /// What the compiler makes of plain code for the target's baseline.
     Portable,
+    /// aarch64 with NEON, which all have.
+    Neon,
     /// x86-64 with AVX2.
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
     Avx512,
+    /// The same with VBMI and VBMI2 (Ice Lake, Zen 4 and later).
+    Avx512Vbmi,
 }
 
 impl Level {
@@ -29,20 +37,27 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Level::Portable => "portable",
+            Level::Neon => "neon",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
+            Level::Avx512Vbmi => "avx512vbmi",
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 fn detect() -> Level {
-    if is_x86_feature_detected!("avx512f")
+    let avx512 = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("avx2");
+    if avx512
+        && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vbmi2")
     {
+        Level::Avx512Vbmi
+    } else if avx512 {
         Level::Avx512
     } else if is_x86_feature_detected!("avx2") {
         Level::Avx2
@@ -51,7 +66,12 @@ fn detect() -> Level {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn detect() -> Level {
+    Level::Neon
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn detect() -> Level {
     Level::Portable
 }
@@ -65,6 +85,7 @@ pub fn level() -> Level {
         let wanted = match std::env::var("FASTRCF_SIMD").as_deref() {
             Ok("portable") => Level::Portable,
             Ok("avx2") => Level::Avx2,
+            Ok("avx512") => Level::Avx512,
             _ => best,
         };
         wanted.min(best)
@@ -89,13 +110,46 @@ macro_rules! kernel {
                 }
                 match $crate::kernels::level() {
                     // SAFETY: `level` returned this set, so the machine has it.
-                    $crate::kernels::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    $crate::kernels::Level::Avx512 | $crate::kernels::Level::Avx512Vbmi => return unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     $crate::kernels::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::kernels::Level::Portable => {}
+                    _ => {}
                 }
             }
             $body($($arg),*)
+        }
+    };
+}
+
+/// As [`kernel!`], for a body that is generic over [`simd::Simd`] and takes it
+/// as its first argument.
+macro_rules! simd_kernel {
+    ($(#[$doc:meta])* pub(crate) fn $name:ident ($($arg:ident : $ty:ty),* $(,)?) = $body:path;) => {
+        $(#[$doc])*
+        pub(crate) fn $name ($($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                fn avx512 ($($arg: $ty),*) {
+                    $body($crate::kernels::simd::Avx512::new(), $($arg),*)
+                }
+                #[target_feature(enable = "avx2")]
+                fn avx2 ($($arg: $ty),*) {
+                    $body($crate::kernels::simd::Avx2::new(), $($arg),*)
+                }
+                match $crate::kernels::level() {
+                    // SAFETY: `level` returned this set, so the machine has it.
+                    $crate::kernels::Level::Avx512 | $crate::kernels::Level::Avx512Vbmi => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::kernels::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    _ => {}
+                }
+            }
+            #[cfg(target_arch = "aarch64")]
+            if $crate::kernels::level() == $crate::kernels::Level::Neon {
+                return $body($crate::kernels::simd::Neon, $($arg),*);
+            }
+            $body($crate::kernels::simd::Portable, $($arg),*)
         }
     };
 }

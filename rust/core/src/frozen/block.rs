@@ -1,0 +1,109 @@
+//! A block of rows, and what taking it through trees needs.
+
+use super::keys::{Cuts, ranks};
+use crate::intake::Intake;
+use crate::kernels::descent;
+use crate::kernels::simd::{LANES, Simd, TURNED};
+use crate::rows::Rows;
+use std::ops::Range;
+
+/// Most rows of a block: their numbers take two bytes.
+pub(super) const MOST_ROWS: usize = 1 << 14;
+
+pub(crate) struct Block {
+    pub(super) dimensions: usize,
+    /// Rows in the block.
+    pub(super) n: usize,
+    /// Distance between columns, of keys as of values: the largest block, with
+    /// room for whole vectors.
+    pub(super) stride: usize,
+    /// Length of a row: the columns, padded to what is turned at a time.
+    pub(super) width: usize,
+    pub(super) rows: Vec<f32>,
+    /// Ranks of the values, column by column.
+    pub(super) keys: Vec<u16>,
+    /// Their high and low bytes: two planes for each column, for a number of
+    /// columns that [`descent::leaves`] takes; else empty.
+    pub(super) planes: Vec<u8>,
+    /// Leaves by [`descent::leaves`].
+    pub(super) leaves: Vec<u8>,
+    /// Row numbers in the order of the tree's leaves.
+    pub(super) order: Vec<u16>,
+    pub(super) right: Vec<u16>,
+    /// The columns in that order.
+    pub(super) sorted: Vec<f32>,
+    pub(super) values: Vec<f32>,
+    /// Rows of each split and of each leaf.
+    pub(super) split_rows: Vec<Range<u32>>,
+    pub(super) end_rows: Vec<Range<u32>>,
+}
+
+impl Block {
+    pub(super) fn new(rows: usize, dimensions: usize) -> Block {
+        let rows = rows.min(MOST_ROWS);
+        // An odd number of cache lines between columns keeps them off each
+        // other's cache sets; `descent` reads whole groups of rows.
+        let stride = rows.next_multiple_of(descent::ROWS) + 2 * LANES;
+        Block {
+            dimensions,
+            n: 0,
+            stride,
+            width: dimensions.next_multiple_of(TURNED),
+            rows: Vec::new(),
+            keys: vec![0; dimensions * stride],
+            planes: Vec::new(),
+            leaves: vec![0; stride],
+            order: vec![0; stride],
+            right: vec![0; stride],
+            sorted: vec![0.0; dimensions * stride],
+            values: vec![0.0; stride],
+            split_rows: Vec::new(),
+            end_rows: Vec::new(),
+        }
+    }
+
+    /// Takes rows in.
+    pub(super) fn load(&mut self, intake: &Intake, rows: &Rows<'_>, range: Range<usize>) {
+        self.n = range.len();
+        intake.load_query(rows, range, &mut self.rows);
+        // Rows of up to four columns are padded to four elsewhere.
+        if intake.stride() != self.width {
+            let narrow = std::mem::take(&mut self.rows);
+            self.rows.resize(self.n * self.width, 0.0);
+            let rows = narrow.chunks_exact(intake.stride());
+            for (from, to) in rows.zip(self.rows.chunks_exact_mut(self.width)) {
+                to[..from.len()].copy_from_slice(from);
+            }
+        }
+    }
+}
+
+/// Ranks a block's values among the cuts of some trees.
+#[inline(always)]
+pub(crate) fn rank_body<S: Simd>(s: S, block: &mut Block, cuts: &Cuts) {
+    let planes = match cuts.any_tables() {
+        true => 2 * descent::padded(block.dimensions) * block.stride,
+        false => 0,
+    };
+    block.planes.resize(planes, 0);
+    let stride = block.stride;
+    let mut x = [0.0; LANES];
+    for at in (0..block.n).step_by(LANES) {
+        let last = block.n - 1;
+        let rows: [usize; LANES] = std::array::from_fn(|l| (at + l).min(last) * block.width);
+        for first in (0..block.dimensions).step_by(TURNED) {
+            let columns = s.columns(&block.rows, rows.map(|row| row + first));
+            for (j, cuts) in cuts.columns().iter().enumerate().skip(first).take(TURNED) {
+                s.store(columns[j - first], &mut x);
+                let ranks = ranks(cuts, &x);
+                block.keys[j * stride + at..][..LANES].copy_from_slice(&ranks);
+                if planes > 0 {
+                    let (high, low) = block.planes[2 * j * stride..].split_at_mut(stride);
+                    for l in 0..LANES {
+                        [high[at + l], low[at + l]] = ranks[l].to_be_bytes();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Two 256-bit registers.
+
+use super::{LANES, Simd, TURNED, eight};
+use std::arch::x86_64::*;
+
+/// AVX2.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// The machine has the set.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn new() -> Avx2 {
+        Avx2(())
+    }
+}
+
+type Two = [__m256; 2];
+
+/// SAFETY of all below: an [`Avx2`] exists, so the machine has the set, and
+/// pointers come from references to as many values as are read or written.
+impl Simd for Avx2 {
+    type Lanes = Two;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Two {
+        let from = from.as_ptr();
+        // SAFETY: see above.
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+    }
+
+    #[inline(always)]
+    fn store(self, lanes: Two, to: &mut [f32; LANES]) {
+        let to = to.as_mut_ptr();
+        // SAFETY: see above.
+        unsafe {
+            _mm256_storeu_ps(to, lanes[0]);
+            _mm256_storeu_ps(to.add(8), lanes[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn min(self, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn div(self, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe { [_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn equal(self, a: Two, b: Two) -> u16 {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a[0], b[0])) as u8;
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a[1], b[1])) as u8;
+            u16::from_le_bytes([low, high])
+        }
+    }
+
+    #[inline(always)]
+    fn select(self, bits: u16, a: Two, b: Two) -> Two {
+        // SAFETY: see above.
+        unsafe {
+            let one = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let mut picked = b;
+            for (half, bits) in bits.to_le_bytes().into_iter().enumerate() {
+                let set = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits)), one);
+                let mask = _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, one));
+                picked[half] = _mm256_blendv_ps(b[half], a[half], mask);
+            }
+            picked
+        }
+    }
+
+    #[inline(always)]
+    fn columns(self, rows: &[f32], at: [usize; LANES]) -> [Two; TURNED] {
+        let [low, high] = [0, 8].map(|first| [0, 1, 2, 3, 4, 5, 6, 7].map(|l| at[first + l]));
+        // SAFETY: see above.
+        let (low, high) = unsafe { (turned(rows, low), turned(rows, high)) };
+        let mut columns = [[low[0], high[0]]; TURNED];
+        for j in 1..TURNED {
+            columns[j] = [low[j], high[j]];
+        }
+        columns
+    }
+}
+
+/// Eight columns of eight rows: pairs, quads, and halves change places.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn turned(rows: &[f32], at: [usize; 8]) -> [__m256; 8] {
+    let mut r = [_mm256_setzero_ps(); 8];
+    for l in 0..8 {
+        // SAFETY: eight values are read of as many.
+        r[l] = unsafe { _mm256_loadu_ps(eight(rows, at[l]).as_ptr()) };
+    }
+    let mut pairs = r;
+    for l in [0, 2, 4, 6] {
+        pairs[l] = _mm256_unpacklo_ps(r[l], r[l + 1]);
+        pairs[l + 1] = _mm256_unpackhi_ps(r[l], r[l + 1]);
+    }
+    let mut quads = r;
+    for l in [0, 1, 4, 5] {
+        let to = 2 * l - (l & 4);
+        quads[to] = _mm256_shuffle_ps::<0x44>(pairs[l], pairs[l + 2]);
+        quads[to + 1] = _mm256_shuffle_ps::<0xee>(pairs[l], pairs[l + 2]);
+    }
+    let mut columns = r;
+    for j in 0..4 {
+        columns[j] = _mm256_permute2f128_ps::<0x20>(quads[j], quads[j + 4]);
+        columns[j + 4] = _mm256_permute2f128_ps::<0x31>(quads[j], quads[j + 4]);
+    }
+    columns
+}
