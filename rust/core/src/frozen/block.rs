@@ -1,14 +1,19 @@
 //! A block of rows, and what taking it through trees needs.
 
-use super::keys::{Cuts, ranks};
+use super::keys::Cuts;
 use crate::intake::Intake;
 use crate::kernels::descent;
 use crate::kernels::simd::{LANES, Simd, TURNED};
+use crate::kernels::wide::Tiles;
 use crate::rows::Rows;
 use std::ops::Range;
 
 /// Most rows of a block: their numbers take two bytes.
 pub(super) const MOST_ROWS: usize = 1 << 14;
+
+/// Values of the rows that go through a tree's boxes together: they should
+/// stay in the first-level cache.
+const TILE_VALUES: usize = 1 << 13;
 
 pub(crate) struct Block {
     pub(super) dimensions: usize,
@@ -30,9 +35,12 @@ pub(crate) struct Block {
     /// Row numbers in the order of the tree's leaves.
     pub(super) order: Vec<u16>,
     pub(super) right: Vec<u16>,
-    /// The columns in that order.
-    pub(super) sorted: Vec<f32>,
-    pub(super) values: Vec<f32>,
+    /// Some of the rows in that order.
+    pub(super) tiles: Tiles,
+    /// A value for each of these.
+    pub(super) values: Vec<[f32; LANES]>,
+    /// Splits above these rows.
+    pub(super) above: Vec<u32>,
     /// Rows of each split and of each leaf.
     pub(super) split_rows: Vec<Range<u32>>,
     pub(super) end_rows: Vec<Range<u32>>,
@@ -41,6 +49,7 @@ pub(crate) struct Block {
 impl Block {
     pub(super) fn new(rows: usize, dimensions: usize) -> Block {
         let rows = rows.min(MOST_ROWS);
+        let groups = (TILE_VALUES / LANES / dimensions).clamp(2, 64).min(rows.div_ceil(LANES));
         // An odd number of cache lines between columns keeps them off each
         // other's cache sets; `descent` reads whole groups of rows.
         let stride = rows.next_multiple_of(descent::ROWS) + 2 * LANES;
@@ -55,8 +64,9 @@ impl Block {
             leaves: vec![0; stride],
             order: vec![0; stride],
             right: vec![0; stride],
-            sorted: vec![0.0; dimensions * stride],
-            values: vec![0.0; stride],
+            tiles: Tiles::new(groups, dimensions),
+            values: vec![[0.0; LANES]; groups],
+            above: Vec::new(),
             split_rows: Vec::new(),
             end_rows: Vec::new(),
         }
@@ -89,19 +99,19 @@ pub(crate) fn rank_body<S: Simd>(s: S, block: &mut Block, cuts: &Cuts) {
     let stride = block.stride;
     let mut x = [0.0; LANES];
     for at in (0..block.n).step_by(LANES) {
-        let last = block.n - 1;
-        let rows: [usize; LANES] = std::array::from_fn(|l| (at + l).min(last) * block.width);
-        for first in (0..block.dimensions).step_by(TURNED) {
-            let columns = s.columns(&block.rows, rows.map(|row| row + first));
-            for (j, cuts) in cuts.columns().iter().enumerate().skip(first).take(TURNED) {
-                s.store(columns[j - first], &mut x);
-                let ranks = ranks(cuts, &x);
-                block.keys[j * stride + at..][..LANES].copy_from_slice(&ranks);
-                if planes > 0 {
-                    let (high, low) = block.planes[2 * j * stride..].split_at_mut(stride);
-                    for l in 0..LANES {
-                        [high[at + l], low[at + l]] = ranks[l].to_be_bytes();
-                    }
+        let mut rows = [0; LANES];
+        for l in 0..LANES {
+            rows[l] = (at + l) as u16;
+        }
+        block.tiles.load(s, &block.rows, block.width, &[rows]);
+        for (j, cuts) in cuts.columns().iter().enumerate() {
+            s.store(block.tiles.column(s, 0, j), &mut x);
+            let ranks = cuts.ranks(&x);
+            block.keys[j * stride + at..][..LANES].copy_from_slice(&ranks);
+            if planes > 0 {
+                let (high, low) = block.planes[2 * j * stride..].split_at_mut(stride);
+                for l in 0..LANES {
+                    [high[at + l], low[at + l]] = ranks[l].to_be_bytes();
                 }
             }
         }

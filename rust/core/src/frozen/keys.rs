@@ -7,6 +7,7 @@
 
 use super::tree::FrozenTree;
 use crate::kernels::descent;
+use crate::kernels::rank::Ranking;
 use crate::walk::LEAF;
 use std::ops::Range;
 
@@ -17,8 +18,7 @@ const MOST_CUTS: usize = u16::MAX as usize;
 #[derive(Clone, Debug)]
 pub(crate) struct Cuts {
     pub(super) trees: Range<usize>,
-    /// Of each column the distinct cuts, ascending.
-    columns: Vec<Vec<f32>>,
+    columns: Vec<Ranking>,
     keys: Vec<TreeKeys>,
 }
 
@@ -65,7 +65,7 @@ impl Cuts {
             all.push(Cuts {
                 trees: first..end,
                 keys: keys.collect(),
-                columns,
+                columns: columns.iter().map(|cuts| Ranking::of(cuts)).collect(),
             });
             first = end;
         }
@@ -76,8 +76,8 @@ impl Cuts {
         &self.keys[tree - self.trees.start]
     }
 
-    /// Of each column the distinct cuts, ascending.
-    pub(super) fn columns(&self) -> &[Vec<f32>] {
+    /// Each column's distinct cuts.
+    pub(super) fn columns(&self) -> &[Ranking] {
         &self.columns
     }
 
@@ -87,7 +87,7 @@ impl Cuts {
     }
 
     pub(super) fn memory_usage(&self) -> usize {
-        let columns = self.columns.iter().map(|cuts| cuts.capacity() * 4);
+        let columns = self.columns.iter().map(Ranking::memory_usage);
         let keys = self.keys.iter().map(|keys| {
             let tables = usize::from(keys.tables.is_some()) * size_of::<descent::Tables>();
             size_of::<TreeKeys>() + keys.cuts.capacity() * 2 + tables
@@ -116,23 +116,4 @@ impl TreeKeys {
             tables: tables.flatten(),
         }
     }
-}
-
-/// How many of sixteen times ascending `cuts` are below each of `x`.
-#[inline(always)]
-pub(crate) fn ranks(cuts: &[f32], x: &[f32; 16]) -> [u16; 16] {
-    let mut below = [0usize; 16];
-    let mut size = cuts.len();
-    while size > 1 {
-        let half = size / 2;
-        for l in 0..16 {
-            let cut = cuts[below[l] + half - 1];
-            below[l] += if cut < x[l] { half } else { 0 };
-        }
-        size -= half;
-    }
-    std::array::from_fn(|l| match cuts.get(below[l]) {
-        Some(&cut) if cut < x[l] => below[l] as u16 + 1,
-        _ => below[l] as u16,
-    })
 }

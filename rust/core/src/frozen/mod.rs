@@ -399,7 +399,7 @@ impl Trees for FrozenForest {
         let (built, stride) = (self.built(), self.intake.stride());
         let tree =
             built.trees[t].get_or_init(|| FrozenTree::of(&self.flat[t], &built.points, stride));
-        tree.part(&built.points, stride)
+        tree.part(&built.points, self.n_dimensions(), stride)
     }
 
     fn intake(&self) -> &Intake {

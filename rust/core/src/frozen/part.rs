@@ -1,17 +1,19 @@
 //! A whole block of rows through one frozen tree.
 //!
-//! Rows are sorted by leaf ([`super::sort`]); the block's columns are put into
-//! that order once; then nodes are taken children first, with sixteen rows in
-//! the lanes. There is no path, no gather and no branch per row. The arithmetic
-//! is that of a single row's walk, so the bits are too: a node that holds a row
-//! has separation probability exactly 0 and leaves its value as it is.
+//! Rows are sorted by leaf ([`super::sort`]) and taken in that order, as many
+//! at a time as stay in the first-level cache; nodes are taken children first,
+//! with sixteen rows in the lanes. There is no path, no gather and no branch
+//! per row. The arithmetic is that of a single row's walk, so the bits are too:
+//! a node that holds a row has separation probability exactly 0 and leaves its
+//! value as it is.
 
 use super::block::Block;
 use super::tree::PartTree;
-use crate::kernels::simd::{LANES, Simd, TURNED};
-use crate::kernels::wide::{Columns, equal_rows, union_sums};
+use crate::kernels::simd::{LANES, Simd};
+use crate::kernels::wide::Tiles;
 use crate::score::norm;
-use crate::walk::Nodes;
+use crate::walk::{LEAF, Nodes};
+use std::ops::Range;
 
 /// Adds the tree's scores of the block's sorted rows to `totals`.
 #[inline(always)]
@@ -21,113 +23,172 @@ pub(crate) fn score_part_body<S: Simd>(
     block: &mut Block,
     totals: &mut [f64],
 ) {
-    reorder(s, block);
-    let columns = Columns::new(&block.sorted, block.stride);
-    let d = block.dimensions;
-    let values = &mut block.values[..];
-    for (end, range) in tree.ends().iter().zip(&block.end_rows) {
-        let point = &tree.point_of(end)[..d];
-        let (seen, unseen) = (s.splat(end.seen), s.splat(end.unseen));
-        let stop = range.end as usize;
-        for at in (range.start as usize..stop).step_by(LANES) {
-            let equal = equal_rows(s, columns, at, point);
-            set(s, values, at, stop - at, s.select(equal, seen, unseen));
-        }
-    }
-    for (at, split) in tree.splits().iter().enumerate().rev() {
-        let range = &block.split_rows[at];
-        if range.is_empty() {
-            continue;
-        }
-        let (lo, hi) = tree.bounds_at(at);
-        let (lo, hi) = (&lo[..d], &hi[..d]);
-        let step = Step {
-            s,
-            own: s.splat(split.range),
-            unseen: s.splat(split.unseen),
-        };
-        let (mut at, end) = (range.start as usize, range.end as usize);
-        while at + LANES < end {
-            let [first, second] = union_sums::<S, 2>(s, columns, at, lo, hi);
-            step.up(values, at, LANES, first);
-            step.up(values, at + LANES, end - at - LANES, second);
-            at += 2 * LANES;
-        }
-        if at < end {
-            let [only] = union_sums::<S, 1>(s, columns, at, lo, hi);
-            step.up(values, at, end - at, only);
-        }
-    }
     let norm = norm(tree.mass());
-    for (&row, &value) in block.order[..block.n].iter().zip(&*values) {
-        if let Some(total) = totals.get_mut(usize::from(row)) {
-            *total += f64::from(value) * norm;
+    let step = block.values.len() * LANES;
+    let mut end = 0;
+    for first in (0..block.n).step_by(step) {
+        let rows = first..(first + step).min(block.n);
+        let order = &block.order[first..rows.end.next_multiple_of(LANES)];
+        block.tiles.load(s, &block.rows, block.width, order.as_chunks().0);
+        let mut part = Part {
+            s,
+            tree,
+            tiles: &block.tiles,
+            values: &mut block.values,
+            rows: rows.start as u32..rows.end as u32,
+        };
+        // The leaves of the rows: the last one may have more of them.
+        while let Some(range) = block.end_rows.get(end) {
+            part.leaf(end, range);
+            if range.end as usize > rows.end {
+                break;
+            }
+            end += 1;
+        }
+        part.splits_above(&block.split_rows, &mut block.above);
+        for &at in block.above.iter().rev() {
+            part.split(at as usize, &block.split_rows[at as usize]);
+        }
+        let values = block.values.as_flattened();
+        for (&row, &value) in block.order[rows].iter().zip(values) {
+            if let Some(total) = totals.get_mut(usize::from(row)) {
+                *total += f64::from(value) * norm;
+            }
         }
     }
 }
 
-/// From the values below a node to those at it.
-struct Step<S: Simd> {
+/// Some rows in the order of the leaves, on their way up.
+struct Part<'a, S> {
     s: S,
-    /// Sum of the ranges of the node's box.
-    own: S::Lanes,
-    /// Value of a row that is separated here.
-    unseen: S::Lanes,
+    tree: &'a PartTree<'a>,
+    tiles: &'a Tiles,
+    /// Of each row, what it is worth at the highest node so far.
+    values: &'a mut [[f32; LANES]],
+    rows: Range<u32>,
 }
 
-impl<S: Simd> Step<S> {
-    /// For the first `n` of sixteen rows, or all if `n` is larger, whose boxes
-    /// with the node's have sums of ranges `union`.
+impl<S: Simd> Part<'_, S> {
+    /// The places of a node's rows among these; its first and its last group
+    /// and a bit for each of their rows. Nothing if there are none.
     #[inline(always)]
-    fn up(&self, values: &mut [f32], at: usize, n: usize, union: S::Lanes) {
-        let s = self.s;
-        let Some(old) = values.get(at..).and_then(<[f32]>::first_chunk) else {
+    fn groups(&self, range: &Range<u32>) -> Option<(Range<usize>, u16, u16)> {
+        let start = range.start.max(self.rows.start) - self.rows.start;
+        let end = range.end.min(self.rows.end).saturating_sub(self.rows.start);
+        if start >= end {
+            return None;
+        }
+        let (first, last) = (start as usize / LANES, (end as usize - 1) / LANES);
+        let head = u16::MAX << (start as usize % LANES);
+        let tail = u16::MAX >> (LANES - 1 - (end as usize - 1) % LANES);
+        Some(match first == last {
+            true => (first..last, head & tail, head & tail),
+            false => (first..last, head, tail),
+        })
+    }
+
+    /// Values of the rows of a leaf.
+    #[inline(always)]
+    fn leaf(&mut self, end: usize, range: &Range<u32>) {
+        let Some((groups, head, tail)) = self.groups(range) else {
             return;
         };
-        let old = s.load(old);
-        let p = s.div(s.sub(union, self.own), union);
-        let new = s.add(old, s.mul(p, s.sub(self.unseen, old)));
-        set(s, values, at, n, new);
+        let s = self.s;
+        let end = &self.tree.ends()[end];
+        let point = self.tree.point_of(end);
+        let (seen, unseen) = (s.splat(end.seen), s.splat(end.unseen));
+        for group in groups.start..=groups.end {
+            let equal = self.tiles.equal_rows(s, group, point);
+            let bits = self.bits(group, &groups, head, tail);
+            self.set(group, bits, s.select(equal, seen, unseen));
+        }
     }
-}
 
-/// Writes the first `n` of sixteen values, or all if `n` is larger.
-#[inline(always)]
-fn set<S: Simd>(s: S, values: &mut [f32], at: usize, n: usize, lanes: S::Lanes) {
-    let Some(to) = values.get_mut(at..).and_then(<[f32]>::first_chunk_mut) else {
-        return;
-    };
-    if n >= LANES {
-        s.store(lanes, to);
-    } else {
-        let kept = s.load(to);
-        s.store(s.select((1 << n) - 1, lanes, kept), to);
+    #[inline(always)]
+    fn bits(&self, group: usize, groups: &Range<usize>, head: u16, tail: u16) -> u16 {
+        if group == groups.start {
+            head
+        } else if group == groups.end {
+            tail
+        } else {
+            u16::MAX
+        }
     }
-}
 
-/// Puts the columns into the order of the leaves.
-#[inline(always)]
-fn reorder<S: Simd>(s: S, block: &mut Block) {
-    let (stride, width) = (block.stride, block.width);
-    // What is behind the last row is some row; nobody reads what comes of it.
-    block.order[block.n..].fill(0);
-    for (i, rows) in block.order[..block.n.next_multiple_of(LANES)]
-        .as_chunks::<LANES>()
-        .0
-        .iter()
-        .enumerate()
-    {
-        let rows: [usize; LANES] = std::array::from_fn(|l| usize::from(rows[l]) * width);
-        for first in (0..block.dimensions).step_by(TURNED) {
-            let columns = s.columns(&block.rows, rows.map(|row| row + first));
-            for (j, lanes) in columns.into_iter().enumerate() {
-                let from = (first + j) * stride + i * LANES;
-                if first + j < block.dimensions
-                    && let Some(to) = block.sorted.get_mut(from..).and_then(<[f32]>::first_chunk_mut)
-                {
-                    s.store(lanes, to);
-                }
+    /// The splits that hold any of the rows, in preorder.
+    #[inline(always)]
+    fn splits_above(&self, split_rows: &[Range<u32>], above: &mut Vec<u32>) {
+        above.clear();
+        let splits = self.tree.splits();
+        let holds = |child: u32| {
+            child & LEAF == 0
+                && split_rows[child as usize].start < self.rows.end
+                && split_rows[child as usize].end > self.rows.start
+                && !split_rows[child as usize].is_empty()
+        };
+        if splits.is_empty() {
+            return;
+        }
+        above.push(0);
+        // Breadth first: parents come before their children all the same.
+        let mut at = 0;
+        while let Some(&id) = above.get(at) {
+            let [left, right] = splits[id as usize].child;
+            if holds(left) {
+                above.push(left);
             }
+            if holds(right) {
+                above.push(right);
+            }
+            at += 1;
+        }
+    }
+
+    /// Takes the rows of a split's children up to it.
+    #[inline(always)]
+    fn split(&mut self, at: usize, range: &Range<u32>) {
+        let Some((groups, head, tail)) = self.groups(range) else {
+            return;
+        };
+        let s = self.s;
+        let split = &self.tree.splits()[at];
+        let (lo, hi) = self.tree.box_of(at);
+        let (own, unseen) = (s.splat(split.range), s.splat(split.unseen));
+        let mut group = groups.start;
+        while group < groups.end {
+            let sums: [S::Lanes; 2] = self.tiles.union_sums(s, group, lo, hi);
+            for g in 0..2 {
+                let bits = self.bits(group + g, &groups, head, tail);
+                self.step(group + g, bits, sums[g], own, unseen);
+            }
+            group += 2;
+        }
+        if group == groups.end {
+            let [sum] = self.tiles.union_sums::<S, 1>(s, group, lo, hi);
+            let bits = self.bits(group, &groups, head, tail);
+            self.step(group, bits, sum, own, unseen);
+        }
+    }
+
+    /// For the rows of a group that have a bit set, whose boxes with a node's
+    /// have sums of ranges `union`.
+    #[inline(always)]
+    fn step(&mut self, group: usize, bits: u16, union: S::Lanes, own: S::Lanes, unseen: S::Lanes) {
+        let s = self.s;
+        let Some(values) = self.values.get(group) else {
+            return;
+        };
+        let old = s.load(values);
+        let p = s.div(s.sub(union, own), union);
+        self.set(group, bits, s.add(old, s.mul(p, s.sub(unseen, old))));
+    }
+
+    #[inline(always)]
+    fn set(&mut self, group: usize, bits: u16, lanes: S::Lanes) {
+        let s = self.s;
+        if let Some(values) = self.values.get_mut(group) {
+            let kept = s.load(values);
+            s.store(s.select(bits, lanes, kept), values);
         }
     }
 }

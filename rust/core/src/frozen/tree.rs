@@ -88,9 +88,15 @@ impl FrozenTree {
     }
 
     /// The tree with the forest's points, which are `stride` values long.
-    pub(super) fn part<'a>(&'a self, points: &'a [f32], stride: usize) -> PartTree<'a> {
+    pub(super) fn part<'a>(
+        &'a self,
+        points: &'a [f32],
+        dimensions: usize,
+        stride: usize,
+    ) -> PartTree<'a> {
         PartTree {
             tree: self,
+            dimensions,
             stride,
             points,
         }
@@ -150,6 +156,7 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
 #[derive(Clone, Copy)]
 pub(crate) struct PartTree<'a> {
     tree: &'a FrozenTree,
+    dimensions: usize,
     stride: usize,
     points: &'a [f32],
 }
@@ -167,10 +174,17 @@ impl<'a> PartTree<'a> {
         &self.tree.ends
     }
 
-    /// The padded point of a leaf.
+    /// The point of a leaf.
     #[inline(always)]
     pub(super) fn point_of(&self, end: &End) -> &'a [f32] {
-        &self.points[end.point as usize * self.stride..][..self.stride]
+        &self.points[end.point as usize * self.stride..][..self.dimensions]
+    }
+
+    /// The box of a split.
+    #[inline(always)]
+    pub(super) fn box_of(&self, at: usize) -> (&'a [f32], &'a [f32]) {
+        let (lo, hi) = self.bounds_at(at);
+        (&lo[..self.dimensions], &hi[..self.dimensions])
     }
 
     /// The padded box of a split.

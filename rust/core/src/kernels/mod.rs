@@ -12,6 +12,7 @@
 pub(crate) mod descent;
 pub(crate) mod lanes;
 pub(crate) mod partition;
+pub(crate) mod rank;
 pub(crate) mod simd;
 pub(crate) mod wide;
 

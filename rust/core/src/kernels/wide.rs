@@ -1,55 +1,139 @@
 //! Boxes of nodes with sixteen rows in the lanes: one column at a time, no
 //! horizontal sum, no branch per row.
 //!
+//! Rows lie in groups of sixteen, column after column, so that a group is read
+//! from one place on in whole cache lines.
 //! Per column and sixteen rows a load, a maximum, a minimum and two sums: one
 //! cycle where four vector pipes are there (Zen 5, `simd::Avx512` says how),
 //! two where adding and comparing share two. The order of the sums is that of
 //! [`super::lanes`], so that a row gets the same bits here and there.
 
-use super::simd::{LANES, Simd};
+use super::simd::{LANES, Simd, TURNED};
 
-/// Columns of a block: value of row `i` in column `j` is `values[j * stride + i]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Columns<'a> {
-    values: &'a [f32],
-    stride: usize,
+/// Sixteen values of one column, in a cache line of their own.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Line([f32; LANES]);
+
+/// Rows in groups of sixteen; a group's columns follow each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Tiles {
+    lines: Vec<Line>,
+    /// Columns.
     width: usize,
 }
 
-impl<'a> Columns<'a> {
-    /// As many columns as `values` hold.
-    pub(crate) fn new(values: &'a [f32], stride: usize) -> Columns<'a> {
-        Columns {
-            values,
-            stride,
-            width: values.len() / stride.max(1),
+impl Tiles {
+    /// Room for `groups` times sixteen rows.
+    pub(crate) fn new(groups: usize, width: usize) -> Tiles {
+        Tiles {
+            lines: vec![Line([0.0; LANES]); groups * width],
+            width,
         }
     }
 
-    /// Whether rows `at..at + n` of the first `width` columns are there.
+    /// Takes in the rows whose numbers `order` has: row `i` begins at
+    /// `rows[i * stride]`, and is as long as the columns, padded to a multiple
+    /// of [`TURNED`].
     #[inline(always)]
-    fn hold(&self, width: usize, at: usize, n: usize) -> bool {
-        width <= self.width && at <= self.stride && n <= self.stride - at
+    pub(crate) fn load<S: Simd>(
+        &mut self,
+        s: S,
+        rows: &[f32],
+        stride: usize,
+        order: &[[u16; LANES]],
+    ) {
+        let (width, padded) = (self.width, self.width.next_multiple_of(TURNED));
+        // Numbers of rows that are not there name the last one.
+        let Some(last) = (rows.len() / stride.max(1)).checked_sub(1) else {
+            return;
+        };
+        if padded > stride || last * stride > u32::MAX as usize {
+            return;
+        }
+        let groups = self.lines.chunks_exact_mut(width);
+        for (order, lines) in order.iter().zip(groups) {
+            let mut at = [0; LANES];
+            for l in 0..LANES {
+                at[l] = u32::from(order[l]).min(last as u32) * stride as u32;
+            }
+            // Through memory: the compiler would pick each out of a vector.
+            let at = std::hint::black_box(at);
+            for (i, lines) in lines.chunks_mut(TURNED).enumerate() {
+                // SAFETY: rows are there, `stride` values long, and `TURNED (i
+                // + 1)` is at most their padded width.
+                let columns = unsafe { s.columns(rows.as_ptr().add(i * TURNED), &at) };
+                match <&mut [Line; TURNED]>::try_from(&mut *lines) {
+                    Ok(lines) => {
+                        for j in 0..TURNED {
+                            s.store(columns[j], &mut lines[j].0);
+                        }
+                    }
+                    Err(_) => {
+                        for (line, &column) in lines.iter_mut().zip(&columns) {
+                            s.store(column, &mut line.0);
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    /// Rows `at..at + LANES` of column `j`.
-    ///
-    /// # Safety
-    /// `hold(j + 1, at, LANES)`.
+    /// The lines of `n` groups from `group` on.
     #[inline(always)]
-    unsafe fn lanes(&self, j: usize, at: usize) -> &'a [f32; LANES] {
-        debug_assert!(self.hold(j + 1, at, LANES));
-        let from = j * self.stride + at;
-        // SAFETY: `from + LANES <= (j + 1) * stride <= values.len()`.
-        unsafe { &*self.values.as_ptr().add(from).cast() }
+    fn groups(&self, group: usize, n: usize) -> Option<&[Line]> {
+        self.lines.get(group * self.width..(group + n) * self.width)
+    }
+
+    /// Column `j` of a group.
+    #[inline(always)]
+    pub(crate) fn column<S: Simd>(&self, s: S, group: usize, j: usize) -> S::Lanes {
+        match self.lines.get(group * self.width + j) {
+            Some(line) => s.load(&line.0),
+            None => s.splat(0.0),
+        }
+    }
+
+    /// [`super::lanes::union_sum`] of the box with each row of `G` groups from
+    /// `group` on.
+    #[inline(always)]
+    pub(crate) fn union_sums<S: Simd, const G: usize>(
+        &self,
+        s: S,
+        group: usize,
+        lo: &[f32],
+        hi: &[f32],
+    ) -> [S::Lanes; G] {
+        match self.groups(group, G) {
+            Some(lines) if lo.len() == self.width && hi.len() == self.width && !lo.is_empty() => {
+                let sums = Sums::<S, G> { s, lines, lo, hi };
+                // SAFETY: boxes and groups have `width` columns, and there are
+                // some.
+                unsafe { sums.all() }
+            }
+            _ => [s.splat(0.0); G],
+        }
+    }
+
+    /// For the rows of a group a bit for each that equals `point` in every
+    /// column.
+    #[inline(always)]
+    pub(crate) fn equal_rows<S: Simd>(&self, s: S, group: usize, point: &[f32]) -> u16 {
+        let mut equal = u16::MAX;
+        for (line, &p) in self.groups(group, 1).unwrap_or_default().iter().zip(point) {
+            equal &= s.equal(s.load(&line.0), s.splat(p));
+            if equal == 0 {
+                break;
+            }
+        }
+        equal
     }
 }
 
-/// The sums of some lanes of a padded row's columns, for `G` times sixteen rows.
+/// Sums over the columns of a box and `G` groups.
 struct Sums<'a, S, const G: usize> {
     s: S,
-    columns: Columns<'a>,
-    at: usize,
+    lines: &'a [Line],
     lo: &'a [f32],
     hi: &'a [f32],
 }
@@ -58,17 +142,18 @@ impl<S: Simd, const G: usize> Sums<'_, S, G> {
     /// Terms of column `j`.
     ///
     /// # Safety
-    /// The column is there, with all rows.
+    /// `lo`, `hi` and the groups have more than `j` columns.
     #[inline(always)]
     unsafe fn terms(&self, j: usize) -> [S::Lanes; G] {
         let s = self.s;
-        // SAFETY: `j` is below the length of both, as the caller says.
+        // SAFETY: as the caller says.
         let (lo, hi) = unsafe { (*self.lo.get_unchecked(j), *self.hi.get_unchecked(j)) };
         let (lo, hi) = (s.splat(lo), s.splat(hi));
         let mut terms = [lo; G];
         for g in 0..G {
             // SAFETY: as the caller says.
-            let x = s.load(unsafe { self.columns.lanes(j, self.at + g * LANES) });
+            let line = unsafe { self.lines.get_unchecked(g * self.lo.len() + j) };
+            let x = s.load(&line.0);
             terms[g] = s.sub(s.max(x, hi), s.min(x, lo));
         }
         terms
@@ -143,49 +228,6 @@ impl<S: Simd, const G: usize> Sums<'_, S, G> {
     }
 }
 
-/// [`super::lanes::union_sum`] of the box with each of `G` times sixteen rows
-/// from `at` on.
-#[inline(always)]
-pub(crate) fn union_sums<S: Simd, const G: usize>(
-    s: S,
-    columns: Columns<'_>,
-    at: usize,
-    lo: &[f32],
-    hi: &[f32],
-) -> [S::Lanes; G] {
-    if lo.is_empty() || hi.len() != lo.len() || !columns.hold(lo.len(), at, G * LANES) {
-        return [s.splat(0.0); G];
-    }
-    let sums = Sums::<S, G> {
-        s,
-        columns,
-        at,
-        lo,
-        hi,
-    };
-    // SAFETY: all columns hold all rows.
-    unsafe { sums.all() }
-}
-
-/// For sixteen rows from `at` on: a bit for each that equals `point` in every
-/// column.
-#[inline(always)]
-pub(crate) fn equal_rows<S: Simd>(s: S, columns: Columns<'_>, at: usize, point: &[f32]) -> u16 {
-    if !columns.hold(point.len(), at, LANES) {
-        return 0;
-    }
-    let mut equal = u16::MAX;
-    for (j, &p) in point.iter().enumerate() {
-        // SAFETY: the columns hold the rows.
-        let x = s.load(unsafe { columns.lanes(j, at) });
-        equal &= s.equal(x, s.splat(p));
-        if equal == 0 {
-            break;
-        }
-    }
-    equal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,32 +247,35 @@ mod tests {
                 lo[j] = a.min(b);
                 hi[j] = a.max(b);
             }
-            let mut values = vec![0.0; d * (ROWS + 3)];
-            let mut rows = vec![vec![0.0; n]; ROWS];
-            for (i, row) in rows.iter_mut().enumerate() {
-                for j in 0..d {
-                    row[j] = draw(if i % 2 == 0 { 1.0 } else { 8.0 });
-                    values[j * (ROWS + 3) + 3 + i] = row[j];
-                }
+            let padded = d.next_multiple_of(8);
+            let mut values = vec![0.0; padded * ROWS];
+            for row in values.chunks_exact_mut(padded) {
+                let scale = if draw(1.0) > 0.0 { 1.0 } else { 8.0 };
+                row[..d].fill_with(|| draw(scale));
             }
-            let columns = Columns::new(&values, ROWS + 3);
-            let sums: [S::Lanes; 2] = union_sums(s, columns, 3, &lo[..d], &hi[..d]);
+            let mut order = [[0; LANES]; 3];
+            for (i, to) in order.as_flattened_mut().iter_mut().enumerate() {
+                *to = (i * 7 % ROWS) as u16;
+            }
+            let mut tiles = Tiles::new(3, d);
+            tiles.load(s, &values, padded, &order);
+            let sums: [S::Lanes; 2] = tiles.union_sums(s, 1, &lo[..d], &hi[..d]);
             let mut wide = [[0.0; LANES]; 2];
             s.store(sums[0], &mut wide[0]);
             s.store(sums[1], &mut wide[1]);
-            for (row, sum) in rows.iter().zip(wide.as_flattened()) {
-                let one = union_sum(&lo, &hi, row);
+            for (&i, sum) in order[1..].as_flattened().iter().zip(wide.as_flattened()) {
+                let mut row = vec![0.0; n];
+                row[..d].copy_from_slice(&values[usize::from(i) * padded..][..d]);
+                let one = union_sum(&lo, &hi, &row);
                 assert_eq!(one.to_bits(), sum.to_bits(), "d = {d}");
-                let inside = contains(&lo, &hi, row);
-                assert_eq!(inside, gap_sum(&lo, &hi, row) == 0.0);
+                let inside = contains(&lo, &hi, &row);
+                assert_eq!(inside, gap_sum(&lo, &hi, &row) == 0.0);
                 if inside {
                     assert_eq!(one.to_bits(), range_sum(&lo, &hi).to_bits());
                 }
             }
-            assert_eq!(equal_rows(s, columns, 3, &rows[5][..d]) & (1 << 5), 1 << 5);
-            if d > 1 {
-                assert_eq!(equal_rows(s, columns, 3, &rows[5][..d]), 1 << 5);
-            }
+            let fifth = &values[usize::from(order[2][5]) * padded..][..d];
+            assert_eq!(tiles.equal_rows(s, 2, fifth), 1 << 5);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Two 256-bit registers.
 
-use super::{LANES, Simd, TURNED, eight};
+use super::{LANES, Simd, TURNED};
 use std::arch::x86_64::*;
 
 /// AVX2.
@@ -108,7 +108,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn columns(self, rows: &[f32], at: [usize; LANES]) -> [Two; TURNED] {
+    unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [Two; TURNED] {
         let [low, high] = [0, 8].map(|first| [0, 1, 2, 3, 4, 5, 6, 7].map(|l| at[first + l]));
         // SAFETY: see above.
         let (low, high) = unsafe { (turned(rows, low), turned(rows, high)) };
@@ -121,13 +121,16 @@ impl Simd for Avx2 {
 }
 
 /// Eight columns of eight rows: pairs, quads, and halves change places.
+///
+/// # Safety
+/// As [`Simd::columns`].
 #[inline]
 #[target_feature(enable = "avx2")]
-fn turned(rows: &[f32], at: [usize; 8]) -> [__m256; 8] {
+unsafe fn turned(rows: *const f32, at: [u32; 8]) -> [__m256; 8] {
     let mut r = [_mm256_setzero_ps(); 8];
     for l in 0..8 {
-        // SAFETY: eight values are read of as many.
-        r[l] = unsafe { _mm256_loadu_ps(eight(rows, at[l]).as_ptr()) };
+        // SAFETY: as the caller says.
+        r[l] = unsafe { _mm256_loadu_ps(rows.add(at[l] as usize)) };
     }
     let mut pairs = r;
     for l in [0, 2, 4, 6] {

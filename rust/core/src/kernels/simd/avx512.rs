@@ -1,6 +1,6 @@
 //! One 512-bit register.
 
-use super::{LANES, Simd, TURNED, eight};
+use super::{LANES, Simd, TURNED};
 use std::arch::x86_64::*;
 
 /// AVX-512 F and DQ.
@@ -95,15 +95,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn columns(self, rows: &[f32], at: [usize; LANES]) -> [__m512; TURNED] {
+    unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [__m512; TURNED] {
         // Rows `l` and `l + 8` side by side, then both halves turned as eight
         // by eight: pairs, quads, and 128-bit quarters change places.
         // SAFETY: see above.
         unsafe {
             let mut r = [_mm512_setzero_ps(); 8];
             for l in 0..8 {
-                let low = _mm256_loadu_ps(eight(rows, at[l]).as_ptr());
-                let high = _mm256_loadu_ps(eight(rows, at[l + 8]).as_ptr());
+                let low = _mm256_loadu_ps(rows.add(at[l] as usize));
+                let high = _mm256_loadu_ps(rows.add(at[l + 8] as usize));
                 r[l] = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
             }
             let mut pairs = r;

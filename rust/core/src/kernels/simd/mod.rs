@@ -51,19 +51,12 @@ pub(crate) trait Simd: Copy {
     /// `a` where a bit is set, else `b`.
     fn select(self, bits: u16, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
 
-    /// Eight columns of sixteen rows: row `l` begins at `rows[at[l]]`.
-    fn columns(self, rows: &[f32], at: [usize; LANES]) -> [Self::Lanes; TURNED];
-}
-
-/// The eight values of a row that begin at `at`.
-#[inline(always)]
-fn eight(rows: &[f32], at: usize) -> &[f32; TURNED] {
-    // Without a panic, a row out of place would read as another one: rows are
-    // numbered by this crate alone, and tests hold it to it.
-    match rows.get(at..).and_then(<[f32]>::first_chunk) {
-        Some(eight) => eight,
-        None => &[0.0; TURNED],
-    }
+    /// Eight columns of sixteen rows, of which row `l` begins `at[l]` values
+    /// behind `rows`.
+    ///
+    /// # Safety
+    /// Each row has eight values.
+    unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [Self::Lanes; TURNED];
 }
 
 #[cfg(test)]
@@ -102,12 +95,14 @@ mod tests {
                 f32::from(u8::from(x == y))
             });
         }
-        let rows: Vec<f32> = (0..40 * 24).map(|i| i as f32).collect();
-        let at: [usize; LANES] = std::array::from_fn(|_| (rng.unit() * 39.0) as usize * 24 + 8);
-        for (j, column) in s.columns(&rows, at).into_iter().enumerate() {
+        let rows: Vec<f32> = (0..41 * 24).map(|i| i as f32).collect();
+        let at: [u32; LANES] = std::array::from_fn(|_| (rng.unit() * 39.0) as u32 * 24 + 8);
+        // SAFETY: rows are 24 values long, and the last begins 32 before the end.
+        let columns = unsafe { s.columns(rows.as_ptr(), &at) };
+        for (j, column) in columns.into_iter().enumerate() {
             let mut got = [0.0; LANES];
             s.store(column, &mut got);
-            assert_eq!(got, at.map(|at| (at + j) as f32));
+            assert_eq!(got, at.map(|at| (at + j as u32) as f32));
         }
     }
 

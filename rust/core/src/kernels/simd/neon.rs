@@ -1,6 +1,6 @@
 //! Four 128-bit registers.
 
-use super::{LANES, Simd, TURNED, eight};
+use super::{LANES, Simd, TURNED};
 use std::arch::aarch64::*;
 use std::array::from_fn;
 
@@ -92,12 +92,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn columns(self, rows: &[f32], at: [usize; LANES]) -> [Four; TURNED] {
+    unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [Four; TURNED] {
         // Four by four: `half` tells which columns, `i` which rows.
         // SAFETY: see above.
         let turned = |half: usize, i: usize| unsafe {
             let r: [float32x4_t; 4] =
-                from_fn(|l| vld1q_f32(eight(rows, at[4 * i + l]).as_ptr().add(4 * half)));
+                from_fn(|l| vld1q_f32(rows.add(at[4 * i + l] as usize).add(4 * half)));
             let (a, b) = (vtrnq_f32(r[0], r[1]), vtrnq_f32(r[2], r[3]));
             [
                 vcombine_f32(vget_low_f32(a.0), vget_low_f32(b.0)),

@@ -1,6 +1,6 @@
 //! Arrays that the compiler turns into whatever vectors the target has.
 
-use super::{LANES, Simd, TURNED, eight};
+use super::{LANES, Simd, TURNED};
 use std::array::from_fn;
 
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +66,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn columns(self, rows: &[f32], at: [usize; LANES]) -> [[f32; LANES]; TURNED] {
+    unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [[f32; LANES]; TURNED] {
         let mut columns = [[0.0; LANES]; TURNED];
         for l in 0..LANES {
-            let row = eight(rows, at[l]);
+            // SAFETY: as the caller says.
+            let row = unsafe { &*rows.add(at[l] as usize).cast::<[f32; TURNED]>() };
             for j in 0..TURNED {
                 columns[j][l] = row[j];
             }
