@@ -10,7 +10,7 @@
 use super::block::Block;
 use super::tree::PartTree;
 use crate::kernels::simd::{LANES, Simd};
-use crate::kernels::wide::Tiles;
+use crate::kernels::wide::{Tiles, by_width};
 use crate::score::norm;
 use crate::walk::{LEAF, Nodes};
 use std::ops::Range;
@@ -23,6 +23,16 @@ pub(crate) fn score_part_body<S: Simd>(
     block: &mut Block,
     totals: &mut [f64],
 ) {
+    by_width!(block.tiles.width(), run::<S>(s, tree, block, totals));
+}
+
+#[inline(always)]
+fn run<S: Simd, const W: usize>(
+    s: S,
+    tree: &PartTree<'_>,
+    block: &mut Block,
+    totals: &mut [f64],
+) {
     let norm = norm(tree.mass());
     let step = block.values.len() * LANES;
     let mut end = 0;
@@ -30,7 +40,7 @@ pub(crate) fn score_part_body<S: Simd>(
         let rows = first..(first + step).min(block.n);
         let order = &block.order[first..rows.end.next_multiple_of(LANES)];
         block.tiles.load(s, &block.rows, block.width, order.as_chunks().0);
-        let mut part = Part {
+        let mut part = Part::<S, W> {
             s,
             tree,
             tiles: &block.tiles,
@@ -59,7 +69,7 @@ pub(crate) fn score_part_body<S: Simd>(
 }
 
 /// Some rows in the order of the leaves, on their way up.
-struct Part<'a, S> {
+struct Part<'a, S, const W: usize> {
     s: S,
     tree: &'a PartTree<'a>,
     tiles: &'a Tiles,
@@ -68,7 +78,7 @@ struct Part<'a, S> {
     rows: Range<u32>,
 }
 
-impl<S: Simd> Part<'_, S> {
+impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// The places of a node's rows among these; its first and its last group
     /// and a bit for each of their rows. Nothing if there are none.
     #[inline(always)]
@@ -152,11 +162,11 @@ impl<S: Simd> Part<'_, S> {
         };
         let s = self.s;
         let split = &self.tree.splits()[at];
-        let (lo, hi) = self.tree.box_of(at);
+        let (lo, hi) = self.tree.bounds_at(at);
         let (own, unseen) = (s.splat(split.range), s.splat(split.unseen));
         let mut group = groups.start;
         while group < groups.end {
-            let sums: [S::Lanes; 2] = self.tiles.union_sums(s, group, lo, hi);
+            let sums = self.tiles.union_sums::<S, 2, W>(s, group, lo, hi);
             for g in 0..2 {
                 let bits = self.bits(group + g, &groups, head, tail);
                 self.step(group + g, bits, sums[g], own, unseen);
@@ -164,7 +174,7 @@ impl<S: Simd> Part<'_, S> {
             group += 2;
         }
         if group == groups.end {
-            let [sum] = self.tiles.union_sums::<S, 1>(s, group, lo, hi);
+            let [sum] = self.tiles.union_sums::<S, 1, W>(s, group, lo, hi);
             let bits = self.bits(group, &groups, head, tail);
             self.step(group, bits, sum, own, unseen);
         }
@@ -175,12 +185,14 @@ impl<S: Simd> Part<'_, S> {
     #[inline(always)]
     fn step(&mut self, group: usize, bits: u16, union: S::Lanes, own: S::Lanes, unseen: S::Lanes) {
         let s = self.s;
-        let Some(values) = self.values.get(group) else {
+        let Some(values) = self.values.get_mut(group) else {
             return;
         };
         let old = s.load(values);
-        let p = s.div(s.sub(union, own), union);
-        self.set(group, bits, s.add(old, s.mul(p, s.sub(unseen, old))));
+        // Rows of other nodes are not separated, so their values stay: cheaper
+        // than to store some lanes only, which the next load has to wait for.
+        let p = s.select(bits, s.div(s.sub(union, own), union), s.splat(0.0));
+        s.store(s.add(old, s.mul(p, s.sub(unseen, old))), values);
     }
 
     #[inline(always)]

@@ -180,13 +180,6 @@ impl<'a> PartTree<'a> {
         &self.points[end.point as usize * self.stride..][..self.dimensions]
     }
 
-    /// The box of a split.
-    #[inline(always)]
-    pub(super) fn box_of(&self, at: usize) -> (&'a [f32], &'a [f32]) {
-        let (lo, hi) = self.bounds_at(at);
-        (&lo[..self.dimensions], &hi[..self.dimensions])
-    }
-
     /// The padded box of a split.
     #[inline(always)]
     pub(super) fn bounds_at(&self, at: usize) -> (&'a [f32], &'a [f32]) {

@@ -19,22 +19,58 @@ struct Line([f32; LANES]);
 #[derive(Clone, Debug)]
 pub(crate) struct Tiles {
     lines: Vec<Line>,
-    /// Columns.
+    /// Columns, padded: see [`width`].
     width: usize,
+    /// Where rows begin.
+    at: Vec<[u32; LANES]>,
 }
+
+/// Columns that sums are made over: with the exact zeros of absent columns to
+/// a number for which there is a kernel of its own, or a multiple of eight.
+pub(crate) fn width(dimensions: usize) -> usize {
+    match dimensions {
+        ..=4 => dimensions,
+        5..=6 => 6,
+        _ => dimensions.next_multiple_of(8),
+    }
+}
+
+/// Calls `$call::<..., W>` for the constant that a width is, or 0.
+macro_rules! by_width {
+    ($width:expr, $call:ident :: <$s:ty> ($($arg:expr),* $(,)?)) => {
+        match $width {
+            1 => $call::<$s, 1>($($arg),*),
+            2 => $call::<$s, 2>($($arg),*),
+            3 => $call::<$s, 3>($($arg),*),
+            4 => $call::<$s, 4>($($arg),*),
+            6 => $call::<$s, 6>($($arg),*),
+            8 => $call::<$s, 8>($($arg),*),
+            16 => $call::<$s, 16>($($arg),*),
+            24 => $call::<$s, 24>($($arg),*),
+            32 => $call::<$s, 32>($($arg),*),
+            _ => $call::<$s, 0>($($arg),*),
+        }
+    };
+}
+pub(crate) use by_width;
 
 impl Tiles {
     /// Room for `groups` times sixteen rows.
-    pub(crate) fn new(groups: usize, width: usize) -> Tiles {
+    pub(crate) fn new(groups: usize, dimensions: usize) -> Tiles {
+        let width = width(dimensions);
         Tiles {
             lines: vec![Line([0.0; LANES]); groups * width],
             width,
+            at: vec![[0; LANES]; groups],
         }
     }
 
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// Takes in the rows whose numbers `order` has: row `i` begins at
-    /// `rows[i * stride]`, and is as long as the columns, padded to a multiple
-    /// of [`TURNED`].
+    /// `rows[i * stride]`, and is padded with zeros to a multiple of [`TURNED`].
     #[inline(always)]
     pub(crate) fn load<S: Simd>(
         &mut self,
@@ -43,26 +79,26 @@ impl Tiles {
         stride: usize,
         order: &[[u16; LANES]],
     ) {
-        let (width, padded) = (self.width, self.width.next_multiple_of(TURNED));
         // Numbers of rows that are not there name the last one.
         let Some(last) = (rows.len() / stride.max(1)).checked_sub(1) else {
             return;
         };
-        if padded > stride || last * stride > u32::MAX as usize {
+        if self.width.next_multiple_of(TURNED) > stride || last * stride > u32::MAX as usize {
             return;
         }
-        let groups = self.lines.chunks_exact_mut(width);
-        for (order, lines) in order.iter().zip(groups) {
-            let mut at = [0; LANES];
+        // All places first: what one store writes together should not be read
+        // in pieces at once.
+        for (at, order) in self.at.iter_mut().zip(order) {
             for l in 0..LANES {
                 at[l] = u32::from(order[l]).min(last as u32) * stride as u32;
             }
-            // Through memory: the compiler would pick each out of a vector.
-            let at = std::hint::black_box(at);
+        }
+        let groups = self.lines.chunks_exact_mut(self.width);
+        for (at, lines) in self.at[..order.len()].iter().zip(groups) {
             for (i, lines) in lines.chunks_mut(TURNED).enumerate() {
                 // SAFETY: rows are there, `stride` values long, and `TURNED (i
                 // + 1)` is at most their padded width.
-                let columns = unsafe { s.columns(rows.as_ptr().add(i * TURNED), &at) };
+                let columns = unsafe { s.columns(rows.as_ptr().add(i * TURNED), at) };
                 match <&mut [Line; TURNED]>::try_from(&mut *lines) {
                     Ok(lines) => {
                         for j in 0..TURNED {
@@ -79,12 +115,6 @@ impl Tiles {
         }
     }
 
-    /// The lines of `n` groups from `group` on.
-    #[inline(always)]
-    fn groups(&self, group: usize, n: usize) -> Option<&[Line]> {
-        self.lines.get(group * self.width..(group + n) * self.width)
-    }
-
     /// Column `j` of a group.
     #[inline(always)]
     pub(crate) fn column<S: Simd>(&self, s: S, group: usize, j: usize) -> S::Lanes {
@@ -94,21 +124,35 @@ impl Tiles {
         }
     }
 
-    /// [`super::lanes::union_sum`] of the box with each row of `G` groups from
-    /// `group` on.
+    /// The lines of `n` groups from `group` on.
     #[inline(always)]
-    pub(crate) fn union_sums<S: Simd, const G: usize>(
+    fn groups(&self, group: usize, n: usize) -> Option<&[Line]> {
+        self.lines.get(group * self.width..(group + n) * self.width)
+    }
+
+    /// [`super::lanes::union_sum`] of the padded box with each row of `G` groups
+    /// from `group` on. `W` is [`Tiles::width`], or 0.
+    #[inline(always)]
+    pub(crate) fn union_sums<S: Simd, const G: usize, const W: usize>(
         &self,
         s: S,
         group: usize,
         lo: &[f32],
         hi: &[f32],
     ) -> [S::Lanes; G] {
+        let there = lo.len() >= self.width && hi.len() >= self.width;
+        let right = self.width == W || W == 0 && self.width >= TURNED;
         match self.groups(group, G) {
-            Some(lines) if lo.len() == self.width && hi.len() == self.width && !lo.is_empty() => {
-                let sums = Sums::<S, G> { s, lines, lo, hi };
-                // SAFETY: boxes and groups have `width` columns, and there are
-                // some.
+            Some(lines) if there && right => {
+                let sums = Sums::<S, G, W> {
+                    s,
+                    lines,
+                    lo,
+                    hi,
+                    width: self.width,
+                };
+                // SAFETY: boxes and groups have `width` columns, and that is
+                // `W` or a multiple of eight.
                 unsafe { sums.all() }
             }
             _ => [s.splat(0.0); G],
@@ -131,14 +175,21 @@ impl Tiles {
 }
 
 /// Sums over the columns of a box and `G` groups.
-struct Sums<'a, S, const G: usize> {
+struct Sums<'a, S, const G: usize, const W: usize> {
     s: S,
     lines: &'a [Line],
     lo: &'a [f32],
     hi: &'a [f32],
+    width: usize,
 }
 
-impl<S: Simd, const G: usize> Sums<'_, S, G> {
+impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
+    /// Columns; a constant where it can be.
+    #[inline(always)]
+    fn width(&self) -> usize {
+        if W == 0 { self.width } else { W }
+    }
+
     /// Terms of column `j`.
     ///
     /// # Safety
@@ -152,7 +203,7 @@ impl<S: Simd, const G: usize> Sums<'_, S, G> {
         let mut terms = [lo; G];
         for g in 0..G {
             // SAFETY: as the caller says.
-            let line = unsafe { self.lines.get_unchecked(g * self.lo.len() + j) };
+            let line = unsafe { self.lines.get_unchecked(g * self.width() + j) };
             let x = s.load(&line.0);
             terms[g] = s.sub(s.max(x, hi), s.min(x, lo));
         }
@@ -168,62 +219,66 @@ impl<S: Simd, const G: usize> Sums<'_, S, G> {
     }
 
     /// Columns `lane`, `lane + 16`, ...
+    ///
+    /// # Safety
+    /// There is a column `lane`; the same below.
     #[inline(always)]
     unsafe fn lane(&self, lane: usize) -> [S::Lanes; G] {
-        // SAFETY: as the caller says; the loop ends before the width.
+        // SAFETY: as the caller says.
         let mut total = unsafe { self.terms(lane) };
         let mut j = lane + 16;
-        while j < self.lo.len() {
-            // SAFETY: as above.
+        while j < self.width() {
+            // SAFETY: below the width.
             total = self.add(total, unsafe { self.terms(j) });
             j += 16;
         }
         total
     }
 
-    /// Lanes `lane`, `lane + step`, `lane + 2 step`, ... below 16, added in
-    /// pairs eight, four, two and one apart.
+    /// Lanes `lane` and eight above; then four, two and one apart.
     #[inline(always)]
     unsafe fn pairs8(&self, lane: usize) -> [S::Lanes; G] {
-        // SAFETY: the lane is below the width.
+        // SAFETY: as the caller says.
         let total = unsafe { self.lane(lane) };
-        if lane + 8 >= self.lo.len() {
+        // Without a constant, the width is a multiple of eight.
+        if self.width() <= if W == 0 { 8 } else { lane + 8 } {
             return total;
         }
-        // SAFETY: as above.
+        // SAFETY: below the width.
         self.add(total, unsafe { self.lane(lane + 8) })
     }
 
     #[inline(always)]
     unsafe fn pairs4(&self, lane: usize) -> [S::Lanes; G] {
-        // SAFETY: the lane is below the width.
+        // SAFETY: as the caller says.
         let total = unsafe { self.pairs8(lane) };
-        if lane + 4 >= self.lo.len() {
+        if W != 0 && lane + 4 >= W {
             return total;
         }
-        // SAFETY: as above.
+        // SAFETY: below the width.
         self.add(total, unsafe { self.pairs8(lane + 4) })
     }
 
     #[inline(always)]
     unsafe fn pairs2(&self, lane: usize) -> [S::Lanes; G] {
-        // SAFETY: the lane is below the width.
+        // SAFETY: as the caller says.
         let total = unsafe { self.pairs4(lane) };
-        if lane + 2 >= self.lo.len() {
+        if W != 0 && lane + 2 >= W {
             return total;
         }
-        // SAFETY: as above.
+        // SAFETY: below the width.
         self.add(total, unsafe { self.pairs4(lane + 2) })
     }
 
+    /// All columns.
     #[inline(always)]
     unsafe fn all(&self) -> [S::Lanes; G] {
-        // SAFETY: there is a column.
+        // SAFETY: as the caller says.
         let total = unsafe { self.pairs2(0) };
-        if self.lo.len() < 2 {
+        if W == 1 {
             return total;
         }
-        // SAFETY: as above.
+        // SAFETY: below the width.
         self.add(total, unsafe { self.pairs2(1) })
     }
 }
@@ -236,9 +291,15 @@ mod tests {
 
     /// Two times sixteen rows at once against one row after the other.
     fn check<S: Simd>(s: S) {
-        const ROWS: usize = 2 * LANES;
-        let mut rng = Rng::new(1, 0);
         for d in (1..70).chain([127, 128, 129, 1000]) {
+            by_width!(width(d), check_width::<S>(s, d));
+        }
+    }
+
+    fn check_width<S: Simd, const W: usize>(s: S, d: usize) {
+        const ROWS: usize = 2 * LANES;
+        let mut rng = Rng::new(1, d as u64);
+        for _ in 0..3 {
             let n = stride(d);
             let mut draw = |scale: f64| ((rng.unit() - 0.5) * scale) as f32;
             let (mut lo, mut hi) = (vec![0.0; n], vec![0.0; n]);
@@ -259,7 +320,7 @@ mod tests {
             }
             let mut tiles = Tiles::new(3, d);
             tiles.load(s, &values, padded, &order);
-            let sums: [S::Lanes; 2] = tiles.union_sums(s, 1, &lo[..d], &hi[..d]);
+            let sums: [S::Lanes; 2] = tiles.union_sums::<S, 2, W>(s, 1, &lo, &hi);
             let mut wide = [[0.0; LANES]; 2];
             s.store(sums[0], &mut wide[0]);
             s.store(sums[1], &mut wide[1]);
