@@ -6,6 +6,7 @@ use crate::kernels::descent;
 use crate::kernels::simd::{LANES, Simd, TURNED};
 use crate::kernels::wide::Tiles;
 use crate::rows::Rows;
+use crate::walk::LEAF;
 use std::ops::Range;
 
 /// Most rows of a block: their numbers take two bytes.
@@ -30,8 +31,8 @@ pub(crate) struct Block {
     /// Their high and low bytes: two planes for each column, for a number of
     /// columns that [`descent::leaves`] takes; else empty.
     pub(super) planes: Vec<u8>,
-    /// Leaves by [`descent::leaves`].
-    pub(super) leaves: Vec<u8>,
+    /// Where each row is after the first steps.
+    pub(super) places: Vec<u8>,
     /// Row numbers in the order of the tree's leaves.
     pub(super) order: Vec<u16>,
     pub(super) right: Vec<u16>,
@@ -61,7 +62,7 @@ impl Block {
             rows: Vec::new(),
             keys: vec![0; dimensions * stride],
             planes: Vec::new(),
-            leaves: vec![0; stride],
+            places: vec![0; stride],
             order: vec![0; stride],
             right: vec![0; stride],
             tiles: Tiles::new(groups, dimensions),
@@ -69,6 +70,15 @@ impl Block {
             above: Vec::new(),
             split_rows: Vec::new(),
             end_rows: Vec::new(),
+        }
+    }
+
+    /// The rows of a split or of a leaf.
+    #[inline(always)]
+    pub(super) fn rows_of(&mut self, id: u32) -> &mut Range<u32> {
+        match id & LEAF {
+            0 => &mut self.split_rows[id as usize],
+            _ => &mut self.end_rows[(id & !LEAF) as usize],
         }
     }
 

@@ -6,9 +6,10 @@
 //! half the memory, or a quarter where bytes are compared.
 
 use super::tree::FrozenTree;
-use crate::kernels::descent;
+use crate::kernels::{descent, top};
 use crate::kernels::rank::Ranking;
 use crate::walk::LEAF;
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// Most cuts of a column that two bytes can rank.
@@ -27,8 +28,27 @@ pub(crate) struct Cuts {
 pub(super) struct TreeKeys {
     /// How many cuts of the column are below that of each split.
     pub(super) cuts: Vec<u16>,
-    /// For [`descent::leaves`], where that pays.
-    pub(super) tables: Option<Box<descent::Tables>>,
+    /// How rows find their way.
+    pub(super) way: Way,
+}
+
+/// How rows find their way down a tree.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// By [`descent::leaves`].
+    Tables(Box<descent::Tables>),
+    /// By [`top::places`], then from node to node.
+    Top(Top),
+}
+
+/// The nodes of a tree that hold most rows.
+#[derive(Clone, Debug)]
+pub(super) struct Top {
+    pub(super) nodes: Vec<top::Node>,
+    /// Of each node its split, ascending.
+    pub(super) splits: Vec<u32>,
+    /// The splits and leaves where rows come out, from left to right.
+    pub(super) places: Vec<u32>,
 }
 
 impl Cuts {
@@ -83,14 +103,20 @@ impl Cuts {
 
     /// Whether a tree goes by [`descent::leaves`].
     pub(super) fn any_tables(&self) -> bool {
-        self.keys.iter().any(|keys| keys.tables.is_some())
+        self.keys.iter().any(|keys| matches!(keys.way, Way::Tables(_)))
     }
 
     pub(super) fn memory_usage(&self) -> usize {
         let columns = self.columns.iter().map(Ranking::memory_usage);
         let keys = self.keys.iter().map(|keys| {
-            let tables = usize::from(keys.tables.is_some()) * size_of::<descent::Tables>();
-            size_of::<TreeKeys>() + keys.cuts.capacity() * 2 + tables
+            let way = match &keys.way {
+                Way::Tables(_) => size_of::<descent::Tables>(),
+                Way::Top(top) => {
+                    top.nodes.capacity() * size_of::<top::Node>()
+                        + (top.splits.capacity() + top.places.capacity()) * 4
+                }
+            };
+            size_of::<TreeKeys>() + keys.cuts.capacity() * 2 + way
         });
         columns.sum::<usize>() + keys.sum::<usize>()
     }
@@ -111,9 +137,49 @@ impl TreeKeys {
             });
             descent::Tables::of(&inner.collect::<Vec<_>>())
         });
-        TreeKeys {
-            cuts,
-            tables: tables.flatten(),
+        let way = match tables.flatten() {
+            Some(tables) => Way::Tables(tables),
+            None => Way::Top(Top::of(tree, &cuts)),
+        };
+        TreeKeys { cuts, way }
+    }
+}
+
+impl Top {
+    fn of(tree: &FrozenTree, cuts: &[u16]) -> Top {
+        let all = tree.splits();
+        // Always the heaviest node that hangs below one taken.
+        let mut splits = Vec::new();
+        let mut waiting = std::collections::BinaryHeap::new();
+        waiting.extend(all.first().map(|root| (root.mass, Reverse(0u32))));
+        while let (true, Some((_, Reverse(id)))) = (splits.len() < top::MOST_NODES, waiting.pop()) {
+            splits.push(id);
+            let inner = all[id as usize].child.into_iter().filter(|child| child & LEAF == 0);
+            waiting.extend(inner.map(|child| (all[child as usize].mass, Reverse(child))));
+        }
+        // Preorder: parents come first, and places from left to right.
+        splits.sort_unstable();
+        let mut places = Vec::new();
+        let mut stack: Vec<u32> = splits.first().copied().into_iter().collect();
+        while let Some(id) = stack.pop() {
+            match splits.binary_search(&id) {
+                Ok(_) => stack.extend(all[id as usize].child.into_iter().rev()),
+                Err(_) => places.push(id),
+            }
+        }
+        let child_of = |child: u32| match splits.binary_search(&child) {
+            Ok(node) => Ok(node as u8),
+            Err(_) => Err(places.iter().position(|&p| p == child).unwrap_or(0) as u8),
+        };
+        let node = |&id: &u32| top::Node {
+            column: all[id as usize].dim as usize,
+            key: cuts[id as usize],
+            child: all[id as usize].child.map(child_of),
+        };
+        Top {
+            nodes: splits.iter().map(node).collect(),
+            places,
+            splits,
         }
     }
 }

@@ -32,7 +32,7 @@ const WORTH_A_BLOCK: usize = 512;
 const BLOCK_DIMENSIONS: usize = 512;
 /// Values of a block at most: two copies of it should stay in the second-level
 /// cache's reach.
-const BLOCK_VALUES: usize = 128 * 1024;
+const BLOCK_VALUES: usize = 1 << 19;
 
 /// An immutable forest, safe to share, that gives the scores of the
 /// [`Forest`] it was made from, bit for bit.

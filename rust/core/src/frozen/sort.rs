@@ -2,11 +2,10 @@
 //! contiguous range.
 
 use super::block::Block;
-use super::keys::TreeKeys;
-use super::tree::FrozenTree;
+use super::keys::{Top, TreeKeys, Way};
+use super::tree::{FrozenTree, Split};
 use crate::kernels::partition::partition;
-use crate::kernels::descent;
-use crate::walk::LEAF;
+use crate::kernels::{descent, top};
 use std::ops::Range;
 
 /// Sorts the block's rows down the tree and notes every node's range.
@@ -16,65 +15,92 @@ pub(super) fn sort_down(tree: &FrozenTree, keys: &TreeKeys, block: &mut Block) {
     block.split_rows.resize(splits, 0..0);
     block.end_rows.clear();
     block.end_rows.resize(ends, 0..0);
-    match &keys.tables {
-        Some(tables) => by_leaf(tree, tables, block),
-        None => by_node(tree, keys, block),
+    match &keys.way {
+        Way::Tables(tables) => by_leaf(tree, tables, block),
+        Way::Top(top) if splits > 0 => {
+            by_top(tree, top, block);
+            by_node(tree, keys, top, block);
+        }
+        Way::Top(_) => {
+            // A leaf.
+            block.end_rows.fill(0..block.n as u32);
+            count(1, block, |_, _| {});
+        }
     }
 }
 
 /// All leaves are found, then counted.
 fn by_leaf(tree: &FrozenTree, tables: &descent::Tables, block: &mut Block) {
-    let n = block.n;
-    descent::leaves(tables, &block.planes, block.stride, n, &mut block.leaves);
-    let leaves = &block.leaves[..n];
-    // Four counts of each leaf: one would wait for itself where neighbours share it.
-    let mut counts = [[0u32; descent::MOST_LEAVES]; 4];
-    let (quads, rest) = leaves.as_chunks::<4>();
+    descent::leaves(tables, &block.planes, block.stride, block.n, &mut block.places);
+    count(tree.ends().len(), block, |block, ranges| {
+        block.end_rows.clone_from_slice(ranges);
+    });
+    for (at, split) in tree.splits().iter().enumerate().rev() {
+        block.split_rows[at] = joined(split, block);
+    }
+}
+
+/// The top of the tree.
+fn by_top(tree: &FrozenTree, top: &Top, block: &mut Block) {
+    top::places(&top.nodes, &block.keys, block.stride, block.n, &mut block.places);
+    count(top.places.len(), block, |block, ranges| {
+        for (&id, range) in top.places.iter().zip(ranges) {
+            *block.rows_of(id) = range.clone();
+        }
+    });
+    for &at in top.splits.iter().rev() {
+        block.split_rows[at as usize] = joined(&tree.splits()[at as usize], block);
+    }
+}
+
+/// The rows of both children.
+fn joined(split: &Split, block: &mut Block) -> Range<u32> {
+    let [left, right] = split.child;
+    block.rows_of(left).start..block.rows_of(right).end
+}
+
+/// Sorts row numbers by their places, which are below `n_places`, and tells
+/// the rows of each.
+fn count(n_places: usize, block: &mut Block, tell: impl FnOnce(&mut Block, &[Range<u32>])) {
+    let places = &block.places[..block.n];
+    // Four counts of each: one would wait for itself where neighbours share it.
+    let mut counts = [[0u32; 256]; 4];
+    let (quads, rest) = places.as_chunks::<4>();
     for quad in quads {
         for k in 0..4 {
             counts[k][usize::from(quad[k])] += 1;
         }
     }
-    for &leaf in rest {
-        counts[0][usize::from(leaf)] += 1;
+    for &place in rest {
+        counts[0][usize::from(place)] += 1;
     }
-    let mut from = [0u32; descent::MOST_LEAVES];
+    let mut from = [0u32; 256];
+    let mut ranges = [const { 0..0 }; 256];
     let mut start = 0;
-    for (leaf, range) in block.end_rows.iter_mut().enumerate() {
-        let end = start + counts.iter().map(|counts| counts[leaf]).sum::<u32>();
-        *range = start..end;
-        from[leaf] = start;
+    for place in 0..n_places.min(256) {
+        let end = start + counts.iter().map(|counts| counts[place]).sum::<u32>();
+        ranges[place] = start..end;
+        from[place] = start;
         start = end;
     }
     let order = &mut block.order[..];
-    for (row, &leaf) in leaves.iter().enumerate() {
-        let place = &mut from[usize::from(leaf)];
-        if let Some(to) = order.get_mut(*place as usize) {
+    for (row, &place) in places.iter().enumerate() {
+        let next = &mut from[usize::from(place)];
+        if let Some(to) = order.get_mut(*next as usize) {
             *to = row as u16;
         }
-        *place += 1;
+        *next += 1;
     }
-    for (at, split) in tree.splits().iter().enumerate().rev() {
-        let rows = |child: u32| match child & LEAF {
-            0 => &block.split_rows[child as usize],
-            _ => &block.end_rows[(child & !LEAF) as usize],
-        };
-        block.split_rows[at] = rows(split.child[0]).start..rows(split.child[1]).end;
-    }
+    tell(block, &ranges[..n_places.min(256)]);
 }
 
-/// Like quicksort, from node to node.
-fn by_node(tree: &FrozenTree, keys: &TreeKeys, block: &mut Block) {
-    let n = block.n;
-    for (row, to) in block.order[..n].iter_mut().enumerate() {
-        *to = row as u16;
-    }
-    let all = 0..n as u32;
-    match block.split_rows.first_mut() {
-        Some(root) => *root = all,
-        None => block.end_rows.fill(all),
-    }
+/// Below the top, like quicksort, from node to node.
+fn by_node(tree: &FrozenTree, keys: &TreeKeys, top: &Top, block: &mut Block) {
+    let mut tops = top.splits.iter().peekable();
     for (at, (split, &cut)) in tree.splits().iter().zip(&keys.cuts).enumerate() {
+        if tops.next_if(|&&top| top as usize == at).is_some() {
+            continue;
+        }
         let Range { start, end } = block.split_rows[at];
         if start == end {
             continue;
@@ -83,10 +109,7 @@ fn by_node(tree: &FrozenTree, keys: &TreeKeys, block: &mut Block) {
         let rows = &mut block.order[start as usize..end as usize];
         let middle = start + partition(rows, &mut block.right, column, cut) as u32;
         for (child, range) in split.child.into_iter().zip([start..middle, middle..end]) {
-            match child & LEAF {
-                0 => block.split_rows[child as usize] = range,
-                _ => block.end_rows[(child & !LEAF) as usize] = range,
-            }
+            *block.rows_of(child) = range;
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod lanes;
 pub(crate) mod partition;
 pub(crate) mod rank;
 pub(crate) mod simd;
+pub(crate) mod top;
 pub(crate) mod wide;
 
 use std::sync::OnceLock;

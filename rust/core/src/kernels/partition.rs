@@ -47,7 +47,7 @@ mod compress {
 
     const LANES: usize = 16;
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,popcnt")]
     pub(super) fn partition(
         rows: &mut [u16],
         right: &mut [u16],
