@@ -301,7 +301,7 @@ def _all() -> Iterator[Goal]:
         "a frozen forest opens, d = 30",
         1.0,
         "ms",
-        _one("load, d=30", Frozen, "load", lambda found: [us / 1e3 for us in found.wall]),
+        _one("load, d=30", Frozen, "load", lambda found: [us / 1e3 for us in found.per_row]),
         at_least=False,
         in_time=True,
     )

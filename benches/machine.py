@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -25,7 +26,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Say processor, instruction set in use, system and versions."""
+    """Say processor, instruction set in use, system, build and versions."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -40,6 +41,7 @@ def describe() -> dict[str, Any]:
         "simd": _fastrcf.simd_level(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "engine": _digest(Path(_fastrcf.__file__ or "")),
         "rustc": rustc(),
         "java": _first_line("java", "-version"),
         "versions": versions,
@@ -50,6 +52,11 @@ def rustc() -> str | None:
     """Version of the Rust compiler on the PATH, None without one."""
     said = _first_line("rustc", "--version")
     return None if said is None else said.split()[1]
+
+
+def _digest(path: Path) -> str:
+    """Tell one build of the engine from another."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _processor() -> str:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from benches.engines.protocol import Rows
 
+# Rows drawn at a time: doubles of ten million would take gigabytes.
+BLOCK = 1 << 20
+
 
 def mixture(n_rows: int, n_columns: int, seed: int, *, outliers: float = 0.01) -> Rows:
     """Draw a mixture of three Gaussian clouds with outliers all around.
@@ -30,10 +33,15 @@ def mixture(n_rows: int, n_columns: int, seed: int, *, outliers: float = 0.01) -
     numpy.ndarray of float32, shape (n_rows, n_columns)
     """
     rng = np.random.default_rng((seed, n_rows))
-    rows = _centers(n_columns)[rng.integers(0, 3, n_rows)] + rng.normal(size=(n_rows, n_columns))
-    odd = rng.random(n_rows) < outliers
-    rows[odd] = rng.normal(scale=15.0, size=(int(odd.sum()), n_columns))
-    return rows.astype(np.float32)
+    centers = _centers(n_columns)
+    rows = np.empty((n_rows, n_columns), np.float32)
+    for start in range(0, n_rows, BLOCK):
+        n = min(BLOCK, n_rows - start)
+        block = centers[rng.integers(0, 3, n)] + rng.normal(size=(n, n_columns))
+        odd = rng.random(n) < outliers
+        block[odd] = rng.normal(scale=15.0, size=(int(odd.sum()), n_columns))
+        rows[start : start + n] = block
+    return rows
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ All engines get the same rows, trees, sample size and decay, and one thread.
 Times are those of the working thread, so that other work on the machine counts
 less; benches/results.json holds the clock on the wall too. What is measured is
 written after every contest: a run that was stopped goes on where it was, if it
-is asked the same on the same machine. `python -m benches.report` makes the
+is asked the same of the same build on the same machine. `python -m benches.report` makes the
 documents.
 """
 
@@ -76,7 +76,6 @@ def started(selection: str, rounds: int, partial: Path, *, fresh: bool) -> Resul
 def run(selection: Selection, results: Results, seconds: float, partial: Path) -> None:
     """Measure the contests that are not done, and record each as it ends."""
     stage = Stage(tell)
-    stage.absent.update(results.absent)
     try:
         for contest in selection.contests:
             if contest.name in results.done:
@@ -85,7 +84,7 @@ def run(selection: Selection, results: Results, seconds: float, partial: Path) -
                 contest, stage, results.rounds, seconds, told=tell, failed=results.failed
             )
             results.done.append(contest.name)
-            results.absent = dict(stage.absent)
+            results.absent |= stage.absent
             for (engine, work, width, shape), reason in stage.implausible.items():
                 found = {"engine": engine, "work": work, "n_columns": width, **asdict(shape)}
                 if not any(found.items() <= known.items() for known in results.implausible):

@@ -1,6 +1,7 @@
 """The whole bench, small: it measures, and goes on without what fails."""
 
 import json
+import time
 
 import pytest
 
@@ -8,6 +9,11 @@ from benches import resting, run, stage
 from benches.engines import Frozen, Isolation, Living
 from benches.engines.protocol import Unavailable
 from benches.record import Results
+
+pytestmark = pytest.mark.skipif(
+    time.get_clock_info("thread_time").resolution > 1e-3,
+    reason="the clock of threads is too coarse here",
+)
 
 
 @pytest.fixture(autouse=True)
