@@ -7,6 +7,7 @@ processor with AVX-512; elsewhere they are shown and not judged.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from benches.engines import (
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from benches.engines.protocol import Engine, Work
 
+# Time on the wall over that of the thread, above which others had the core too.
+BUSY = 1.1
 # Which of our engines answers for a work.
 OURS: dict[Work, type[Engine]] = {
     "score": Frozen,
@@ -58,6 +61,9 @@ class Goal:
         Whether more is better.
     in_time : bool
         Whether it depends on the machine.
+    was_quiet : callable or None
+        Where other work on the machine would spoil the value: whether there was
+        none.
     """
 
     what: str
@@ -66,6 +72,7 @@ class Goal:
     measure: Callable[[Results], Spread | None]
     at_least: bool = True
     in_time: bool = False
+    was_quiet: Callable[[Results], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,8 @@ class Verdict:
     found : Spread or None
         None if it was not measured.
     said : str
-        "met", "missed", "not measured", or "other machine" where a goal in time
-        does not apply.
+        "met", "missed", "not measured", "other machine" where a goal in time
+        does not apply, or "busy machine" where other work spoilt the value.
     """
 
     goal: Goal
@@ -94,6 +101,8 @@ def judge(goal: Goal, results: Results) -> Verdict:
         return Verdict(goal, None, "not measured")
     if goal.in_time and results.machine.get("simd") != "avx512":
         return Verdict(goal, found, "other machine")
+    if goal.was_quiet is not None and not goal.was_quiet(results):
+        return Verdict(goal, found, "busy machine")
     met = found.middle >= goal.asked if goal.at_least else found.middle <= goal.asked
     return Verdict(goal, found, "met" if met else "missed")
 
@@ -166,6 +175,16 @@ def _threads(engine: type[Engine], work: Work, width: int) -> Callable[[Results]
         return paired_ratio(one, two)
 
     return measure
+
+
+def _quiet(engine: type[Engine], work: Work, width: int) -> Callable[[Results], bool]:
+    """Whether one thread got a core for itself: its clock beside the wall's."""
+
+    def told(results: Results) -> bool:
+        one = results.find(f"threads, d={width}", engine.name, work, n_threads=1)
+        return one is not None and median(one.wall) <= BUSY * median(one.cpu)
+
+    return told
 
 
 def _one(
@@ -281,6 +300,7 @@ def _all() -> Iterator[Goal]:
                 1.8,
                 "",
                 _threads(engine, work, width),
+                was_quiet=_quiet(engine, work, width),
             )
     yield Goal(
         "fit 10 million rows, d = 30, uniform",

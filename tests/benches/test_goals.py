@@ -64,6 +64,16 @@ def test_two_threads_need_two_cores():
     assert goals.judge(threads, alone).said == "not measured"
 
 
+def test_two_threads_are_not_judged_where_others_work_too():
+    threads = goal("two threads, score, d = 8: times as fast as one")
+    busy = results()
+    busy.measurements = [
+        replace(one, wall=tuple(2 * micros for micros in one.wall)) for one in busy.measurements
+    ]
+    assert goals.judge(threads, busy).said == "busy machine"
+    assert goals.judge(threads, results()).said == "met"
+
+
 def test_what_python_adds_is_a_difference_of_rounds():
     made = results()
     at = next(
