@@ -111,6 +111,12 @@ def test_accepting_makes_it_pass(counted, capsys):
     assert guard.load(guard.BASELINE).instructions == {"score": 1000, "process": 1100}
 
 
+def test_a_gain_passes_and_is_to_be_held(counted, capsys):
+    counted(score=900, process=1000)
+    assert guard.main([]) == 0
+    assert "make guard-accept holds the gain" in capsys.readouterr().out
+
+
 def test_without_valgrind_it_says_so(counted, monkeypatch, capsys):
     def missing(*_):
         raise Unavailable("valgrind is not on the PATH")
