@@ -81,7 +81,8 @@ def test_an_engine_that_fails_does_not_stop_the_others(smoke, replaced, capsys):
 
     replaced(Living.name, Tired)
     code, results = smoke("--only", "score")
-    assert code == 1
+    assert code == 0
+    assert "FAILED: score, d=4: fastrcf, score (RuntimeError: no more)" in capsys.readouterr().out
     assert results.failed == {"score, d=4: fastrcf, score": "RuntimeError: no more"}
     assert {made.engine for made in results.measurements} == {Frozen.name, Isolation.name}
 
@@ -128,3 +129,8 @@ def test_another_question_starts_again(smoke, tmp_path, capsys):
     _, results = smoke("--only", "score", "--rounds", "1")
     assert "going on" not in capsys.readouterr().out
     assert all(len(made.cpu) == 1 for made in results.measurements)
+
+
+def test_documents_are_made_of_whole_runs():
+    assert run.parse(["full"]).out == run.parse([]).out == run.RESULTS
+    assert run.parse(["smoke"]).out == run.parse(["--only", "score"]).out == run.PARTS
