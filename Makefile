@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test slow fuzz lint format bench wheel workflows lock clean
+.PHONY: demo test slow fuzz lint format bench bench-full guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,9 +57,30 @@ $(BIN)/actionlint: | $(VENV)/.deps
 workflows: $(BIN)/actionlint
 	$(BIN)/actionlint .github/workflows/*.yml
 
-# All peers in one run; the Java one needs java and mvn on the PATH.
-bench: $(VENV)/.engine dist/.wheel
-	$(BIN)/python -m benches.run
+# Peers that only the bench needs; isotree comes as source, and the bench goes without it where
+# no C++ compiler is.
+$(VENV)/.peers: $(VENV)/.deps requirements/peers.txt requirements/peers-source.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/peers.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/peers-source.txt \
+		|| echo "isotree cannot be built here: the bench goes without it"
+	touch $@
+
+# All peers in one run, then the documents; the Java one needs java and mvn on the PATH. The goals
+# and how costs grow take less than ten minutes, bench-full an hour. A stopped run goes on.
+bench: $(VENV)/.engine $(VENV)/.peers dist/.wheel
+	$(BIN)/python -m benches.run quick $(OPTIONS)
+	$(BIN)/python -m benches.report
+
+bench-full: $(VENV)/.engine $(VENV)/.peers dist/.wheel
+	$(BIN)/python -m benches.run full $(OPTIONS)
+	$(BIN)/python -m benches.report
+
+# Instructions of three workloads against benches/guard.json; needs valgrind.
+guard: $(VENV)/.engine
+	$(BIN)/python -m benches.guard
+
+guard-accept: $(VENV)/.engine
+	$(BIN)/python -m benches.guard --accept
 
 $(VENV)/.wheel-tools: $(VENV)/.deps requirements/wheel.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements/wheel.txt
@@ -80,6 +101,8 @@ PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-head
 lock: $(VENV)/.deps
 	$(BIN)/python -m pip install --quiet "uv>=0.13,<1"
 	$(PIN) --group test --group lint --group bench --group build --output-file requirements/dev.txt
+	$(PIN) --constraint requirements/dev.txt --group peers --output-file requirements/peers.txt
+	$(PIN) --constraint requirements/dev.txt --group peers-source --output-file requirements/peers-source.txt
 	$(PIN) --group wheel --output-file requirements/wheel.txt
 
 format: $(VENV)/.deps

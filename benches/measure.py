@@ -1,113 +1,128 @@
-"""Interleaved repetitions: what one peer suffers from the machine, the next suffers too."""
+"""Interleaved rounds: what one lane suffers from the machine, the next suffers too."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import gc
+import math
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from benches.data import mixture
-from benches.peers import WORKS, Peer, Timed, Work
+from benches.record import Measurement
+from benches.rows import mixture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from benches.engines.protocol import Engine, Rows, Timed
+    from benches.stage import Stage
+    from benches.workloads import Contest, Lane
 
-@dataclass(frozen=True)
-class Measurement:
-    """One peer at one work, all repetitions.
-
-    Attributes
-    ----------
-    peer, work : str
-        Who did what.
-    n_columns, n_rows : int
-        Shape of the rows of one repetition.
-    cpu, wall : list of float
-        Microseconds per row, one value a repetition, in the order of time.
-    """
-
-    peer: str
-    work: Work
-    n_columns: int
-    n_rows: int
-    cpu: list[float]
-    wall: list[float]
-
-    def record(self) -> dict[str, Any]:
-        """Give it as plain values, with the medians."""
-        medians = {
-            "cpu_median": float(np.median(self.cpu)),
-            "wall_median": float(np.median(self.wall)),
-        }
-        return asdict(self) | medians
+# Works after which the same rows would be cheaper: they always get new ones.
+LEARNS = ("process", "insert")
 
 
 def measure(
-    peers: Sequence[Peer],
-    n_columns: int,
-    repetitions: int,
+    contest: Contest,
+    stage: Stage,
+    rounds: int,
+    seconds: float,
     *,
-    scale: float = 1.0,
     told: Callable[[str], None],
+    failed: dict[str, str],
 ) -> list[Measurement]:
-    """Measure all works of all peers on rows of one width.
-
-    Every repetition lets each peer work once, in turn, so that a ratio of two
-    peers pairs times taken within seconds of each other. Rows that forests
-    learn are always new ones: what they have seen already would be cheaper.
+    """Let all lanes of a contest take turns.
 
     Parameters
     ----------
-    peers : sequence of Peer
-        Their forests are made here.
-    n_columns : int
-        Width of the rows.
-    repetitions : int
+    contest : Contest
+        Its lanes' engines come from ``stage``; those that cannot compete are
+        left out.
+    stage : Stage
+    rounds : int
         Measured ones; one more comes first, unmeasured, so that caches, clocks
         and the Java compiler are warm.
-    scale : float, default 1.0
-        Factor on the rows of a repetition and of the warm-up.
+    seconds : float
+        Time of one repetition aimed at, unless the lane says how many rows.
     told : callable
         Told what begins.
+    failed : dict of str to str
+        Gets lanes whose engine raised, and what; the others go on.
 
     Returns
     -------
     list of Measurement
-        By work, then in the order of the peers.
+        In the order of the lanes.
     """
-    for peer in peers:
-        told(f"d={n_columns}: {peer.name} takes its first rows")
-        peer.build(mixture(max(256, int(peer.warm_up * scale)), n_columns, seed=1))
-    seed = 1
-    results = []
-    for work in WORKS:
-        able = [peer for peer in peers if work in peer.rows]
-        times: dict[str, list[Timed]] = {peer.name: [] for peer in able}
-        sizes = {peer.name: max(10, int(peer.rows[work] * scale)) for peer in able}
-        for repetition in range(repetitions + 1):
-            told(f"d={n_columns}: {work}, {repetition} of {repetitions}")
-            seed += 1
-            for peer in able:
-                timed = peer.run(work, mixture(sizes[peer.name], n_columns, seed))
-                if repetition > 0:
-                    times[peer.name].append(timed)
-        results += [
-            Measurement(
-                peer.name,
-                work,
-                n_columns,
-                sizes[peer.name],
-                [timed.cpu / sizes[peer.name] / 1e3 for timed in times[peer.name]],
-                [timed.wall / sizes[peer.name] / 1e3 for timed in times[peer.name]],
-            )
-            for peer in able
-        ]
-    return results
+    running: list[tuple[Lane, Engine, int]] = []
+    for lane in contest.lanes:
+        with _Guarded(contest, lane, stage, failed):
+            engine = stage.engine(lane)
+            if engine is not None:
+                running.append((lane, engine, _rows_of(lane, engine, seconds)))
+    times: dict[Lane, list[Timed]] = {lane: [] for lane, _, _ in running}
+    table = _Table()
+    gc.collect()
+    gc.disable()
+    try:
+        for turn in range(rounds + 1):
+            told(f"{contest.name}: round {turn} of {rounds}")
+            for lane, engine, n_rows in list(running):
+                with _Guarded(contest, lane, stage, failed) as guarded:
+                    rows = table.rows(lane, n_rows, turn)
+                    timed = engine.run(lane.work, rows, lane.batch)
+                    if turn > 0:
+                        times[lane].append(timed)
+                if guarded.raised:
+                    running.remove((lane, engine, n_rows))
+                    del times[lane]
+    finally:
+        gc.enable()
+    return [Measurement.of(contest.name, lane, n_rows, times[lane]) for lane, _, n_rows in running]
 
 
-def paired_ratio(theirs: Measurement, ours: Measurement) -> tuple[float, float, float]:
-    """Say how many times as long they take: median and quartiles of paired repetitions."""
-    low, middle, high = np.quantile(np.divide(theirs.cpu, ours.cpu), [0.25, 0.5, 0.75])
-    return float(middle), float(low), float(high)
+def _rows_of(lane: Lane, engine: Engine, seconds: float) -> int:
+    """Rows that take a lane about so many seconds, as far as it has them."""
+    if lane.exact:
+        return lane.n_rows
+    first = min(engine.works[lane.work], lane.n_rows)
+    rows = mixture(first, lane.n_columns, seed=2)
+    # The second try is warm.
+    wall = min(engine.run(lane.work, rows, lane.batch).wall for _ in range(2))
+    wanted = first * seconds * 1e9 / max(wall, 1)
+    # Two digits: row counts that people can read, and say again.
+    digits = 10 ** max(0, math.floor(math.log10(max(wanted, 1))) - 1)
+    return int(min(max(wanted // digits * digits, first), lane.n_rows))
+
+
+class _Table:
+    """Draws the rows of each repetition, the same for all lanes of one size."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int], Rows] = {}
+
+    def rows(self, lane: Lane, n_rows: int, turn: int) -> Rows:
+        if lane.work in LEARNS:
+            return mixture(n_rows, lane.n_columns, seed=10 + turn)
+        key = (n_rows, lane.n_columns)
+        if key not in self._kept:
+            self._kept[key] = mixture(n_rows, lane.n_columns, seed=3)
+        return self._kept[key]
+
+
+class _Guarded:
+    """Lets one lane fail without the others; Ctrl-C passes."""
+
+    def __init__(self, contest: Contest, lane: Lane, stage: Stage, failed: dict[str, str]) -> None:
+        self._name = f"{contest.name}: {lane.engine}, {lane.work}"
+        self._lane, self._stage, self._failed = lane, stage, failed
+        self.raised = False
+
+    def __enter__(self) -> _Guarded:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.raised = True
+        self._failed[self._name] = f"{type(error).__name__}: {error}"
+        self._stage.drop(self._lane)
+        return True

@@ -1,71 +1,252 @@
-"""The table that people read."""
+"""Writes the figures into the documents: ``python -m benches.report``.
+
+Between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` a page holds what this
+makes of benches/results.json; nobody types a figure by hand.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from benches.measure import Measurement, paired_ratio
+from benches import goals, tables
+from benches.engines import (
+    BY_NAME,
+    ByRow,
+    Frozen,
+    Isolation,
+    JavaForest,
+    Krcf,
+    Living,
+    Rrcf,
+)
+from benches.record import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-HEADINGS = {
-    "score": "Batch scoring, nothing learnt",
-    "process": "Streaming: score each row, then learn it",
-    "insert": "Learning alone",
-}
-OURS = "fastrcf"
-# Least ratio to a peer, by work, that the project asks of itself.
-TARGETS = {
-    ("score", "krcf"): 8.0,
-    ("score", "AWS Java 4.3.0"): 6.0,
-    ("process", "krcf"): 4.0,
-    ("process", "AWS Java 4.3.0"): 4.0,
-}
+    from benches.engines.protocol import Engine, Work
+    from benches.record import Measurement
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("docs/benchmarks.md", "README.md")
+FIGURES = "docs/figures"
 
 
-def ratios(results: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """Compare every peer with our living forest at the same work and width."""
-    ours = {(r.work, r.n_columns): r for r in results if r.peer == OURS}
-    found = []
-    for result in results:
-        if result.peer == OURS or (result.work, result.n_columns) not in ours:
-            continue
-        middle, low, high = paired_ratio(result, ours[result.work, result.n_columns])
-        found.append(
-            {
-                "peer": result.peer,
-                "work": result.work,
-                "n_columns": result.n_columns,
-                "ratio": middle,
-                "quartiles": [low, high],
-                "target": TARGETS.get((result.work, result.peer)),
-            }
+def machine(results: Results) -> str:
+    """Say on what and how was measured."""
+    about = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return (
+        f"Measured {results.measured[:10]} on {about['processor']}, {about['cores']} cores, "
+        f"instruction set {about['simd']}; {about['system']}, Python {about['python']}, "
+        f"rustc {about['rustc']}, {about['java'] or 'no Java'}, {versions}. "
+        f"Selection `{results.selection}`, {results.rounds} rounds."
+    )
+
+
+def goal_table(results: Results) -> str:
+    """Lay the goals out beside what was measured."""
+    lines = ["| goal | asked | measured (quartiles) | |", "|---|---:|---:|---|"]
+    for verdict in goals.verdicts(results):
+        goal = verdict.goal
+        sign = "≥" if goal.at_least else "≤"
+        asked = f"{sign} {goals.value(goal.asked)} {goal.unit}".rstrip()
+        said = f"**{verdict.said}**" if verdict.said == "missed" else verdict.said
+        lines.append(f"| {goal.what} | {asked} | {goals.shown(verdict)} | {said} |")
+    return "\n".join(lines)
+
+
+def peer_tables(results: Results) -> str:
+    """Lay out all engines, a table a work, widths side by side."""
+    found: dict[str, dict[int, list[Measurement]]] = {}
+    for work, width, beside in tables.contests(results):
+        found.setdefault(work, {})[width] = beside
+    parts = []
+    for work, widths in found.items():
+        shown = sorted(widths)
+        unit = "µs an opening" if work == "load" else "µs a row"
+        head = "".join(f" d = {width}, {unit} | times ours |" for width in shown)
+        lines = [f"**{tables.HEADINGS[work]}**", "", f"| engine | rows |{head}"]
+        lines.append("|---|---:|" + "---:|---:|" * len(shown))
+        names = _names(
+            widths, {name for w in shown for name, _ in tables.nonsense(results, work, w)}
         )
-    return found
+        for name in names:
+            lines.append(_engine_row(results, work, name, widths))
+        parts.append("\n".join(lines))
+    left_out = [f"* {name}: {why.splitlines()[0]}" for name, why in results.absent.items()]
+    wrong: dict[str, str] = {}
+    for of in results.implausible:
+        wrong.setdefault(f"{of['engine']}, {of['work']}", of["reason"])
+    left_out += [f"* {what}: implausible, {why}" for what, why in wrong.items()]
+    left_out += [f"* {what}: failed, {why}" for what, why in results.failed.items()]
+    if left_out:
+        parts.append("Not timed:\n\n" + "\n".join(left_out))
+    return "\n\n".join(parts)
 
 
-def table(results: Sequence[Measurement]) -> str:
-    """Lay the measurements out by work and width."""
-    compared = {(r["peer"], r["work"], r["n_columns"]): r for r in ratios(results)}
-    lines: list[str] = []
-    for work, heading in HEADINGS.items():
-        for width in sorted({r.n_columns for r in results if r.work == work}):
-            lines += ["", f"{heading}, d = {width}"]
-            lines.append(f"  {'':28}{'us/row':>10}{'rows/s':>12}{'x fastrcf':>11}  quartiles")
-            for result in results:
-                if (result.work, result.n_columns) != (work, width):
-                    continue
-                cpu = float(np.median(result.cpu))
-                line = f"  {result.peer:28}{cpu:10.2f}{1e6 / cpu:12,.0f}"
-                ratio = compared.get((result.peer, work, width))
-                if ratio is not None:
-                    low, high = ratio["quartiles"]
-                    line += f"{ratio['ratio']:11.2f}  {low:.2f} to {high:.2f}"
-                    if ratio["target"] is not None:
-                        met = "met" if ratio["ratio"] >= ratio["target"] else "MISSED"
-                        line += f"  (asked: {ratio['target']:g}, {met})"
-                lines.append(line)
-    return "\n".join(lines[1:])
+def _names(widths: Mapping[int, Sequence[Measurement]], wrong: set[str]) -> list[str]:
+    """Give what a table has rows for, in the order of the engines."""
+    names = {_row_name(made) for beside in widths.values() for made in beside} | wrong
+    order = list(BY_NAME)
+    return sorted(names, key=lambda name: (order.index(name.partition(": ")[0]), name))
+
+
+def _row_name(made: Measurement) -> str:
+    detects = made.contest.startswith("detect")
+    return f"{made.engine}: {made.work}" if detects else made.engine
+
+
+def _engine_row(
+    results: Results, work: str, name: str, widths: Mapping[int, list[Measurement]]
+) -> str:
+    cells: list[str] = []
+    rows: list[str] = []
+    for width, beside in sorted(widths.items()):
+        made = next((made for made in beside if _row_name(made) == name), None)
+        if made is None:
+            wrong = any(engine == name for engine, _ in tables.nonsense(results, work, width))
+            cells += ["implausible" if wrong else "", ""]
+            continue
+        rows.append(f"{made.n_rows:,}")
+        spread = tables.ratio(made, beside)
+        quartiles = (
+            ""
+            if spread is None
+            else f"{goals.value(spread.middle)} ({goals.value(spread.low)} to "
+            f"{goals.value(spread.high)})"
+        )
+        cells += [goals.value(made.median), quartiles]
+    # One number where all widths have the same.
+    told = " / ".join(rows if len(set(rows)) > 1 else rows[:1])
+    return f"| {name} | {told} | " + " | ".join(cells) + " |"
+
+
+def growth_table(results: Results) -> str:
+    """Lay out how time per row grows: the slope of its logarithm, by size."""
+    sizes = (
+        ("growth n, d=8", "batch", "rows per call"),
+        ("growth T, d=8", "n_trees", "trees"),
+        ("growth S, d=8", "sample_size", "rows per tree"),
+        ("threads, d=30", "n_threads", "threads, d = 30, on the wall"),
+    )
+    lines = ["| size | work | µs a row at each |", "|---|---|---|"]
+    for contest, size, label in sizes:
+        for engine, work in ((Frozen, "score"), (Living, "process")):
+            made = sorted(
+                results.all(contest, engine.name, work), key=lambda one: int(getattr(one, size))
+            )
+            if made:
+                values = ", ".join(
+                    f"{getattr(one, size):,}: {goals.value(one.median)}" for one in made
+                )
+                lines.append(f"| {label} | {work} | {values} |")
+    return "\n".join(lines)
+
+
+def settings(results: Results) -> str:
+    """List what each engine is run with."""
+    lines = ["| engine | settings |", "|---|---|"]
+    lines += [f"| {name} | {how} |" for name, how in results.settings.items()]
+    return "\n".join(lines)
+
+
+def readme(results: Results) -> str:
+    """Give the short table: how many times as long peers take."""
+    works: list[tuple[str, Work, type[Engine]]] = [
+        ("score a table", "score", Frozen),
+        ("stream: score each row, then learn it", "process", Living),
+        ("split scores by column", "attribution", Frozen),
+        ("score one row a call, from Python", "row", ByRow),
+    ]
+    peers: list[type[Engine]] = [JavaForest, Krcf, Rrcf, Isolation]
+    found = {(work, width): beside for work, width, beside in tables.contests(results)}
+    lines = ["| work | fastrcf, µs a row | " + " | ".join(peer.name for peer in peers) + " |"]
+    lines.append("|---|---|" + "---|" * len(peers))
+    for label, work, _ in works:
+        cells = []
+        for name in ("", *(peer.name for peer in peers)):
+            said = []
+            for width in (8, 30):
+                beside = found.get((work, width), [])
+                ours = tables.reference(beside)
+                made = ours if not name else next((m for m in beside if m.engine == name), None)
+                if made is not None and ours is not None:
+                    spread = tables.ratio(made, beside)
+                    number = made.median if spread is None else spread.middle
+                    said.append(f"{goals.value(number)} ({width})")
+            cells.append(", ".join(said))
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    opens = results.find("load, d=30", Frozen.name, "load")
+    rest = [] if opens is None else [f"a frozen forest opens in {opens.median / 1e3:.1f} ms"]
+    rest += [
+        f"{words} {goals.value(cost)} {unit}"
+        for words, name, unit in (
+            ("a living forest of 30 columns takes", "living_mb", "MB"),
+            ("the import takes", "import_ms", "ms"),
+            ("the wheel has", "wheel_mb", "MB"),
+        )
+        if (cost := results.resting.get(name)) is not None
+    ]
+    return "\n".join([*lines, "", "At rest: " + ", ".join(rest) + "."])
+
+
+PARTS: dict[str, Callable[[Results], str]] = {
+    "machine": machine,
+    "goals": goal_table,
+    "peers": peer_tables,
+    "growth": growth_table,
+    "settings": settings,
+    "readme": readme,
+}
+
+
+def filled(page: str, results: Results) -> str:
+    """Put the figures between a page's markers.
+
+    Raises
+    ------
+    ValueError
+        If a marker names nothing that is known, or is not closed.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in PARTS:
+            raise ValueError(f"bench:{name} is none of {', '.join(PARTS)}")
+        return f"<!-- bench:{name} -->\n{PARTS[name](results)}\n<!-- /bench:{name} -->"
+
+    opened = len(re.findall(r"<!-- bench:\w+ -->", page))
+    page, closed = re.subn(
+        r"<!-- bench:(\w+) -->\n.*?<!-- /bench:\1 -->", fill, page, flags=re.DOTALL
+    )
+    if opened != closed:
+        raise ValueError(f"{opened} bench markers are opened, {closed} are closed")
+    return page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill the pages and draw the pictures."""
+    parser = argparse.ArgumentParser(prog="python -m benches.report", description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "benches" / "results.json")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where the pages are")
+    options = parser.parse_args(arguments)
+    # Drawn last and imported late: tables can be filled where matplotlib is not.
+    from benches import plots
+
+    results = Results.load(options.results)
+    for name in PAGES:
+        page = options.root / name
+        page.write_text(filled(page.read_text(), results))
+        print(name)
+    for path in plots.write(results, options.root / FIGURES):
+        print(path.relative_to(options.root))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastrcf
-from benches.data import mixture
+from benches.rows import mixture
 from tests.peers.noise import SEEDS, assert_same_rows, by_seed
 
 pytestmark = pytest.mark.peers

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benches import java_peer
-from benches.data import mixture
-from benches.peers import Shape
-from benches.python_peers import Krcf, Ours
+from benches.engines.java import JavaForest
+from benches.engines.krcf import Krcf
+from benches.engines.living import Living
+from benches.engines.protocol import Shape, Unavailable
+from benches.rows import mixture
 from tests.peers.noise import assert_same_quantiles, assert_same_rows, by_seed
 
 pytestmark = pytest.mark.peers
@@ -19,10 +20,11 @@ SHARPNESS = 0.02
 
 @pytest.fixture(scope="module")
 def java():
-    reason = java_peer.missing()
-    if reason is not None:
+    try:
+        peer = JavaForest(SHAPE)
+    except Unavailable as reason:
         pytest.skip(f"the Java forest cannot run: {reason}")
-    with java_peer.JavaForest(SHAPE) as peer:
+    with peer:
         yield peer
 
 
@@ -44,7 +46,7 @@ def results(peer, work, learnt, asked):
     def one(seed):
         peer.shape = replace(shape, seed=seed)
         peer.build(learnt)
-        return peer.run(work, asked).scores
+        return peer.run(work, asked).answer
 
     try:
         return by_seed(one)
@@ -62,7 +64,7 @@ def compare(ours, theirs, work, learnt, asked):
 def test_scores_of_new_rows(theirs, width):
     learnt = mixture(3000, width, seed=1)
     asked = mixture(600, width, seed=2, outliers=0.1)
-    compare(Ours(SHAPE), theirs, "score", learnt, asked)
+    compare(Living(SHAPE), theirs, "score", learnt, asked)
 
 
 def test_scores_of_held_and_repeated_rows(java):
@@ -70,14 +72,14 @@ def test_scores_of_held_and_repeated_rows(java):
     held = mixture(128, 3, seed=3, outliers=0.1)
     held[40:60] = held[40]
     held[60:65] = held[60]
-    compare(Ours(SHAPE), java, "score", held, held)
+    compare(Living(SHAPE), java, "score", held, held)
 
 
 def test_a_stream_that_changes(theirs):
     """What was learnt is forgotten at the same pace."""
     before = mixture(2000, 3, seed=4)
     after = mixture(500, 3, seed=5) + np.float32(4)
-    compare(Ours(SHAPE), theirs, "process", before, after)
+    compare(Living(SHAPE), theirs, "process", before, after)
 
 
 def test_the_comparison_is_sharp():
@@ -85,4 +87,4 @@ def test_the_comparison_is_sharp():
     learnt = mixture(3000, 4, seed=1)
     asked = mixture(600, 4, seed=2, outliers=0.1)
     with pytest.raises(AssertionError, match="standard errors"):
-        compare(Ours(SHAPE), Ours(replace(SHAPE, sample_size=112)), "score", learnt, asked)
+        compare(Living(SHAPE), Living(replace(SHAPE, sample_size=112)), "score", learnt, asked)

@@ -1,6 +1,7 @@
 package fastrcf.peer;
 
 import com.amazon.randomcutforest.RandomCutForest;
+import com.amazon.randomcutforest.returntypes.DiVector;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
  * insert FILE                                take the rows, in order
  * score FILE OUT                             score the rows; scores go to OUT
  * process FILE OUT                           score each row, then take it
+ * attribution FILE OUT                       parts of the scores by column, low and high together
  * </pre>
  *
  * The answer is {@code ok WALL CPU} (nanoseconds of the work alone, without the files; CPU is the
@@ -47,6 +49,7 @@ public final class Peer {
                 case "insert" -> insert(rows(words[1]));
                 case "score" -> score(rows(words[1]), Path.of(words[2]));
                 case "process" -> process(rows(words[1]), Path.of(words[2]));
+                case "attribution" -> attribution(rows(words[1]), Path.of(words[2]));
                 default -> "error\tunknown command " + words[0];
             };
         } catch (IOException | RuntimeException e) {
@@ -102,6 +105,21 @@ public final class Peer {
         }
         String answer = clock.answer();
         Rows.write(out, scores);
+        return answer;
+    }
+
+    private String attribution(float[][] rows, Path out) throws IOException {
+        var parts = new DiVector[rows.length];
+        var clock = new Clock();
+        for (int i = 0; i < rows.length; i++) {
+            parts[i] = forest.getAnomalyAttribution(rows[i]);
+        }
+        String answer = clock.answer();
+        double[] sums = new double[rows.length * width];
+        for (int i = 0; i < sums.length; i++) {
+            sums[i] = parts[i / width].getHighLowSum(i % width);
+        }
+        Rows.write(out, sums);
         return answer;
     }
 

@@ -1,0 +1,56 @@
+"""The engines, one file each behind one protocol (`protocol.py`)."""
+
+from __future__ import annotations
+
+from benches.engines.by_row import ByRow
+from benches.engines.detector import Detecting
+from benches.engines.frozen import Frozen
+from benches.engines.half_space import HalfSpace
+from benches.engines.isolation import Isolation
+from benches.engines.isotree import Isotree
+from benches.engines.java import JavaForest
+from benches.engines.krcf import Krcf
+from benches.engines.living import Living
+from benches.engines.protocol import Engine
+from benches.engines.rcf3 import Rcf3
+from benches.engines.rrcf import Rrcf
+from benches.engines.rust import Rust, RustAvx2, RustPortable
+
+__all__ = [
+    "BY_NAME",
+    "ENGINES",
+    "ByRow",
+    "Detecting",
+    "Engine",
+    "Frozen",
+    "HalfSpace",
+    "Isolation",
+    "Isotree",
+    "JavaForest",
+    "Krcf",
+    "Living",
+    "Rcf3",
+    "Rrcf",
+    "Rust",
+    "RustAvx2",
+    "RustPortable",
+]
+
+# In the order in which tables show them.
+ENGINES: tuple[type[Engine], ...] = (
+    Frozen,
+    Living,
+    ByRow,
+    Detecting,
+    Rust,
+    RustAvx2,
+    RustPortable,
+    JavaForest,
+    Krcf,
+    Rcf3,
+    Rrcf,
+    HalfSpace,
+    Isolation,
+    Isotree,
+)
+BY_NAME = {engine.name: engine for engine in ENGINES}

@@ -1,0 +1,66 @@
+"""AWS's Java forest, built by Maven from `benches/java`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from benches.engines.pipe import PipeEngine
+from benches.engines.protocol import Unavailable, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PROJECT = Path(__file__).resolve().parent.parent / "java"
+
+
+def class_path() -> str:
+    """Build the Maven project if its sources are newer, and give its class path.
+
+    Raises
+    ------
+    Unavailable
+        Names what is missing, or holds Maven's output if the build fails.
+    """
+    absent = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+    if absent:
+        raise Unavailable(f"{' and '.join(absent)} not on the PATH")
+    jar = PROJECT / "target" / "peer.jar"
+    sources = [PROJECT / "pom.xml", *PROJECT.glob("src/**/*.java")]
+    if not jar.exists() or jar.stat().st_mtime < max(path.stat().st_mtime for path in sources):
+        done = subprocess.run(
+            [shutil.which("mvn") or "mvn", "--quiet", "--batch-mode", "package"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Unavailable(f"mvn package failed in {PROJECT.name}:\n{done.stdout}{done.stderr}")
+    return os.pathsep.join((str(jar), str(jar.parent / "lib" / "*")))
+
+
+class JavaForest(PipeEngine):
+    """AWS's open-source Java forest, release 4.3.0."""
+
+    name: ClassVar[str] = "AWS Java 4.3.0"
+    settings: ClassVar[str] = (
+        "RandomCutForest, float[] rows, a call each (it has no other), "
+        "parallelExecutionEnabled=false, -XX:+UseSerialGC -Xmx2g; timed inside the JVM, warm"
+    )
+    works: ClassVar[Mapping[Work, int]] = {
+        "score": 300,
+        "row": 300,
+        "process": 300,
+        "insert": 300,
+        "attribution": 100,
+    }
+    one_row_a_call: ClassVar[bool] = True
+
+    @classmethod
+    def command(cls) -> Sequence[str]:
+        """Give the JVM's command line; one collector thread, as all here have one thread."""
+        return ["java", "-XX:+UseSerialGC", "-Xmx2g", "-cp", class_path(), "fastrcf.peer.Peer"]

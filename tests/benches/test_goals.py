@@ -1,0 +1,94 @@
+"""Every goal can be measured, and is judged as it says."""
+
+from dataclasses import replace
+
+import pytest
+
+from benches import goals
+from benches.record import Spread
+from benches.workloads import SELECTIONS
+from tests.benches.made import results
+
+
+@pytest.mark.parametrize("selection", ["quick", "full"])
+def test_every_goal_is_measured_by_every_selection(selection):
+    made = results(selection)
+    missing = [
+        verdict.goal.what
+        for verdict in goals.verdicts(made)
+        if verdict.said == "not measured" and verdict.goal.what != "wheel"
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("selection", SELECTIONS.values(), ids=lambda selection: selection.name)
+def test_contests_have_names_of_their_own_and_lanes_that_can_do_the_work(selection):
+    names = [contest.name for contest in selection.contests]
+    assert len(set(names)) == len(names)
+    for contest in selection.contests:
+        assert len(set(contest.lanes)) == len(contest.lanes)
+
+
+def goal(what):
+    (found,) = (goal for goal in goals.GOALS if goal.what == what)
+    return found
+
+
+def test_a_ratio_is_that_of_the_same_rounds():
+    java = goal("score, d = 8: times as fast as AWS Java 4.3.0")
+    verdict = goals.judge(java, results())
+    assert verdict.found.middle == pytest.approx(70)  # its place in the list of engines
+    assert verdict.said == "met"
+    assert goals.judge(replace(java, asked=71.0), results()).said == "missed"
+
+
+def test_less_is_better_where_it_is():
+    row = goal("stream, d = 8: time of a row")
+    assert goals.judge(row, results()).said == "met"
+    assert goals.judge(replace(row, asked=0.9), results()).said == "missed"
+
+
+def test_goals_in_time_are_for_one_kind_of_machine():
+    older = results()
+    older.machine = {**older.machine, "simd": "avx2"}
+    assert goals.judge(goal("score, d = 30: rows per second"), older).said == "other machine"
+    ratio = goal("score, d = 30: times as fast as krcf")
+    assert goals.judge(ratio, older).said == "met"
+
+
+def test_two_threads_need_two_cores():
+    threads = goal("two threads, score, d = 8: times as fast as one")
+    assert goals.judge(threads, results()).found == Spread(2.0, 2.0, 2.0)
+    alone = results()
+    alone.machine = {**alone.machine, "cores": 1}
+    assert goals.judge(threads, alone).said == "not measured"
+
+
+def test_two_threads_are_not_judged_where_others_work_too():
+    threads = goal("two threads, score, d = 8: times as fast as one")
+    busy = results()
+    busy.measurements = [
+        replace(one, wall=tuple(2 * micros for micros in one.wall)) for one in busy.measurements
+    ]
+    assert goals.judge(threads, busy).said == "busy machine"
+    assert goals.judge(threads, results()).said == "met"
+
+
+def test_what_python_adds_is_a_difference_of_rounds():
+    made = results()
+    at = next(
+        i
+        for i, one in enumerate(made.measurements)
+        if (one.contest, one.engine) == ("row, d=8", "fastrcf, row by row")
+    )
+    made.measurements[at] = replace(made.measurements[at], cpu=(3.1, 3.0, 2.9))
+    found = goals.judge(goal("one row, frozen, what Python adds, d = 8"), made).found
+    assert found.middle == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1_234_567.0, "1,230,000"), (234.6, "235"), (23.46, "23.5"), (0.01234, "0.0123"), (1.0, "1")],
+)
+def test_numbers_have_three_digits(number, said):
+    assert goals.value(number) == said

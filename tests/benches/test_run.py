@@ -1,0 +1,136 @@
+"""The whole bench, small: it measures, and goes on without what fails."""
+
+import json
+import time
+
+import pytest
+
+from benches import resting, run, stage
+from benches.engines import Frozen, Isolation, Living
+from benches.engines.protocol import Unavailable
+from benches.record import Results
+
+pytestmark = pytest.mark.skipif(
+    time.get_clock_info("thread_time").resolution > 1e-3,
+    reason="the clock of threads is too coarse here",
+)
+
+
+@pytest.fixture(autouse=True)
+def at_rest(monkeypatch):
+    """What costs seconds and is no part of these tests."""
+    monkeypatch.setattr(resting, "costs", lambda _: {"living_mb": 3.5})
+
+
+@pytest.fixture
+def smoke(tmp_path):
+    def measured(*options):
+        out = tmp_path / "results.json"
+        code = run.main(["smoke", "--out", str(out), *options])
+        return code, Results.load(out) if out.exists() else None
+
+    return measured
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """Let another engine stand in for one of a name."""
+
+    def replace(name, engine):
+        monkeypatch.setattr(stage, "BY_NAME", {**stage.BY_NAME, name: engine})
+
+    return replace
+
+
+def test_every_lane_is_measured(smoke, capsys):
+    code, results = smoke()
+    assert code == 0
+    assert results.failed == results.absent == {}
+    assert results.implausible == []
+    assert {made.work for made in results.measurements} >= {"score", "process", "attribution"}
+    for made in results.measurements:
+        assert len(made.cpu) == len(made.wall) == 2
+        assert min(made.cpu) > 0
+        # Nothing takes longer by the thread's clock than on the wall, but for the clocks' steps.
+        assert sum(made.cpu) <= 1.2 * sum(made.wall)
+    assert "Scoring a table" in capsys.readouterr().out
+
+
+def test_an_engine_that_cannot_run_is_named_and_left_out(smoke, replaced, capsys):
+    class Missing(Isolation):
+        def __init__(self, shape):
+            raise Unavailable("no compiler")
+
+    replaced(Isolation.name, Missing)
+    code, results = smoke("--only", "score")
+    assert code == 0
+    assert results.absent == {Isolation.name: "no compiler"}
+    assert Isolation.name not in {made.engine for made in results.measurements}
+    assert f"not measured: {Isolation.name} (no compiler)" in capsys.readouterr().out
+
+
+def test_an_engine_that_fails_does_not_stop_the_others(smoke, replaced, capsys):
+    class Tired(Living):
+        asked = 0
+
+        def score(self, rows):
+            Tired.asked += 1
+            if Tired.asked > 4:
+                raise RuntimeError("no more")
+            return super().score(rows)
+
+    replaced(Living.name, Tired)
+    code, results = smoke("--only", "score")
+    assert code == 0
+    assert "FAILED: score, d=4: fastrcf, score (RuntimeError: no more)" in capsys.readouterr().out
+    assert results.failed == {"score, d=4: fastrcf, score": "RuntimeError: no more"}
+    assert {made.engine for made in results.measurements} == {Frozen.name, Isolation.name}
+
+
+def test_nonsense_is_not_timed(smoke, replaced, capsys):
+    class Guessing(Isolation):
+        def score(self, rows):
+            return -super().score(rows)
+
+    replaced(Isolation.name, Guessing)
+    _, results = smoke("--only", "score")
+    (wrong,) = results.implausible
+    assert (wrong["engine"], wrong["work"], wrong["n_columns"]) == (Isolation.name, "score", 4)
+    assert "AUC" in wrong["reason"]
+    assert Isolation.name not in {made.engine for made in results.measurements}
+    assert "implausible: AUC" in capsys.readouterr().out
+
+
+def test_a_stopped_run_goes_on(smoke, tmp_path, monkeypatch, capsys):
+    measure = run.measure
+
+    def stopped(contest, *arguments, **options):
+        if contest.name == "insert, d=4":
+            raise KeyboardInterrupt
+        return measure(contest, *arguments, **options)
+
+    monkeypatch.setattr(run, "measure", stopped)
+    code, results = smoke()
+    assert (code, results) == (130, None)
+    partial = json.loads((tmp_path / "results.partial.json").read_text())
+    assert partial["done"] == ["score, d=4", "process, d=4"]
+
+    monkeypatch.setattr(run, "measure", measure)
+    _, results = smoke()
+    assert "going on from 2 contests" in capsys.readouterr().out
+    kept = [made for made in results.measurements if made.contest in partial["done"]]
+    assert [list(made.cpu) for made in kept] == [made["cpu"] for made in partial["measurements"]]
+    assert not (tmp_path / "results.partial.json").exists()
+
+
+def test_another_question_starts_again(smoke, tmp_path, capsys):
+    _, results = smoke("--only", "score")
+    results.save(tmp_path / "results.partial.json")
+    _, results = smoke("--only", "score", "--rounds", "1")
+    assert "going on" not in capsys.readouterr().out
+    assert all(len(made.cpu) == 1 for made in results.measurements)
+
+
+def test_documents_are_made_of_whole_runs():
+    assert run.parse(["full"]).out == run.parse([]).out == run.RESULTS
+    assert run.parse(["smoke"]).out == run.parse(["--only", "score"]).out == run.PARTS
