@@ -50,7 +50,9 @@ pub(crate) struct Block {
 impl Block {
     pub(super) fn new(rows: usize, dimensions: usize) -> Block {
         let rows = rows.min(MOST_ROWS);
-        let groups = (TILE_VALUES / LANES / dimensions).clamp(2, 64).min(rows.div_ceil(LANES));
+        let groups = (TILE_VALUES / LANES / dimensions)
+            .clamp(2, 64)
+            .min(rows.div_ceil(LANES));
         // An odd number of cache lines between columns keeps them off each
         // other's cache sets; `descent` reads whole groups of rows.
         let stride = rows.next_multiple_of(descent::ROWS) + 2 * LANES;

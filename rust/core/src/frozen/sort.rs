@@ -22,16 +22,24 @@ pub(super) fn sort_down(tree: &FrozenTree, keys: &TreeKeys, block: &mut Block) {
             by_node(tree, keys, top, block);
         }
         Way::Top(_) => {
-            // A leaf.
-            block.end_rows.fill(0..block.n as u32);
-            count(1, block, |_, _| {});
+            // A single leaf, or nothing at all.
+            block.places[..block.n].fill(0);
+            count(1, block, |block, ranges| {
+                block.end_rows.fill(ranges[0].clone())
+            });
         }
     }
 }
 
 /// All leaves are found, then counted.
 fn by_leaf(tree: &FrozenTree, tables: &descent::Tables, block: &mut Block) {
-    descent::leaves(tables, &block.planes, block.stride, block.n, &mut block.places);
+    descent::leaves(
+        tables,
+        &block.planes,
+        block.stride,
+        block.n,
+        &mut block.places,
+    );
     count(tree.ends().len(), block, |block, ranges| {
         block.end_rows.clone_from_slice(ranges);
     });
@@ -42,7 +50,13 @@ fn by_leaf(tree: &FrozenTree, tables: &descent::Tables, block: &mut Block) {
 
 /// The top of the tree.
 fn by_top(tree: &FrozenTree, top: &Top, block: &mut Block) {
-    top::places(&top.nodes, &block.keys, block.stride, block.n, &mut block.places);
+    top::places(
+        &top.nodes,
+        &block.keys,
+        block.stride,
+        block.n,
+        &mut block.places,
+    );
     count(top.places.len(), block, |block, ranges| {
         for (&id, range) in top.places.iter().zip(ranges) {
             *block.rows_of(id) = range.clone();
