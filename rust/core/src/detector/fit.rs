@@ -1,13 +1,14 @@
 //! Fitting a detector in one pass over batches.
 
 use super::feature::{self, Feature, Scaling, Transform};
+use super::scaler::Scaler;
 use super::{Detector, DetectorConfig, Tail};
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::questions::never;
 use crate::rng::Rng;
-use crate::rows::{Column, Rows};
+use crate::rows::Rows;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -113,10 +114,11 @@ impl DetectorBuilder {
     /// changed then.
     pub fn add_with(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let d = self.columns.len();
-        super::check_rows(rows, d, interrupt)?;
+        super::check_width(rows, d)?;
         // All that takes long comes first and changes nothing.
+        let mut extremes = self.extremes.clone();
+        rows.each_checked(None, interrupt, |tile| rows.widen(tile, &mut extremes))?;
         let counts = self.counted(rows, interrupt)?;
-        let extremes = self.widened(rows, interrupt)?;
         let mut rng = self.rng.clone();
         let mut held = self.sample.len() / d;
         let mut taken = Vec::new();
@@ -176,26 +178,6 @@ impl DetectorBuilder {
         Ok(all)
     }
 
-    /// Least and largest values with these rows, column by column.
-    fn widened(
-        &self,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<(f64, f64)>> {
-        let mut all = self.extremes.clone();
-        for (j, (least, largest)) in all.iter_mut().enumerate() {
-            for i in 0..rows.n_rows() {
-                if i % ASKED_EVERY == 0 && interrupt() {
-                    return Err(Error::Interrupted);
-                }
-                let x = rows.value(i, j);
-                *least = least.min(x);
-                *largest = largest.max(x);
-            }
-        }
-        Ok(all)
-    }
-
     /// Rows taken in.
     pub fn n_seen(&self) -> u64 {
         self.n_seen
@@ -245,6 +227,7 @@ impl DetectorBuilder {
         }
         let sample_size = self.config.sample_size.min(n);
         let mut detector = Detector {
+            scaler: Scaler::new(&features),
             forest: Forest::new(self.config.forest(sample_size), d)?,
             frozen: OnceLock::new(),
             tail: Tail::fit(&mut [0.0]),
@@ -254,13 +237,7 @@ impl DetectorBuilder {
             n_sampled: n as u64,
             features,
         };
-        let columns = (0..d)
-            .map(|j| Column::F64 {
-                values: &self.sample[j..],
-                stride: d,
-            })
-            .collect();
-        let rows = Rows::from_columns(columns, n)?;
+        let rows = Rows::from_f64(&self.sample, d)?;
         detector.learn(&rows, interrupt)?;
         let mut scores = detector.score_with(&rows, interrupt)?;
         detector.tail = Tail::fit(&mut scores);

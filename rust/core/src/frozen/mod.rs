@@ -10,7 +10,7 @@ use crate::attribution::Attribution;
 use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
-use crate::intake::Intake;
+use crate::intake::{Intake, Points};
 use crate::kernels::{entry, lanes};
 use crate::notes::Notes;
 use crate::parallel;
@@ -207,32 +207,50 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows, interrupt)?;
-        let (n, d) = (rows.n_rows(), self.n_dimensions());
-        if n < WORTH_A_BLOCK || d > BLOCK_DIMENSIONS {
+        if !self.takes_blocks(rows.n_rows()) || !self.is_ready() {
+            self.check_question(rows, interrupt)?;
             self.build(interrupt)?;
             return questions::scores(self, rows, interrupt);
         }
+        self.intake.check_query_shape(rows)?;
+        self.score_blocks(&self.intake, rows, interrupt)
+    }
+
+    /// Whether so many rows are taken in blocks.
+    pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
+        n_rows >= WORTH_A_BLOCK && self.n_dimensions() <= BLOCK_DIMENSIONS
+    }
+
+    /// Scores of rows of the right width, checked as `points` loads them. The
+    /// forest has to be ready.
+    pub(crate) fn score_blocks(
+        &self,
+        points: &impl Points,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        let (n, d) = (rows.n_rows(), self.n_dimensions());
         let threads = parallel::threads_for(self.config.n_threads, n, self.flat.len(), d);
         let most = (BLOCK_VALUES / d).clamp(1024, 16_384);
         // Equal blocks, at least one for each thread.
         let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
         self.build(interrupt)?;
         let mut scores = vec![0.0; n];
-        parallel::for_each(
+        parallel::try_for_each(
             scores.chunks_mut(block).enumerate(),
             threads,
             interrupt,
-            || (PartBuffers::new(block, d), Vec::new()),
-            |(buffers, points), (i, out), stop| {
-                buffers.load(&self.intake, rows, i * block..i * block + out.len(), points);
+            || PartBuffers::new(block, d),
+            |buffers, (i, out), stop| {
+                buffers.load(points, rows, i * block..i * block + out.len())?;
                 for t in 0..self.flat.len() {
                     entry::add_scores_of_block(&self.tree(t), buffers, out);
                     if stop.now() {
-                        return;
+                        return Ok(());
                     }
                 }
                 out.iter_mut().for_each(|s| *s /= self.flat.len() as f64);
+                Ok(())
             },
         )?;
         Ok(scores)

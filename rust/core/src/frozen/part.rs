@@ -8,7 +8,8 @@
 //! probability exactly 0 and leaves its value as it is.
 
 use super::tree::{End, Split};
-use crate::intake::Intake;
+use crate::error::Result;
+use crate::intake::Points;
 use crate::kernels::lanes::{Columns, LANES, equal_rows, union_sums};
 use crate::rows::Rows;
 use crate::score::norm;
@@ -63,28 +64,18 @@ impl PartBuffers {
         }
     }
 
-    /// Takes rows in, column by column.
+    /// Takes rows in, column by column, and checks them.
+    ///
+    /// # Errors
+    /// As [`Points::load_columns`].
     pub(super) fn load(
         &mut self,
-        intake: &Intake,
+        points: &impl Points,
         rows: &Rows<'_>,
         range: Range<usize>,
-        points: &mut Vec<f32>,
-    ) {
-        const TILE: usize = 64;
+    ) -> Result<()> {
         self.n = range.len();
-        let mut at = 0;
-        while at < self.n {
-            let end = (at + TILE).min(self.n);
-            intake.load_query(rows, range.start + at..range.start + end, points);
-            for j in 0..self.dimensions {
-                let to = &mut self.columns[j * self.stride + at..j * self.stride + end];
-                for (to, row) in to.iter_mut().zip(points.chunks_exact(intake.stride())) {
-                    *to = row[j];
-                }
-            }
-            at = end;
-        }
+        points.load_columns(rows, range, &mut self.columns, self.stride)
     }
 }
 
