@@ -7,7 +7,9 @@ use crate::load::{Scale, Value};
 use std::ops::Range;
 
 /// Values that are taken at a time: they should stay in cache.
-pub(crate) const TILE_VALUES: usize = 1 << 13;
+const TILE_VALUES: usize = 1 << 13;
+/// The same where columns lie apart.
+const COLUMN_VALUES: usize = 1 << 16;
 /// Tiles between two questions whether to stop.
 const ASKED_EVERY: usize = 8;
 /// Values of a column that are not side by side, and are put there at a time.
@@ -218,7 +220,11 @@ impl<'a> Rows<'a> {
 
     /// Ranges of rows that are taken at a time.
     pub(crate) fn tiles(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-        let step = (TILE_VALUES / self.n_columns).next_multiple_of(16).max(16);
+        let step = match self.layout {
+            // Short pieces of many columns are not fetched ahead.
+            Layout::Columns(_) => (COLUMN_VALUES / self.n_columns).clamp(1024, 16_384),
+            _ => (TILE_VALUES / self.n_columns).next_multiple_of(16).max(16),
+        };
         let end = rows.end;
         rows.step_by(step)
             .map(move |start| start..(start + step).min(end))
@@ -475,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_long_check_is_interrupted() {
-        let values = vec![0.5; 4 * ASKED_EVERY * TILE_VALUES];
+        let values = vec![0.5; 4 * ASKED_EVERY * TILE_VALUES.max(16_384)];
         let whole = Column::F64 {
             values: &values,
             stride: 1,
