@@ -8,8 +8,10 @@ use std::ops::Range;
 
 /// Values that are taken at a time: they should stay in cache.
 const TILE_VALUES: usize = 1 << 13;
-/// The same where columns lie apart.
+/// The same where columns lie apart, in pieces that are worth fetching ahead.
 const COLUMN_VALUES: usize = 1 << 16;
+/// Rows that are only checked at a time where columns lie apart.
+const CHECKED_ROWS: usize = 1 << 14;
 /// Tiles between two questions whether to stop.
 const ASKED_EVERY: usize = 8;
 /// Values of a column that are not side by side, and are put there at a time.
@@ -218,11 +220,22 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Ranges of rows that are taken at a time.
+    /// Ranges of rows that are scaled at a time.
     pub(crate) fn tiles(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        self.cut(
+            rows,
+            (COLUMN_VALUES / self.n_columns).clamp(1024, CHECKED_ROWS),
+        )
+    }
+
+    /// Ranges of rows, of so many where columns lie apart.
+    fn cut(
+        &self,
+        rows: Range<usize>,
+        column_rows: usize,
+    ) -> impl Iterator<Item = Range<usize>> + use<> {
         let step = match self.layout {
-            // Short pieces of many columns are not fetched ahead.
-            Layout::Columns(_) => (COLUMN_VALUES / self.n_columns).clamp(1024, 16_384),
+            Layout::Columns(_) => column_rows,
             _ => (TILE_VALUES / self.n_columns).next_multiple_of(16).max(16),
         };
         let end = rows.end;
@@ -262,7 +275,8 @@ impl<'a> Rows<'a> {
         mut passed: impl FnMut(Range<usize>),
     ) -> Result<()> {
         let limit = least_limit(weights);
-        for (i, tile) in self.tiles(0..self.n_rows).enumerate() {
+        let tiles = self.cut(0..self.n_rows, CHECKED_ROWS);
+        for (i, tile) in tiles.enumerate() {
             // A small call is too short to be asked.
             if i > 0 && i.is_multiple_of(ASKED_EVERY) && interrupt() {
                 return Err(Error::Interrupted);
@@ -481,7 +495,7 @@ mod tests {
 
     #[test]
     fn a_long_check_is_interrupted() {
-        let values = vec![0.5; 4 * ASKED_EVERY * TILE_VALUES.max(16_384)];
+        let values = vec![0.5; 4 * ASKED_EVERY * CHECKED_ROWS];
         let whole = Column::F64 {
             values: &values,
             stride: 1,
