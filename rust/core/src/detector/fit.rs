@@ -137,9 +137,12 @@ impl DetectorBuilder {
             }
         }
         self.sample.resize(held * d, 0.0);
-        for (place, i) in taken {
-            for (j, value) in self.sample[place * d..][..d].iter_mut().enumerate() {
-                *value = rows.value(i, j);
+        // From the last row on: only the last that takes a place stays there.
+        let mut open = vec![true; held];
+        for (place, i) in taken.into_iter().rev() {
+            if std::mem::take(&mut open[place]) {
+                let values = &mut self.sample[place * d..(place + 1) * d];
+                (0..d).for_each(|j| values[j] = rows.value(i, j));
             }
         }
         for (categories, counts) in self.categories.iter_mut().zip(counts) {
