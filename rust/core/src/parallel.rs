@@ -141,3 +141,29 @@ pub(crate) fn for_each<T: Send, S>(
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message of the error that items which all fail give.
+    fn first_of(threads: usize) -> String {
+        let failed = try_for_each(
+            0..64,
+            threads,
+            &mut || false,
+            || (),
+            |(), i, _| Err(Error::input(i.to_string())),
+        );
+        match failed {
+            Err(Error::InvalidInput { message }) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_of_all_failures_is_told() {
+        // Each round is a race between the first items.
+        assert!((0..500).all(|round| first_of(1 + round % 4) == "0"));
+    }
+}
