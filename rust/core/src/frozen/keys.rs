@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 /// Most cuts of a column that two bytes can rank.
-const MOST_CUTS: usize = u16::MAX as usize;
+pub(super) const MOST_CUTS: usize = u16::MAX as usize;
 
 /// The cuts of some trees, as many as two bytes can rank.
 #[derive(Clone, Debug)]
@@ -52,11 +52,11 @@ pub(super) struct Top {
 }
 
 impl Cuts {
-    /// The cuts of all trees; nothing if one has too many.
+    /// The cuts of all trees, none of which has more than [`MOST_CUTS`].
     pub(super) fn of<'a>(
         trees: impl Iterator<Item = &'a FrozenTree>,
         dimensions: usize,
-    ) -> Option<Vec<Cuts>> {
+    ) -> Vec<Cuts> {
         let trees: Vec<&FrozenTree> = trees.collect();
         let mut all = Vec::new();
         let mut first = 0;
@@ -68,16 +68,14 @@ impl Cuts {
                 tree.splits()
                     .iter()
                     .for_each(|s| counts[s.dim as usize] += 1);
-                if counts.iter().any(|&n| n > MOST_CUTS) {
+                // A tree alone always fits.
+                if end > first && counts.iter().any(|&n| n > MOST_CUTS) {
                     break;
                 }
                 for split in tree.splits() {
                     columns[split.dim as usize].push(split.cut);
                 }
                 end += 1;
-            }
-            if end == first {
-                return None;
             }
             for cuts in &mut columns {
                 cuts.sort_unstable_by(f32::total_cmp);
@@ -93,7 +91,7 @@ impl Cuts {
             });
             first = end;
         }
-        Some(all)
+        all
     }
 
     pub(super) fn keys(&self, tree: usize) -> &TreeKeys {
