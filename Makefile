@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test slow fuzz lint format bench bench-full guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow fuzz lint format bench bench-full guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,7 @@ PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 # On Linux, zig links against the oldest C library that current distributions carry.
 LINUX := $(filter Linux,$(shell uname -s))
 PORTABLE := $(if $(LINUX),--zig --compatibility manylinux2014 --auditwheel check)
+ARM := aarch64-unknown-linux-gnu
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 $(VENV)/.deps: requirements/dev.txt
@@ -29,6 +30,16 @@ test: $(VENV)/.engine
 	cargo test --workspace --quiet
 	$(BIN)/python -m pytest
 
+# All tests once more at each lower instruction set; what the machine lacks is
+# the best that it has.
+LEVELS ?= portable avx2 avx512
+levels: $(VENV)/.engine
+	for level in $(LEVELS); do \
+		echo "FASTRCF_SIMD=$$level"; \
+		FASTRCF_SIMD=$$level cargo test --workspace --quiet || exit 1; \
+		FASTRCF_SIMD=$$level $(BIN)/python -m pytest --quiet -m "not slow" || exit 1; \
+	done
+
 # What takes minutes: ten million rows through a whole forest.
 slow:
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
@@ -43,6 +54,9 @@ fuzz:
 lint: $(VENV)/.engine
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@if rustup target list --installed 2> /dev/null | grep -q $(ARM); then \
+		RUSTFLAGS="-D warnings" cargo check --package fastrcf --target $(ARM) --target-dir target/arm; \
+	else echo "not checked for ARM: rustup target add $(ARM)"; fi
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

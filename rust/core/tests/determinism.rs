@@ -195,3 +195,13 @@ fn avx2_gives_the_same_bits() {
 fn avx512_gives_the_same_bits() {
     same_bits_with(Level::Avx512);
 }
+
+#[test]
+fn avx512_with_vbmi_gives_the_same_bits() {
+    same_bits_with(Level::Avx512Vbmi);
+}
+
+#[test]
+fn neon_gives_the_same_bits() {
+    same_bits_with(Level::Neon);
+}

@@ -243,7 +243,10 @@ impl FrozenForest {
     pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
         n_rows >= WORTH_A_BLOCK
             && self.n_dimensions() <= BLOCK_DIMENSIONS
-            && self.flat.iter().all(|nodes| nodes.len() / 2 <= keys::MOST_CUTS)
+            && self
+                .flat
+                .iter()
+                .all(|nodes| nodes.len() / 2 <= keys::MOST_CUTS)
     }
 
     /// Scores of rows of the right width, checked as `points` loads them. The

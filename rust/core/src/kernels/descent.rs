@@ -30,7 +30,11 @@ pub(crate) struct Tables {
     child: [Table; 2],
     leaf: [Table; 2],
     /// Levels whose nodes have numbers below 64 and, after them, below 128.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vectors"))]
     levels: [usize; 2],
+    /// Parts of 64 places that nodes take.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vectors"))]
+    parts: usize,
 }
 
 /// An inner node: its column, its cut's key and its children, which are inner
@@ -67,6 +71,7 @@ impl Tables {
             low: [0; 256],
             child: [[0; 256]; 2],
             leaf: [[0; 256]; 2],
+            parts: nodes.len().div_ceil(64),
             levels: [level_of(64), level_of(128).saturating_sub(level_of(64))],
         });
         for (id, node) in nodes.iter().enumerate() {
@@ -105,7 +110,26 @@ pub(crate) fn leaves(tables: &Tables, planes: &[u8], stride: usize, n: usize, ou
     #[cfg(target_arch = "x86_64")]
     if available() && n.next_multiple_of(ROWS) <= out.len().min(stride) {
         // SAFETY: `level` returned this set, so the machine has it.
-        unsafe { vbmi::leaves(tables, planes, stride, n.next_multiple_of(ROWS), out) };
+        return unsafe { vbmi::leaves(tables, planes, stride, n.next_multiple_of(ROWS), out) };
+    }
+    one_by_one(tables, planes, stride, n, out);
+}
+
+/// Row by row: what the vectors do, in plain words.
+fn one_by_one(tables: &Tables, planes: &[u8], stride: usize, n: usize, out: &mut [u8]) {
+    for (i, out) in out.iter_mut().enumerate().take(n) {
+        let mut node = 0;
+        loop {
+            let at = usize::from(node);
+            let plane = 2 * usize::from(tables.column[at]) * stride + i;
+            let key = [planes[plane], planes[plane + stride]];
+            let side = usize::from(key > [tables.high[at], tables.low[at]]);
+            node = tables.child[side][at];
+            if usize::from(node) == at {
+                *out = tables.leaf[side][at];
+                break;
+            }
+        }
     }
 }
 
@@ -154,7 +178,11 @@ mod vbmi {
             for _ in 0..tables.levels[1] {
                 state.step::<D, 2>(tables, &rows);
             }
-            while state.step::<D, 4>(tables, &rows) {}
+            match tables.parts {
+                1 => while state.step::<D, 1>(tables, &rows) {},
+                2 => while state.step::<D, 2>(tables, &rows) {},
+                _ => while state.step::<D, 4>(tables, &rows) {},
+            }
             for g in 0..GROUPS {
                 let left = look_up::<4>(&tables.leaf[0], state.node[g]);
                 let right = look_up::<4>(&tables.leaf[1], state.node[g]);
@@ -271,5 +299,88 @@ mod vbmi {
         }
         let second = _mm512_permutex2var_epi8(part(2), at, part(3));
         _mm512_mask_blend_epi8(_mm512_movepi8_mask(at), first, second)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    /// A random tree in preorder; returns its nodes, whose leaves are numbered
+    /// from left to right.
+    fn tree(rng: &mut Rng, leaves: usize, columns: usize) -> Vec<Inner> {
+        fn grow(rng: &mut Rng, leaves: usize, columns: usize, first: usize, out: &mut Vec<Inner>) {
+            let mut draw = |to: usize| (rng.unit() * to as f64) as usize;
+            let (at, left) = (out.len(), 1 + draw(leaves - 1));
+            let (column, key) = (draw(columns), draw(1000) as u16);
+            out.push(Inner {
+                column,
+                key,
+                child: [Err(first), Err(first + left)],
+            });
+            for (side, (n, first)) in [(left, first), (leaves - left, first + left)]
+                .into_iter()
+                .enumerate()
+            {
+                if n > 1 {
+                    out[at].child[side] = Ok(out.len());
+                    grow(rng, n, columns, first, out);
+                }
+            }
+        }
+        let mut nodes = Vec::new();
+        grow(rng, leaves, columns, 0, &mut nodes);
+        nodes
+    }
+
+    #[test]
+    fn rows_reach_their_leaves() {
+        let mut rng = Rng::new(17, 0);
+        for leaves_n in [2, 3, 40, 64, 65, 129, 130, MOST_LEAVES] {
+            for columns in [1, 3, 8, 9, 16] {
+                let nodes = tree(&mut rng, leaves_n, columns);
+                let tables = Tables::of(&nodes).unwrap();
+                let (n, stride) = (700, 768 + 32);
+                let mut planes = vec![0; 2 * padded(columns) * stride];
+                for column in planes[..2 * columns * stride].chunks_exact_mut(2 * stride) {
+                    for i in 0..n {
+                        let key = (rng.unit() * 1000.0) as u16;
+                        [column[i], column[stride + i]] = key.to_be_bytes();
+                    }
+                }
+                let (mut fast, mut plain) = (vec![0; 768], vec![0; 768]);
+                leaves(&tables, &planes, stride, n, &mut fast);
+                one_by_one(&tables, &planes, stride, n, &mut plain);
+                assert_eq!(
+                    fast[..n],
+                    plain[..n],
+                    "{leaves_n} leaves, {columns} columns"
+                );
+                for i in 0..n {
+                    let mut at = Ok(0);
+                    while let Ok(node) = at {
+                        let node: &Inner = &nodes[node];
+                        let plane = 2 * node.column * stride + i;
+                        let key = u16::from_be_bytes([planes[plane], planes[plane + stride]]);
+                        at = node.child[usize::from(key > node.key)];
+                    }
+                    assert_eq!(at, Err(usize::from(plain[i])));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_no_table() {
+        let mut rng = Rng::new(19, 0);
+        assert!(Tables::of(&[]).is_none());
+        assert!(Tables::of(&tree(&mut rng, MOST_LEAVES + 1, 3)).is_none());
+        let knot = Inner {
+            column: 0,
+            key: 1,
+            child: [Ok(0), Ok(5)],
+        };
+        assert!(Tables::of(&[knot]).is_none());
     }
 }

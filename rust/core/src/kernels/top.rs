@@ -9,10 +9,6 @@
 
 /// Nodes of a top at most.
 pub(crate) const MOST_NODES: usize = 31;
-/// Rows taken at a time: keys have to be readable, and places writable, up to
-/// the next multiple.
-pub(crate) const ROWS: usize = 64;
-
 /// One node; parents come before their children.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
@@ -24,7 +20,7 @@ pub(crate) struct Node {
 
 /// Writes for each of `n` rows the place where it leaves the nodes. Row `i` has
 /// in column `j` the key `keys[j * stride + i]`. `n` is rounded up to a
-/// multiple of [`ROWS`]; there are at most [`MOST_NODES`] nodes.
+/// multiple of 64, as far as which there have to be keys and room; there are at most [`MOST_NODES`] nodes.
 pub(crate) fn places(nodes: &[Node], keys: &[u16], stride: usize, n: usize, out: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
     match super::level() {
@@ -92,8 +88,10 @@ fn by_array(nodes: &[Node], keys: &[u16], stride: usize, n: usize, out: &mut [u8
 
 #[cfg(target_arch = "x86_64")]
 mod by_mask {
-    use super::{MOST_NODES, Node, ROWS};
+    use super::{MOST_NODES, Node};
     use std::arch::x86_64::*;
+
+    const ROWS: usize = 64;
 
     #[target_feature(enable = "avx512f,avx512bw,avx2")]
     pub(super) fn places(nodes: &[Node], keys: &[u16], stride: usize, n: usize, out: &mut [u8]) {

@@ -1,0 +1,100 @@
+//! Whole blocks of rows through frozen forests give the bits of single rows
+//! through living ones, whatever the shape.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod files;
+
+use fastrcf::{Forest, ForestConfig, Rows, Sampling};
+use files::{rows_of, stream};
+
+fn bits(scores: &[f64]) -> Vec<u64> {
+    scores.iter().map(|s| s.to_bits()).collect()
+}
+
+/// Scores of `n` rows in one call and one by one.
+fn check(n_trees: usize, sample_size: usize, d: usize, n: usize) {
+    let config = ForestConfig {
+        n_trees,
+        sample_size,
+        sampling: Sampling::Uniform,
+        seed: (n_trees * sample_size + d) as u64,
+        ..Default::default()
+    };
+    let mut values = stream(sample_size + n, d, 31);
+    // Some small whole numbers: rows that trees hold already, and cuts that
+    // values lie on.
+    values[d * sample_size / 2..]
+        .iter_mut()
+        .step_by(3)
+        .for_each(|x| *x = x.round());
+    let rows = rows_of(&values, d);
+    let mut forest = Forest::new(config, d).unwrap();
+    forest.insert(&rows.slice(0..sample_size)).unwrap();
+    let asked = rows.slice(sample_size / 2..sample_size / 2 + n);
+    let frozen = forest.freeze().unwrap();
+    let together = bits(&frozen.score(&asked).unwrap());
+    let single: Vec<u64> = (0..n)
+        .flat_map(|i| bits(&forest.score(&asked.slice(i..i + 1)).unwrap()))
+        .collect();
+    assert_eq!(together, single, "T {n_trees}, S {sample_size}, d {d}");
+    // In smaller blocks too, with threads and without.
+    for parts in [2, 3] {
+        let mut again = frozen.clone();
+        again.set_threads(parts);
+        let apart: Vec<u64> = (0..parts)
+            .map(|i| asked.slice(i * n / parts..(i + 1) * n / parts))
+            .flat_map(|rows| bits(&again.score(&rows).unwrap()))
+            .collect();
+        assert_eq!(together, apart);
+    }
+}
+
+/// Every number of columns up to 34, for which there are kernels of their own,
+/// and some more; trees that go by tables, and those that do not.
+#[test]
+fn every_width_gives_the_bits_of_single_rows() {
+    for d in (1..=34).chain([47, 64, 130]) {
+        check(3, 64, d, 2100);
+    }
+}
+
+/// Up to 256 leaves go by tables, with more the top is left for single nodes.
+#[test]
+fn every_size_of_trees_gives_the_bits_of_single_rows() {
+    for sample_size in [2, 3, 33, 65, 128, 129, 256, 257, 258, 700, 3000] {
+        for d in [2, 9, 20] {
+            check(4, sample_size, d, 2100);
+        }
+    }
+}
+
+/// More than 65,535 cuts of one column: they are ranked in parts.
+#[test]
+fn as_many_cuts_as_there_may_be_give_the_bits_of_single_rows() {
+    check(300, 256, 1, 1500);
+    check(3, 40_000, 2, 1500);
+}
+
+/// A block is too long for two-byte row numbers to be a risk, and ends within
+/// a vector.
+#[test]
+fn long_calls_give_the_bits_of_short_ones() {
+    let d = 3;
+    let config = ForestConfig {
+        n_trees: 5,
+        sample_size: 100,
+        ..Default::default()
+    };
+    let values = stream(70_001, d, 5);
+    let rows: Rows<'_> = rows_of(&values, d);
+    let mut forest = Forest::new(config, d).unwrap();
+    forest.insert(&rows.slice(0..1000)).unwrap();
+    let frozen = forest.freeze().unwrap();
+    let long = bits(&frozen.score(&rows).unwrap());
+    let short: Vec<u64> = (0..rows.n_rows())
+        .step_by(997)
+        .map(|first| rows.slice(first..first + 997))
+        .flat_map(|rows| bits(&frozen.score(&rows).unwrap()))
+        .collect();
+    assert_eq!(long, short);
+}
