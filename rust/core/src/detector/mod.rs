@@ -398,8 +398,12 @@ impl Detector {
             for &alert in &found.alerts {
                 replay.insert_with(&block.slice(done..alert), None, interrupt)?;
                 done = alert;
-                all.reasons
-                    .extend(self.explain(Some(&replay), rows, &[first + alert], interrupt)?);
+                all.reasons.extend(self.explain(
+                    Some(&replay),
+                    rows,
+                    &[first + alert],
+                    interrupt,
+                )?);
                 all.alerts.push(first + alert);
             }
             all.scores.extend(found.scores);
