@@ -1,7 +1,7 @@
 //! Questions about rows, asked of every tree in turn; the same for living and
 //! frozen forests.
 
-use crate::attribution::{Attribution, AttributionBuffers, attribute};
+use crate::attribution::{Attribution, AttributionBuffers};
 use crate::displacement::{CodispBuffers, codisp, displacement};
 use crate::error::{Error, Result};
 use crate::intake::Intake;
@@ -13,6 +13,9 @@ use crate::walk::{BoxBuffer, Nodes, Path};
 
 /// Rows per item of work: enough to keep a tree's nodes in cache.
 const BLOCK: usize = 128;
+/// Results per item, unless that were fewer than eight rows: every tree adds to
+/// them, so they should stay in the first-level cache.
+const BLOCK_RESULTS: usize = 1 << 11;
 /// Work per item at most, about a tenth of a second: only the calling thread
 /// asks whether to stop, and it waits for the last items of the others.
 const ITEM: usize = 1 << 27;
@@ -56,7 +59,8 @@ fn in_blocks<S>(
     let cost = intake.n_dimensions();
     let threads = parallel::threads_for(trees.n_threads(), rows.n_rows(), trees.n_trees(), cost);
     // Small calls are cut finer, so that every thread gets its share.
-    let block = (rows.n_rows() / (4 * threads)).clamp(8, BLOCK);
+    let most = (BLOCK_RESULTS / width).clamp(8, BLOCK);
+    let block = (rows.n_rows() / (4 * threads)).clamp(8, most);
     let row = trees.n_trees().saturating_mul(256 + 16 * cost);
     let block = block.min(ITEM / row).max(1);
     parallel::for_each(
@@ -181,15 +185,17 @@ pub(crate) fn attributions(
         interrupt,
         || AttributionBuffers::new(stride, d),
         |buffers, points, out, stop| {
+            buffers.totals.clear();
+            buffers.totals.resize(2 * points.len(), 0.0);
             for t in 0..trees.n_trees() {
-                let tree = trees.tree(t);
-                for (q, out) in points.chunks_exact(stride).zip(out.chunks_exact_mut(2 * d)) {
-                    let (low, high) = out.split_at_mut(d);
-                    attribute(&tree, q, scale, buffers, low, high);
-                }
+                entry::add_attributions(&trees.tree(t), points, stride, scale, buffers);
                 if stop.now() {
                     return;
                 }
+            }
+            let sides = buffers.totals.chunks_exact(stride);
+            for (side, out) in sides.zip(out.chunks_exact_mut(d)) {
+                out.copy_from_slice(&side[..d]);
             }
         },
     )?;

@@ -102,8 +102,10 @@ fn no_number_of_threads_changes_a_bit() {
                 answers.extend(forest.freeze().unwrap().score(&rows).unwrap());
                 answers.extend(forest.displacement(&rows).unwrap());
                 answers.extend(forest.codisp(&rows).unwrap());
-                let parts = forest.attribution(&rows.slice(0..1000)).unwrap();
-                answers.extend(parts.low.iter().chain(&parts.high));
+                for rows in [rows.slice(0..1000), rows.clone()] {
+                    let parts = forest.attribution(&rows).unwrap();
+                    answers.extend(parts.low.iter().chain(&parts.high));
+                }
                 // Not even the number of threads tells the states apart.
                 forest.set_threads(1);
                 (bits(&answers), forest.to_state())
@@ -116,11 +118,37 @@ fn no_number_of_threads_changes_a_bit() {
     }
 }
 
+#[test]
+fn attributions_do_not_depend_on_the_batch() {
+    for d in [1, 4, 8, 13, 16, 24, 30, 40] {
+        let values = stream(1100, d, 25);
+        let rows = rows_of(&values, d);
+        let mut forest = Forest::new(config(Sampling::Uniform, 1), d).unwrap();
+        // Rows that trees hold are asked about too.
+        forest.insert(&rows.slice(0..500)).unwrap();
+        let frozen = forest.freeze().unwrap();
+        // Enough rows for a living forest to be frozen first.
+        let whole = forest.attribution(&rows).unwrap();
+        assert!(frozen.attribution(&rows).unwrap() == whole, "d = {d}");
+        let mut start = 0;
+        for n in [1, 7, 8, 9, 100, 33, 16] {
+            let part = rows.slice(start..start + n);
+            let columns = start * d..(start + n) * d;
+            for parts in [forest.attribution(&part), frozen.attribution(&part)] {
+                let parts = parts.unwrap();
+                assert_eq!(bits(&parts.low), bits(&whole.low[columns.clone()]));
+                assert_eq!(bits(&parts.high), bits(&whole.high[columns.clone()]));
+            }
+            start += 70 + n;
+        }
+    }
+}
+
 /// A number that stands for every bit of states and answers at widths that take
 /// all ways through the kernels.
 fn digest() -> u64 {
     let mut hash = Xxh3::new();
-    for (i, d) in [1, 2, 3, 4, 5, 8, 13, 16, 17, 33, 40, 100]
+    for (i, d) in [1, 2, 3, 4, 5, 8, 13, 16, 17, 30, 33, 40, 100]
         .into_iter()
         .enumerate()
     {

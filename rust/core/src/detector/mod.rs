@@ -224,6 +224,14 @@ impl Detector {
         self.frozen.take();
     }
 
+    /// Freezes the forest if there are rows enough.
+    fn freeze_for(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+        if rows.n_rows() >= WORTH_FREEZING && self.frozen.get().is_none() {
+            let _ = self.frozen.set(self.forest.freeze_with(interrupt)?);
+        }
+        Ok(())
+    }
+
     /// The score of each row, on the forest's scale.
     ///
     /// # Errors
@@ -244,9 +252,7 @@ impl Detector {
     ) -> Result<Vec<f64>> {
         check_width(rows, self.features.len())?;
         let n = rows.n_rows();
-        if n >= WORTH_FREEZING && self.frozen.get().is_none() {
-            let _ = self.frozen.set(self.forest.freeze_with(interrupt)?);
-        }
+        self.freeze_for(rows, interrupt)?;
         if let Some(frozen) = self.frozen.get()
             && frozen.takes_blocks(n)
         {
@@ -295,7 +301,7 @@ impl Detector {
         for few in alerts.chunks(REASONS_BLOCK) {
             found
                 .reasons
-                .extend(self.explain(&self.forest, rows, few, interrupt)?);
+                .extend(self.explain(None, rows, few, interrupt)?);
         }
         found.alerts = alerts;
         Ok(found)
@@ -313,10 +319,11 @@ impl Detector {
         }
     }
 
-    /// Reasons of some rows, by a forest in this detector's coordinates.
+    /// Reasons of some rows, by another forest in this detector's coordinates or
+    /// its own.
     fn explain(
         &self,
-        forest: &Forest,
+        other: Option<&Forest>,
         rows: &Rows<'_>,
         which: &[usize],
         interrupt: &mut dyn FnMut() -> bool,
@@ -326,7 +333,13 @@ impl Detector {
         for (&i, values) in which.iter().zip(values.chunks_exact_mut(d)) {
             self.scaled().load_rows(rows, i..i + 1, values);
         }
-        let parts = forest.attribution_with(&Rows::from_f32(&values, d)?, interrupt)?;
+        let asked = Rows::from_f32(&values, d)?;
+        let parts = match (other, self.frozen.get()) {
+            (None, Some(frozen)) => frozen.attribution_with(&asked, interrupt)?,
+            (other, _) => other
+                .unwrap_or(&self.forest)
+                .attribution_with(&asked, interrupt)?,
+        };
         Ok(which
             .iter()
             .zip(parts.low.chunks_exact(d).zip(parts.high.chunks_exact(d)))
@@ -354,11 +367,12 @@ impl Detector {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Vec<Reason>>> {
         check_rows(rows, self.features.len(), interrupt)?;
+        self.freeze_for(rows, interrupt)?;
         let all: Vec<usize> = (0..rows.n_rows()).collect();
         let mut reasons = Vec::with_capacity(all.len());
         // The parts of a block, not of all rows, are held at a time.
         for some in all.chunks(REASONS_BLOCK) {
-            reasons.extend(self.explain(&self.forest, rows, some, interrupt)?);
+            reasons.extend(self.explain(None, rows, some, interrupt)?);
         }
         Ok(reasons)
     }
@@ -389,8 +403,12 @@ impl Detector {
             for &alert in &found.alerts {
                 replay.insert_with(&block.slice(done..alert), None, interrupt)?;
                 done = alert;
-                all.reasons
-                    .extend(self.explain(&replay, rows, &[first + alert], interrupt)?);
+                all.reasons.extend(self.explain(
+                    Some(&replay),
+                    rows,
+                    &[first + alert],
+                    interrupt,
+                )?);
                 all.alerts.push(first + alert);
             }
             all.scores.extend(found.scores);

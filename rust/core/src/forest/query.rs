@@ -7,10 +7,15 @@ use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
+use crate::tree::resting_limit;
 
 /// From this many rows on it pays to freeze the forest first: the frozen form
 /// gives the same bits.
 const WORTH_FREEZING: usize = 640;
+
+/// The same for attributions, which take the living forest's boxes as they are
+/// unless most are not stored.
+const WORTH_FREEZING_FOR_PARTS: usize = 1024;
 
 impl Trees for Forest {
     type Tree<'a> = Live<'a>;
@@ -94,6 +99,12 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
+        let stored = resting_limit(self.intake.stride()) == 1;
+        if !stored && rows.n_rows() >= WORTH_FREEZING_FOR_PARTS {
+            return self
+                .freeze_with(interrupt)?
+                .attribution_with(rows, interrupt);
+        }
         questions::attributions(self, rows, interrupt)
     }
 

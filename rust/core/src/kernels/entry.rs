@@ -1,5 +1,6 @@
 //! The kernels: what the rest of the crate calls, built per instruction set.
 
+use crate::attribution::{AttributionBuffers, add_attributions_body};
 use crate::forest::{Member, MemberBlock, run_member_body};
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
@@ -47,6 +48,18 @@ kernel! {
         buffers: &mut ScoreBuffers,
         totals: &mut [f64],
     ) = add_scores_body;
+}
+
+kernel! {
+    /// Adds one tree's attributions of padded rows, times `scale`, to the totals
+    /// in `buffers`.
+    pub(crate) fn add_attributions<N: Nodes>(
+        nodes: &N,
+        rows: &[f32],
+        stride: usize,
+        scale: f64,
+        buffers: &mut AttributionBuffers,
+    ) = add_attributions_body;
 }
 
 simd_kernel! {

@@ -130,6 +130,51 @@ pub(crate) fn gap_sum(lo: &[f32], hi: &[f32], q: &[f32]) -> f32 {
     sum(lo, hi, q, |lo, hi, q| max(lo - q, 0.0) + max(q - hi, 0.0))
 }
 
+/// By how much each column of `q` lies above its range or, negative, below it.
+#[inline(always)]
+pub(crate) fn excess(lo: &[f32], hi: &[f32], q: &[f32], to: &mut [f32]) {
+    if to.len() == 4 {
+        excess_chunks::<4>(lo, hi, q, to);
+    } else {
+        excess_chunks::<8>(lo, hi, q, to);
+    }
+}
+
+#[inline(always)]
+fn excess_chunks<const N: usize>(lo: &[f32], hi: &[f32], q: &[f32], to: &mut [f32]) {
+    let (lo, hi) = (lo.as_chunks::<N>().0, hi.as_chunks::<N>().0);
+    let q = q.as_chunks::<N>().0;
+    for (((to, lo), hi), q) in to.as_chunks_mut::<N>().0.iter_mut().zip(lo).zip(hi).zip(q) {
+        *to = std::array::from_fn(|l| q[l] - min(max(q[l], lo[l]), hi[l]));
+    }
+}
+
+/// Sum of the magnitudes of a padded row: four lanes, so that a column adds to
+/// the last but three.
+#[inline(always)]
+pub(crate) fn magnitude(row: &[f32]) -> f64 {
+    let mut total = [0.0; 4];
+    for row in row.as_chunks::<4>().0 {
+        for l in 0..4 {
+            total[l] += f64::from(row[l].abs());
+        }
+    }
+    (total[0] + total[2]) + (total[1] + total[3])
+}
+
+/// Adds to the lows and the highs, in this order in `to`, the negative and the
+/// positive values of a padded row, times `factor`, and `rest`.
+#[inline(always)]
+pub(crate) fn add_sides(to: &mut [f64], row: &[f32], factor: f64, rest: f64) {
+    let (lows, highs) = to.split_at_mut(row.len());
+    let (lows, highs) = (lows.as_chunks_mut::<4>().0, highs.as_chunks_mut::<4>().0);
+    for ((lows, highs), row) in lows.iter_mut().zip(highs).zip(row.as_chunks::<4>().0) {
+        let value: [f64; 4] = std::array::from_fn(|l| f64::from(row[l]) * factor);
+        *lows = std::array::from_fn(|l| lows[l] + (rest - value[l].min(0.0)));
+        *highs = std::array::from_fn(|l| highs[l] + (rest + value[l].max(0.0)));
+    }
+}
+
 /// Whether any column of three padded rows fulfils a condition: counted as
 /// [`sum`] does, since how the first hit is found cannot be foretold, and
 /// stopping there would cost more than it spares.
