@@ -25,6 +25,7 @@ mod forest;
 mod frozen;
 mod intake;
 mod kernels;
+mod lockstep;
 mod notes;
 mod parallel;
 mod points;

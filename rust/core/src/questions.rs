@@ -6,10 +6,11 @@ use crate::displacement::{CodispBuffers, codisp, displacement};
 use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::entry;
+use crate::lockstep::{self, Alone, Lockstep};
 use crate::parallel::{self, Stop};
 use crate::rows::Rows;
 use crate::score::ScoreBuffers;
-use crate::walk::{BoxBuffer, Nodes, Path};
+use crate::walk::{BoxBuffer, Path};
 
 /// Rows per item of work: enough to keep a tree's nodes in cache.
 const BLOCK: usize = 128;
@@ -19,7 +20,7 @@ const ITEM: usize = 1 << 27;
 
 /// A forest's trees, one at a time.
 pub(crate) trait Trees: Sync {
-    type Tree<'a>: Nodes
+    type Tree<'a>: Alone + Copy
     where
         Self: 'a;
     fn n_trees(&self) -> usize;
@@ -72,12 +73,41 @@ fn in_blocks<S>(
     )
 }
 
+/// Below this many rows each goes through several trees at once; from it on,
+/// several rows go through each tree at once.
+const WORTH_A_GROUP: usize = 4;
+
+/// Scores of a few checked rows, one after the other.
+fn few_scores(
+    trees: &impl Trees,
+    rows: &Rows<'_>,
+    interrupt: &mut dyn FnMut() -> bool,
+) -> Result<Vec<f64>> {
+    let (intake, n_trees) = (trees.intake(), trees.n_trees());
+    let mut ask = asking(interrupt);
+    let (mut points, mut buffers) = (Vec::new(), Lockstep::new(intake.stride()));
+    intake.load_query(rows, 0..rows.n_rows(), &mut points);
+    let mut score = |q: &[f32]| {
+        let mut total = 0.0;
+        for first in (0..n_trees).step_by(lockstep::TREES) {
+            ask()?;
+            let some = first..(first + lockstep::TREES).min(n_trees);
+            entry::add_scores_of_row(trees, some, 0, q, &mut buffers, &mut total);
+        }
+        Ok(total / n_trees as f64)
+    };
+    points.chunks_exact(intake.stride()).map(&mut score).collect()
+}
+
 /// Scores of checked rows, tree by tree within each block.
 pub(crate) fn scores(
     trees: &impl Trees,
     rows: &Rows<'_>,
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<f64>> {
+    if rows.n_rows() < WORTH_A_GROUP {
+        return few_scores(trees, rows, interrupt);
+    }
     let stride = trees.intake().stride();
     let mut out = vec![0.0; rows.n_rows()];
     in_blocks(

@@ -1,5 +1,7 @@
 //! One tree with its sampler, and its share of a block of rows.
 
+use crate::kernels::prefetch;
+use crate::lockstep::Alone;
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Tick};
 use crate::score::ScoreBuffers;
@@ -35,9 +37,48 @@ pub(crate) struct MemberBlock<'a> {
 }
 
 /// A living tree and the points it refers to.
+#[derive(Clone, Copy)]
 pub(crate) struct Live<'a> {
     pub(crate) tree: &'a Tree,
     pub(crate) points: &'a PointStore,
+}
+
+impl Alone for Live<'_> {
+    #[inline(always)]
+    fn is_bounded(&self) -> bool {
+        self.tree.is_bounded()
+    }
+
+    #[inline(always)]
+    fn begin(&self) -> u32 {
+        self.tree.root()
+    }
+
+    #[inline(always)]
+    fn step(&self, at: u32, q: &[f32]) -> u32 {
+        match is_leaf(self.tree.root()) {
+            true => at,
+            false => self.next(at, q, 0),
+        }
+    }
+
+    #[inline(always)]
+    fn leaf_at(&self, at: u32) -> u32 {
+        at
+    }
+
+    #[inline(always)]
+    fn point_at(&self, at: u32) -> &[f32] {
+        self.point(at)
+    }
+
+    #[inline(always)]
+    fn ask_for_box(&self, id: u32) {
+        if let Some((lo, hi, _)) = self.tree.bounds_of(id) {
+            prefetch::values(lo);
+            prefetch::values(hi);
+        }
+    }
 }
 
 impl Nodes for Live<'_> {

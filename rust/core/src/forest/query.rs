@@ -19,6 +19,7 @@ impl Trees for Forest {
         self.members.len()
     }
 
+    #[inline(always)]
     fn tree(&self, t: usize) -> Live<'_> {
         Live {
             tree: &self.members[t].tree,

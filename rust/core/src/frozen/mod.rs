@@ -115,6 +115,12 @@ impl FrozenForest {
             .as_deref()
     }
 
+    #[cold]
+    fn build_tree<'a>(&self, built: &'a Built, t: usize) -> &'a FrozenTree {
+        built.trees[t]
+            .get_or_init(|| FrozenTree::of(&self.flat[t], &built.points, self.intake.stride()))
+    }
+
     /// Builds the boxes of all trees, where that is not done.
     fn build(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let built = self.built();
@@ -252,7 +258,7 @@ impl FrozenForest {
                     entry::rank(buffers, cuts);
                     for t in cuts.trees.clone() {
                         let tree = self.tree(t);
-                        sort::sort_down(tree.tree(), cuts.keys(t), buffers);
+                        sort::sort_down(&tree, cuts.keys(t), buffers);
                         entry::add_scores_of_block(&tree, buffers, out);
                         if stop.now() {
                             return;
@@ -395,11 +401,14 @@ impl Trees for FrozenForest {
         self.flat.len()
     }
 
+    #[inline(always)]
     fn tree(&self, t: usize) -> PartTree<'_> {
-        let (built, stride) = (self.built(), self.intake.stride());
-        let tree =
-            built.trees[t].get_or_init(|| FrozenTree::of(&self.flat[t], &built.points, stride));
-        tree.part(&built.points, self.n_dimensions(), stride)
+        let built = self.built();
+        let tree = match built.trees[t].get() {
+            Some(tree) => tree,
+            None => self.build_tree(built, t),
+        };
+        tree.part(&built.points, self.n_dimensions(), self.intake.stride())
     }
 
     fn intake(&self) -> &Intake {
