@@ -1,47 +1,45 @@
 //! One row through many trees at once.
 //!
-//! A row that comes alone waits for memory and for branches that nothing
-//! foretells: each node is found through the one above it, and where the way up
-//! may stop is different in every tree. So sixteen trees go down together,
-//! level by level and without branches, and then up together, a tree in each
-//! vector lane; a lane whose tree is done takes the next one. Per level of a
-//! tree some thirty instructions, and a mispredicted branch for three levels.
-//! The bits are those of [`score_path`].
+//! A row that comes alone waits for memory: each node is found through the one
+//! above it, and where its way ends is different in every tree. So sixteen trees
+//! go down together, level by level and without a branch that nothing foretells,
+//! some fourteen instructions a step, and the points of their leaves are asked
+//! for at once. Then each tree's way goes up by itself. It takes half the time
+//! of one tree after the other (T = 100, S = 256, `benches/kernels.rs`, group
+//! "frozen score").
+//!
+//! What did not pay: asking for the boxes too loses a tenth. Up in vector lanes,
+//! a tree in each and a lane whose tree is done taking the next, gains 3 % at 8
+//! columns and 12 % at 30, and takes more code than all of this. Up in lanes
+//! until the last of sixteen trees is done loses a quarter.
 
+use crate::kernels::simd::LANES;
 use crate::kernels::{lanes, prefetch};
-use crate::kernels::simd::{LANES, Simd};
 use crate::questions::Trees;
-use crate::score::{Norm, score_path, seen, unseen};
-use crate::walk::{BoxBuffer, Nodes, Way};
+use crate::score::{Norm, climb_path, score_path, seen, unseen};
+use crate::walk::{BoxBuffer, Nodes, Path, Way, descend};
 use std::ops::Range;
 
 /// Trees that one row goes through at a time at most.
 pub(crate) const TREES: usize = 128;
 
-/// Boxes above a leaf that most ways up need: they are asked for as soon as
-/// the way is known.
-const AHEAD: usize = 6;
-
-/// What a row that comes alone needs of a tree, which holds something. Places
-/// on the way down are inner nodes or stand for leaves.
+/// What a row that comes alone needs of a tree. Places on the way down are
+/// inner nodes or stand for leaves.
 pub(crate) trait Alone: Nodes {
-    /// Whether every box is stored.
-    fn is_bounded(&self) -> bool;
-    /// The place of the root.
-    fn begin(&self) -> u32;
+    /// The place of the root, if that is an inner node.
+    fn begin(&self) -> Option<u32>;
     /// The place below an inner node; a leaf's own.
     fn step(&self, at: u32, q: &[f32]) -> u32;
+    /// The leaf at a place.
     fn leaf_at(&self, at: u32) -> u32;
-    /// The point of a leaf.
+    /// The point of the leaf at a place.
     fn point_at(&self, at: u32) -> &[f32];
-    /// Asks the memory for the box of an inner node.
-    fn ask_for_box(&self, id: u32);
 }
 
 /// The ways of one row through some trees.
 #[derive(Clone, Debug)]
 pub(crate) struct Lockstep {
-    /// Each tree's node at each depth, down to its leaf and then the leaf
+    /// Each tree's place at each depth, down to its leaf and then the leaf
     /// again: sixteen trees level by level, then the next sixteen.
     levels: Vec<[u32; LANES]>,
     ways: Vec<Ended>,
@@ -50,36 +48,33 @@ pub(crate) struct Lockstep {
 }
 
 /// A way through one tree.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Ended {
-    /// Where its root is among the nodes of all levels.
+    /// Where its root is among the places of all levels.
     first: usize,
     /// Depth of the leaf.
     depth: usize,
     /// Its place.
     leaf: u32,
-    /// What the row is worth at the highest node so far.
-    value: f32,
 }
 
 impl Lockstep {
-    pub(crate) fn new(stride: usize) -> Lockstep {
+    /// Room for rows `stride` values long and up to `trees` trees.
+    pub(crate) fn new(stride: usize, trees: usize) -> Lockstep {
+        const LEVELS: usize = 24;
+        let groups = trees.min(TREES).div_ceil(LANES);
         Lockstep {
-            levels: Vec::new(),
-            ways: Vec::new(),
+            levels: Vec::with_capacity(groups * LEVELS),
+            ways: Vec::with_capacity(groups * LANES),
             bounds: BoxBuffer::new(stride),
             norm: Norm::default(),
         }
     }
 
-    /// Goes down to the leaves of a padded row.
+    /// Goes down from the roots to the leaves of a padded row.
     #[inline(always)]
-    fn descend<N: Alone>(&mut self, trees: &[N; LANES], q: &[f32]) {
+    fn descend<N: Alone>(&mut self, trees: &[N; LANES], mut at: [u32; LANES], q: &[f32]) {
         let first = self.levels.len() * LANES;
-        let mut at = [0; LANES];
-        for l in 0..LANES {
-            at[l] = trees[l].begin();
-        }
         let mut depths = [0; LANES];
         loop {
             self.levels.push(at);
@@ -97,156 +92,38 @@ impl Lockstep {
                 break;
             }
         }
-        let nodes = &self.levels.as_flattened()[first..];
         for l in 0..LANES {
-            let depth = depths[l] as usize;
-            for above in depth.saturating_sub(AHEAD)..depth {
-                trees[l].ask_for_box(nodes[above * LANES + l]);
-            }
             prefetch::values(trees[l].point_at(at[l]));
             self.ways.push(Ended {
                 first: first + l,
-                depth,
+                depth: depths[l] as usize,
                 leaf: at[l],
-                value: 0.0,
             });
         }
     }
 
-    /// The value at a leaf.
+    /// The score before it is normalised of tree number `t` among those that
+    /// the row has gone down.
     #[inline(always)]
-    fn at_leaf<N: Alone>(&self, tree: &N, q: &[f32], t: usize) -> f32 {
-        let Ended { depth, leaf, .. } = self.ways[t];
+    fn score<N: Alone>(&mut self, tree: &N, q: &[f32], t: usize) -> f32 {
+        let Ended { first, depth, leaf } = self.ways[t];
+        let way = Way::first_of(
+            &self.levels.as_flattened()[first..],
+            LANES,
+            depth,
+            tree.leaf_at(leaf),
+        );
         match lanes::equal(tree.point_at(leaf), q) {
-            true => seen(depth, tree.mass_of(tree.leaf_at(leaf)), tree.mass()),
-            false => unseen(depth),
+            true => seen(depth, tree.mass_of(way.leaf), tree.mass()),
+            false => climb_path(tree, q, way, unseen(depth), &mut self.bounds),
         }
     }
-
-    /// Takes the values at the leaves of some trees up to their roots. All
-    /// boxes are stored.
-    #[inline(always)]
-    fn climb<S: Simd, T: Trees>(&mut self, s: S, trees: &T, some: Range<usize>, q: &[f32]) {
-        match q.len() {
-            4 => self.climb_by::<S, T, 4>(s, trees, some, q),
-            8 => self.climb_by::<S, T, 8>(s, trees, some, q),
-            16 => self.climb_by::<S, T, 16>(s, trees, some, q),
-            24 => self.climb_by::<S, T, 24>(s, trees, some, q),
-            32 => self.climb_by::<S, T, 32>(s, trees, some, q),
-            _ => self.climb_by::<S, T, 0>(s, trees, some, q),
-        }
-    }
-
-    /// `W` is the length of a padded row, or 0.
-    #[inline(always)]
-    fn climb_by<S: Simd, T: Trees, const W: usize>(
-        &mut self,
-        s: S,
-        trees: &T,
-        some: Range<usize>,
-        q: &[f32],
-    ) {
-        let nodes = self.levels.as_flattened();
-        let (one, nothing) = (s.splat(1.0), s.splat(0.0));
-        // Of each lane: its tree and that one's number, the nodes above, and
-        // the lowest of them.
-        let mut group = [trees.tree(some.start); LANES];
-        let mut number = [0; LANES];
-        let mut above = [0; LANES];
-        let mut at = [0; LANES];
-        let mut values = [0.0; LANES];
-        let (mut busy, mut idle, mut next) = (0, u16::MAX, 0);
-        loop {
-            // Lanes that are free take the next trees.
-            while idle != 0 && next < some.len() {
-                let way = self.ways[next];
-                if way.depth > 0 {
-                    let l = idle.trailing_zeros() as usize;
-                    idle &= idle - 1;
-                    busy |= 1 << l;
-                    group[l] = trees.tree(some.start + next);
-                    number[l] = next;
-                    above[l] = way.depth;
-                    at[l] = way.first + (way.depth - 1) * LANES;
-                    values[l] = way.value;
-                }
-                next += 1;
-            }
-            if busy == 0 {
-                return;
-            }
-            let mut value = s.load(&values);
-            let mut found = 0;
-            while found == 0 {
-                let mut unions = [nothing; LANES];
-                let mut ranges = [0.0; LANES];
-                let mut nth = [0.0; LANES];
-                let mut last = 0;
-                for l in 0..LANES {
-                    nth[l] = above[l] as f32;
-                    last |= u16::from(above[l] == 1) << l;
-                    if let Some((lo, hi, range)) = group[l].bounds(nodes[at[l]]) {
-                        ranges[l] = range;
-                        unions[l] = union_terms::<S, W>(s, lo, hi, q);
-                    }
-                }
-                let union = s.sums(unions);
-                let p = s.div(s.sub(union, s.load(&ranges)), union);
-                let unseen = s.div(one, s.load(&nth));
-                value = s.add(value, s.mul(p, s.sub(unseen, value)));
-                // Rounding may make nothing of what lies outside, so a box is asked.
-                let mut maybe = s.equal(p, nothing) & busy & !last;
-                found = last & busy;
-                while maybe != 0 {
-                    let l = maybe.trailing_zeros() as usize;
-                    if let Some((lo, hi, _)) = group[l].bounds(nodes[at[l]])
-                        && lanes::contains(lo, hi, q)
-                    {
-                        found |= 1 << l;
-                    }
-                    maybe &= maybe - 1;
-                }
-                for l in 0..LANES {
-                    let up = usize::from(above[l] > 1);
-                    above[l] -= up;
-                    at[l] -= up * LANES;
-                }
-            }
-            s.store(value, &mut values);
-            busy &= !found;
-            idle |= found;
-            while found != 0 {
-                let l = found.trailing_zeros() as usize;
-                self.ways[number[l]].value = values[l];
-                found &= found - 1;
-            }
-        }
-    }
-}
-
-/// Terms of [`lanes::union_sum`], by lane.
-#[inline(always)]
-fn union_terms<S: Simd, const W: usize>(s: S, lo: &[f32], hi: &[f32], q: &[f32]) -> S::Lanes {
-    let n = if W == 0 { q.len() } else { W };
-    let (lo, hi, q) = (&lo[..n], &hi[..n], &q[..n]);
-    let mut total = s.splat(0.0);
-    let whole = n - n % LANES;
-    for at in (0..whole).step_by(LANES) {
-        let [lo, hi, q] = [lo, hi, q].map(|row| s.load_some(&row[at..at + LANES]));
-        total = s.add(total, s.sub(s.max(q, hi), s.min(q, lo)));
-    }
-    if whole < n {
-        let [lo, hi, q] = [lo, hi, q].map(|row| s.load_some(&row[whole..]));
-        total = s.add(total, s.sub(s.max(q, hi), s.min(q, lo)));
-    }
-    total
 }
 
 /// Adds the scores that up to [`TREES`] trees give one padded row to `total`;
 /// NaN if one of them holds less than `needed`.
 #[inline(always)]
-pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
-    s: S,
+pub(crate) fn add_scores_of_row_body<T: Trees>(
     trees: &T,
     some: Range<usize>,
     needed: u64,
@@ -256,38 +133,44 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
 ) {
     buffers.levels.clear();
     buffers.ways.clear();
-    let mut bounded = true;
     for first in some.clone().step_by(LANES) {
         // The last group may be smaller: its last tree then comes again.
         let mut group = [trees.tree(first); LANES];
-        for l in 1..LANES {
+        let mut roots = [0; LANES];
+        for l in 0..LANES {
             group[l] = trees.tree((first + l).min(some.end - 1));
+            let Some(root) = group[l].begin() else {
+                return add_scores_of_row_slowly(trees, some, needed, q, buffers, total);
+            };
+            roots[l] = root;
         }
-        for tree in &group {
-            bounded &= tree.is_bounded();
-            if buffers.norm.of(tree.mass(), needed).is_none() {
-                *total = f64::NAN;
-                return;
-            }
-        }
-        buffers.descend(&group, q);
+        buffers.descend(&group, roots, q);
     }
-    for (t, tree) in some.clone().map(|t| trees.tree(t)).enumerate() {
-        buffers.ways[t].value = match bounded {
-            true => buffers.at_leaf(&tree, q, t),
-            false => {
-                let Ended { first, depth, leaf, .. } = buffers.ways[t];
-                let nodes = &buffers.levels.as_flattened()[first..];
-                let way = Way::first_of(nodes, LANES, depth, tree.leaf_at(leaf));
-                score_path(&tree, q, way, &mut buffers.bounds)
-            }
+    for (t, number) in some.enumerate() {
+        let tree = trees.tree(number);
+        let value = buffers.score(&tree, q, t);
+        let norm = buffers.norm.of(tree.mass(), needed);
+        *total += f64::from(value) * norm.unwrap_or(f64::NAN);
+    }
+}
+
+/// The same where a tree holds nothing, or nothing but one point.
+fn add_scores_of_row_slowly(
+    trees: &impl Trees,
+    some: Range<usize>,
+    needed: u64,
+    q: &[f32],
+    buffers: &mut Lockstep,
+    total: &mut f64,
+) {
+    let mut path = Path::default();
+    for tree in some.map(|t| trees.tree(t)) {
+        let Some(norm) = buffers.norm.of(tree.mass(), needed) else {
+            *total = f64::NAN;
+            return;
         };
-    }
-    if bounded {
-        buffers.climb(s, trees, some.clone(), q);
-    }
-    for (t, tree) in some.map(|t| trees.tree(t)).enumerate() {
-        let norm = buffers.norm.of(tree.mass(), needed).unwrap_or(f64::NAN);
-        *total += f64::from(buffers.ways[t].value) * norm;
+        descend(&tree, q, &mut path);
+        let value = score_path(&tree, q, path.way(), &mut buffers.bounds);
+        *total += f64::from(value) * norm;
     }
 }

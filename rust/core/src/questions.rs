@@ -77,26 +77,28 @@ fn in_blocks<S>(
 /// several rows go through each tree at once.
 const WORTH_A_GROUP: usize = 4;
 
-/// Scores of a few checked rows, one after the other.
-fn few_scores(
+/// Scores of a few padded rows, one after the other; NaN where a tree holds
+/// less than `needed`.
+pub(crate) fn few_scores(
     trees: &impl Trees,
-    rows: &Rows<'_>,
+    needed: u64,
+    points: &[f32],
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<f64>> {
-    let (intake, n_trees) = (trees.intake(), trees.n_trees());
+    let (stride, n_trees) = (trees.intake().stride(), trees.n_trees());
     let mut ask = asking(interrupt);
-    let (mut points, mut buffers) = (Vec::new(), Lockstep::new(intake.stride()));
-    intake.load_query(rows, 0..rows.n_rows(), &mut points);
-    let mut score = |q: &[f32]| {
+    let mut buffers = Lockstep::new(stride, n_trees);
+    let mut scores = Vec::with_capacity(points.len() / stride);
+    for q in points.chunks_exact(stride) {
         let mut total = 0.0;
         for first in (0..n_trees).step_by(lockstep::TREES) {
             ask()?;
             let some = first..(first + lockstep::TREES).min(n_trees);
-            entry::add_scores_of_row(trees, some, 0, q, &mut buffers, &mut total);
+            entry::add_scores_of_row(trees, some, needed, q, &mut buffers, &mut total);
         }
-        Ok(total / n_trees as f64)
-    };
-    points.chunks_exact(intake.stride()).map(&mut score).collect()
+        scores.push(total / n_trees as f64);
+    }
+    Ok(scores)
 }
 
 /// Scores of checked rows, tree by tree within each block.
@@ -105,10 +107,14 @@ pub(crate) fn scores(
     rows: &Rows<'_>,
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<f64>> {
-    if rows.n_rows() < WORTH_A_GROUP {
-        return few_scores(trees, rows, interrupt);
-    }
     let stride = trees.intake().stride();
+    if rows.n_rows() < WORTH_A_GROUP {
+        let mut points = Vec::new();
+        trees
+            .intake()
+            .load_query(rows, 0..rows.n_rows(), &mut points);
+        return few_scores(trees, 0, &points, interrupt);
+    }
     let mut out = vec![0.0; rows.n_rows()];
     in_blocks(
         trees,

@@ -84,10 +84,22 @@ pub(crate) fn score_path(
     way: Way<'_>,
     buffer: &mut BoxBuffer,
 ) -> f32 {
-    let (mut value, same) = at_leaf(nodes, q, way);
-    if same {
-        return value;
+    match at_leaf(nodes, q, way) {
+        (value, true) => value,
+        (value, false) => climb_path(nodes, q, way, value, buffer),
     }
+}
+
+/// What a row is worth at the root, if it is worth `value` at the leaf of its
+/// path, which is another point.
+#[inline(always)]
+pub(crate) fn climb_path(
+    nodes: &impl Nodes,
+    q: &[f32],
+    way: Way<'_>,
+    mut value: f32,
+    buffer: &mut BoxBuffer,
+) -> f32 {
     let mut climb = Climb::new(nodes, q, way, buffer);
     while let Some(step) = climb.up() {
         let p = step.separation(q);

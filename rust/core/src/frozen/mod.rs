@@ -198,7 +198,13 @@ impl FrozenForest {
                         .filter_map(OnceLock::get)
                         .map(FrozenTree::memory_usage)
                         .sum::<usize>()
-                    + built.cuts.get().iter().flat_map(|cuts| cuts.iter().flatten()).map(Cuts::memory_usage).sum::<usize>()
+                    + built
+                        .cuts
+                        .get()
+                        .iter()
+                        .flat_map(|cuts| cuts.iter().flatten())
+                        .map(Cuts::memory_usage)
+                        .sum::<usize>()
             })
     }
 

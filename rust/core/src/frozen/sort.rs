@@ -31,7 +31,13 @@ pub(super) fn sort_down(tree: &PartTree<'_>, keys: &TreeKeys, block: &mut Block)
 
 /// All leaves are found, then counted.
 fn by_leaf(tree: &PartTree<'_>, tables: &descent::Tables, block: &mut Block) {
-    descent::leaves(tables, &block.planes, block.stride, block.n, &mut block.places);
+    descent::leaves(
+        tables,
+        &block.planes,
+        block.stride,
+        block.n,
+        &mut block.places,
+    );
     count(tree.ends().len(), block, |block, ranges| {
         block.end_rows.clone_from_slice(ranges);
     });
@@ -42,7 +48,13 @@ fn by_leaf(tree: &PartTree<'_>, tables: &descent::Tables, block: &mut Block) {
 
 /// The top of the tree.
 fn by_top(tree: &PartTree<'_>, top: &Top, block: &mut Block) {
-    top::places(&top.nodes, &block.keys, block.stride, block.n, &mut block.places);
+    top::places(
+        &top.nodes,
+        &block.keys,
+        block.stride,
+        block.n,
+        &mut block.places,
+    );
     count(top.places.len(), block, |block, ranges| {
         for (&id, range) in top.places.iter().zip(ranges) {
             *block.rows_of(id) = range.clone();

@@ -1,6 +1,6 @@
 //! One frozen tree: nodes in preorder, one box for each inner node.
 
-use crate::kernels::{entry, prefetch};
+use crate::kernels::entry;
 use crate::kernels::lanes::{merge, range_sum};
 use crate::kernels::lines::Lines;
 use crate::lockstep::Alone;
@@ -8,6 +8,7 @@ use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
 use crate::walk::{LEAF, Nodes, is_leaf};
+use std::hint::select_unpredictable;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Split {
@@ -224,13 +225,8 @@ impl<'a> PartTree<'a> {
 
 impl Alone for PartTree<'_> {
     #[inline(always)]
-    fn is_bounded(&self) -> bool {
-        true
-    }
-
-    #[inline(always)]
-    fn begin(&self) -> u32 {
-        0
+    fn begin(&self) -> Option<u32> {
+        (!self.splits.is_empty()).then_some(0)
     }
 
     #[inline(always)]
@@ -248,12 +244,6 @@ impl Alone for PartTree<'_> {
     fn point_at(&self, at: u32) -> &[f32] {
         let point = self.steps[at as usize].cut.to_bits();
         &self.points[point as usize * self.stride..][..self.stride]
-    }
-
-    #[inline(always)]
-    fn ask_for_box(&self, id: u32) {
-        let from = id as usize * 2 * self.stride;
-        prefetch::values(&self.bounds[from..from + 2 * self.stride]);
     }
 }
 
@@ -282,10 +272,10 @@ impl Nodes for PartTree<'_> {
     #[inline(always)]
     fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
         // No branch: where a way ends cannot be foretold.
-        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
-        let node = &self.splits[(id & !leaf) as usize];
+        let ended = is_leaf(id);
+        let node = &self.splits[select_unpredictable(ended, 0, id) as usize];
         let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
-        (id & leaf) | (child & !leaf)
+        select_unpredictable(ended, id, child)
     }
 
     #[inline(always)]

@@ -51,7 +51,7 @@ kernel! {
     ) = add_scores_body;
 }
 
-simd_kernel! {
+kernel! {
     /// Adds the scores that some trees give one padded row to `total`; NaN if
     /// one of them holds less than `needed`.
     pub(crate) fn add_scores_of_row<T: Trees>(

@@ -37,65 +37,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn load_some(self, from: &[f32]) -> Two {
-        // SAFETY: see above.
-        unsafe {
-            match from.len() {
-                LANES.. => [
-                    _mm256_loadu_ps(from.as_ptr()),
-                    _mm256_loadu_ps(from.as_ptr().add(8)),
-                ],
-                8.. => [_mm256_loadu_ps(from.as_ptr()), _mm256_setzero_ps()],
-                4.. => [
-                    _mm256_zextps128_ps256(_mm_loadu_ps(from.as_ptr())),
-                    _mm256_setzero_ps(),
-                ],
-                _ => [_mm256_setzero_ps(); 2],
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn sums(self, of: [Two; LANES]) -> Two {
-        // SAFETY: see above.
-        unsafe {
-            let mut half = [of[0][0]; LANES];
-            for l in 0..LANES {
-                half[l] = _mm256_add_ps(of[l][0], of[l][1]);
-            }
-            let mut sums = [of[0][0]; 2];
-            for (i, sums) in sums.iter_mut().enumerate() {
-                // Two vectors become one at each step.
-                let of = &half[8 * i..8 * i + 8];
-                let mut quarter = [of[0]; 4];
-                for i in 0..4 {
-                    let (a, b) = (of[i], of[i + 4]);
-                    quarter[i] = _mm256_add_ps(
-                        _mm256_permute2f128_ps::<0x20>(a, b),
-                        _mm256_permute2f128_ps::<0x31>(a, b),
-                    );
-                }
-                let mut pair = [of[0]; 2];
-                for i in 0..2 {
-                    let (a, b) = (quarter[i], quarter[i + 2]);
-                    pair[i] = _mm256_add_ps(
-                        _mm256_shuffle_ps::<0x44>(a, b),
-                        _mm256_shuffle_ps::<0xee>(a, b),
-                    );
-                }
-                let [a, b] = pair;
-                let sum = _mm256_add_ps(
-                    _mm256_shuffle_ps::<0x88>(a, b),
-                    _mm256_shuffle_ps::<0xdd>(a, b),
-                );
-                let order = _mm256_setr_epi32(0, 2, 1, 3, 4, 6, 5, 7);
-                *sums = _mm256_permutevar8x32_ps(sum, order);
-            }
-            sums
-        }
-    }
-
-    #[inline(always)]
     fn store(self, lanes: Two, to: &mut [f32; LANES]) {
         let to = to.as_mut_ptr();
         // SAFETY: see above.

@@ -41,53 +41,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn load_some(self, from: &[f32]) -> __m512 {
-        let lanes = ((1u32 << from.len().min(LANES)) - 1) as u16;
-        // SAFETY: see above; lanes beyond the slice are not read.
-        unsafe { _mm512_maskz_loadu_ps(lanes, from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn sums(self, of: [__m512; LANES]) -> __m512 {
-        // Two vectors become one at each step, so that four steps leave one.
-        // SAFETY: see above.
-        unsafe {
-            let mut half = [of[0]; 8];
-            for i in 0..8 {
-                let (a, b) = (of[i], of[i + 8]);
-                half[i] = self.add(
-                    _mm512_shuffle_f32x4::<0x44>(a, b),
-                    _mm512_shuffle_f32x4::<0xee>(a, b),
-                );
-            }
-            let mut quarter = [of[0]; 4];
-            for i in 0..4 {
-                let (a, b) = (half[i], half[i + 4]);
-                quarter[i] = self.add(
-                    _mm512_shuffle_f32x4::<0x88>(a, b),
-                    _mm512_shuffle_f32x4::<0xdd>(a, b),
-                );
-            }
-            let mut pair = [of[0]; 2];
-            for i in 0..2 {
-                let (a, b) = (quarter[i], quarter[i + 2]);
-                pair[i] = self.add(
-                    _mm512_shuffle_ps::<0x44>(a, b),
-                    _mm512_shuffle_ps::<0xee>(a, b),
-                );
-            }
-            let [a, b] = pair;
-            let sums = self.add(
-                _mm512_shuffle_ps::<0x88>(a, b),
-                _mm512_shuffle_ps::<0xdd>(a, b),
-            );
-            // Quarter `k` has the sums of `ORDER[k]` and 2, 1 and 3 above.
-            let order = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
-            _mm512_permutexvar_ps(order, sums)
-        }
-    }
-
-    #[inline(always)]
     fn store(self, lanes: __m512, to: &mut [f32; LANES]) {
         // SAFETY: see above.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), lanes) }

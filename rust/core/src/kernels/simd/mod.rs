@@ -36,16 +36,6 @@ pub(crate) trait Simd: Copy {
 
     fn splat(self, value: f32) -> Self::Lanes;
     fn load(self, from: &[f32; LANES]) -> Self::Lanes;
-    /// The first of up to [`LANES`] numbers, a multiple of four, and zeros.
-    #[inline(always)]
-    fn load_some(self, from: &[f32]) -> Self::Lanes {
-        let mut lanes = [0.0; LANES];
-        for (lane, &from) in lanes.iter_mut().zip(from) {
-            *lane = from;
-        }
-        self.load(&lanes)
-    }
-
     fn store(self, lanes: Self::Lanes, to: &mut [f32; LANES]);
 
     /// The larger ones; of no use with NaN.
@@ -55,28 +45,6 @@ pub(crate) trait Simd: Copy {
     fn sub(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     fn mul(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     fn div(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
-
-    /// In lane `l` the sum over vector `l`: lanes eight apart first, then four,
-    /// two and one, as in [`super::lanes`].
-    #[inline(always)]
-    fn sums(self, of: [Self::Lanes; LANES]) -> Self::Lanes {
-        let mut rows = [[0.0; LANES]; LANES];
-        for l in 0..LANES {
-            self.store(of[l], &mut rows[l]);
-        }
-        let mut sums = [0.0; LANES];
-        for l in 0..LANES {
-            let mut apart = LANES / 2;
-            while apart > 0 {
-                for i in 0..apart {
-                    rows[l][i] += rows[l][i + apart];
-                }
-                apart /= 2;
-            }
-            sums[l] = rows[l][0];
-        }
-        self.load(&sums)
-    }
 
     /// A bit for each lane in which both are equal.
     fn equal(self, a: Self::Lanes, b: Self::Lanes) -> u16;
