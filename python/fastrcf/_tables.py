@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,6 +193,8 @@ def as_table(x: Any) -> Table:
     """
     if isinstance(x, Table):
         return x
+    if isinstance(x, np.ndarray):
+        return _array_table(x, x)
     if isinstance(x, Mapping) and not is_frame(x):
         x = arrow_table(dict(x))
     elif is_kind(x, "pandas", "Series"):
@@ -203,13 +206,23 @@ def as_table(x: Any) -> Table:
         if len(set(names)) < len(names):
             raise InvalidInputError("two columns of the table have the same name")
         return Table(names, len(frame), frame=frame, native=x)
-    array = unmasked(as_array(x))
+    return _array_table(as_array(x), x)
+
+
+def _array_table(array: np.ndarray[Any, Any], native: Any) -> Table:
+    array = unmasked(array)
     if array.dtype.kind in "OUSTiub" and array.ndim in (1, 2) and array.shape[-1]:
         # Kept as it is: some columns may be categories.
         array = np.atleast_2d(array)
     else:
         array = matrix(array)
-    return Table([f"x{j}" for j in range(array.shape[1])], len(array), array=array, native=x)
+    return Table(_places(array.shape[1]).copy(), len(array), array=array, native=native)
+
+
+@lru_cache(maxsize=64)
+def _places(width: int) -> list[str]:
+    """Name columns by their places; kept, since a row takes microseconds."""
+    return [f"x{j}" for j in range(width)]
 
 
 def as_batches(x: Any) -> Iterator[Table]:

@@ -5,8 +5,25 @@
 use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::kernels::lanes;
-use crate::rows::Rows;
+use crate::load::{Plain, Scale, Weights};
+use crate::rows::{Rows, least_limit};
 use std::ops::Range;
+
+/// Where points come from, as columns of single precision.
+pub(crate) trait Points: Sync {
+    /// Checks rows that are asked about as it takes them in: value `i` of
+    /// column `j` goes to `columns[j * stride + i]`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for the first bad value in the order of rows.
+    fn load_columns(
+        &self,
+        rows: &Rows<'_>,
+        range: Range<usize>,
+        columns: &mut [f32],
+        stride: usize,
+    ) -> Result<()>;
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
@@ -59,12 +76,7 @@ impl Intake {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
-        if rows.n_columns() != self.n_features {
-            return Err(Error::WrongWidth {
-                expected: self.n_features,
-                found: rows.n_columns(),
-            });
-        }
+        self.check_width(rows, self.n_features)?;
         rows.check(self.weights.as_deref(), interrupt)
     }
 
@@ -79,14 +91,35 @@ impl Intake {
             return rows.check(self.shingle_weights.as_deref(), interrupt);
         }
         self.check_stream(rows, interrupt)?;
-        let missing = self.shingle - 1 - self.recent_rows();
-        if missing > 0 {
-            return Err(Error::NotReady {
-                seen: self.recent_rows() as u64,
-                needed: self.shingle as u64 - 1,
-            });
+        self.check_past()
+    }
+
+    /// The same, but for the values.
+    pub(crate) fn check_query_shape(&self, rows: &Rows<'_>) -> Result<()> {
+        if rows.n_columns() == self.n_dimensions() {
+            return Ok(());
         }
-        Ok(())
+        self.check_width(rows, self.n_features)?;
+        self.check_past()
+    }
+
+    /// Checks that the rows before the next one are known.
+    fn check_past(&self) -> Result<()> {
+        if self.recent_rows() == self.shingle - 1 {
+            return Ok(());
+        }
+        Err(Error::NotReady {
+            seen: self.recent_rows() as u64,
+            needed: self.shingle as u64 - 1,
+        })
+    }
+
+    fn check_width(&self, rows: &Rows<'_>, expected: usize) -> Result<()> {
+        let found = rows.n_columns();
+        match found == expected {
+            true => Ok(()),
+            false => Err(Error::WrongWidth { expected, found }),
+        }
     }
 
     /// Checks whole shingles (or single rows without shingling).
@@ -95,12 +128,7 @@ impl Intake {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
-        if rows.n_columns() != self.n_dimensions() {
-            return Err(Error::WrongWidth {
-                expected: self.n_dimensions(),
-                found: rows.n_columns(),
-            });
-        }
+        self.check_width(rows, self.n_dimensions())?;
         rows.check(self.shingle_weights.as_deref(), interrupt)
     }
 
@@ -108,15 +136,20 @@ impl Intake {
     pub(crate) fn load_query(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut Vec<f32>) {
         out.clear();
         out.resize(range.len() * self.stride, 0.0);
-        let whole = rows.n_columns() == self.n_dimensions();
-        for (row, out) in range.zip(out.chunks_exact_mut(self.stride)) {
-            if whole {
-                rows.load(row, self.shingle_weights.as_deref(), out);
-            } else {
-                let (past, last) = out.split_at_mut(self.recent.len());
-                past.copy_from_slice(&self.recent);
-                rows.load(row, self.weights.as_deref(), last);
-            }
+        let (past, weights) = self.query(rows);
+        load_rows(rows, range, weights, out.get_mut(past.len()..), self.stride);
+        if !past.is_empty() {
+            let rows = out.chunks_exact_mut(self.stride);
+            rows.for_each(|row| row[..past.len()].copy_from_slice(past));
+        }
+    }
+
+    /// What comes before the columns of rows that are asked about, and those
+    /// columns' weights.
+    fn query(&self, rows: &Rows<'_>) -> (&[f32], Option<&[f64]>) {
+        match rows.n_columns() == self.n_dimensions() {
+            true => (&[], self.shingle_weights.as_deref()),
+            false => (&self.recent, self.weights.as_deref()),
         }
     }
 
@@ -132,19 +165,16 @@ impl Intake {
         let n = self.n_features;
         if self.shingle == 1 {
             out.resize(range.len() * self.stride, 0.0);
-            for (row, out) in range.zip(out.chunks_exact_mut(self.stride)) {
-                rows.load(row, self.weights.as_deref(), out);
-            }
-            return;
+            let out = Some(&mut out[..]);
+            return load_rows(rows, range, self.weights.as_deref(), out, self.stride);
         }
         let skipped = self.incomplete(range.len());
         let mut series = std::mem::take(&mut self.recent);
         let had = series.len();
         series.resize(had + range.len() * n, 0.0);
         let count = range.len();
-        for (row, to) in range.zip(series[had..].chunks_exact_mut(n)) {
-            rows.load(row, self.weights.as_deref(), to);
-        }
+        let new = series.get_mut(had..);
+        load_rows(rows, range, self.weights.as_deref(), new, n);
         out.resize((count - skipped) * self.stride, 0.0);
         let points = series.windows(n * self.shingle).step_by(n);
         for (point, out) in points.zip(out.chunks_exact_mut(self.stride)) {
@@ -157,10 +187,63 @@ impl Intake {
 
     /// One row of a stream without shingling, padded.
     pub(crate) fn load_one(&self, rows: &Rows<'_>, row: usize, out: &mut [f32]) {
-        rows.load(row, self.weights.as_deref(), out);
+        let (weights, stride) = (self.weights.as_deref(), out.len());
+        load_rows(rows, row..row + 1, weights, Some(out), stride);
     }
 
     pub(crate) fn has_shingles(&self) -> bool {
         self.shingle > 1
+    }
+}
+
+impl Points for Intake {
+    fn load_columns(
+        &self,
+        rows: &Rows<'_>,
+        range: Range<usize>,
+        columns: &mut [f32],
+        stride: usize,
+    ) -> Result<()> {
+        let (past, weights) = self.query(rows);
+        for (column, &value) in columns.chunks_mut(stride).zip(past) {
+            column[..range.len()].fill(value);
+        }
+        let columns = &mut columns[past.len() * stride..];
+        match weights {
+            None => load_checked(rows, range, (None, Plain), columns, stride),
+            Some(w) => load_checked(rows, range, (weights, Weights(w)), columns, stride),
+        }
+    }
+}
+
+/// Tile by tile, so that a value that was checked is still near when it is scaled.
+fn load_checked(
+    rows: &Rows<'_>,
+    range: Range<usize>,
+    (weights, scale): (Option<&[f64]>, impl Scale),
+    columns: &mut [f32],
+    stride: usize,
+) -> Result<()> {
+    let limit = least_limit(weights);
+    for tile in rows.tiles(range.clone()) {
+        rows.check_tile(tile.clone(), weights, limit)?;
+        let to = &mut columns[tile.start - range.start..];
+        rows.load_columns(tile, scale, to, stride);
+    }
+    Ok(())
+}
+
+fn load_rows(
+    rows: &Rows<'_>,
+    range: Range<usize>,
+    weights: Option<&[f64]>,
+    out: Option<&mut [f32]>,
+    stride: usize,
+) {
+    // No place for anything where there are no rows.
+    let out = out.unwrap_or_default();
+    match weights {
+        None => rows.load_rows(range, Plain, out, stride),
+        Some(weights) => rows.load_rows(range, Weights(weights), out, stride),
     }
 }

@@ -25,6 +25,7 @@ mod forest;
 mod frozen;
 mod intake;
 mod kernels;
+mod load;
 mod lockstep;
 mod notes;
 mod parallel;

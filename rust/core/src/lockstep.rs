@@ -11,7 +11,7 @@
 //! What did not pay: asking for the boxes too loses a tenth. Up in vector lanes,
 //! a tree in each and a lane whose tree is done taking the next, gains 3 % at 8
 //! columns and 12 % at 30, and takes more code than all of this. Up in lanes
-//! until the last of sixteen trees is done loses a quarter.
+//! until the last of sixteen trees is done loses.
 
 use crate::kernels::simd::LANES;
 use crate::kernels::{lanes, prefetch};

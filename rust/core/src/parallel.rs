@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Threads to use: `wanted`, or what the process may use (affinity and cgroup
 /// limits respected) if that is 0.
@@ -43,6 +43,45 @@ impl Stop<'_> {
             self.flag.store(true, Ordering::Relaxed);
         }
         self.flag.load(Ordering::Relaxed)
+    }
+}
+
+/// [`for_each`] with work that may fail. No item is begun after one that has.
+///
+/// # Errors
+/// Of all items that fail, that of the first, whatever the threads; and
+/// [`Error::Interrupted`] as [`for_each`].
+pub(crate) fn try_for_each<T: Send, S>(
+    items: impl Iterator<Item = T> + Send,
+    threads: usize,
+    interrupt: &mut dyn FnMut() -> bool,
+    new: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, T, &mut Stop<'_>) -> Result<()> + Sync,
+) -> Result<()> {
+    // Items before the first that has failed are still begun: they may fail too.
+    let failed = AtomicUsize::new(usize::MAX);
+    let first = Mutex::new(None::<(usize, Error)>);
+    for_each(
+        items.enumerate(),
+        threads,
+        interrupt,
+        new,
+        |state, (i, item), stop| {
+            if failed.load(Ordering::Relaxed) < i {
+                return;
+            }
+            if let Err(error) = work(state, item, stop) {
+                failed.fetch_min(i, Ordering::Relaxed);
+                let mut first = first.lock().unwrap_or_else(|e| e.into_inner());
+                if first.as_ref().is_none_or(|&(before, _)| i < before) {
+                    *first = Some((i, error));
+                }
+            }
+        },
+    )?;
+    match first.into_inner().unwrap_or_else(|e| e.into_inner()) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
     }
 }
 
@@ -100,5 +139,31 @@ pub(crate) fn for_each<T: Send, S>(
         Err(Error::Interrupted)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message of the error that items which all fail give.
+    fn first_of(threads: usize) -> String {
+        let failed = try_for_each(
+            0..64,
+            threads,
+            &mut || false,
+            || (),
+            |(), i, _| Err(Error::input(i.to_string())),
+        );
+        match failed {
+            Err(Error::InvalidInput { message }) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_of_all_failures_is_told() {
+        // Each round is a race between the first items.
+        assert!((0..500).all(|round| first_of(1 + round % 4) == "0"));
     }
 }

@@ -2,12 +2,20 @@
 
 use crate::config::MAX_VALUE;
 use crate::error::{Error, Result};
+use crate::kernels::entry;
+use crate::load::{Scale, Value};
 use std::ops::Range;
 
-/// Values that are checked at a time: they should stay in cache.
-const CHECK_VALUES: usize = 1 << 14;
-/// Rows that are checked at a time where columns are contiguous.
-const CHECK_ROWS: usize = 1 << 16;
+/// Values that are taken at a time: they should stay in cache.
+const TILE_VALUES: usize = 1 << 13;
+/// The same where columns lie apart, in pieces that are worth fetching ahead.
+const COLUMN_VALUES: usize = 1 << 16;
+/// Rows that are only checked at a time where columns lie apart.
+const CHECKED_ROWS: usize = 1 << 14;
+/// Tiles between two questions whether to stop.
+const ASKED_EVERY: usize = 8;
+/// Values of a column that are not side by side, and are put there at a time.
+const GATHERED: usize = 256;
 
 /// One column: value `i` is `values[i * stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +45,6 @@ impl Column<'_> {
         }
     }
 
-    fn stride(&self) -> usize {
-        match *self {
-            Column::F32 { stride, .. } | Column::F64 { stride, .. } => stride,
-        }
-    }
-
     /// Rows this column can hold at most.
     fn capacity(&self) -> usize {
         let (len, stride) = match *self {
@@ -55,13 +57,79 @@ impl Column<'_> {
             _ => (len - 1) / stride + 1,
         }
     }
+
+    fn all_within(&self, rows: Range<usize>, limit: f64) -> bool {
+        let mut all = true;
+        match *self {
+            Column::F32 { values, stride } => pieces(values, stride, rows, |_, piece| {
+                all &= entry::all_within(piece, f32::limit(limit));
+            }),
+            Column::F64 { values, stride } => pieces(values, stride, rows, |_, piece| {
+                all &= entry::all_within(piece, limit);
+            }),
+        }
+        all
+    }
+
+    /// Scales values of column `j` into `out`.
+    fn convert(&self, rows: Range<usize>, j: usize, scale: impl Scale, out: &mut [f32]) {
+        match *self {
+            Column::F32 { values, stride } => pieces(values, stride, rows, |at, piece| {
+                entry::convert_column(piece, j, scale, &mut out[at..]);
+            }),
+            Column::F64 { values, stride } => pieces(values, stride, rows, |at, piece| {
+                entry::convert_column(piece, j, scale, &mut out[at..]);
+            }),
+        }
+    }
+
+    fn widen(&self, rows: Range<usize>, extremes: &mut (f64, f64)) {
+        match *self {
+            Column::F32 { values, stride } => pieces(values, stride, rows, |_, piece| {
+                entry::widen_column(piece, extremes);
+            }),
+            Column::F64 { values, stride } => pieces(values, stride, rows, |_, piece| {
+                entry::widen_column(piece, extremes);
+            }),
+        }
+    }
+}
+
+/// Gives `work` the values of some rows side by side, with the number of the first.
+fn pieces<T: Value>(
+    values: &[T],
+    stride: usize,
+    rows: Range<usize>,
+    mut work: impl FnMut(usize, &[T]),
+) {
+    if stride == 1 {
+        return work(0, &values[rows]);
+    }
+    let mut gathered = [T::default(); GATHERED];
+    for at in (0..rows.len()).step_by(GATHERED) {
+        let n = GATHERED.min(rows.len() - at);
+        for (i, to) in gathered[..n].iter_mut().enumerate() {
+            *to = values[(rows.start + at + i) * stride];
+        }
+        work(at, &gathered[..n]);
+    }
+}
+
+/// Where the values lie.
+#[derive(Clone, Debug)]
+enum Layout<'a> {
+    /// A row-major matrix.
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+    Columns(Vec<Column<'a>>),
 }
 
 /// `n_rows` rows of `n_columns` numbers, borrowed from the caller: a matrix in
 /// either order or a table of columns.
 #[derive(Clone, Debug)]
 pub struct Rows<'a> {
-    columns: Vec<Column<'a>>,
+    layout: Layout<'a>,
+    n_columns: usize,
     first: usize,
     n_rows: usize,
 }
@@ -72,17 +140,11 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// [`Error::InvalidInput`] if the length is no multiple of the width.
     pub fn from_f32(values: &'a [f32], n_columns: usize) -> Result<Rows<'a>> {
-        let n_rows = whole_rows(values.len(), n_columns)?;
-        let columns = (0..n_columns)
-            .map(|j| Column::F32 {
-                values: values.get(j..).unwrap_or_default(),
-                stride: n_columns,
-            })
-            .collect();
         Ok(Rows {
-            columns,
+            n_rows: whole_rows(values.len(), n_columns)?,
+            layout: Layout::F32(values),
+            n_columns,
             first: 0,
-            n_rows,
         })
     }
 
@@ -91,17 +153,11 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// [`Error::InvalidInput`] if the length is no multiple of the width.
     pub fn from_f64(values: &'a [f64], n_columns: usize) -> Result<Rows<'a>> {
-        let n_rows = whole_rows(values.len(), n_columns)?;
-        let columns = (0..n_columns)
-            .map(|j| Column::F64 {
-                values: values.get(j..).unwrap_or_default(),
-                stride: n_columns,
-            })
-            .collect();
         Ok(Rows {
-            columns,
+            n_rows: whole_rows(values.len(), n_columns)?,
+            layout: Layout::F64(values),
+            n_columns,
             first: 0,
-            n_rows,
         })
     }
 
@@ -119,7 +175,8 @@ impl<'a> Rows<'a> {
             )));
         }
         Ok(Rows {
-            columns,
+            n_columns: columns.len(),
+            layout: Layout::Columns(columns),
             first: 0,
             n_rows,
         })
@@ -132,18 +189,23 @@ impl<'a> Rows<'a> {
 
     /// Number of columns.
     pub fn n_columns(&self) -> usize {
-        self.columns.len()
+        self.n_columns
     }
 
     /// One value, or `None` if there is no such row or column.
     pub fn get(&self, row: usize, column: usize) -> Option<f64> {
-        (row < self.n_rows && column < self.columns.len()).then(|| self.value(row, column))
+        (row < self.n_rows && column < self.n_columns).then(|| self.value(row, column))
     }
 
     /// One value of those that exist.
     #[inline]
     pub(crate) fn value(&self, row: usize, column: usize) -> f64 {
-        self.columns[column].get(self.first + row)
+        let row = self.first + row;
+        match &self.layout {
+            Layout::F32(values) => f64::from(values[row * self.n_columns + column]),
+            Layout::F64(values) => values[row * self.n_columns + column],
+            Layout::Columns(columns) => columns[column].get(row),
+        }
     }
 
     /// A range of rows, cut to those that exist.
@@ -151,15 +213,48 @@ impl<'a> Rows<'a> {
         let start = rows.start.min(self.n_rows);
         let end = rows.end.clamp(start, self.n_rows);
         Rows {
-            columns: self.columns.clone(),
+            layout: self.layout.clone(),
+            n_columns: self.n_columns,
             first: self.first + start,
             n_rows: end - start,
         }
     }
 
+    /// Ranges of rows that are scaled at a time.
+    pub(crate) fn tiles(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        self.cut(
+            rows,
+            (COLUMN_VALUES / self.n_columns).clamp(1024, CHECKED_ROWS),
+        )
+    }
+
+    /// Ranges of rows, of so many where columns lie apart.
+    fn cut(
+        &self,
+        rows: Range<usize>,
+        column_rows: usize,
+    ) -> impl Iterator<Item = Range<usize>> + use<> {
+        let step = match self.layout {
+            Layout::Columns(_) => column_rows,
+            _ => (TILE_VALUES / self.n_columns).next_multiple_of(16).max(16),
+        };
+        let end = rows.end;
+        rows.step_by(step)
+            .map(move |start| start..(start + step).min(end))
+    }
+
+    /// Rows as places in the columns.
+    fn places(&self, rows: &Range<usize>) -> Range<usize> {
+        self.first + rows.start..self.first + rows.end
+    }
+
+    /// Rows as places in the matrix.
+    fn values(&self, rows: &Range<usize>) -> Range<usize> {
+        let places = self.places(rows);
+        places.start * self.n_columns..places.end * self.n_columns
+    }
+
     /// Checks that every value is finite and, scaled, at most [`MAX_VALUE`].
-    /// One pass per column without branches; the culprit is looked for only
-    /// when there is one.
     ///
     /// # Errors
     /// [`Error::InvalidValue`] for the first bad value in the order of rows,
@@ -169,89 +264,167 @@ impl<'a> Rows<'a> {
         weights: Option<&[f64]>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
-        let block = match self.columns.iter().all(|c| c.stride() == 1) {
-            true => CHECK_ROWS,
-            // The columns of a row-major matrix share cache lines.
-            false => (CHECK_VALUES / self.columns.len()).max(16),
-        };
-        for start in (0..self.n_rows).step_by(block) {
+        self.each_checked(weights, interrupt, |_| {})
+    }
+
+    /// [`Rows::check`], with something to do to each tile that has passed.
+    pub(crate) fn each_checked(
+        &self,
+        weights: Option<&[f64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+        mut passed: impl FnMut(Range<usize>),
+    ) -> Result<()> {
+        let limit = least_limit(weights);
+        let tiles = self.cut(0..self.n_rows, CHECKED_ROWS);
+        for (i, tile) in tiles.enumerate() {
             // A small call is too short to be asked.
-            if start > 0 && interrupt() {
+            if i > 0 && i.is_multiple_of(ASKED_EVERY) && interrupt() {
                 return Err(Error::Interrupted);
             }
-            self.check_block(start, block, weights)?;
+            self.check_tile(tile.clone(), weights, limit)?;
+            passed(tile);
         }
         Ok(())
     }
 
-    fn check_block(&self, start: usize, rows: usize, weights: Option<&[f64]>) -> Result<()> {
-        let begin = self.first + start;
-        let rows = rows.min(self.n_rows - start);
-        let mut first: Option<(usize, usize)> = None;
-        for (j, column) in self.columns.iter().enumerate() {
-            let limit = limit(weights, j);
-            // Only rows before the earliest culprit so far can be earlier.
-            let end = first.map_or(rows, |(row, _)| row);
-            let range = begin..begin + end;
-            let bad = match *column {
-                Column::F64 { values, stride } => {
-                    find_bad(values, stride, range, |v| v.abs() <= limit)
-                }
-                Column::F32 { values, stride } => {
-                    find_bad(values, stride, range, |v| f64::from(v).abs() <= limit)
-                }
-            };
-            if let Some(row) = bad {
-                first = Some((row - begin, j));
+    /// Checks some rows. One pass with one limit, the least of all columns',
+    /// and without branches; who fails it is looked at one by one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for the first bad value in the order of rows.
+    pub(crate) fn check_tile(
+        &self,
+        rows: Range<usize>,
+        weights: Option<&[f64]>,
+        least_limit: f64,
+    ) -> Result<()> {
+        let all = match &self.layout {
+            Layout::F32(values) => {
+                entry::all_within(&values[self.values(&rows)], f32::limit(least_limit))
+            }
+            Layout::F64(values) => entry::all_within(&values[self.values(&rows)], least_limit),
+            Layout::Columns(columns) => {
+                let places = self.places(&rows);
+                columns
+                    .iter()
+                    .all(|column| column.all_within(places.clone(), least_limit))
+            }
+        };
+        if all {
+            return Ok(());
+        }
+        for row in rows {
+            for column in 0..self.n_columns {
+                self.check_value(row, column, weights)?;
             }
         }
-        match first {
-            None => Ok(()),
-            Some((row, column)) => {
-                let row = start + row;
-                let value = self.value(row, column);
-                let reason = if !value.is_finite() {
-                    "is not finite"
-                } else if weights.is_some() {
-                    "times the column's weight is beyond the largest magnitude a forest takes, 1e30"
-                } else {
-                    "is beyond the largest magnitude a forest takes, 1e30"
-                };
-                Err(Error::InvalidValue {
-                    row,
-                    column,
-                    value,
-                    reason,
-                })
+        Ok(())
+    }
+
+    fn check_value(&self, row: usize, column: usize, weights: Option<&[f64]>) -> Result<()> {
+        let value = self.value(row, column);
+        let limit = weights.map_or(MAX_VALUE, |w| MAX_VALUE / w[column]);
+        if value.abs() <= limit {
+            return Ok(());
+        }
+        let reason = if !value.is_finite() {
+            "is not finite"
+        } else if weights.is_some() {
+            "times the column's weight is beyond the largest magnitude a forest takes, 1e30"
+        } else {
+            "is beyond the largest magnitude a forest takes, 1e30"
+        };
+        Err(Error::InvalidValue {
+            row,
+            column,
+            value,
+            reason,
+        })
+    }
+
+    /// Scales rows into rows `stride` apart. What lies beyond a row's columns
+    /// stays as it is.
+    pub(crate) fn load_rows(
+        &self,
+        rows: Range<usize>,
+        scale: impl Scale,
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let width = self.n_columns;
+        match &self.layout {
+            Layout::F32(values) => {
+                entry::convert_rows(&values[self.values(&rows)], width, scale, out, stride);
+            }
+            Layout::F64(values) => {
+                entry::convert_rows(&values[self.values(&rows)], width, scale, out, stride);
+            }
+            Layout::Columns(columns) => {
+                let mut column = [0.0; GATHERED];
+                for at in (0..rows.len()).step_by(GATHERED) {
+                    let n = GATHERED.min(rows.len() - at);
+                    let start = self.first + rows.start + at;
+                    for (j, from) in columns.iter().enumerate() {
+                        from.convert(start..start + n, j, scale, &mut column);
+                        let out = &mut out[at * stride + j..];
+                        for (&x, out) in column[..n].iter().zip(out.iter_mut().step_by(stride)) {
+                            *out = x;
+                        }
+                    }
+                }
             }
         }
     }
 
-    /// Writes row `row`, scaled and rounded once to single precision, to the
-    /// front of `out`. Minus zero becomes zero.
-    #[inline]
-    pub(crate) fn load(&self, row: usize, weights: Option<&[f64]>, out: &mut [f32]) {
-        let row = self.first + row;
-        match weights {
-            None => {
-                for (column, out) in self.columns.iter().zip(out) {
-                    *out = match *column {
-                        Column::F32 { values, stride } => values[row * stride],
-                        Column::F64 { values, stride } => values[row * stride] as f32,
-                    } + 0.0;
+    /// Scales rows into columns: that of column `j` of the first row goes to
+    /// `columns[j * stride]`, those of the next rows follow.
+    pub(crate) fn load_columns(
+        &self,
+        rows: Range<usize>,
+        scale: impl Scale,
+        columns: &mut [f32],
+        stride: usize,
+    ) {
+        let width = self.n_columns;
+        match &self.layout {
+            Layout::F32(values) => {
+                let values = &values[self.values(&rows)];
+                entry::convert_to_columns(values, width, scale, columns, stride);
+            }
+            Layout::F64(values) => {
+                let values = &values[self.values(&rows)];
+                entry::convert_to_columns(values, width, scale, columns, stride);
+            }
+            Layout::Columns(from) => {
+                for (j, column) in from.iter().enumerate() {
+                    column.convert(self.places(&rows), j, scale, &mut columns[j * stride..]);
                 }
             }
-            Some(weights) => {
-                for ((column, weight), out) in self.columns.iter().zip(weights).zip(out) {
-                    *out = (column.get(row) * weight) as f32 + 0.0;
+        }
+    }
+
+    /// Widens each column's extremes to those of checked rows.
+    pub(crate) fn widen(&self, rows: Range<usize>, extremes: &mut [(f64, f64)]) {
+        match &self.layout {
+            Layout::F32(values) => {
+                entry::widen(&values[self.values(&rows)], self.n_columns, extremes);
+            }
+            Layout::F64(values) => {
+                entry::widen(&values[self.values(&rows)], self.n_columns, extremes);
+            }
+            Layout::Columns(columns) => {
+                for (column, extremes) in columns.iter().zip(extremes) {
+                    column.widen(self.places(&rows), extremes);
                 }
             }
         }
     }
 }
 
-fn limit(weights: Option<&[f64]>, column: usize) -> f64 {
-    weights.map_or(MAX_VALUE, |w| MAX_VALUE / w[column])
+/// What no magnitude may be above, whatever its column.
+pub(crate) fn least_limit(weights: Option<&[f64]>) -> f64 {
+    let largest = weights.map(|w| w.iter().fold(0.0f64, |a, &b| a.max(b)));
+    largest.map_or(MAX_VALUE, |weight| MAX_VALUE / weight)
 }
 
 fn whole_rows(len: usize, n_columns: usize) -> Result<usize> {
@@ -266,63 +439,63 @@ fn whole_rows(len: usize, n_columns: usize) -> Result<usize> {
     Ok(len / n_columns)
 }
 
-/// First index in `range` whose value fails `good`.
-fn find_bad<T: Copy>(
-    values: &[T],
-    stride: usize,
-    range: Range<usize>,
-    good: impl Fn(T) -> bool,
-) -> Option<usize> {
-    if range.is_empty() {
-        return None;
-    }
-    if stride == 1 {
-        let all = values[range.clone()]
-            .iter()
-            .fold(true, |all, &v| all & good(v));
-        if all {
-            return None;
-        }
-    }
-    range.into_iter().find(|&i| !good(values[i * stride]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn place(result: Result<()>) -> (usize, usize) {
+        match result {
+            Err(Error::InvalidValue { row, column, .. }) => (row, column),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn the_first_bad_value_in_row_order_is_named() {
+        let check = |rows: &Rows<'_>| rows.check(None, &mut || false);
         let values = [0.0, 1.0, 2.0, f64::INFINITY, f64::NAN, 5.0];
         let rows = Rows::from_f64(&values, 2).unwrap();
-        match rows.check(None, &mut || false) {
-            Err(Error::InvalidValue { row, column, .. }) => assert_eq!((row, column), (1, 1)),
-            other => panic!("{other:?}"),
-        }
-        match rows.slice(2..3).check(None, &mut || false) {
-            Err(Error::InvalidValue { row, column, .. }) => assert_eq!((row, column), (0, 0)),
-            other => panic!("{other:?}"),
-        }
-        assert!(rows.slice(0..1).check(None, &mut || false).is_ok());
-        // In a later block of rows, too, and in its row order.
-        let mut values = vec![0.5; 3 * CHECK_VALUES];
+        assert_eq!(place(check(&rows)), (1, 1));
+        assert_eq!(place(check(&rows.slice(2..3))), (0, 0));
+        assert!(check(&rows.slice(0..1)).is_ok());
+        // In a later tile, too, and in its row order.
+        let mut values = vec![0.5; 3 * TILE_VALUES];
         let last = values.len() - 1;
         values[last] = f64::NAN;
         values[last - 4] = 1e31;
         let rows = Rows::from_f64(&values, 3).unwrap();
         for skipped in [0, 7] {
-            match rows.slice(skipped..CHECK_VALUES).check(None, &mut || false) {
-                Err(Error::InvalidValue { row, column, .. }) => {
-                    assert_eq!((row, column), (CHECK_VALUES - 2 - skipped, 1));
-                }
-                other => panic!("{other:?}"),
-            }
+            let found = place(check(&rows.slice(skipped..TILE_VALUES)));
+            assert_eq!(found, (TILE_VALUES - 2 - skipped, 1));
         }
     }
 
     #[test]
+    fn each_column_has_its_own_limit() {
+        // The least of all limits is passed by a column that may.
+        let weights = [1e-10, 1e10];
+        let check = |values: &[f64]| {
+            let rows = Rows::from_f64(values, 2).unwrap();
+            rows.check(Some(&weights), &mut || false)
+        };
+        assert!(check(&[1e39, 1e19]).is_ok());
+        assert_eq!(place(check(&[1e39, 1e19, 0.0, 1e21, 1e41, 0.0])), (1, 1));
+        assert_eq!(place(check(&[1e41, 1e21])), (0, 0));
+        // The largest single below 1e30, and the next one.
+        let largest = f32::limit(MAX_VALUE);
+        let check = |value: f32| {
+            Rows::from_f32(&[value], 1)
+                .unwrap()
+                .check(None, &mut || false)
+        };
+        assert!(f64::from(largest) < 1e30 && check(largest).is_ok());
+        assert!(check(largest.next_up()).is_err() && check(f32::NAN).is_err());
+        assert_eq!(f32::limit(1e60), f32::MAX);
+    }
+
+    #[test]
     fn a_long_check_is_interrupted() {
-        let values = vec![0.5; 4 * CHECK_ROWS];
+        let values = vec![0.5; 4 * ASKED_EVERY * CHECKED_ROWS];
         let whole = Column::F64 {
             values: &values,
             stride: 1,
@@ -336,30 +509,6 @@ mod tests {
             });
             assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
         }
-    }
-
-    #[test]
-    fn columns_and_matrices_load_the_same() {
-        let (a, b) = ([1.5f32, 2.5, -0.0], [3.0f64, 4.0, 5.0]);
-        let rows = Rows::from_columns(
-            vec![
-                Column::F32 {
-                    values: &a,
-                    stride: 1,
-                },
-                Column::F64 {
-                    values: &b,
-                    stride: 1,
-                },
-            ],
-            3,
-        )
-        .unwrap();
-        let mut out = [9.0f32; 2];
-        rows.load(2, None, &mut out);
-        assert_eq!(out.map(f32::to_bits), [0, 5f32.to_bits()]);
-        rows.load(1, Some(&[2.0, 0.5]), &mut out);
-        assert_eq!(out, [5.0, 2.0]);
     }
 
     #[test]

@@ -32,6 +32,63 @@ pub(crate) struct Tick {
     cumulative: f64,
 }
 
+/// What the times of a block's rows mean to every sampler. Rows of equal weight
+/// are counted, without an exponential for each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ticks {
+    /// Rows, if all weigh the same, and the cumulative hazard before them.
+    even: Option<(usize, f64)>,
+    /// The ticks, if they do not.
+    listed: Vec<Tick>,
+}
+
+/// Up to here, rows of equal weight are counted without rounding.
+const EXACT: f64 = (1u64 << 53) as f64;
+
+impl Ticks {
+    pub(crate) fn clear(&mut self) {
+        self.even = None;
+        self.listed.clear();
+    }
+
+    pub(crate) fn push(&mut self, tick: Tick) {
+        self.listed.push(tick);
+    }
+
+    fn len(&self) -> usize {
+        self.even.map_or(self.listed.len(), |(n, _)| n)
+    }
+
+    fn get(&self, row: usize) -> Tick {
+        match self.even {
+            Some((_, before)) => Tick {
+                log_weight: 0.0,
+                cumulative: before + (row + 1) as f64,
+            },
+            None => self.listed[row],
+        }
+    }
+
+    /// The first row from `row` on at which the cumulative hazard has reached
+    /// `target`, or their number.
+    fn reach(&self, row: usize, target: f64) -> usize {
+        match self.even {
+            // Whole numbers all: nothing is rounded but what is beyond the block.
+            Some((n, before)) => ((target.ceil() - before - 1.0) as usize).clamp(row, n),
+            // Cumulative hazards never fall, so it is found by bisection.
+            None => row + self.listed[row..].partition_point(|t| t.cumulative < target),
+        }
+    }
+
+    pub(crate) fn shrink_to(&mut self, n: usize) {
+        self.listed.shrink_to(n);
+    }
+
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.listed.capacity() * size_of::<Tick>()
+    }
+}
+
 /// The clock shared by all samplers of a forest.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -96,9 +153,24 @@ impl Clock {
         }
     }
 
-    /// The time of the next row when the caller gives none.
-    pub(crate) fn next_time(&self) -> i64 {
-        self.state.now.saturating_add(1)
+    /// The ticks of `n` rows up to `time` in one step, where all weigh the same.
+    pub(crate) fn tick_evenly(&mut self, n: usize, time: i64) -> Option<Ticks> {
+        let before = self.state.cumulative;
+        let after = before + n as f64;
+        if self.rate != 0.0 || before.fract() != 0.0 || after > EXACT {
+            return None;
+        }
+        self.state.cumulative = after;
+        self.state.now = time;
+        Some(Ticks {
+            even: Some((n, before)),
+            listed: Vec::new(),
+        })
+    }
+
+    /// The time of the last of the next `n` rows when the caller gives none.
+    pub(crate) fn time_after(&self, n: usize) -> i64 {
+        self.state.now.saturating_add_unsigned(n as u64)
     }
 }
 
@@ -208,18 +280,17 @@ impl Sampler {
     /// Takes the rows of a block. Pushes (row, slot) for each that is
     /// accepted, in order; whatever the slot held before has left. `first_row`
     /// is the number of the block's first row in the stream.
-    pub(crate) fn plan(&mut self, first_row: u64, ticks: &[Tick], accepted: &mut Vec<(u32, u32)>) {
+    pub(crate) fn plan(&mut self, first_row: u64, ticks: &Ticks, accepted: &mut Vec<(u32, u32)>) {
         let mut row = 0;
         while row < ticks.len() {
             let threshold = self.threshold();
             if threshold.is_some() {
-                // Cumulative hazards never fall, so the next one is found by bisection.
-                row += ticks[row..].partition_point(|t| t.cumulative < self.target);
+                row = ticks.reach(row, self.target);
                 if row == ticks.len() {
                     return;
                 }
             }
-            let tick = ticks[row];
+            let tick = ticks.get(row);
             let key = if self.window {
                 // The oldest row has the largest key. Exact up to 2^53 rows.
                 -((first_row + row as u64) as f64)
@@ -314,5 +385,58 @@ impl Sampler {
     /// Whether the keys form a heap (for checks).
     pub(crate) fn is_heap(&self) -> bool {
         (1..self.keys.len()).all(|i| self.keys[i] <= self.keys[(i - 1) / 2])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_equal_weight_are_counted_as_one_by_one() {
+        let mut rng = Rng::new(1, 0);
+        for before in [0.0, 1.0, 1e6, EXACT - 51.0] {
+            let state = ClockState {
+                now: 3,
+                reference: 0,
+                cumulative: before,
+            };
+            let mut one_by_one = Clock::from_state(0.0, state);
+            let mut at_once = one_by_one.clone();
+            let mut listed = Ticks::default();
+            for time in 10..60 {
+                listed.push(one_by_one.tick(time));
+            }
+            let even = at_once.tick_evenly(50, 59).unwrap();
+            assert_eq!(at_once.state, one_by_one.state);
+            assert_eq!(even.len(), listed.len());
+            let ends = [0.0, f64::MIN_POSITIVE, f64::MAX];
+            for target in (0..300)
+                .map(|_| before + 60.0 * rng.unit() - 5.0)
+                .chain((0..60).map(|i| before + f64::from(i)))
+                .chain(ends)
+            {
+                for row in [0, 7, 50] {
+                    assert_eq!(
+                        even.reach(row, target),
+                        listed.reach(row, target),
+                        "{target}"
+                    );
+                }
+            }
+            for row in 0..50 {
+                let (a, b) = (even.get(row), listed.get(row));
+                assert_eq!((a.log_weight, a.cumulative), (b.log_weight, b.cumulative));
+            }
+        }
+        // Where counting would round, or weights differ, rows are taken one by one.
+        for (rate, cumulative) in [(0.1, 0.0), (0.0, 0.5), (0.0, EXACT)] {
+            let state = ClockState {
+                now: 0,
+                reference: 0,
+                cumulative,
+            };
+            assert!(Clock::from_state(rate, state).tick_evenly(5, 5).is_none());
+        }
     }
 }

@@ -6,12 +6,14 @@
 
 use crate::error::to_python;
 use fastrcf::{Column, Rows};
-use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+};
+use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 /// What `fastrcf._input` hands over: a matrix in either order, or columns.
-#[derive(FromPyObject)]
 pub(crate) enum Input<'py> {
     /// A matrix in single precision.
     F32(PyReadonlyArray2<'py, f32>),
@@ -21,10 +23,38 @@ pub(crate) enum Input<'py> {
     Columns(Vec<ColumnInput<'py>>),
 }
 
-#[derive(FromPyObject)]
 pub(crate) enum ColumnInput<'py> {
     F32(PyReadonlyArray1<'py, f32>),
     F64(PyReadonlyArray1<'py, f64>),
+}
+
+// By hand, as kinds are tried one after the other: what a derived extraction
+// does not take it words an error for, which takes as long as scoring a row.
+impl<'a, 'py> FromPyObject<'a, 'py> for Input<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Input<'py>> {
+        if let Ok(array) = object.cast::<PyArray2<f64>>() {
+            Ok(Input::F64(array.try_readonly()?))
+        } else if let Ok(array) = object.cast::<PyArray2<f32>>() {
+            Ok(Input::F32(array.try_readonly()?))
+        } else {
+            object.extract().map(Input::Columns)
+        }
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for ColumnInput<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<ColumnInput<'py>> {
+        if let Ok(array) = object.cast::<PyArray1<f64>>() {
+            Ok(ColumnInput::F64(array.try_readonly()?))
+        } else {
+            let array = object.cast::<PyArray1<f32>>()?;
+            Ok(ColumnInput::F32(array.try_readonly()?))
+        }
+    }
 }
 
 fn layout() -> PyErr {

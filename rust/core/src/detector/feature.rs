@@ -2,6 +2,7 @@
 //! usual in it.
 
 use crate::error::{Error, Result};
+use crate::load::on_line;
 
 /// How a column's values become coordinates of the forest. Random cuts fall
 /// more often into columns with a large range, so the unit of a column is its
@@ -92,10 +93,6 @@ pub enum Transform {
     },
 }
 
-/// Scaled values beyond this are cut to it: a constant column must not make
-/// the first other value infinite.
-const FARTHEST: f64 = 1e9;
-
 impl Transform {
     /// No change.
     pub(crate) const IDENTITY: Transform = Transform::Linear {
@@ -105,18 +102,46 @@ impl Transform {
     };
 
     /// A value's coordinate.
-    #[inline]
     pub(crate) fn apply(&self, x: f64) -> f64 {
         match self {
             Transform::Linear { log, center, scale } => {
                 let x = if *log { signed_log(x) } else { x };
-                ((x - center) / scale).clamp(-FARTHEST, FARTHEST)
+                on_line(x, *center, *scale)
             }
             Transform::Rank { knots, shares } => rank(knots, shares, x),
-            Transform::Category { counts, total, .. } => {
-                let count = category(x).and_then(|at| counts.get(at));
-                surprise(count.copied().unwrap_or(0), *total)
+            Transform::Category { counts, total, .. } => rarity(counts, *total, x),
+        }
+    }
+
+    /// Coordinates of many values, in single precision.
+    pub(super) fn apply_each<'a>(&self, values: impl Iterator<Item = (f64, &'a mut f32)>) {
+        // Which transform it is is asked once, not for every value.
+        let scaled = |x: f64| x as f32 + 0.0;
+        match self {
+            Transform::Linear { log: false, .. } => {
+                values.for_each(|(x, out)| *out = scaled(self.apply(x)));
             }
+            Transform::Linear { center, scale, .. } => {
+                values.for_each(|(x, out)| *out = scaled(on_line(signed_log(x), *center, *scale)));
+            }
+            Transform::Rank { knots, shares } => {
+                values.for_each(|(x, out)| *out = scaled(rank(knots, shares, x)));
+            }
+            Transform::Category { counts, total, .. } => {
+                values.for_each(|(x, out)| *out = scaled(rarity(counts, *total, x)));
+            }
+        }
+    }
+
+    /// Center and scale, where there is nothing else to it.
+    pub(super) fn line(&self) -> Option<(f64, f64)> {
+        match *self {
+            Transform::Linear {
+                log: false,
+                center,
+                scale,
+            } => Some((center, scale)),
+            _ => None,
         }
     }
 
@@ -131,8 +156,10 @@ pub(crate) fn category(x: f64) -> Option<usize> {
     (x >= 0.0).then_some(x as usize)
 }
 
-/// Bits that a category of this count carries, half a row added to each side.
-fn surprise(count: u64, total: u64) -> f64 {
+/// Bits that a category carries by its count, half a row added to each side.
+fn rarity(counts: &[u64], total: u64, x: f64) -> f64 {
+    let count = category(x).and_then(|at| counts.get(at));
+    let count = count.copied().unwrap_or(0);
     libm::log2((total as f64 + 1.0) / (count as f64 + 0.5))
 }
 

@@ -1,13 +1,14 @@
 //! Fitting a detector in one pass over batches.
 
 use super::feature::{self, Feature, Scaling, Transform};
+use super::scaler::Scaler;
 use super::{Detector, DetectorConfig, Tail};
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::questions::never;
 use crate::rng::Rng;
-use crate::rows::{Column, Rows};
+use crate::rows::Rows;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -113,10 +114,11 @@ impl DetectorBuilder {
     /// changed then.
     pub fn add_with(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let d = self.columns.len();
-        super::check_rows(rows, d, interrupt)?;
+        super::check_width(rows, d)?;
         // All that takes long comes first and changes nothing.
+        let mut extremes = self.extremes.clone();
+        rows.each_checked(None, interrupt, |tile| rows.widen(tile, &mut extremes))?;
         let counts = self.counted(rows, interrupt)?;
-        let extremes = self.widened(rows, interrupt)?;
         let mut rng = self.rng.clone();
         let mut held = self.sample.len() / d;
         let mut taken = Vec::new();
@@ -135,9 +137,12 @@ impl DetectorBuilder {
             }
         }
         self.sample.resize(held * d, 0.0);
-        for (place, i) in taken {
-            for (j, value) in self.sample[place * d..][..d].iter_mut().enumerate() {
-                *value = rows.value(i, j);
+        // From the last row on: only the last that takes a place stays there.
+        let mut open = vec![true; held];
+        for (place, i) in taken.into_iter().rev() {
+            if std::mem::take(&mut open[place]) {
+                let values = &mut self.sample[place * d..(place + 1) * d];
+                (0..d).for_each(|j| values[j] = rows.value(i, j));
             }
         }
         for (categories, counts) in self.categories.iter_mut().zip(counts) {
@@ -172,26 +177,6 @@ impl DetectorBuilder {
                 }
             }
             all.push(counts);
-        }
-        Ok(all)
-    }
-
-    /// Least and largest values with these rows, column by column.
-    fn widened(
-        &self,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<(f64, f64)>> {
-        let mut all = self.extremes.clone();
-        for (j, (least, largest)) in all.iter_mut().enumerate() {
-            for i in 0..rows.n_rows() {
-                if i % ASKED_EVERY == 0 && interrupt() {
-                    return Err(Error::Interrupted);
-                }
-                let x = rows.value(i, j);
-                *least = least.min(x);
-                *largest = largest.max(x);
-            }
         }
         Ok(all)
     }
@@ -245,6 +230,7 @@ impl DetectorBuilder {
         }
         let sample_size = self.config.sample_size.min(n);
         let mut detector = Detector {
+            scaler: Scaler::new(&features),
             forest: Forest::new(self.config.forest(sample_size), d)?,
             frozen: OnceLock::new(),
             tail: Tail::fit(&mut [0.0]),
@@ -254,13 +240,7 @@ impl DetectorBuilder {
             n_sampled: n as u64,
             features,
         };
-        let columns = (0..d)
-            .map(|j| Column::F64 {
-                values: &self.sample[j..],
-                stride: d,
-            })
-            .collect();
-        let rows = Rows::from_columns(columns, n)?;
+        let rows = Rows::from_f64(&self.sample, d)?;
         detector.learn(&rows, interrupt)?;
         let mut scores = detector.score_with(&rows, interrupt)?;
         detector.tail = Tail::fit(&mut scores);

@@ -4,6 +4,7 @@
 mod feature;
 mod fit;
 mod reasons;
+mod scaler;
 mod state;
 mod tail;
 
@@ -18,9 +19,9 @@ use crate::forest::Forest;
 use crate::frozen::FrozenForest;
 use crate::notes::Notes;
 use crate::questions::never;
-use crate::rows::{Column, Rows};
+use crate::rows::Rows;
+use scaler::{Scaled, Scaler};
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Parameters of a [`Detector`].
@@ -82,6 +83,8 @@ pub struct Detection {
 #[derive(Clone, Debug)]
 pub struct Detector {
     features: Vec<Feature>,
+    /// What scales rows of these columns.
+    scaler: Scaler,
     forest: Forest,
     /// The forest as it stands, for tables; made when first needed.
     frozen: OnceLock<FrozenForest>,
@@ -181,14 +184,8 @@ impl Detector {
         names.iter().map(|name| number(name.as_ref())).collect()
     }
 
-    /// Rows `range` in the forest's coordinates.
-    fn scaled(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut Vec<f64>) {
-        out.clear();
-        out.reserve(self.features.len() * range.len());
-        for (j, feature) in self.features.iter().enumerate() {
-            let column = range.clone().map(|i| rows.value(i, j));
-            out.extend(column.map(|x| feature.transform.apply(x)));
-        }
+    fn scaled(&self) -> Scaled<'_> {
+        self.scaler.of(&self.features)
     }
 
     /// Gives checked rows, scaled, to `work` block by block: the number of the
@@ -199,13 +196,14 @@ impl Detector {
         block: usize,
         mut work: impl FnMut(usize, &Rows<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut values = Vec::new();
-        let block = block.min(BLOCK_VALUES / self.features.len()).max(1);
+        let d = self.features.len();
+        let block = block.min(BLOCK_VALUES / d).max(1);
+        let mut values = vec![0.0; block.min(rows.n_rows()) * d];
         for first in (0..rows.n_rows()).step_by(block) {
             let range = first..(first + block).min(rows.n_rows());
-            let n = range.len();
-            self.scaled(rows, range, &mut values);
-            work(first, &table(&values, n)?)?;
+            let values = &mut values[..range.len() * d];
+            self.scaled().load_rows(rows, range, values);
+            work(first, &Rows::from_f32(values, d)?)?;
         }
         Ok(())
     }
@@ -244,11 +242,19 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        check_rows(rows, self.features.len(), interrupt)?;
-        let mut scores = Vec::with_capacity(rows.n_rows());
-        if rows.n_rows() >= WORTH_FREEZING && self.frozen.get().is_none() {
+        check_width(rows, self.features.len())?;
+        let n = rows.n_rows();
+        if n >= WORTH_FREEZING && self.frozen.get().is_none() {
             let _ = self.frozen.set(self.forest.freeze_with(interrupt)?);
         }
+        if let Some(frozen) = self.frozen.get()
+            && frozen.takes_blocks(n)
+        {
+            // Rows are checked and scaled on their way into the kernel.
+            return frozen.score_blocks(&self.scaled(), rows, interrupt);
+        }
+        rows.check(None, interrupt)?;
+        let mut scores = Vec::with_capacity(n);
         self.in_blocks(rows, BLOCK, |_, rows| {
             scores.extend(match self.frozen.get() {
                 Some(frozen) => frozen.score_with(rows, interrupt)?,
@@ -316,12 +322,11 @@ impl Detector {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Vec<Reason>>> {
         let d = self.features.len();
-        let mut values = Vec::with_capacity(d * which.len());
-        for (j, feature) in self.features.iter().enumerate() {
-            let column = which.iter().map(|&i| rows.value(i, j));
-            values.extend(column.map(|x| feature.transform.apply(x)));
+        let mut values = vec![0.0; d * which.len()];
+        for (&i, values) in which.iter().zip(values.chunks_exact_mut(d)) {
+            self.scaled().load_rows(rows, i..i + 1, values);
         }
-        let parts = forest.attribution_with(&table(&values, which.len())?, interrupt)?;
+        let parts = forest.attribution_with(&Rows::from_f32(&values, d)?, interrupt)?;
         Ok(which
             .iter()
             .zip(parts.low.chunks_exact(d).zip(parts.high.chunks_exact(d)))
@@ -403,9 +408,10 @@ impl Detector {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Detection> {
         let found = self.detect_with(row, interrupt)?;
-        let mut values = Vec::new();
-        self.scaled(row, 0..1, &mut values);
-        self.forest.insert(&table(&values, 1)?)?;
+        let mut values = vec![0.0; self.features.len()];
+        self.scaled().load_rows(row, 0..1, &mut values);
+        self.forest
+            .insert(&Rows::from_f32(&values, values.len())?)?;
         self.frozen.take();
         Ok(found)
     }
@@ -426,20 +432,17 @@ impl Detector {
     }
 }
 
-/// Values of columns, one after the other, as rows.
-fn table(values: &[f64], n: usize) -> Result<Rows<'_>> {
-    let column = |values| Column::F64 { values, stride: 1 };
-    Rows::from_columns(values.chunks_exact(n.max(1)).map(column).collect(), n)
+fn check_rows(rows: &Rows<'_>, width: usize, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+    check_width(rows, width)?;
+    rows.check(None, interrupt)
 }
 
-fn check_rows(rows: &Rows<'_>, width: usize, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
-    if rows.n_columns() != width {
-        return Err(Error::WrongWidth {
-            expected: width,
-            found: rows.n_columns(),
-        });
+fn check_width(rows: &Rows<'_>, expected: usize) -> Result<()> {
+    let found = rows.n_columns();
+    match found == expected {
+        true => Ok(()),
+        false => Err(Error::WrongWidth { expected, found }),
     }
-    rows.check(None, interrupt)
 }
 
 fn check_rate(alert_rate: f64) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What a detector is but for its forest, and how one comes of it.
 
+use super::scaler::Scaler;
 use super::{Detector, Feature, Tail, Transform, check_rate};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
@@ -42,6 +43,7 @@ impl Detector {
     pub fn from_state(state: DetectorState, forest: Forest) -> Result<Detector> {
         state.check(&forest)?;
         Ok(Detector {
+            scaler: Scaler::new(&state.features),
             features: state.features,
             forest,
             frozen: OnceLock::new(),
@@ -57,7 +59,14 @@ impl Detector {
 impl DetectorState {
     fn check(&self, forest: &Forest) -> Result<()> {
         let wrong = |message: &str| Err(Error::file(message));
-        if self.features.len() != forest.n_features() || forest.config().shingle_size != 1 {
+        // A detector's columns are scaled once, before the forest.
+        let (config, d) = (forest.config(), forest.n_features());
+        if (
+            self.features.len(),
+            config.shingle_size,
+            &config.feature_weights,
+        ) != (d, 1, &None)
+        {
             return wrong("the detector's columns are not those of its forest");
         }
         if !forest.is_ready() {
@@ -92,6 +101,7 @@ impl DetectorState {
                         && knots.len() == shares.len()
                         && ascending(knots)
                         && ascending(shares)
+                        && shares.iter().all(|share| (0.0..=1.0).contains(share))
                 }
                 // In order of falling count, then of names: each occurs once.
                 Transform::Category { names, counts, .. } => {

@@ -2,7 +2,7 @@
 
 use crate::lockstep::Alone;
 use crate::points::PointStore;
-use crate::sampler::{Sampler, Tick};
+use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
 use crate::tree::{NONE, Scratch, Tree};
 use crate::walk::{GROUP, Nodes, is_leaf};
@@ -126,7 +126,7 @@ impl Member {
     }
 
     /// Decides which rows of a block this tree takes.
-    pub(crate) fn plan(&mut self, first_row: u64, ticks: &[Tick]) {
+    pub(crate) fn plan(&mut self, first_row: u64, ticks: &Ticks) {
         self.plan.clear();
         self.sampler.plan(first_row, ticks, &mut self.plan);
     }

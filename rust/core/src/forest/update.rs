@@ -11,14 +11,14 @@ use crate::kernels::entry;
 use crate::parallel;
 use crate::questions::{self, never};
 use crate::rows::Rows;
-use crate::sampler::Tick;
+use crate::sampler::Ticks;
 use crate::score::ScoreBuffers;
 use crate::tree::{NONE, Scratch};
 use std::ops::Range;
 
 /// Most rows of a block that is scored, and of one that is not.
 const SCORED_ROWS: usize = 1024;
-const PLAIN_ROWS: usize = 16_384;
+const PLAIN_ROWS: usize = 131_072;
 /// Rows that a block should add to the store at most: they stay there until
 /// the block is done, and a store does not shrink.
 const NEW_POINTS: usize = 256;
@@ -34,7 +34,7 @@ const LONG_DELETE: usize = 2048;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffers {
     rows: Vec<f32>,
-    ticks: Vec<Tick>,
+    ticks: Ticks,
     ids: Vec<u32>,
     scores: Vec<f64>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn memory_usage(&self) -> usize {
         self.rows.capacity() * 4
-            + self.ticks.capacity() * size_of::<Tick>()
+            + self.ticks.memory_usage()
             + self.ids.capacity() * 4
             + self.scores.capacity() * 8
     }
@@ -182,8 +182,16 @@ impl Forest {
     fn tick_block(&mut self, rows: Range<usize>, clock: Option<&[i64]>) -> usize {
         self.buffers.ticks.clear();
         let first = rows.start + self.intake.incomplete(rows.len());
+        let n = rows.end - first;
+        let last = clock.map_or_else(|| self.clock.time_after(n), |clock| clock[rows.end - 1]);
+        if n > 0
+            && let Some(ticks) = self.clock.tick_evenly(n, last)
+        {
+            self.buffers.ticks = ticks;
+            return rows.end;
+        }
         for row in first..rows.end {
-            let time = clock.map_or_else(|| self.clock.next_time(), |clock| clock[row]);
+            let time = clock.map_or_else(|| self.clock.time_after(1), |clock| clock[row]);
             if self.clock.is_stale(time) {
                 if row > rows.start {
                     return row;

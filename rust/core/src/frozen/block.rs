@@ -1,7 +1,8 @@
 //! A block of rows, and what taking it through trees needs.
 
 use super::keys::Cuts;
-use crate::intake::Intake;
+use crate::error::Result;
+use crate::intake::Points;
 use crate::kernels::descent;
 use crate::kernels::simd::{LANES, Simd, TURNED};
 use crate::kernels::wide::Tiles;
@@ -16,6 +17,9 @@ pub(super) const MOST_ROWS: usize = 1 << 14;
 /// stay in the first-level cache.
 const TILE_VALUES: usize = 1 << 13;
 
+/// Rows that are taken in at a time.
+const LOADED: usize = 64;
+
 pub(crate) struct Block {
     pub(super) dimensions: usize,
     /// Rows in the block.
@@ -26,6 +30,8 @@ pub(crate) struct Block {
     /// Length of a row: the columns, padded to what is turned at a time.
     pub(super) width: usize,
     pub(super) rows: Vec<f32>,
+    /// Rows on their way in.
+    columns: Vec<f32>,
     /// Ranks of the values, column by column.
     pub(super) keys: Vec<u16>,
     /// Their high and low bytes: two planes for each column, for a number of
@@ -50,7 +56,9 @@ pub(crate) struct Block {
 impl Block {
     pub(super) fn new(rows: usize, dimensions: usize) -> Block {
         let rows = rows.min(MOST_ROWS);
-        let groups = (TILE_VALUES / LANES / dimensions).clamp(2, 64).min(rows.div_ceil(LANES));
+        let groups = (TILE_VALUES / LANES / dimensions)
+            .clamp(2, 64)
+            .min(rows.div_ceil(LANES));
         // An odd number of cache lines between columns keeps them off each
         // other's cache sets; `descent` reads whole groups of rows.
         let stride = rows.next_multiple_of(descent::ROWS) + 2 * LANES;
@@ -60,6 +68,7 @@ impl Block {
             stride,
             width: dimensions.next_multiple_of(TURNED),
             rows: Vec::new(),
+            columns: Vec::new(),
             keys: vec![0; dimensions * stride],
             planes: Vec::new(),
             places: vec![0; stride],
@@ -82,19 +91,33 @@ impl Block {
         }
     }
 
-    /// Takes rows in.
-    pub(super) fn load(&mut self, intake: &Intake, rows: &Rows<'_>, range: Range<usize>) {
+    /// Takes rows in, and checks them.
+    ///
+    /// # Errors
+    /// As [`Points::load_columns`].
+    pub(super) fn load(
+        &mut self,
+        points: &impl Points,
+        rows: &Rows<'_>,
+        range: Range<usize>,
+    ) -> Result<()> {
         self.n = range.len();
-        intake.load_query(rows, range, &mut self.rows);
-        // Rows of up to four columns are padded to four elsewhere.
-        if intake.stride() != self.width {
-            let narrow = std::mem::take(&mut self.rows);
-            self.rows.resize(self.n * self.width, 0.0);
-            let rows = narrow.chunks_exact(intake.stride());
-            for (from, to) in rows.zip(self.rows.chunks_exact_mut(self.width)) {
-                to[..from.len()].copy_from_slice(from);
+        self.rows.resize(self.n * self.width, 0.0);
+        // A few rows at a time, so that they are in the first-level cache when
+        // columns become rows again.
+        let (some, stride) = (LOADED, LOADED + LANES);
+        self.columns.resize(self.dimensions * stride, 0.0);
+        let all = self.rows.chunks_mut(some * self.width);
+        for (rows_out, first) in all.zip(range.clone().step_by(some)) {
+            let part = first..(first + some).min(range.end);
+            points.load_columns(rows, part, &mut self.columns, stride)?;
+            for (i, row) in rows_out.chunks_exact_mut(self.width).enumerate() {
+                for (x, column) in row.iter_mut().zip(self.columns.chunks_exact(stride)) {
+                    *x = column[i];
+                }
             }
         }
+        Ok(())
     }
 }
 

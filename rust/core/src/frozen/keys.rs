@@ -6,14 +6,14 @@
 //! half the memory, or a quarter where bytes are compared.
 
 use super::tree::FrozenTree;
-use crate::kernels::{descent, top};
 use crate::kernels::rank::Ranking;
+use crate::kernels::{descent, top};
 use crate::walk::LEAF;
 use std::cmp::Reverse;
 use std::ops::Range;
 
 /// Most cuts of a column that two bytes can rank.
-const MOST_CUTS: usize = u16::MAX as usize;
+pub(super) const MOST_CUTS: usize = u16::MAX as usize;
 
 /// The cuts of some trees, as many as two bytes can rank.
 #[derive(Clone, Debug)]
@@ -52,11 +52,11 @@ pub(super) struct Top {
 }
 
 impl Cuts {
-    /// The cuts of all trees; nothing if one has too many.
+    /// The cuts of all trees, none of which has more than [`MOST_CUTS`].
     pub(super) fn of<'a>(
         trees: impl Iterator<Item = &'a FrozenTree>,
         dimensions: usize,
-    ) -> Option<Vec<Cuts>> {
+    ) -> Vec<Cuts> {
         let trees: Vec<&FrozenTree> = trees.collect();
         let mut all = Vec::new();
         let mut first = 0;
@@ -65,8 +65,11 @@ impl Cuts {
             let mut end = first;
             while let Some(tree) = trees.get(end) {
                 let mut counts = columns.iter().map(Vec::len).collect::<Vec<_>>();
-                tree.splits().iter().for_each(|s| counts[s.dim as usize] += 1);
-                if counts.iter().any(|&n| n > MOST_CUTS) {
+                tree.splits()
+                    .iter()
+                    .for_each(|s| counts[s.dim as usize] += 1);
+                // A tree alone always fits.
+                if end > first && counts.iter().any(|&n| n > MOST_CUTS) {
                     break;
                 }
                 for split in tree.splits() {
@@ -74,14 +77,13 @@ impl Cuts {
                 }
                 end += 1;
             }
-            if end == first {
-                return None;
-            }
             for cuts in &mut columns {
                 cuts.sort_unstable_by(f32::total_cmp);
                 cuts.dedup();
             }
-            let keys = trees[first..end].iter().map(|tree| TreeKeys::of(tree, &columns));
+            let keys = trees[first..end]
+                .iter()
+                .map(|tree| TreeKeys::of(tree, &columns));
             all.push(Cuts {
                 trees: first..end,
                 keys: keys.collect(),
@@ -89,7 +91,7 @@ impl Cuts {
             });
             first = end;
         }
-        Some(all)
+        all
     }
 
     pub(super) fn keys(&self, tree: usize) -> &TreeKeys {
@@ -103,7 +105,9 @@ impl Cuts {
 
     /// Whether a tree goes by [`descent::leaves`].
     pub(super) fn any_tables(&self) -> bool {
-        self.keys.iter().any(|keys| matches!(keys.way, Way::Tables(_)))
+        self.keys
+            .iter()
+            .any(|keys| matches!(keys.way, Way::Tables(_)))
     }
 
     pub(super) fn memory_usage(&self) -> usize {
@@ -127,14 +131,18 @@ impl TreeKeys {
         let rank = |dim: u32, cut: f32| columns[dim as usize].partition_point(|&c| c < cut) as u16;
         let cuts: Vec<u16> = tree.splits().iter().map(|s| rank(s.dim, s.cut)).collect();
         let tables = (columns.len() <= descent::MOST_COLUMNS && descent::available()).then(|| {
-            let inner = tree.splits().iter().zip(&cuts).map(|(split, &key)| descent::Inner {
-                column: split.dim as usize,
-                key,
-                child: split.child.map(|child| match child & LEAF {
-                    0 => Ok(child as usize),
-                    _ => Err((child & !LEAF) as usize),
-                }),
-            });
+            let inner = tree
+                .splits()
+                .iter()
+                .zip(&cuts)
+                .map(|(split, &key)| descent::Inner {
+                    column: split.dim as usize,
+                    key,
+                    child: split.child.map(|child| match child & LEAF {
+                        0 => Ok(child as usize),
+                        _ => Err((child & !LEAF) as usize),
+                    }),
+                });
             descent::Tables::of(&inner.collect::<Vec<_>>())
         });
         let way = match tables.flatten() {
@@ -154,7 +162,10 @@ impl Top {
         waiting.extend(all.first().map(|root| (root.mass, Reverse(0u32))));
         while let (true, Some((_, Reverse(id)))) = (splits.len() < top::MOST_NODES, waiting.pop()) {
             splits.push(id);
-            let inner = all[id as usize].child.into_iter().filter(|child| child & LEAF == 0);
+            let inner = all[id as usize]
+                .child
+                .into_iter()
+                .filter(|child| child & LEAF == 0);
             waiting.extend(inner.map(|child| (all[child as usize].mass, Reverse(child))));
         }
         // Preorder: parents come first, and places from left to right.

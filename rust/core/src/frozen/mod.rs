@@ -3,6 +3,7 @@
 mod block;
 mod keys;
 mod part;
+mod shape;
 mod sort;
 mod tree;
 
@@ -15,7 +16,7 @@ use crate::attribution::Attribution;
 use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
-use crate::intake::Intake;
+use crate::intake::{Intake, Points};
 use crate::kernels::{entry, lanes};
 use crate::notes::Notes;
 use crate::parallel;
@@ -25,11 +26,6 @@ use crate::state::{FlatNode, ForestState, TreeState};
 use crate::tree::{NONE, Tree};
 use std::sync::OnceLock;
 
-/// Whole blocks pay from this many rows on; below, rows are taken one by one.
-/// Both ways give the same bits.
-const WORTH_A_BLOCK: usize = 512;
-/// Above this many columns, rows are taken one by one.
-const BLOCK_DIMENSIONS: usize = 512;
 /// Values of a block at most: two copies of it should stay in the second-level
 /// cache's reach.
 const BLOCK_VALUES: usize = 1 << 19;
@@ -62,8 +58,8 @@ struct Built {
     /// Each built once, by whoever comes first: threads that ask at the same
     /// time share the work, and what an interrupted call has built stays.
     trees: Vec<OnceLock<FrozenTree>>,
-    /// The cuts of all trees, for blocks of rows; nothing if there are too many.
-    cuts: OnceLock<Option<Vec<Cuts>>>,
+    /// The cuts of all trees, for blocks of rows.
+    cuts: OnceLock<Vec<Cuts>>,
 }
 
 impl FrozenForest {
@@ -106,13 +102,11 @@ impl FrozenForest {
     }
 
     /// The cuts of all trees, which are built.
-    fn cuts(&self) -> Option<&[Cuts]> {
+    fn cuts(&self) -> &[Cuts] {
         let built = self.built();
         let trees = || built.trees.iter().filter_map(OnceLock::get);
-        built
-            .cuts
-            .get_or_init(|| Cuts::of(trees(), self.n_dimensions()))
-            .as_deref()
+        let all = || Cuts::of(trees(), self.n_dimensions());
+        built.cuts.get_or_init(all)
     }
 
     #[cold]
@@ -201,8 +195,8 @@ impl FrozenForest {
                     + built
                         .cuts
                         .get()
-                        .iter()
-                        .flat_map(|cuts| cuts.iter().flatten())
+                        .into_iter()
+                        .flatten()
                         .map(Cuts::memory_usage)
                         .sum::<usize>()
             })
@@ -238,28 +232,47 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows, interrupt)?;
-        let (n, d) = (rows.n_rows(), self.n_dimensions());
-        if n < WORTH_A_BLOCK || d > BLOCK_DIMENSIONS {
+        if !self.takes_blocks(rows.n_rows()) || !self.is_ready() {
+            self.check_question(rows, interrupt)?;
             self.build(interrupt)?;
             return questions::scores(self, rows, interrupt);
         }
+        self.intake.check_query_shape(rows)?;
+        self.score_blocks(&self.intake, rows, interrupt)
+    }
+
+    /// Whether so many rows are taken in blocks.
+    pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
+        shape::takes_blocks(n_rows, self.n_dimensions(), self.config.sample_size)
+            && self
+                .flat
+                .iter()
+                .all(|nodes| nodes.len() / 2 <= keys::MOST_CUTS)
+    }
+
+    /// Scores of rows of the right width, checked as `points` loads them. The
+    /// forest has to be ready.
+    pub(crate) fn score_blocks(
+        &self,
+        points: &impl Points,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        let (n, d) = (rows.n_rows(), self.n_dimensions());
         self.build(interrupt)?;
-        let Some(cuts) = self.cuts() else {
-            return questions::scores(self, rows, interrupt);
-        };
+        let cuts = self.cuts();
         let threads = parallel::threads_for(self.config.n_threads, n, self.flat.len(), d);
         let most = (BLOCK_VALUES / d).clamp(1024, block::MOST_ROWS);
         // Equal blocks, at least one for each thread.
         let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
         let mut scores = vec![0.0; n];
-        parallel::for_each(
+        parallel::try_for_each(
             scores.chunks_mut(block).enumerate(),
             threads,
             interrupt,
             || Block::new(block, d),
             |buffers, (i, out), stop| {
-                buffers.load(&self.intake, rows, i * block..i * block + out.len());
+                buffers.load(points, rows, i * block..i * block + out.len())?;
                 for cuts in cuts {
                     entry::rank(buffers, cuts);
                     for t in cuts.trees.clone() {
@@ -267,11 +280,12 @@ impl FrozenForest {
                         sort::sort_down(&tree, cuts.keys(t), buffers);
                         entry::add_scores_of_block(&tree, buffers, out);
                         if stop.now() {
-                            return;
+                            return Ok(());
                         }
                     }
                 }
                 out.iter_mut().for_each(|s| *s /= self.flat.len() as f64);
+                Ok(())
             },
         )?;
         Ok(scores)

@@ -27,19 +27,16 @@ pub(crate) fn score_part_body<S: Simd>(
 }
 
 #[inline(always)]
-fn run<S: Simd, const W: usize>(
-    s: S,
-    tree: &PartTree<'_>,
-    block: &mut Block,
-    totals: &mut [f64],
-) {
+fn run<S: Simd, const W: usize>(s: S, tree: &PartTree<'_>, block: &mut Block, totals: &mut [f64]) {
     let norm = norm(tree.mass());
     let step = block.values.len() * LANES;
     let mut end = 0;
     for first in (0..block.n).step_by(step) {
         let rows = first..(first + step).min(block.n);
         let order = &block.order[first..rows.end.next_multiple_of(LANES)];
-        block.tiles.load(s, &block.rows, block.width, order.as_chunks().0);
+        block
+            .tiles
+            .load(s, &block.rows, block.width, order.as_chunks().0);
         let mut part = Part::<S, W> {
             s,
             tree,

@@ -22,9 +22,11 @@ pub(super) fn sort_down(tree: &PartTree<'_>, keys: &TreeKeys, block: &mut Block)
             by_node(tree, keys, top, block);
         }
         Way::Top(_) => {
-            // A leaf.
-            block.end_rows.fill(0..block.n as u32);
-            count(1, block, |_, _| {});
+            // A single leaf, or nothing at all.
+            block.places[..block.n].fill(0);
+            count(1, block, |block, ranges| {
+                block.end_rows.fill(ranges[0].clone())
+            });
         }
     }
 }

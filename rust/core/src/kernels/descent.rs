@@ -117,13 +117,7 @@ mod vbmi {
     /// As [`super::leaves`], with `n` rounded up and at most the length of
     /// `out` and `stride`.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2")]
-    pub(super) fn leaves(
-        tables: &Tables,
-        planes: &[u8],
-        stride: usize,
-        n: usize,
-        out: &mut [u8],
-    ) {
+    pub(super) fn leaves(tables: &Tables, planes: &[u8], stride: usize, n: usize, out: &mut [u8]) {
         if planes.len() >= 32 * stride {
             go_down::<16>(tables, planes, stride, n, out);
         } else if planes.len() >= 16 * stride {

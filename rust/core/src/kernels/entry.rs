@@ -4,6 +4,7 @@ use crate::forest::{Member, MemberBlock, run_member_body};
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
 };
+use crate::load::{self, Scale, Value};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
 use crate::questions::Trees;
 use crate::score::ScoreBuffers;
@@ -85,4 +86,58 @@ kernel! {
         points: &[f32],
         stride: usize,
     ) = build_bounds_body;
+}
+
+kernel! {
+    /// Whether no magnitude is above `limit` and every value is a number.
+    pub(crate) fn all_within<T: Value>(values: &[T], limit: T) -> bool = load::all_within_body;
+}
+
+kernel! {
+    /// Scales a contiguous piece of column `j`.
+    pub(crate) fn convert_column<T: Value, S: Scale>(
+        values: &[T],
+        j: usize,
+        scale: S,
+        out: &mut [f32],
+    ) = load::convert_column_body;
+}
+
+kernel! {
+    /// Scales rows of `width` values into rows `stride` apart.
+    pub(crate) fn convert_rows<T: Value, S: Scale>(
+        values: &[T],
+        width: usize,
+        scale: S,
+        out: &mut [f32],
+        stride: usize,
+    ) = load::convert_rows_body;
+}
+
+kernel! {
+    /// Scales rows of `width` values into columns `stride` apart.
+    pub(crate) fn convert_to_columns<T: Value, S: Scale>(
+        values: &[T],
+        width: usize,
+        scale: S,
+        columns: &mut [f32],
+        stride: usize,
+    ) = load::convert_to_columns_body;
+}
+
+kernel! {
+    /// Widens each column's extremes to those of rows of finite values.
+    pub(crate) fn widen<T: Value>(
+        values: &[T],
+        width: usize,
+        extremes: &mut [(f64, f64)],
+    ) = load::widen_body;
+}
+
+kernel! {
+    /// The same for values of one column, side by side.
+    pub(crate) fn widen_column<T: Value>(
+        values: &[T],
+        extremes: &mut (f64, f64),
+    ) = load::widen_column_body;
 }

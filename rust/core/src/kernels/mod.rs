@@ -1,7 +1,10 @@
 //! Instruction sets, behind one door.
 //!
-//! A kernel is written once, as safe Rust that is inlined into shells which
-//! the compiler builds for each instruction set ([`kernel!`]). The level is
+//! Most kernels are written once, as safe Rust that is inlined into shells which
+//! the compiler builds for each instruction set ([`shells`]); those with rows in
+//! the lanes over the few operations of [`simd`], which each set has its own
+//! way to do; [`descent`], [`partition`], [`rank`] and [`top`] have a way for
+//! AVX-512 beside the plain one. The level is
 //! found once at run time; `FASTRCF_SIMD=portable|avx2|avx512|avx512vbmi` forces a lower
 //! one. No level changes a bit of any result: there is no fused multiply-add
 //! and no approximate division, and sums have one order ([`lanes`]).
@@ -9,7 +12,11 @@
 //! This folder is the only one in which `unsafe` is allowed.
 #![allow(unsafe_code)]
 
+#[macro_use]
+mod shells;
+
 pub(crate) mod descent;
+pub(crate) mod entry;
 pub(crate) mod lanes;
 pub(crate) mod lines;
 pub(crate) mod partition;
@@ -51,19 +58,22 @@ impl Level {
 
 #[cfg(target_arch = "x86_64")]
 fn detect() -> Level {
+    // Every machine with the first has the others, but a hypervisor may hide some.
+    let avx2 = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2");
     let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx2");
-    if avx512
-        && is_x86_feature_detected!("avx512vbmi")
-        && is_x86_feature_detected!("avx512vbmi2")
-    {
+        && avx2;
+    if avx512 && is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("avx512vbmi2") {
         Level::Avx512Vbmi
     } else if avx512 {
         Level::Avx512
-    } else if is_x86_feature_detected!("avx2") {
+    } else if avx2 {
         Level::Avx2
     } else {
         Level::Portable
@@ -95,66 +105,3 @@ pub fn level() -> Level {
         wanted.min(best)
     })
 }
-
-/// Builds `fn $name(...)` once per instruction set from an `#[inline(always)]`
-/// body, and calls the one that [`level`] names.
-macro_rules! kernel {
-    ($(#[$doc:meta])* pub(crate) fn $name:ident $(<$($g:ident : $b:path),*>)? ($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:path;) => {
-        $(#[$doc])*
-        pub(crate) fn $name $(<$($g: $b),*>)? ($($arg: $ty),*) $(-> $ret)? {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2")]
-                fn avx512 $(<$($g: $b),*>)? ($($arg: $ty),*) $(-> $ret)? {
-                    $body($($arg),*)
-                }
-                #[target_feature(enable = "avx2")]
-                fn avx2 $(<$($g: $b),*>)? ($($arg: $ty),*) $(-> $ret)? {
-                    $body($($arg),*)
-                }
-                match $crate::kernels::level() {
-                    // SAFETY: `level` returned this set, so the machine has it.
-                    $crate::kernels::Level::Avx512 | $crate::kernels::Level::Avx512Vbmi => return unsafe { avx512($($arg),*) },
-                    // SAFETY: as above.
-                    $crate::kernels::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    _ => {}
-                }
-            }
-            $body($($arg),*)
-        }
-    };
-}
-
-/// As [`kernel!`], for a body that is generic over [`simd::Simd`] and takes it
-/// as its first argument.
-macro_rules! simd_kernel {
-    ($(#[$doc:meta])* pub(crate) fn $name:ident ($($arg:ident : $ty:ty),* $(,)?) = $body:path;) => {
-        $(#[$doc])*
-        pub(crate) fn $name ($($arg: $ty),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                fn avx512 ($($arg: $ty),*) {
-                    $body($crate::kernels::simd::Avx512::new(), $($arg),*)
-                }
-                #[target_feature(enable = "avx2")]
-                fn avx2 ($($arg: $ty),*) {
-                    $body($crate::kernels::simd::Avx2::new(), $($arg),*)
-                }
-                match $crate::kernels::level() {
-                    // SAFETY: `level` returned this set, so the machine has it.
-                    $crate::kernels::Level::Avx512 | $crate::kernels::Level::Avx512Vbmi => return unsafe { avx512($($arg),*) },
-                    // SAFETY: as above.
-                    $crate::kernels::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    _ => {}
-                }
-            }
-            #[cfg(target_arch = "aarch64")]
-            if $crate::kernels::level() == $crate::kernels::Level::Neon {
-                return $body($crate::kernels::simd::Neon, $($arg),*);
-            }
-            $body($crate::kernels::simd::Portable, $($arg),*)
-        }
-    };
-}
-pub(crate) mod entry;

@@ -48,12 +48,7 @@ mod compress {
     const LANES: usize = 16;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,popcnt")]
-    pub(super) fn partition(
-        rows: &mut [u16],
-        right: &mut [u16],
-        keys: &[u16],
-        cut: u16,
-    ) -> usize {
+    pub(super) fn partition(rows: &mut [u16], right: &mut [u16], keys: &[u16], cut: u16) -> usize {
         let n = rows.len();
         // The last key cannot be gathered: four bytes are read for two.
         let most = keys.len().saturating_sub(2) as i32;
@@ -100,8 +95,9 @@ mod tests {
             for cut in [0, 9_000, 40_000, u16::MAX] {
                 let (mut rows, mut right) = (numbers.clone(), vec![0; n]);
                 let left_n = partition(&mut rows, &mut right, &keys, cut);
-                let (mut want, behind): (Vec<u16>, Vec<u16>) =
-                    numbers.iter().partition(|&&row| keys[usize::from(row)] <= cut);
+                let (mut want, behind): (Vec<u16>, Vec<u16>) = numbers
+                    .iter()
+                    .partition(|&&row| keys[usize::from(row)] <= cut);
                 assert_eq!(left_n, want.len());
                 want.extend(behind);
                 assert_eq!(rows, want, "n = {n}, cut {cut}");

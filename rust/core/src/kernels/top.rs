@@ -111,7 +111,10 @@ mod by_mask {
                 // SAFETY: two vectors of 32 keys each.
                 let [low, high] = unsafe {
                     let column = column.as_ptr();
-                    [_mm512_loadu_si512(column.cast()), _mm512_loadu_si512(column.add(32).cast())]
+                    [
+                        _mm512_loadu_si512(column.cast()),
+                        _mm512_loadu_si512(column.add(32).cast()),
+                    ]
                 };
                 let low = u64::from(_mm512_cmpgt_epu16_mask(low, key));
                 let high = u64::from(_mm512_cmpgt_epu16_mask(high, key));

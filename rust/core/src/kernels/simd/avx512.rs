@@ -119,8 +119,7 @@ impl Simd for Avx512 {
                 quads[to + 1] = _mm512_shuffle_ps::<0xee>(pairs[l], pairs[l + 2]);
             }
             let even = _mm512_set_epi32(27, 26, 25, 24, 11, 10, 9, 8, 19, 18, 17, 16, 3, 2, 1, 0);
-            let odd =
-                _mm512_set_epi32(31, 30, 29, 28, 15, 14, 13, 12, 23, 22, 21, 20, 7, 6, 5, 4);
+            let odd = _mm512_set_epi32(31, 30, 29, 28, 15, 14, 13, 12, 23, 22, 21, 20, 7, 6, 5, 4);
             let mut columns = r;
             for j in 0..4 {
                 columns[j] = _mm512_permutex2var_ps(quads[j], even, quads[j + 4]);

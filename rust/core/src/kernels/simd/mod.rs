@@ -91,9 +91,10 @@ mod tests {
             is(s.sub(a, b), |x, y| x - y);
             is(s.mul(a, b), |x, y| x * y);
             is(s.div(a, b), |x, y| x / y);
-            is(s.select(s.equal(a, b), s.splat(1.0), s.splat(0.0)), |x, y| {
-                f32::from(u8::from(x == y))
-            });
+            is(
+                s.select(s.equal(a, b), s.splat(1.0), s.splat(0.0)),
+                |x, y| f32::from(u8::from(x == y)),
+            );
         }
         let rows: Vec<f32> = (0..41 * 24).map(|i| i as f32).collect();
         let at: [u32; LANES] = std::array::from_fn(|_| (rng.unit() * 39.0) as u32 * 24 + 8);

@@ -1,0 +1,152 @@
+//! A detector's columns as the coordinates of its forest, many rows at a time.
+//!
+//! Most columns lie on a line and are scaled while the rows are loaded; the
+//! others (logarithms, ranks, categories) are written over it afterwards.
+
+use super::Feature;
+use crate::error::Result;
+use crate::intake::Points;
+use crate::load::Lines;
+use crate::rows::{Rows, least_limit};
+use std::ops::Range;
+
+/// The columns' lines side by side.
+#[derive(Clone, Debug)]
+pub(super) struct Scaler {
+    centers: Vec<f64>,
+    scales: Vec<f64>,
+    /// Columns that lie on no line.
+    bent: Vec<usize>,
+}
+
+impl Scaler {
+    pub(super) fn new(features: &[Feature]) -> Scaler {
+        let line = |f: &Feature| f.transform.line();
+        let lines = features.iter().map(|f| line(f).unwrap_or((0.0, 1.0)));
+        let (centers, scales) = lines.unzip();
+        Scaler {
+            centers,
+            scales,
+            bent: (0..features.len())
+                .filter(|&j| line(&features[j]).is_none())
+                .collect(),
+        }
+    }
+
+    /// The columns that this was made of, ready to scale rows.
+    pub(super) fn of<'a>(&'a self, features: &'a [Feature]) -> Scaled<'a> {
+        Scaled {
+            lines: Lines {
+                centers: &self.centers,
+                scales: &self.scales,
+            },
+            bent: &self.bent,
+            features,
+        }
+    }
+}
+
+/// Scales rows of the columns that it borrows.
+#[derive(Clone, Copy)]
+pub(super) struct Scaled<'a> {
+    lines: Lines<'a>,
+    bent: &'a [usize],
+    features: &'a [Feature],
+}
+
+impl Scaled<'_> {
+    /// Writes checked rows, scaled, one after the other into `out`.
+    pub(super) fn load_rows(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f32]) {
+        let d = self.features.len();
+        rows.load_rows(range.clone(), self.lines, out, d);
+        for &j in self.bent {
+            let values = range.clone().map(|i| rows.value(i, j));
+            let out = out.iter_mut().skip(j).step_by(d);
+            self.features[j].transform.apply_each(values.zip(out));
+        }
+    }
+}
+
+impl Points for Scaled<'_> {
+    fn load_columns(
+        &self,
+        rows: &Rows<'_>,
+        range: Range<usize>,
+        columns: &mut [f32],
+        stride: usize,
+    ) -> Result<()> {
+        let limit = least_limit(None);
+        for tile in rows.tiles(range.clone()) {
+            rows.check_tile(tile.clone(), None, limit)?;
+            let to = &mut columns[tile.start - range.start..];
+            rows.load_columns(tile.clone(), self.lines, to, stride);
+            for &j in self.bent {
+                let values = tile.clone().map(|i| rows.value(i, j));
+                let out = &mut to[j * stride..][..tile.len()];
+                self.features[j].transform.apply_each(values.zip(out));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::feature::fit;
+    use crate::rng::Rng;
+    use crate::{Column, Scaling, Transform};
+
+    /// Columns of every scaling, and one of categories, in turn.
+    fn features(d: usize, rng: &mut Rng) -> Vec<Feature> {
+        let feature = |j: usize| {
+            let mut values: Vec<f64> = (0..500).map(|_| rng.unit() * 9.0 - 3.0).collect();
+            let scaling = Scaling::NAMES[j % Scaling::NAMES.len()].1;
+            let mut feature = fit(format!("x{j}"), scaling, &mut values, (-3.0, 6.0));
+            if j % 7 == 6 {
+                feature.transform = Transform::Category {
+                    names: vec!["a".into(), "b".into()],
+                    counts: vec![90, 10],
+                    total: 100,
+                };
+            }
+            feature
+        };
+        (0..d).map(feature).collect()
+    }
+
+    #[test]
+    fn rows_and_columns_are_scaled_as_one_value_at_a_time() {
+        let mut rng = Rng::new(1, 0);
+        for d in [1, 3, 6, 7, 20] {
+            let features = features(d, &mut rng);
+            let scaler = Scaler::new(&features);
+            let scaled = scaler.of(&features);
+            let n = 1000;
+            let turned: Vec<f64> = (0..n * d).map(|_| rng.unit() * 12.0 - 5.0).collect();
+            let x: Vec<f64> = (0..n * d).map(|i| turned[i % d * n + i / d]).collect();
+            let columns = turned.chunks_exact(n);
+            let columns = columns.map(|values| Column::F64 { values, stride: 1 });
+            for rows in [
+                Rows::from_f64(&x, d).unwrap(),
+                Rows::from_columns(columns.collect(), n).unwrap(),
+            ] {
+                let range = 5..n - 2;
+                let mut out = vec![0.0; range.len() * d];
+                scaled.load_rows(&rows, range.clone(), &mut out);
+                let stride = range.len() + 1;
+                let mut columns = vec![0.0; stride * d];
+                scaled
+                    .load_columns(&rows, range.clone(), &mut columns, stride)
+                    .unwrap();
+                for (i, row) in range.zip(out.chunks_exact(d)) {
+                    for (j, value) in row.iter().enumerate() {
+                        let expected = features[j].transform.apply(x[i * d + j]) as f32 + 0.0;
+                        assert_eq!(value.to_bits(), expected.to_bits());
+                        assert_eq!(columns[j * stride + i - 5].to_bits(), expected.to_bits());
+                    }
+                }
+            }
+        }
+    }
+}
