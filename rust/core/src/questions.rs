@@ -298,7 +298,8 @@ mod tests {
     #[test]
     fn every_question_is_interrupted_between_trees() {
         let forest = forest();
-        let x = values(20);
+        // So many rows that they go through one tree after the other.
+        let x = values(40);
         let rows = Rows::from_f64(&x, 2).unwrap();
         let bytes = forest.to_bytes();
         let frozen = forest.freeze().unwrap().to_bytes();
