@@ -26,6 +26,7 @@ mod frozen;
 mod intake;
 mod kernels;
 mod load;
+mod lockstep;
 mod notes;
 mod parallel;
 mod points;

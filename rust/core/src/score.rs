@@ -42,6 +42,28 @@ pub(crate) fn norm(tree_mass: u32) -> f64 {
     libm::log2(f64::from(tree_mass) + 1.0)
 }
 
+/// The last [`norm`]: most trees of a forest have one mass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Norm {
+    mass: u32,
+    norm: f64,
+}
+
+impl Norm {
+    /// The norm of a tree, or nothing if it holds nothing or less than `needed`.
+    #[inline(always)]
+    pub(crate) fn of(&mut self, mass: u32, needed: u64) -> Option<f64> {
+        if u64::from(mass) < needed.max(1) {
+            return None;
+        }
+        if mass != self.mass {
+            self.mass = mass;
+            self.norm = norm(mass);
+        }
+        Some(self.norm)
+    }
+}
+
 /// Value at the leaf at the end of a path.
 #[inline(always)]
 fn at_leaf(nodes: &impl Nodes, q: &[f32], way: Way<'_>) -> (f32, bool) {
@@ -62,10 +84,22 @@ pub(crate) fn score_path(
     way: Way<'_>,
     buffer: &mut BoxBuffer,
 ) -> f32 {
-    let (mut value, same) = at_leaf(nodes, q, way);
-    if same {
-        return value;
+    match at_leaf(nodes, q, way) {
+        (value, true) => value,
+        (value, false) => climb_path(nodes, q, way, value, buffer),
     }
+}
+
+/// What a row is worth at the root, if it is worth `value` at the leaf of its
+/// path, which is another point.
+#[inline(always)]
+pub(crate) fn climb_path(
+    nodes: &impl Nodes,
+    q: &[f32],
+    way: Way<'_>,
+    mut value: f32,
+    buffer: &mut BoxBuffer,
+) -> f32 {
     let mut climb = Climb::new(nodes, q, way, buffer);
     while let Some(step) = climb.up() {
         let p = step.separation(q);
@@ -84,9 +118,7 @@ pub(crate) struct ScoreBuffers {
     /// Rows of the group whose ways are not known.
     unknown: [bool; GROUP],
     bounds: BoxBuffer,
-    mass: u32,
-    /// [`norm`] of the mass.
-    norm: f64,
+    norm: Norm,
 }
 
 impl ScoreBuffers {
@@ -95,8 +127,7 @@ impl ScoreBuffers {
             paths: Paths::default(),
             unknown: [false; GROUP],
             bounds: BoxBuffer::new(stride),
-            mass: 0,
-            norm: norm(0),
+            norm: Norm::default(),
         }
     }
 
@@ -120,18 +151,13 @@ impl ScoreBuffers {
     /// Normalised score of row `i` of the group; NaN if the tree is too small.
     #[inline(always)]
     pub(crate) fn score(&mut self, nodes: &impl Nodes, needed: u64, q: &[f32], i: usize) -> f64 {
-        let mass = nodes.mass();
-        if u64::from(mass) < needed.max(1) {
+        let Some(norm) = self.norm.of(nodes.mass(), needed) else {
             return f64::NAN;
-        }
-        if mass != self.mass {
-            self.mass = mass;
-            self.norm = norm(mass);
-        }
+        };
         if self.unknown[i] {
             self.paths.descend_one(nodes, q, i);
         }
         let value = score_path(nodes, q, self.paths.way(i), &mut self.bounds);
-        f64::from(value) * self.norm
+        f64::from(value) * norm
     }
 }

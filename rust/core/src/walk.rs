@@ -62,7 +62,18 @@ pub(crate) struct Way<'a> {
     pub(crate) leaf: u32,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    /// The first of some ways that lie level by level, `every` nodes apart.
+    #[inline(always)]
+    pub(crate) fn first_of(nodes: &'a [u32], every: usize, depth: usize, leaf: u32) -> Way<'a> {
+        Way {
+            nodes,
+            every,
+            depth,
+            leaf,
+        }
+    }
+
     #[inline(always)]
     fn at(&self, depth: usize) -> u32 {
         self.nodes[depth * self.every]
@@ -154,12 +165,7 @@ impl Paths {
     pub(crate) fn way(&self, i: usize) -> Way<'_> {
         let nodes = &self.levels.as_flattened()[i..];
         let depth = self.depths[i] as usize;
-        Way {
-            nodes,
-            every: GROUP,
-            depth,
-            leaf: nodes[depth * GROUP],
-        }
+        Way::first_of(nodes, GROUP, depth, nodes[depth * GROUP])
     }
 }
 

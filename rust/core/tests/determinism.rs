@@ -233,3 +233,31 @@ fn avx512_with_vbmi_gives_the_same_bits() {
 fn neon_gives_the_same_bits() {
     same_bits_with(Level::Neon);
 }
+
+/// From the first row on: trees that hold nothing, then one point, then more;
+/// fewer trees than go together, and more than go at a time.
+#[test]
+fn rows_that_come_alone_get_the_bits_of_a_batch() {
+    for (n_trees, d) in [(1, 1), (7, 3), (40, 8), (131, 30)] {
+        let config = ForestConfig {
+            n_trees,
+            ..config(Sampling::Decay { rate: Some(0.01) }, 1)
+        };
+        let values = stream(200, d, 23);
+        let rows = rows_of(&values, d);
+        let mut whole = Forest::new(config.clone(), d).unwrap();
+        let scores = whole.process(&rows).unwrap();
+        let mut alone = Forest::new(config, d).unwrap();
+        let one_by_one: Vec<f64> = (0..200)
+            .flat_map(|i| alone.process(&rows.slice(i..i + 1)).unwrap())
+            .collect();
+        assert_eq!(bits(&one_by_one), bits(&scores), "{n_trees} trees");
+        assert!(bytes(&alone) == bytes(&whole));
+        let (all, frozen) = (whole.score(&rows).unwrap(), whole.freeze().unwrap());
+        for i in 0..200 {
+            let row = rows.slice(i..i + 1);
+            assert_eq!(bits(&whole.score(&row).unwrap()), bits(&all[i..=i]));
+            assert_eq!(bits(&frozen.score(&row).unwrap()), bits(&all[i..=i]));
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! One tree with its sampler, and its share of a block of rows.
 
+use crate::lockstep::Alone;
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
 use crate::tree::{NONE, Scratch, Tree};
 use crate::walk::{GROUP, Nodes, is_leaf};
+use std::hint::select_unpredictable;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -35,9 +37,32 @@ pub(crate) struct MemberBlock<'a> {
 }
 
 /// A living tree and the points it refers to.
+#[derive(Clone, Copy)]
 pub(crate) struct Live<'a> {
     pub(crate) tree: &'a Tree,
     pub(crate) points: &'a PointStore,
+}
+
+impl Alone for Live<'_> {
+    #[inline(always)]
+    fn begin(&self) -> Option<u32> {
+        Some(self.tree.root()).filter(|&root| !is_leaf(root))
+    }
+
+    #[inline(always)]
+    fn step(&self, at: u32, q: &[f32]) -> u32 {
+        self.next(at, q, 0)
+    }
+
+    #[inline(always)]
+    fn leaf_at(&self, at: u32) -> u32 {
+        at
+    }
+
+    #[inline(always)]
+    fn point_at(&self, at: u32) -> &[f32] {
+        self.point(at)
+    }
 }
 
 impl Nodes for Live<'_> {
@@ -61,10 +86,10 @@ impl Nodes for Live<'_> {
     #[inline(always)]
     fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
         // No branch: where a way ends cannot be foretold.
-        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
-        let node = self.tree.inner(id & !leaf);
+        let ended = is_leaf(id);
+        let node = self.tree.inner(select_unpredictable(ended, 0, id));
         let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
-        (id & leaf) | (child & !leaf)
+        select_unpredictable(ended, id, child)
     }
 
     #[inline(always)]

@@ -9,9 +9,18 @@ use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::tree::resting_limit;
 
-/// From this many rows on it pays to freeze the forest first: the frozen form
-/// gives the same bits.
-const WORTH_FREEZING: usize = 640;
+/// Rows from which on it pays to freeze the forest first: the frozen form gives
+/// the same bits. Freezing takes 6 to 7 ms for 100 trees of 256 rows, and spares
+/// 5.5 us a row at 8 columns and 24 us at 30, where a living tree stores few
+/// boxes (`examples/crossover.rs`; between them it is a guess).
+fn worth_freezing(dimensions: usize, sample_size: usize) -> usize {
+    let measured = match dimensions {
+        ..=8 => 1024,
+        9..=16 => 512,
+        _ => 320,
+    };
+    (measured * sample_size / 256).max(128)
+}
 
 /// The same for attributions, which take the living forest's boxes as they are
 /// unless most are not stored.
@@ -24,6 +33,7 @@ impl Trees for Forest {
         self.members.len()
     }
 
+    #[inline(always)]
     fn tree(&self, t: usize) -> Live<'_> {
         Live {
             tree: &self.members[t].tree,
@@ -75,7 +85,7 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
         self.check_question(rows, interrupt)?;
-        if rows.n_rows() >= WORTH_FREEZING {
+        if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
             return self.freeze_with(interrupt)?.score_with(rows, interrupt);
         }
         questions::scores(self, rows, interrupt)

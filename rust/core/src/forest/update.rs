@@ -9,6 +9,7 @@ use super::{Forest, Member, MemberBlock};
 use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::parallel;
+use crate::questions::{self, never};
 use crate::rows::Rows;
 use crate::sampler::Ticks;
 use crate::score::ScoreBuffers;
@@ -273,6 +274,15 @@ impl Forest {
     fn run_members(&mut self, n: usize, scored: bool, buffers: &mut Buffers, out: &mut [f64]) {
         let stride = self.intake.stride();
         let trees = self.members.len();
+        // All trees score a row that comes alone together, and those that want
+        // it take it then.
+        let alone = scored && n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
+        if alone {
+            let needed = self.config.rows_needed();
+            let score = questions::few_scores(self, needed, &buffers.rows, &mut never);
+            out.copy_from_slice(&score.unwrap_or_default());
+        }
+        let scored = scored && !alone;
         let width = if scored { n } else { 0 };
         let scores = &mut buffers.scores;
         scores.clear();
@@ -311,6 +321,9 @@ impl Forest {
             || (Scratch::new(stride), ScoreBuffers::new(stride)),
             |(scratch, score), (members, part), _| {
                 for (i, member) in members.iter_mut().enumerate() {
+                    if alone && member.planned().next().is_none() {
+                        continue;
+                    }
                     let out = &mut part[i * width..(i + 1) * width];
                     entry::run_member(member, &block, out, scratch, score);
                 }

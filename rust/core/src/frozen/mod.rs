@@ -3,6 +3,7 @@
 mod block;
 mod keys;
 mod part;
+mod shape;
 mod sort;
 mod tree;
 
@@ -25,11 +26,6 @@ use crate::state::{FlatNode, ForestState, TreeState};
 use crate::tree::{NONE, Tree};
 use std::sync::OnceLock;
 
-/// Whole blocks pay from this many rows on; below, rows are taken one by one.
-/// Both ways give the same bits.
-const WORTH_A_BLOCK: usize = 512;
-/// Above this many columns, rows are taken one by one.
-const BLOCK_DIMENSIONS: usize = 512;
 /// Values of a block at most: two copies of it should stay in the second-level
 /// cache's reach.
 const BLOCK_VALUES: usize = 1 << 19;
@@ -111,6 +107,12 @@ impl FrozenForest {
         let trees = || built.trees.iter().filter_map(OnceLock::get);
         let all = || Cuts::of(trees(), self.n_dimensions());
         built.cuts.get_or_init(all)
+    }
+
+    #[cold]
+    fn build_tree<'a>(&self, built: &'a Built, t: usize) -> &'a FrozenTree {
+        built.trees[t]
+            .get_or_init(|| FrozenTree::of(&self.flat[t], &built.points, self.intake.stride()))
     }
 
     /// Builds the boxes of all trees, where that is not done.
@@ -241,8 +243,7 @@ impl FrozenForest {
 
     /// Whether so many rows are taken in blocks.
     pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
-        n_rows >= WORTH_A_BLOCK
-            && self.n_dimensions() <= BLOCK_DIMENSIONS
+        shape::takes_blocks(n_rows, self.n_dimensions(), self.config.sample_size)
             && self
                 .flat
                 .iter()
@@ -276,7 +277,7 @@ impl FrozenForest {
                     entry::rank(buffers, cuts);
                     for t in cuts.trees.clone() {
                         let tree = self.tree(t);
-                        sort::sort_down(tree.tree(), cuts.keys(t), buffers);
+                        sort::sort_down(&tree, cuts.keys(t), buffers);
                         entry::add_scores_of_block(&tree, buffers, out);
                         if stop.now() {
                             return Ok(());
@@ -420,11 +421,14 @@ impl Trees for FrozenForest {
         self.flat.len()
     }
 
+    #[inline(always)]
     fn tree(&self, t: usize) -> PartTree<'_> {
-        let (built, stride) = (self.built(), self.intake.stride());
-        let tree =
-            built.trees[t].get_or_init(|| FrozenTree::of(&self.flat[t], &built.points, stride));
-        tree.part(&built.points, self.n_dimensions(), stride)
+        let built = self.built();
+        let tree = match built.trees[t].get() {
+            Some(tree) => tree,
+            None => self.build_tree(built, t),
+        };
+        tree.part(&built.points, self.n_dimensions(), self.intake.stride())
     }
 
     fn intake(&self) -> &Intake {

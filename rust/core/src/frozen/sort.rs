@@ -3,13 +3,13 @@
 
 use super::block::Block;
 use super::keys::{Top, TreeKeys, Way};
-use super::tree::{FrozenTree, Split};
+use super::tree::{PartTree, Split};
 use crate::kernels::partition::partition;
 use crate::kernels::{descent, top};
 use std::ops::Range;
 
 /// Sorts the block's rows down the tree and notes every node's range.
-pub(super) fn sort_down(tree: &FrozenTree, keys: &TreeKeys, block: &mut Block) {
+pub(super) fn sort_down(tree: &PartTree<'_>, keys: &TreeKeys, block: &mut Block) {
     let (splits, ends) = (tree.splits().len(), tree.ends().len());
     block.split_rows.clear();
     block.split_rows.resize(splits, 0..0);
@@ -32,7 +32,7 @@ pub(super) fn sort_down(tree: &FrozenTree, keys: &TreeKeys, block: &mut Block) {
 }
 
 /// All leaves are found, then counted.
-fn by_leaf(tree: &FrozenTree, tables: &descent::Tables, block: &mut Block) {
+fn by_leaf(tree: &PartTree<'_>, tables: &descent::Tables, block: &mut Block) {
     descent::leaves(
         tables,
         &block.planes,
@@ -49,7 +49,7 @@ fn by_leaf(tree: &FrozenTree, tables: &descent::Tables, block: &mut Block) {
 }
 
 /// The top of the tree.
-fn by_top(tree: &FrozenTree, top: &Top, block: &mut Block) {
+fn by_top(tree: &PartTree<'_>, top: &Top, block: &mut Block) {
     top::places(
         &top.nodes,
         &block.keys,
@@ -109,7 +109,7 @@ fn count(n_places: usize, block: &mut Block, tell: impl FnOnce(&mut Block, &[Ran
 }
 
 /// Below the top, like quicksort, from node to node.
-fn by_node(tree: &FrozenTree, keys: &TreeKeys, top: &Top, block: &mut Block) {
+fn by_node(tree: &PartTree<'_>, keys: &TreeKeys, top: &Top, block: &mut Block) {
     let mut tops = top.splits.iter().peekable();
     for (at, (split, &cut)) in tree.splits().iter().zip(&keys.cuts).enumerate() {
         if tops.next_if(|&&top| top as usize == at).is_some() {

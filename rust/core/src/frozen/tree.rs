@@ -2,10 +2,13 @@
 
 use crate::kernels::entry;
 use crate::kernels::lanes::{merge, range_sum};
+use crate::kernels::lines::Lines;
+use crate::lockstep::Alone;
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
 use crate::walk::{LEAF, Nodes, is_leaf};
+use std::hint::select_unpredictable;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Split {
@@ -28,13 +31,25 @@ pub(super) struct End {
     pub(super) unseen: f32,
 }
 
+/// A node for rows that come alone: the splits, then the leaves. A leaf leads
+/// to itself, so that no step has to ask where a way ends.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
+struct Step {
+    /// The bits of a leaf are the number of its point.
+    cut: f32,
+    dim: u32,
+    child: [u32; 2],
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FrozenTree {
     mass: u32,
+    steps: Vec<Step>,
     splits: Vec<Split>,
     ends: Vec<End>,
     /// Lows, then highs, of each split's box.
-    bounds: Vec<f32>,
+    bounds: Lines,
 }
 
 impl FrozenTree {
@@ -44,9 +59,10 @@ impl FrozenTree {
         let n_ends = nodes.len().div_ceil(2);
         let mut tree = FrozenTree {
             mass: nodes.iter().map(FlatNode::mass).sum(),
+            steps: Vec::new(),
             splits: Vec::with_capacity(nodes.len() - n_ends),
             ends: Vec::with_capacity(n_ends),
-            bounds: Vec::new(),
+            bounds: Lines::default(),
         };
         // Where the next nodes hang: below which split, on which side, how deep.
         let mut due = vec![(NONE, 0, 0)];
@@ -82,9 +98,28 @@ impl FrozenTree {
                 split.child[side] = number;
             }
         }
-        tree.bounds = vec![0.0; tree.splits.len() * 2 * stride];
+        tree.bounds = Lines::zeros(tree.splits.len() * 2 * stride);
         entry::build_bounds(&mut tree, points, stride);
+        tree.steps = tree.steps();
         tree
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let leaves = self.splits.len() as u32;
+        let splits = self.splits.iter().map(|split| Step {
+            cut: split.cut,
+            dim: split.dim,
+            child: split.child.map(|id| match is_leaf(id) {
+                true => (id & !LEAF) + leaves,
+                false => id,
+            }),
+        });
+        let ends = (leaves..).zip(&self.ends).map(|(at, end)| Step {
+            cut: f32::from_bits(end.point),
+            dim: 0,
+            child: [at; 2],
+        });
+        splits.chain(ends).collect()
     }
 
     /// The tree with the forest's points, which are `stride` values long.
@@ -95,7 +130,11 @@ impl FrozenTree {
         stride: usize,
     ) -> PartTree<'a> {
         PartTree {
-            tree: self,
+            mass: self.mass,
+            steps: &self.steps,
+            splits: &self.splits,
+            ends: &self.ends,
+            bounds: self.bounds.values(),
             dimensions,
             stride,
             points,
@@ -107,16 +146,12 @@ impl FrozenTree {
         &self.splits
     }
 
-    /// Leaves from left to right.
-    pub(super) fn ends(&self) -> &[End] {
-        &self.ends
-    }
-
     pub(super) fn memory_usage(&self) -> usize {
         size_of::<FrozenTree>()
+            + self.steps.capacity() * size_of::<Step>()
             + self.splits.capacity() * size_of::<Split>()
             + self.ends.capacity() * size_of::<End>()
-            + self.bounds.capacity() * 4
+            + self.bounds.memory_usage()
     }
 }
 
@@ -129,6 +164,7 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
         bounds,
         ..
     } = tree;
+    let bounds = bounds.values_mut();
     for at in (0..splits.len()).rev() {
         let (head, tail) = bounds.split_at_mut((at + 1) * 2 * stride);
         let (lo, hi) = head[at * 2 * stride..].split_at_mut(stride);
@@ -155,23 +191,23 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
 /// A frozen tree with the forest's points.
 #[derive(Clone, Copy)]
 pub(crate) struct PartTree<'a> {
-    tree: &'a FrozenTree,
+    mass: u32,
+    steps: &'a [Step],
+    splits: &'a [Split],
+    ends: &'a [End],
+    bounds: &'a [f32],
     dimensions: usize,
     stride: usize,
     points: &'a [f32],
 }
 
 impl<'a> PartTree<'a> {
-    pub(super) fn tree(&self) -> &'a FrozenTree {
-        self.tree
-    }
-
     pub(super) fn splits(&self) -> &'a [Split] {
-        &self.tree.splits
+        self.splits
     }
 
     pub(super) fn ends(&self) -> &'a [End] {
-        &self.tree.ends
+        self.ends
     }
 
     /// The point of a leaf.
@@ -183,19 +219,43 @@ impl<'a> PartTree<'a> {
     /// The padded box of a split.
     #[inline(always)]
     pub(super) fn bounds_at(&self, at: usize) -> (&'a [f32], &'a [f32]) {
-        self.tree.bounds[at * 2 * self.stride..(at + 1) * 2 * self.stride].split_at(self.stride)
+        self.bounds[at * 2 * self.stride..(at + 1) * 2 * self.stride].split_at(self.stride)
+    }
+}
+
+impl Alone for PartTree<'_> {
+    #[inline(always)]
+    fn begin(&self) -> Option<u32> {
+        (!self.splits.is_empty()).then_some(0)
+    }
+
+    #[inline(always)]
+    fn step(&self, at: u32, q: &[f32]) -> u32 {
+        let step = &self.steps[at as usize];
+        step.child[usize::from(q[step.dim as usize] > step.cut)]
+    }
+
+    #[inline(always)]
+    fn leaf_at(&self, at: u32) -> u32 {
+        (at - self.splits.len() as u32) | LEAF
+    }
+
+    #[inline(always)]
+    fn point_at(&self, at: u32) -> &[f32] {
+        let point = self.steps[at as usize].cut.to_bits();
+        &self.points[point as usize * self.stride..][..self.stride]
     }
 }
 
 impl Nodes for PartTree<'_> {
     #[inline(always)]
     fn mass(&self) -> u32 {
-        self.tree.mass
+        self.mass
     }
 
     #[inline(always)]
     fn root(&self) -> u32 {
-        match (self.tree.splits.is_empty(), self.tree.ends.is_empty()) {
+        match (self.splits.is_empty(), self.ends.is_empty()) {
             (false, _) => 0,
             (true, false) => LEAF,
             (true, true) => NONE,
@@ -204,7 +264,7 @@ impl Nodes for PartTree<'_> {
 
     #[inline(always)]
     fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
-        let split = &self.tree.splits[id as usize];
+        let split = &self.splits[id as usize];
         let right = usize::from(q[split.dim as usize] > split.cut);
         (split.child[right], split.child[1 - right])
     }
@@ -212,24 +272,24 @@ impl Nodes for PartTree<'_> {
     #[inline(always)]
     fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
         // No branch: where a way ends cannot be foretold.
-        let leaf = 0u32.wrapping_sub(u32::from(is_leaf(id)));
-        let node = &self.tree.splits[(id & !leaf) as usize];
+        let ended = is_leaf(id);
+        let node = &self.splits[select_unpredictable(ended, 0, id) as usize];
         let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
-        (id & leaf) | (child & !leaf)
+        select_unpredictable(ended, id, child)
     }
 
     #[inline(always)]
     fn mass_of(&self, id: u32) -> u32 {
         if is_leaf(id) {
-            self.tree.ends[(id & !LEAF) as usize].mass
+            self.ends[(id & !LEAF) as usize].mass
         } else {
-            self.tree.splits[id as usize].mass
+            self.splits[id as usize].mass
         }
     }
 
     #[inline(always)]
     fn point(&self, leaf: u32) -> &[f32] {
-        let end = &self.tree.ends[(leaf & !LEAF) as usize];
+        let end = &self.ends[(leaf & !LEAF) as usize];
         &self.points[end.point as usize * self.stride..][..self.stride]
     }
 
@@ -239,7 +299,7 @@ impl Nodes for PartTree<'_> {
             return None;
         }
         let (lo, hi) = self.bounds_at(id as usize);
-        Some((lo, hi, self.tree.splits[id as usize].range))
+        Some((lo, hi, self.splits[id as usize].range))
     }
 
     #[inline(always)]

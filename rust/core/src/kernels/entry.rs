@@ -6,9 +6,12 @@ use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
 };
 use crate::load::{self, Scale, Value};
+use crate::lockstep::{Lockstep, add_scores_of_row_body};
+use crate::questions::Trees;
 use crate::score::ScoreBuffers;
 use crate::tree::Scratch;
 use crate::walk::{GROUP, Nodes};
+use std::ops::Range;
 
 kernel! {
     /// A block of rows through one living tree.
@@ -60,6 +63,19 @@ kernel! {
         scale: f64,
         buffers: &mut AttributionBuffers,
     ) = add_attributions_body;
+}
+
+kernel! {
+    /// Adds the scores that some trees give one padded row to `total`; NaN if
+    /// one of them holds less than `needed`.
+    pub(crate) fn add_scores_of_row<T: Trees>(
+        trees: &T,
+        some: Range<usize>,
+        needed: u64,
+        q: &[f32],
+        buffers: &mut Lockstep,
+        total: &mut f64,
+    ) = add_scores_of_row_body;
 }
 
 simd_kernel! {

@@ -276,7 +276,6 @@ fn merge_chunks<const N: usize>(lo: &mut [f32], hi: &mut [f32], a: &[f32], b: &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Rng;
 
     #[test]
     fn comparisons_see_every_column() {

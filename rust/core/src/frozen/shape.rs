@@ -1,0 +1,35 @@
+//! Which way rows take through a frozen forest, by the shape of the question.
+//! All ways give the same bits.
+//!
+//! | rows | way |
+//! |---|---|
+//! | below [`questions::WORTH_A_GROUP`](crate::questions) | each row through sixteen trees at once ([`crate::lockstep`]) |
+//! | below [`worth_a_block`] | eight rows through one tree at once ([`crate::walk`]) |
+//! | more | blocks: rows sorted down each tree, sixteen of them in vector lanes |
+//!
+//! Microseconds a row (T = 100, S = 256, Zen 5, AVX-512;
+//! `cargo run --release --package fastrcf --example crossover`):
+//!
+//! | rows | 1 | 8 | 16 | 128 | 511 | 512 in blocks | 1024 in blocks |
+//! |---|---|---|---|---|---|---|---|
+//! | 8 columns | 9.3 | 16 | 8.2 | 7.3 | 7.0 | 2.5 | 1.6 |
+//! | 30 columns | 15 | 13 | 13 | 12 | 11 | 6.1 | 3.6 |
+
+/// Above this many columns, rows are taken one by one.
+const BLOCK_DIMENSIONS: usize = 512;
+/// Sample size at which the crossover was measured.
+const MEASURED_SAMPLE: usize = 256;
+
+/// Rows from which on whole blocks pay. A block costs so much for each node,
+/// however few rows come there, and then a tenth of what a row alone costs. At
+/// S = 256 that is 9 us (8 columns) or 26 us (30 columns) a tree, which some 130
+/// or 260 rows make good.
+fn worth_a_block(dimensions: usize, sample_size: usize) -> usize {
+    let measured = 128 + 4 * dimensions;
+    (measured * sample_size / MEASURED_SAMPLE).max(32)
+}
+
+/// Whether so many rows of so many columns are taken in blocks.
+pub(super) fn takes_blocks(rows: usize, dimensions: usize, sample_size: usize) -> bool {
+    dimensions <= BLOCK_DIMENSIONS && rows >= worth_a_block(dimensions, sample_size)
+}

@@ -1,0 +1,35 @@
+//! Values that begin with a cache line, so that what fits into one lies in one.
+
+use super::simd::LANES;
+
+/// A cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Line([f32; LANES]);
+
+/// Whole lines of values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines(Vec<Line>);
+
+impl Lines {
+    /// At least `n` zeros.
+    pub(crate) fn zeros(n: usize) -> Lines {
+        Lines(vec![Line([0.0; LANES]); n.div_ceil(LANES)])
+    }
+
+    #[inline(always)]
+    pub(crate) fn values(&self) -> &[f32] {
+        // SAFETY: a line is `LANES` values and nothing else.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * LANES) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and the lines are borrowed for as long.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * LANES) }
+    }
+
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.0.capacity() * size_of::<Line>()
+    }
+}
