@@ -22,7 +22,14 @@ const WORTH_A_THREAD: f64 = 400_000.0;
 
 /// Threads for `rows * trees` walks over `dimensions` columns.
 pub(crate) fn threads_for(wanted: usize, rows: usize, trees: usize, dimensions: usize) -> usize {
-    let work = rows as f64 * trees as f64 * (40.0 + 2.0 * dimensions as f64);
+    threads_for_work(
+        wanted,
+        rows as f64 * trees as f64 * (40.0 + 2.0 * dimensions as f64),
+    )
+}
+
+/// Threads for so many nanoseconds of work.
+pub(crate) fn threads_for_work(wanted: usize, work: f64) -> usize {
     if work < 2.0 * WORTH_A_THREAD {
         return 1;
     }

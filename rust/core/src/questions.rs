@@ -146,6 +146,22 @@ pub(crate) fn scores(
     Ok(out)
 }
 
+/// Sums in the order of the trees: no result depends on who computed what.
+pub(crate) fn mean_over_trees(scores: &[f64], n: usize, trees: usize, out: &mut [f64]) {
+    out.fill(0.0);
+    if n == 0 {
+        return;
+    }
+    for tree in scores.chunks_exact(n) {
+        for (out, score) in out.iter_mut().zip(tree) {
+            *out += score;
+        }
+    }
+    for out in out {
+        *out /= trees as f64;
+    }
+}
+
 /// Mean over trees of a number per row and tree.
 fn means<S>(
     trees: &impl Trees,

@@ -1,10 +1,14 @@
 //! Whole blocks of rows through frozen forests give the bits of single rows
 //! through living ones, whatever the shape.
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails may panic"
+)]
 
 mod files;
 
-use fastrcf::{Forest, ForestConfig, Rows, Sampling};
+use fastrcf::{Error, Forest, ForestConfig, Rows, Sampling};
 use files::{rows_of, stream};
 
 fn bits(scores: &[f64]) -> Vec<u64> {
@@ -97,4 +101,41 @@ fn long_calls_give_the_bits_of_short_ones() {
         .flat_map(|rows| bits(&frozen.score(&rows).unwrap()))
         .collect();
     assert_eq!(long, short);
+}
+
+/// With few rows for each thread, threads share out the trees; also where cuts
+/// are ranked in parts, and with more threads than trees.
+#[test]
+fn threads_that_share_trees_give_the_bits_of_one() {
+    for (n_trees, sample_size, d) in [(300, 256, 1), (100, 256, 8), (5, 700, 20), (1, 64, 3)] {
+        let config = ForestConfig {
+            n_trees,
+            sample_size,
+            n_threads: 1,
+            ..Default::default()
+        };
+        let values = stream(9000, d, 77);
+        let rows = rows_of(&values, d);
+        let mut forest = Forest::new(config, d).unwrap();
+        forest.insert(&rows.slice(0..sample_size)).unwrap();
+        let mut frozen = forest.freeze().unwrap();
+        for n in [600, 3000, 9000] {
+            frozen.set_threads(1);
+            let one = bits(&frozen.score(&rows.slice(0..n)).unwrap());
+            for threads in 2..=4 {
+                frozen.set_threads(threads);
+                assert_eq!(bits(&frozen.score(&rows.slice(0..n)).unwrap()), one);
+            }
+        }
+        // The first bad value is told by whoever comes upon it.
+        let mut bad = values[..3000 * d].to_vec();
+        bad[2000 * d] = f64::NAN;
+        bad[1500 * d + d - 1] = f64::INFINITY;
+        match frozen.score(&rows_of(&bad, d)) {
+            Err(Error::InvalidValue { row, column, .. }) => {
+                assert_eq!((row, column), (1500, d - 1));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::{Forest, Member, MemberBlock};
 use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::parallel;
+use crate::questions::mean_over_trees;
 use crate::questions::{self, never};
 use crate::rows::Rows;
 use crate::sampler::Ticks;
@@ -389,21 +390,5 @@ impl Forest {
             removed.push(copies);
         }
         Ok(removed)
-    }
-}
-
-/// Sums in the order of the trees: no result depends on who computed what.
-fn mean_over_trees(scores: &[f64], n: usize, trees: usize, out: &mut [f64]) {
-    out.fill(0.0);
-    if n == 0 {
-        return;
-    }
-    for tree in scores.chunks_exact(n) {
-        for (out, score) in out.iter_mut().zip(tree) {
-            *out += score;
-        }
-    }
-    for out in out {
-        *out /= trees as f64;
     }
 }

@@ -3,6 +3,7 @@
 mod block;
 mod keys;
 mod part;
+mod score;
 mod shape;
 mod sort;
 mod tree;
@@ -16,8 +17,8 @@ use crate::attribution::Attribution;
 use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
-use crate::intake::{Intake, Points};
-use crate::kernels::{entry, lanes};
+use crate::intake::Intake;
+use crate::kernels::lanes;
 use crate::notes::Notes;
 use crate::parallel;
 use crate::questions::{self, Trees, never};
@@ -25,10 +26,6 @@ use crate::rows::Rows;
 use crate::state::{FlatNode, ForestState, TreeState};
 use crate::tree::{NONE, Tree};
 use std::sync::OnceLock;
-
-/// Values of a block at most: two copies of it should stay in the second-level
-/// cache's reach.
-const BLOCK_VALUES: usize = 1 << 19;
 
 /// An immutable forest, safe to share, that gives the scores of the
 /// [`Forest`] it was made from, bit for bit.
@@ -239,56 +236,6 @@ impl FrozenForest {
         }
         self.intake.check_query_shape(rows)?;
         self.score_blocks(&self.intake, rows, interrupt)
-    }
-
-    /// Whether so many rows are taken in blocks.
-    pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
-        shape::takes_blocks(n_rows, self.n_dimensions(), self.config.sample_size)
-            && self
-                .flat
-                .iter()
-                .all(|nodes| nodes.len() / 2 <= keys::MOST_CUTS)
-    }
-
-    /// Scores of rows of the right width, checked as `points` loads them. The
-    /// forest has to be ready.
-    pub(crate) fn score_blocks(
-        &self,
-        points: &impl Points,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<f64>> {
-        let (n, d) = (rows.n_rows(), self.n_dimensions());
-        self.build(interrupt)?;
-        let cuts = self.cuts();
-        let threads = parallel::threads_for(self.config.n_threads, n, self.flat.len(), d);
-        let most = (BLOCK_VALUES / d).clamp(1024, block::MOST_ROWS);
-        // Equal blocks, at least one for each thread.
-        let block = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
-        let mut scores = vec![0.0; n];
-        parallel::try_for_each(
-            scores.chunks_mut(block).enumerate(),
-            threads,
-            interrupt,
-            || Block::new(block, d),
-            |buffers, (i, out), stop| {
-                buffers.load(points, rows, i * block..i * block + out.len())?;
-                for cuts in cuts {
-                    entry::rank(buffers, cuts);
-                    for t in cuts.trees.clone() {
-                        let tree = self.tree(t);
-                        sort::sort_down(&tree, cuts.keys(t), buffers);
-                        entry::add_scores_of_block(&tree, buffers, out);
-                        if stop.now() {
-                            return Ok(());
-                        }
-                    }
-                }
-                out.iter_mut().for_each(|s| *s /= self.flat.len() as f64);
-                Ok(())
-            },
-        )?;
-        Ok(scores)
     }
 
     /// Which columns each score comes from, as [`Forest::attribution`].

@@ -33,3 +33,8 @@ fn worth_a_block(dimensions: usize, sample_size: usize) -> usize {
 pub(super) fn takes_blocks(rows: usize, dimensions: usize, sample_size: usize) -> bool {
     dimensions <= BLOCK_DIMENSIONS && rows >= worth_a_block(dimensions, sample_size)
 }
+
+/// Nanoseconds that a row of a block takes a tree, roughly and at best.
+pub(super) fn block_cost(dimensions: usize) -> f64 {
+    5.0 + 0.6 * dimensions as f64
+}
