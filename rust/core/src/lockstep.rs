@@ -115,7 +115,7 @@ impl Lockstep {
         );
         match lanes::equal(tree.point_at(leaf), q) {
             true => seen(depth, tree.mass_of(way.leaf), tree.mass()),
-            false => climb_path(tree, q, way, unseen(depth), &mut self.bounds),
+            false => climb_path(tree, q, way, unseen(depth), &mut self.bounds).0,
         }
     }
 }
@@ -170,7 +170,7 @@ fn add_scores_of_row_slowly(
             return;
         };
         descend(&tree, q, &mut path);
-        let value = score_path(&tree, q, path.way(), &mut buffers.bounds);
+        let (value, _) = score_path(&tree, q, path.way(), &mut buffers.bounds);
         *total += f64::from(value) * norm;
     }
 }

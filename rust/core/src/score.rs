@@ -76,22 +76,24 @@ fn at_leaf(nodes: &impl Nodes, q: &[f32], way: Way<'_>) -> (f32, bool) {
     }
 }
 
-/// The unnormalised score of a row whose path is known.
+/// The unnormalised score of a row whose path is known, and as [`climb_path`]
+/// how many nodes hold it.
 #[inline(always)]
 pub(crate) fn score_path(
     nodes: &impl Nodes,
     q: &[f32],
     way: Way<'_>,
     buffer: &mut BoxBuffer,
-) -> f32 {
+) -> (f32, usize) {
     match at_leaf(nodes, q, way) {
-        (value, true) => value,
+        (value, true) => (value, way.depth),
         (value, false) => climb_path(nodes, q, way, value, buffer),
     }
 }
 
 /// What a row is worth at the root, if it is worth `value` at the leaf of its
-/// path, which is another point.
+/// path, which is another point; and how many nodes from the root on are found
+/// to hold the row.
 #[inline(always)]
 pub(crate) fn climb_path(
     nodes: &impl Nodes,
@@ -99,16 +101,16 @@ pub(crate) fn climb_path(
     way: Way<'_>,
     mut value: f32,
     buffer: &mut BoxBuffer,
-) -> f32 {
+) -> (f32, usize) {
     let mut climb = Climb::new(nodes, q, way, buffer);
     while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {
-            break;
+            return (value, step.depth + 1);
         }
         value += p * (unseen(step.depth) - value);
     }
-    value
+    (value, 0)
 }
 
 /// The ways of a group of rows through one tree, and what scoring them needs.
@@ -117,6 +119,8 @@ pub(crate) struct ScoreBuffers {
     paths: Paths,
     /// Rows of the group whose ways are not known.
     unknown: [bool; GROUP],
+    /// Nodes from the root on that hold the last row scored.
+    holding: usize,
     bounds: BoxBuffer,
     norm: Norm,
 }
@@ -126,6 +130,7 @@ impl ScoreBuffers {
         ScoreBuffers {
             paths: Paths::default(),
             unknown: [false; GROUP],
+            holding: 0,
             bounds: BoxBuffer::new(stride),
             norm: Norm::default(),
         }
@@ -151,13 +156,36 @@ impl ScoreBuffers {
     /// Normalised score of row `i` of the group; NaN if the tree is too small.
     #[inline(always)]
     pub(crate) fn score(&mut self, nodes: &impl Nodes, needed: u64, q: &[f32], i: usize) -> f64 {
+        self.holding = 0;
         let Some(norm) = self.norm.of(nodes.mass(), needed) else {
             return f64::NAN;
         };
         if self.unknown[i] {
             self.paths.descend_one(nodes, q, i);
         }
-        let value = score_path(nodes, q, self.paths.way(i), &mut self.bounds);
+        let (value, holding) = score_path(nodes, q, self.paths.way(i), &mut self.bounds);
+        self.holding = holding;
         f64::from(value) * norm
+    }
+
+    /// The nodes from the root on that hold row `i`, the last one scored, in a
+    /// tree that has changed since, where nodes from some depths on went or
+    /// became smaller.
+    #[inline(always)]
+    pub(crate) fn still_holding(
+        &self,
+        i: usize,
+        changes: impl Iterator<Item = (usize, u32)>,
+        nodes: &mut Vec<u32>,
+    ) {
+        nodes.clear();
+        let way = self.paths.way(i);
+        let mut holding = self.holding;
+        for (depth, id) in changes {
+            if depth < holding && way.at(depth) == id {
+                holding = depth;
+            }
+        }
+        nodes.extend((0..holding).map(|depth| way.at(depth)));
     }
 }

@@ -74,8 +74,9 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// The inner node at a depth.
     #[inline(always)]
-    fn at(&self, depth: usize) -> u32 {
+    pub(crate) fn at(&self, depth: usize) -> u32 {
         self.nodes[depth * self.every]
     }
 }

@@ -185,11 +185,21 @@ impl Member {
         }
     }
 
-    /// Takes a row of the block into a slot, and what the slot held out.
+    /// Takes a row of the block into a slot, and what the slot held out. What
+    /// scoring the row, number `i` of the group in `scored`, found out about
+    /// its way is not done again.
     #[inline(always)]
-    fn replace(&mut self, block: &MemberBlock<'_>, row: usize, slot: u32, scratch: &mut Scratch) {
+    fn replace(
+        &mut self,
+        block: &MemberBlock<'_>,
+        row: usize,
+        slot: u32,
+        scratch: &mut Scratch,
+        scored: Option<(&ScoreBuffers, usize)>,
+    ) {
         let slot = slot as usize;
         scratch.forks.clear();
+        scratch.shrunk = None;
         if slot >= self.places.len() {
             self.places.resize(slot + 1, NONE);
         }
@@ -198,6 +208,11 @@ impl Member {
             self.tree
                 .remove(block.points.row(old), block.points, scratch);
             self.released.push(old);
+        }
+        scratch.path.clear();
+        if let Some((buffers, i)) = scored {
+            let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
+            buffers.still_holding(i, changes, &mut scratch.path);
         }
         let held = self.tree.insert(block.ids[row], block.points, scratch);
         self.places[slot] = held;
@@ -280,7 +295,7 @@ pub(crate) fn run_member_body(
             let q = &rows[i * block.stride..(i + 1) * block.stride];
             *out = buffers.score(&member.live(block), block.needed, q, i);
             if let Some((_, slot)) = accepted.next_if(|&(row, _)| row as usize == first + i) {
-                member.replace(block, first + i, slot, scratch);
+                member.replace(block, first + i, slot, scratch, Some((&*buffers, i)));
                 scratch
                     .forks
                     .drain(..)
@@ -289,7 +304,7 @@ pub(crate) fn run_member_body(
         }
     }
     for (row, slot) in accepted {
-        member.replace(block, row as usize, slot, scratch);
+        member.replace(block, row as usize, slot, scratch, None);
     }
     member.plan = plan;
     if lent {

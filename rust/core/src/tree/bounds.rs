@@ -94,15 +94,13 @@ impl Bounds {
 
     #[inline(always)]
     pub(crate) fn add(&mut self, lo: &[f32], hi: &[f32], sum: f32) -> u32 {
-        let at = match self.free.pop() {
-            Some(at) => at,
-            None => {
-                grow_by_an_eighth(&mut self.values, 2 * self.stride);
-                grow_by_an_eighth(&mut self.ranges, 1);
-                self.values.resize(self.values.len() + 2 * self.stride, 0.0);
-                self.ranges.push(0.0);
-                (self.ranges.len() - 1) as u32
-            }
+        let Some(at) = self.free.pop() else {
+            grow_by_an_eighth(&mut self.values, 2 * self.stride);
+            grow_by_an_eighth(&mut self.ranges, 1);
+            self.values.extend_from_slice(lo);
+            self.values.extend_from_slice(hi);
+            self.ranges.push(sum);
+            return (self.ranges.len() - 1) as u32;
         };
         let (low, high, range) = self.get_mut(at);
         assign(low, lo);

@@ -8,11 +8,17 @@ use crate::rng::Rng;
 impl Tree {
     /// Inserts the point `id` and returns the point that the tree now refers
     /// to for this row: `id`, or the equal point that it held already.
+    ///
+    /// The scratch's path is the top of the point's way, as far as boxes are
+    /// known to hold it, or empty: no cut of such a box separates the point, and
+    /// none grows.
     #[inline(always)]
     pub(crate) fn insert(&mut self, id: u32, points: &PointStore, scratch: &mut Scratch) -> u32 {
         let p = points.row(id);
-        scratch.path.clear();
-        let (mut parent, mut at) = (NONE, self.root);
+        let (mut parent, mut at) = match scratch.path.last() {
+            Some(&last) => (last, self.below(last, p)),
+            None => (NONE, self.root),
+        };
         if at == NONE {
             scratch.forks.push((0, NONE));
             self.root = self.new_leaf(id);
@@ -50,8 +56,7 @@ impl Tree {
             }
             scratch.path.push(at);
             parent = at;
-            let node = self.inner(at);
-            at = node.child[usize::from(p[node.dim as usize] > node.cut)];
+            at = self.below(at, p);
         };
         scratch.forks.push((scratch.path.len(), at));
         let new = self.split_above(parent, at, cut, id);
@@ -108,6 +113,21 @@ fn separates(rng: &mut Rng, gap: f32, range: f32) -> bool {
     rng.unit() * (range + gap) < gap
 }
 
+/// Columns that [`outside`] looks at.
+const MARKED: usize = 32;
+
+/// A bit for each column from `first` on in which a point lies outside of a box.
+#[inline(always)]
+fn outside(lo: &[f32], hi: &[f32], p: &[f32], first: usize) -> u32 {
+    let end = p.len().min(first + MARKED);
+    let (lo, hi, p) = (&lo[first..end], &hi[first..end], &p[first..end]);
+    let mut marks = 0;
+    for j in 0..p.len() {
+        marks |= u32::from((p[j] < lo[j]) | (p[j] > hi[j])) << j;
+    }
+    marks
+}
+
 /// A uniform cut through the gap between a box and a point outside of it.
 #[inline(always)]
 fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
@@ -115,18 +135,28 @@ fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
         let (p, lo, hi) = (f64::from(p[j]), f64::from(lo[j]), f64::from(hi[j]));
         (lo - p).max(p - hi).max(0.0)
     };
-    let total: f64 = (0..p.len()).map(gap).sum();
+    // Where there is no gap, nothing is added.
+    let mut total = 0.0;
+    for first in (0..p.len()).step_by(MARKED) {
+        let mut marks = outside(lo, hi, p, first);
+        while marks != 0 {
+            total += gap(first + marks.trailing_zeros() as usize);
+            marks &= marks - 1;
+        }
+    }
     let mut rest = rng.unit() * total;
     let mut chosen = 0;
-    for j in 0..p.len() {
-        let g = gap(j);
-        if g > 0.0 {
+    'columns: for first in (0..p.len()).step_by(MARKED) {
+        let mut marks = outside(lo, hi, p, first);
+        while marks != 0 {
             // Rounding may leave a rest beyond the last gap; it stays there.
-            chosen = j;
+            chosen = first + marks.trailing_zeros() as usize;
+            let g = gap(chosen);
             if rest < g {
-                break;
+                break 'columns;
             }
             rest -= g;
+            marks &= marks - 1;
         }
     }
     let g = gap(chosen);

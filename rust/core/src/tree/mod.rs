@@ -44,7 +44,10 @@ pub(crate) struct Leaf {
 /// Buffers that outlive one operation, so that none allocates.
 #[derive(Clone, Debug)]
 pub(crate) struct Scratch {
-    path: Vec<NodeId>,
+    pub(crate) path: Vec<NodeId>,
+    /// Depth and number of the topmost node whose box the last removal may have
+    /// made smaller.
+    pub(crate) shrunk: Option<(usize, NodeId)>,
     /// Depths and nodes at which the tree has changed: ways that do not lead
     /// through them are as they were.
     pub(crate) forks: Vec<(usize, NodeId)>,
@@ -58,6 +61,7 @@ impl Scratch {
     pub(crate) fn new(stride: usize) -> Scratch {
         Scratch {
             path: Vec::new(),
+            shrunk: None,
             forks: Vec::new(),
             lo: vec![0.0; stride],
             hi: vec![0.0; stride],
@@ -128,6 +132,13 @@ impl Tree {
         }
     }
 
+    /// The child of an inner node on the side of `q`.
+    #[inline(always)]
+    fn below(&self, id: NodeId, q: &[f32]) -> NodeId {
+        let node = self.inner(id);
+        node.child[usize::from(q[node.dim as usize] > node.cut)]
+    }
+
     /// The leaf that `q` falls to.
     #[inline(always)]
     pub(crate) fn find(&self, q: &[f32]) -> NodeId {
@@ -136,8 +147,7 @@ impl Tree {
             return NONE;
         }
         while !is_leaf(at) {
-            let node = self.inner(at);
-            at = node.child[usize::from(q[node.dim as usize] > node.cut)];
+            at = self.below(at, q);
         }
         at
     }

@@ -9,11 +9,11 @@ impl Tree {
     #[inline(always)]
     pub(crate) fn remove(&mut self, p: &[f32], points: &PointStore, scratch: &mut Scratch) -> bool {
         scratch.path.clear();
+        scratch.shrunk = None;
         let mut leaf = self.root;
         while !is_leaf(leaf) {
             scratch.path.push(leaf);
-            let node = self.inner(leaf);
-            leaf = node.child[usize::from(p[node.dim as usize] > node.cut)];
+            leaf = self.below(leaf, p);
         }
         if leaf == NONE || !lanes::equal(points.row(self.leaf(leaf).point), p) {
             return false;
@@ -78,6 +78,9 @@ impl Tree {
                     let Scratch { lo, hi, .. } = &*scratch;
                     shrinking = self.bounds.replace(node.bounds, lo, hi);
                 }
+            }
+            if shrinking {
+                scratch.shrunk = Some((scratch.path.len(), id));
             }
         }
     }

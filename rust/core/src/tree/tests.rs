@@ -28,6 +28,7 @@ fn grow_and_shrink(stride: usize, lent: bool, seed: u64) -> Vec<crate::state::Fl
             let mut row = vec![0.0; stride];
             row[..stride - 1].fill_with(|| (draws.unit() * 4.0).floor() as f32);
             let id = points.add(&row);
+            scratch.path.clear();
             held.push(tree.insert(id, &points, &mut scratch));
         }
         tree.check(&points, &mut scratch)
