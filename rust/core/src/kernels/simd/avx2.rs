@@ -107,6 +107,7 @@ impl Simd for Avx2 {
         }
     }
 
+    // SAFETY: the trait says what the caller owes.
     #[inline(always)]
     unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [Two; TURNED] {
         let [low, high] = [0, 8].map(|first| [0, 1, 2, 3, 4, 5, 6, 7].map(|l| at[first + l]));

@@ -94,6 +94,7 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_blend_ps(bits, b, a) }
     }
 
+    // SAFETY: the trait says what the caller owes.
     #[inline(always)]
     unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [__m512; TURNED] {
         // Rows `l` and `l + 8` side by side, then both halves turned as eight

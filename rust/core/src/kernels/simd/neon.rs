@@ -91,6 +91,7 @@ impl Simd for Neon {
         })
     }
 
+    // SAFETY: the trait says what the caller owes.
     #[inline(always)]
     unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [Four; TURNED] {
         // Four by four: `half` tells which columns, `i` which rows.

@@ -65,6 +65,7 @@ impl Simd for Portable {
         from_fn(|l| if bits >> l & 1 == 1 { a[l] } else { b[l] })
     }
 
+    // SAFETY: the trait says what the caller owes.
     #[inline(always)]
     unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [[f32; LANES]; TURNED] {
         let mut columns = [[0.0; LANES]; TURNED];
