@@ -16,8 +16,8 @@ impl Width {
     /// it stands for what cannot be written, and readers refuse it.
     pub(crate) fn below(n: usize) -> Width {
         match n {
-            ..=0xff => Width::One,
-            ..=0xffff => Width::Two,
+            0..=0xff => Width::One,
+            0x100..=0xffff => Width::Two,
             _ => Width::Four,
         }
     }
