@@ -327,7 +327,7 @@ def _all() -> Iterator[Goal]:
     )
     for what, asked, unit, name in (
         ("living forest, d = 30", 4.0, "MB", "living_mb"),
-        ("small forest: 30 trees of 64 rows, d = 4", 60.0, "kB", "small_kb"),
+        ("small forest at rest: 30 trees of 64 rows, d = 4", 60.0, "kB", "small_resting_kb"),
         ("import fastrcf", 150.0, "ms", "import_ms"),
         ("wheel", 5.0, "MB", "wheel_mb"),
     ):

@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import fastrcf
 from fastrcf.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +22,23 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
     assert names["found"]["is_anomaly"].to_pylist() == [False, True]
     assert names["found"]["reasons"][1][0]["text"].as_py().startswith("amount = 90000: higher")
     assert (tmp_path / "model.rcf").exists()
+
+
+def test_small_forests_kept_as_bytes_go_on_as_if_awake():
+    page = (ROOT / "docs" / "small-forests.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names, stored = {}, {}
+    exec(compile(code, "small-forests.md", "exec"), names)
+    awake = fastrcf.RandomCutForest(30, 64, random_state=1)
+    rows = np.random.default_rng(5).normal(size=(150, 4))
+    scores = []
+    for row in rows:
+        names["process"](stored, "other", -row)
+        scores.append(names["process"](stored, "key", row))
+    expected = awake.process(rows)
+    np.testing.assert_array_equal(np.ravel(scores), expected)
+    assert np.isfinite(expected[-50:]).all()
+    assert stored["key"] == bytes(awake)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

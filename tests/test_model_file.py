@@ -199,25 +199,43 @@ class Reader:
     def leaves(self):
         """Yield, for each tree, its leaves as (point, copies, depth)."""
         counts = np.frombuffer(self.sections["TREE"], "<u4")
-        nodes = np.frombuffer(self.sections["NODE"], "<u4").reshape(-1, 2)
-        cuts = nodes.view("<f4")
+        width = number_width(self.d + 2)
+        nodes = np.frombuffer(self.sections["NODE"], [("kind", f"<u{width}"), ("value", "<u4")])
+        cuts = nodes["value"].copy().view("<f4")
+        copies = iter(np.frombuffer(self.sections["COPY"], "<u4").tolist())
         at = 0
         for count in counts:
             leaves, due = [], [[]]
             for i in range(at, at + count):
                 way = due.pop()
-                first, second = int(nodes[i, 0]), int(nodes[i, 1])
-                if first >> 31:
-                    point = self.points[first & 0x7FFFFFFF]
+                kind, value = int(nodes["kind"][i]), int(nodes["value"][i])
+                if kind < 2:
                     for dim, cut, right in way:
-                        assert (point[dim] > cut) == right
-                    leaves.append((first & 0x7FFFFFFF, second, len(way)))
+                        assert (self.points[value, dim] > cut) == right
+                    leaves.append((value, next(copies) if kind == 1 else 1, len(way)))
                 else:
-                    cut = cuts[i, 1]
-                    due += [[*way, (first, cut, True)], [*way, (first, cut, False)]]
+                    split = (kind - 2, cuts[i])
+                    due += [[*way, (*split, True)], [*way, (*split, False)]]
             assert not due or count == 0
             at += count
             yield leaves
+        assert at == len(nodes)
+        assert not list(copies)
+
+    def held(self):
+        """Yield, for each tree of a living forest, the leaf that each key stands for."""
+        section, at = self.sections["PLCS"], 0
+        rows = np.frombuffer(self.sections["SMPL"], "<u8").reshape(self.trees, 10)[:, 0]
+        for leaves, n in zip(self.leaves(), rows.tolist(), strict=True):
+            width = number_width(len(leaves))
+            yield np.frombuffer(section, f"<u{width}", count=n, offset=at)
+            at += n * width
+        assert at == len(section)
+
+
+def number_width(n):
+    """Bytes of a number below n."""
+    return 1 if n <= 255 else 2 if n <= 65_535 else 4
 
 
 FORESTS = [path for path in sorted(GOLDEN.glob("*.rcf")) if "detector" not in path.stem]
@@ -234,7 +252,11 @@ def test_the_documentation_suffices_to_read_a_file(path):
     assert len(trees) == file.trees
     for leaves in trees:
         assert sum(copies for _, copies, _ in leaves) <= file.sample
-        # A point of a tree scores by its depth and copies alone.
+    if file.kind == 1:
+        for leaves, held in zip(trees, file.held(), strict=True):
+            copies = [copies for _, copies, _ in leaves]
+            np.testing.assert_array_equal(np.bincount(held, minlength=len(leaves)), copies)
+    # A point of a tree scores by its depth and copies alone.
     mass = [sum(copies for _, copies, _ in leaves) for leaves in trees]
     everywhere = set.intersection(*({point for point, _, _ in leaves} for leaves in trees))
     for point in list(everywhere)[:5]:

@@ -131,18 +131,22 @@ impl ForestState {
         if !all_good(&self.points) || !all_good(&self.recent) {
             return Err(Error::file("a point is not finite or out of range"));
         }
+        let mut named = 0;
         for (t, tree) in self.trees.iter().enumerate() {
             if t > 0 && interrupt() {
                 return Err(Error::Interrupted);
             }
-            check_nodes(&tree.nodes, &self.points, d)
+            check_nodes(&tree.nodes, &self.points, d, &mut named)
                 .and_then(|mass| match mass as usize > self.config.sample_size {
                     true => Err(format!("{mass} rows are too many")),
                     false => Ok(()),
                 })
                 .map_err(|message| Error::file(format!("tree {t}: {message}")))?;
         }
-        Ok(())
+        match named as usize == self.points.len() / d {
+            true => Ok(()),
+            false => Err(Error::file(format!("no tree holds point {named}"))),
+        }
     }
 }
 
@@ -158,11 +162,17 @@ struct Above {
 
 /// Checks that preorder nodes are one tree, or none, whose cuts separate its
 /// points: what is left of a cut is at most the cut, what is right of it above.
-/// Returns the tree's mass.
+/// Points are numbered in the order in which trees name them; `named` have been
+/// so far. Returns the tree's mass.
 ///
 /// # Errors
 /// Says what is wrong.
-fn check_nodes(nodes: &[FlatNode], points: &[f32], d: usize) -> std::result::Result<u32, String> {
+fn check_nodes(
+    nodes: &[FlatNode],
+    points: &[f32],
+    d: usize,
+    named: &mut u32,
+) -> std::result::Result<u32, String> {
     const NO_TREE: &str = "splits and leaves do not make a binary tree";
     if nodes.len() / 2 >= i32::MAX as usize {
         return Err("too many nodes".into());
@@ -196,6 +206,10 @@ fn check_nodes(nodes: &[FlatNode], points: &[f32], d: usize) -> std::result::Res
                 let Some(values) = points.get(at * d..(at + 1) * d) else {
                     return Err(format!("a leaf names point {point}, which is not there"));
                 };
+                if point > *named {
+                    return Err(format!("point {point} is named before {named}"));
+                }
+                *named += u32::from(point == *named);
                 if own == 0 {
                     return Err("a leaf holds no row".into());
                 }

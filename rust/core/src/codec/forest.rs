@@ -1,14 +1,12 @@
 //! A forest's sections.
 
 use super::container::{Container, Sections};
+use super::trees::{Leaves, kinds, read_nodes, write_nodes};
 use super::wire::{Reader, Writer};
 use crate::config::{ForestConfig, Sampling};
 use crate::error::Result;
 use crate::notes::Notes;
-use crate::state::{ClockState, FlatNode, ForestState, TreeState, TreeStream};
-
-/// Marks a node that is a leaf.
-const LEAF: u32 = 1 << 31;
+use crate::state::{ClockState, ForestState, TreeState, TreeStream};
 
 /// Writes a forest; `ask` may stop it before each tree.
 pub(super) fn write<E>(
@@ -25,25 +23,16 @@ pub(super) fn write<E>(
     section.f32s(&state.points);
     out.add(*b"PNTS", section);
     let mut counts = Writer::default();
-    let mut nodes = Writer::default();
+    let (mut nodes, mut copies) = (Writer::default(), Writer::default());
+    let kinds = kinds(state);
     for tree in &state.trees {
         ask()?;
         counts.u32(tree.nodes.len() as u32);
-        for node in &tree.nodes {
-            match *node {
-                FlatNode::Split { dim, cut } => {
-                    nodes.u32(dim);
-                    nodes.f32(cut);
-                }
-                FlatNode::Leaf { point, mass } => {
-                    nodes.u32(point | LEAF);
-                    nodes.u32(mass);
-                }
-            }
-        }
+        write_nodes(tree, kinds, &mut nodes, &mut copies);
     }
     out.add(*b"TREE", counts);
     out.add(*b"NODE", nodes);
+    out.add(*b"COPY", copies);
     if let Some(clock) = state.clock {
         write_stream(state, clock, out);
     }
@@ -58,13 +47,17 @@ fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {
     out.add(*b"CLCK", section);
     let (mut samplers, mut keys, mut places) =
         (Writer::default(), Writer::default(), Writer::default());
-    for stream in state.trees.iter().filter_map(|tree| tree.stream.as_ref()) {
+    let mut leaves = Leaves::default();
+    for tree in &state.trees {
+        let Some(stream) = &tree.stream else {
+            continue;
+        };
         samplers.u64(stream.keys.len() as u64);
         samplers.f64(stream.target);
         samplers.u64s(&stream.sampler_rng);
         samplers.u64s(&stream.cut_rng);
         keys.f64s(&stream.keys);
-        places.u32s(&stream.points);
+        leaves.write(tree, &stream.points, &mut places);
     }
     out.add(*b"SMPL", samplers);
     out.add(*b"KEYS", keys);
@@ -127,37 +120,23 @@ pub(super) fn read(file: &mut Container<'_>, living: bool) -> Result<ForestState
     state.points = all_f32s(file.section(b"PNTS")?)?;
     let mut counts = file.section(b"TREE")?;
     let mut nodes = file.section(b"NODE")?;
+    let mut copies = file.section(b"COPY")?;
     if counts.len() != state.config.n_trees.saturating_mul(4) {
         return Err(counts.error("not one count per tree"));
     }
+    let kinds = kinds(&state);
     for count in counts.u32s(state.config.n_trees)? {
-        let pairs = nodes.bytes((count as usize).saturating_mul(8))?;
         state.trees.push(TreeState {
-            nodes: pairs.as_chunks().0.iter().map(node).collect(),
+            nodes: read_nodes(count as usize, kinds, &mut nodes, &mut copies)?,
             stream: None,
         });
     }
     nodes.finish()?;
+    copies.finish()?;
     if living {
         read_stream(file, &mut state)?;
     }
     Ok(state)
-}
-
-#[inline]
-fn node(&[a, b, c, d, e, f, g, h]: &[u8; 8]) -> FlatNode {
-    let (first, second) = (u32::from_le_bytes([a, b, c, d]), [e, f, g, h]);
-    if first & LEAF != 0 {
-        FlatNode::Leaf {
-            point: first & !LEAF,
-            mass: u32::from_le_bytes(second),
-        }
-    } else {
-        FlatNode::Split {
-            dim: first,
-            cut: f32::from_le_bytes(second),
-        }
-    }
 }
 
 fn read_config(mut section: Reader<'_>) -> Result<ForestState> {
@@ -235,12 +214,13 @@ fn read_stream(file: &mut Container<'_>, state: &mut ForestState) -> Result<()> 
             section.u64()?,
         ])
     };
+    let mut leaves = Leaves::default();
     for tree in &mut state.trees {
         let n = samplers.count()?;
         let target = samplers.f64()?;
         tree.stream = Some(TreeStream {
             keys: keys.f64s(n)?,
-            points: places.u32s(n)?,
+            points: leaves.read(tree, n, &mut places)?,
             target,
             sampler_rng: rng(&mut samplers)?,
             cut_rng: rng(&mut samplers)?,

@@ -9,6 +9,7 @@ mod container;
 mod detector;
 mod file;
 mod forest;
+mod trees;
 mod wire;
 
 pub use file::write_atomically;

@@ -3,6 +3,34 @@
 
 use crate::error::{Error, Result};
 
+/// Bytes that a number takes where its greatest value is known.
+#[derive(Clone, Copy)]
+pub(crate) enum Width {
+    One,
+    Two,
+    Four,
+}
+
+impl Width {
+    /// For numbers below `n`. The greatest number of a width is none of them:
+    /// it stands for what cannot be written, and readers refuse it.
+    pub(crate) fn below(n: usize) -> Width {
+        match n {
+            0..=0xff => Width::One,
+            0x100..=0xffff => Width::Two,
+            _ => Width::Four,
+        }
+    }
+
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Width::One => 1,
+            Width::Two => 2,
+            Width::Four => 4,
+        }
+    }
+}
+
 /// A section being written.
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -40,6 +68,18 @@ impl Writer {
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Numbers of a width; its greatest in place of a greater one.
+    #[inline]
+    pub(crate) fn numbers(&mut self, width: Width, values: impl Iterator<Item = u32>) {
+        match width {
+            Width::One => self.bytes.extend(values.map(|value| value.min(0xff) as u8)),
+            Width::Two => {
+                values.for_each(|value| self.bytes(&(value.min(0xffff) as u16).to_le_bytes()))
+            }
+            Width::Four => values.for_each(|value| self.u32(value)),
+        }
     }
 
     /// UTF-8 with its length in bytes before it.
@@ -105,6 +145,26 @@ impl<'a> Reader<'a> {
         i64: i64, i64s;
         f32: f32, f32s;
         f64: f64, f64s;
+    }
+
+    /// The next `n` numbers of a width.
+    pub(crate) fn numbers(&mut self, width: Width, n: usize) -> Result<Vec<u32>> {
+        let bytes = self.bytes(n.saturating_mul(width.bytes()))?;
+        Ok(match width {
+            Width::One => bytes.iter().map(|&byte| byte.into()).collect(),
+            Width::Two => {
+                let values = bytes.as_chunks().0;
+                let values = values.iter().map(|&value| u16::from_le_bytes(value));
+                values.map(u32::from).collect()
+            }
+            Width::Four => {
+                let values = bytes.as_chunks().0;
+                values
+                    .iter()
+                    .map(|&value| u32::from_le_bytes(value))
+                    .collect()
+            }
+        })
     }
 
     /// A number that counts things in memory.

@@ -139,6 +139,8 @@ impl Member {
     /// Leaves no large buffers behind after a bulk insertion.
     pub(crate) fn shrink(&mut self) {
         const KEEP: usize = 32;
+        // A vector keeps what it holds.
+        self.plan.clear();
         self.plan.shrink_to(KEEP);
         self.acquired.shrink_to(KEEP);
         self.released.shrink_to(KEEP);
