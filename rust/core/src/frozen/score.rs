@@ -19,6 +19,11 @@ const BLOCK_VALUES: usize = 1 << 19;
 /// too small to be good, so they take trees: each all rows through some of them.
 const ROWS_A_THREAD: usize = 4096;
 
+/// Rows of a block at most.
+fn most_rows(dimensions: usize) -> usize {
+    (BLOCK_VALUES / dimensions).clamp(1024, MOST_ROWS)
+}
+
 impl FrozenForest {
     /// Whether so many rows are taken in blocks.
     pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
@@ -58,7 +63,7 @@ impl FrozenForest {
     ) -> Result<Vec<f64>> {
         let (n, d, trees) = (rows.n_rows(), self.n_dimensions(), self.flat.len());
         let cuts = self.cuts();
-        let most = (BLOCK_VALUES / d).clamp(1024, MOST_ROWS);
+        let most = most_rows(d);
         // Equal blocks, at least one for each thread.
         let size = n.div_ceil(n.div_ceil(most).next_multiple_of(threads));
         let mut scores = vec![0.0; n];
@@ -96,7 +101,7 @@ impl FrozenForest {
     ) -> Result<Vec<f64>> {
         let (n, d, trees) = (rows.n_rows(), self.n_dimensions(), self.flat.len());
         let cuts = self.cuts();
-        let most = (BLOCK_VALUES / d).clamp(1024, MOST_ROWS);
+        let most = most_rows(d);
         let mut scores = vec![0.0; n];
         let mut parts = vec![0.0; trees * n.min(most)];
         for (first, out) in (0..n).step_by(most).zip(scores.chunks_mut(most)) {

@@ -221,7 +221,7 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
     /// Columns `lane`, `lane + 16`, ...
     ///
     /// # Safety
-    /// There is a column `lane`; the same below.
+    /// There is a column `lane`.
     #[inline(always)]
     unsafe fn lane(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
@@ -235,7 +235,10 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
         total
     }
 
-    /// Lanes `lane` and eight above; then four, two and one apart.
+    /// Lanes `lane` and eight above.
+    ///
+    /// # Safety
+    /// As [`Sums::lane`].
     #[inline(always)]
     unsafe fn pairs8(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
@@ -248,6 +251,10 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
         self.add(total, unsafe { self.lane(lane + 8) })
     }
 
+    /// Four apart, of pairs that are eight apart.
+    ///
+    /// # Safety
+    /// As [`Sums::lane`].
     #[inline(always)]
     unsafe fn pairs4(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
@@ -259,6 +266,10 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
         self.add(total, unsafe { self.pairs8(lane + 4) })
     }
 
+    /// Two apart, and so on.
+    ///
+    /// # Safety
+    /// As [`Sums::lane`].
     #[inline(always)]
     unsafe fn pairs2(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
@@ -271,6 +282,9 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
     }
 
     /// All columns.
+    ///
+    /// # Safety
+    /// There are columns, as many as `W` says, or a multiple of eight.
     #[inline(always)]
     unsafe fn all(&self) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
