@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benches.engines.protocol import Answer, PythonEngine, Rows, Shape, Work
+from benches.engines.lists import ListEngine, Lists
+from benches.engines.protocol import Answer, Rows, Shape, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Lists = list[list[float]]
 
-
-class Krcf(PythonEngine):
+class Krcf(ListEngine):
     """A row per call; it has no other way."""
 
     name: ClassVar[str] = "krcf"
@@ -37,11 +36,6 @@ class Krcf(PythonEngine):
         super().__init__(shape)
         self._make: Any = krcf.RandomCutForest
 
-    def convert(self, rows: Rows) -> Lists:
-        """Make lists, which krcf reads a little faster than arrays."""
-        values: Lists = rows.tolist()
-        return values
-
     def build(self, rows: Rows) -> None:
         """Make a new forest that has taken ``rows`` in, in order."""
         self._forest = self._make(
@@ -58,19 +52,6 @@ class Krcf(PythonEngine):
             }
         )
         self.insert(self.convert(rows))
-
-    def score(self, rows: Lists) -> Answer:
-        """Score rows, a call each."""
-        score = self._forest.score
-        return np.array([score(row) for row in rows])
-
-    row = score
-
-    def insert(self, rows: Lists) -> None:
-        """Take rows in, a call each."""
-        update = self._forest.update
-        for row in rows:
-            update(row)
 
     def process(self, rows: Lists) -> Answer:
         """Score each row, then take it in; two calls each."""

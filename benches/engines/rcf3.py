@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benches.engines.protocol import Answer, Kind, PythonEngine, Rows, Shape, Work
+from benches.engines.lists import ListEngine, Lists
+from benches.engines.protocol import Answer, Kind, Rows, Shape, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Lists = list[list[float]]
 
-
-class Rcf3(PythonEngine):
+class Rcf3(ListEngine):
     """A row per call; it has no other way."""
 
     name: ClassVar[str] = "rcf3"
@@ -42,11 +41,6 @@ class Rcf3(PythonEngine):
         super().__init__(shape)
         self._make: Any = rcf3.Forest
 
-    def convert(self, rows: Rows) -> Lists:
-        """Make lists, which it reads faster than arrays."""
-        values: Lists = rows.tolist()
-        return values
-
     def build(self, rows: Rows) -> None:
         """Make a new forest that has taken ``rows`` in, in order."""
         self._forest = self._make(
@@ -59,19 +53,6 @@ class Rcf3(PythonEngine):
             seed=self.shape.seed,
         )
         self.insert(self.convert(rows))
-
-    def score(self, rows: Lists) -> Answer:
-        """Score rows, a call each."""
-        score = self._forest.score
-        return np.array([score(row) for row in rows])
-
-    row = score
-
-    def insert(self, rows: Lists) -> None:
-        """Take rows in, a call each."""
-        update = self._forest.update
-        for row in rows:
-            update(row)
 
     def process(self, rows: Lists) -> Answer:
         """Score each row, then take it in; one call each."""
