@@ -4,14 +4,12 @@
 //! above it, and where its way ends is different in every tree. So sixteen trees
 //! go down together, level by level and without a branch that nothing foretells,
 //! some fourteen instructions a step, and the points of their leaves are asked
-//! for at once. Then each tree's way goes up by itself. It takes half the time
-//! of one tree after the other (T = 100, S = 256, `benches/kernels.rs`, group
-//! "frozen score").
+//! for at once. Then each tree's way goes up by itself. Figures are
+//! in [`crate::frozen`]'s `shape`.
 //!
-//! What did not pay: asking for the boxes too loses a tenth. Up in vector lanes,
-//! a tree in each and a lane whose tree is done taking the next, gains 3 % at 8
-//! columns and 12 % at 30, and takes more code than all of this. Up in lanes
-//! until the last of sixteen trees is done loses.
+//! What did not pay when it was tried: asking for the boxes too; going up in
+//! vector lanes, a tree in each, which takes more code than all of this for the
+//! little that it gains.
 
 use crate::kernels::simd::LANES;
 use crate::kernels::{lanes, prefetch};

@@ -10,10 +10,10 @@
 //! Microseconds a row (T = 100, S = 256, Zen 5, AVX-512;
 //! `cargo run --release --package fastrcf --example crossover`):
 //!
-//! | rows | 1 | 8 | 16 | 128 | 511 | 512 in blocks | 1024 in blocks |
+//! | rows | 1 | 8 | 16 | 128 | 256 (blocks) | 512 (blocks) | 1024 (blocks) |
 //! |---|---|---|---|---|---|---|---|
-//! | 8 columns | 9.3 | 16 | 8.2 | 7.3 | 7.0 | 2.5 | 1.6 |
-//! | 30 columns | 15 | 13 | 13 | 12 | 11 | 6.1 | 3.6 |
+//! | 8 columns | 10 | 9.9 | 8.6 | 7.6 | 4.2 | 2.5 | 1.7 |
+//! | 30 columns | 15 | 16 | 14 | 13 | 7.3 | 4.9 | 3.6 |
 
 /// Above this many columns, rows are taken one by one.
 const BLOCK_DIMENSIONS: usize = 512;
