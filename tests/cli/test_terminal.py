@@ -75,6 +75,25 @@ def test_ctrl_c_leaves_nothing_half_done(shell, long_model, long_table, tmp_path
     assert not list(tmp_path.glob(".*unfinished"))
 
 
+def test_an_interrupt_within_exec_gives_our_exit_code(tmp_path):
+    """Imports run strings by exec(), and CPython treats an interrupt there otherwise."""
+    (tmp_path / "interrupted_within_exec.py").write_text(
+        "import sys\n"
+        "from fastrcf import cli\n"
+        "def run(arguments):\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "cli._run = run\n"
+        "sys.exit(cli.main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted_within_exec"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted")
+
+
 def test_a_full_disk_is_told(shell, long_model, long_table):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")

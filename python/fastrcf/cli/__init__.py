@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _interrupted(last: bool) -> int:
     if last:
         interrupts.no_more()
+        interrupts.forget_lost()
     print("interrupted", file=sys.stderr)
     return 128 + signal.SIGINT
 
