@@ -75,9 +75,30 @@ impl Ticks {
         match self.even {
             // Whole numbers all: nothing is rounded but what is beyond the block.
             Some((n, before)) => ((target.ceil() - before - 1.0) as usize).clamp(row, n),
-            // Cumulative hazards never fall, so it is found by bisection.
-            None => row + self.listed[row..].partition_point(|t| t.cumulative < target),
+            None => self.search(row, target),
         }
+    }
+
+    /// [`Ticks::reach`] where weights differ. Cumulative hazards never fall, and
+    /// mostly rise evenly for some rows: the next step tells where to look first.
+    fn search(&self, row: usize, target: f64) -> usize {
+        const NEAR: usize = 8;
+        let ticks = &self.listed[row..];
+        let ahead = match ticks {
+            [a, b, ..] => (target - a.cumulative) / (b.cumulative - a.cumulative),
+            _ => 0.0,
+        };
+        let mut at = (ahead as usize).min(ticks.len());
+        for _ in 0..NEAR {
+            if at < ticks.len() && ticks[at].cumulative < target {
+                at += 1;
+            } else if at > 0 && ticks[at - 1].cumulative >= target {
+                at -= 1;
+            } else {
+                return row + at;
+            }
+        }
+        row + ticks.partition_point(|t| t.cumulative < target)
     }
 
     pub(crate) fn shrink_to(&mut self, n: usize) {
@@ -437,6 +458,33 @@ mod tests {
                 cumulative,
             };
             assert!(Clock::from_state(rate, state).tick_evenly(5, 5).is_none());
+        }
+    }
+
+    #[test]
+    fn where_weights_differ_the_next_row_is_found_wherever_it_is() {
+        let mut rng = Rng::new(2, 0);
+        for rate in [0.0, 1e-3, 0.3] {
+            let mut clock = Clock::new(rate);
+            let mut ticks = Ticks::default();
+            let mut time = 0;
+            for _ in 0..200 {
+                // Times that repeat, jump and go back.
+                time += [0, 1, 1, 1, 10, -15][(6.0 * rng.unit()) as usize];
+                ticks.push(clock.tick(time));
+            }
+            let last = clock.cumulative();
+            let ends = [0.0, f64::MIN_POSITIVE, last, 2.0 * last, f64::MAX];
+            let targets = (0..300).map(|_| last * rng.unit()).chain(ends);
+            for target in targets {
+                for row in [0, 1, 50, 199, 200] {
+                    let want = ticks.listed[row..]
+                        .iter()
+                        .position(|t| t.cumulative >= target);
+                    let want = want.map_or(200, |at| row + at);
+                    assert_eq!(ticks.reach(row, target), want, "{target}");
+                }
+            }
         }
     }
 }

@@ -8,8 +8,11 @@
 //! score is the expectation times `log2(M + 1)`, the forest's the mean over
 //! trees.
 
+use crate::kernels::fours::FOUR;
 use crate::kernels::lanes;
+use crate::kernels::simd::Simd;
 use crate::walk::{BoxBuffer, Climb, GROUP, Nodes, Paths, Way};
+use std::ops::Range;
 
 /// Value of a row that is separated at `depth`.
 #[inline(always)]
@@ -143,29 +146,16 @@ impl ScoreBuffers {
         self.paths.descend(nodes, rows, stride);
     }
 
-    /// Forgets the ways through a node at a depth.
+    /// Forgets the ways through nodes at depths.
     #[inline(always)]
-    pub(crate) fn forget(&mut self, depth: usize, id: u32) {
-        if let Some(level) = self.paths.at(depth) {
-            for i in 0..GROUP {
-                self.unknown[i] |= level[i] == id;
+    pub(crate) fn forget(&mut self, nodes: &[(usize, u32)]) {
+        for &(depth, id) in nodes {
+            if let Some(level) = self.paths.at(depth) {
+                for i in 0..GROUP {
+                    self.unknown[i] |= level[i] == id;
+                }
             }
         }
-    }
-
-    /// Normalised score of row `i` of the group; NaN if the tree is too small.
-    #[inline(always)]
-    pub(crate) fn score(&mut self, nodes: &impl Nodes, needed: u64, q: &[f32], i: usize) -> f64 {
-        self.holding = 0;
-        let Some(norm) = self.norm.of(nodes.mass(), needed) else {
-            return f64::NAN;
-        };
-        if self.unknown[i] {
-            self.paths.descend_one(nodes, q, i);
-        }
-        let (value, holding) = score_path(nodes, q, self.paths.way(i), &mut self.bounds);
-        self.holding = holding;
-        f64::from(value) * norm
     }
 
     /// The nodes from the root on that hold row `i`, the last one scored, in a
@@ -187,5 +177,100 @@ impl ScoreBuffers {
             }
         }
         nodes.extend((0..holding).map(|depth| way.at(depth)));
+    }
+}
+
+/// Normalised scores of rows `which` of a group, one after the other; NaN if the
+/// tree is too small.
+#[inline(always)]
+pub(crate) fn score_group_body<S: Simd, N: Nodes>(
+    s: S,
+    nodes: &N,
+    rows: &[f32],
+    needed: u64,
+    which: Range<usize>,
+    buffers: &mut ScoreBuffers,
+    out: &mut [f64],
+) {
+    buffers.holding = 0;
+    let stride = buffers.bounds.lo.len();
+    let Some(norm) = buffers.norm.of(nodes.mass(), needed) else {
+        out[which].fill(f64::NAN);
+        return;
+    };
+    for i in which {
+        let q = &rows[i * stride..(i + 1) * stride];
+        if buffers.unknown[i] {
+            buffers.paths.descend_one(nodes, q, i);
+        }
+        let way = buffers.paths.way(i);
+        let (value, holding) = climb_by_fours(s, nodes, q, way, &mut buffers.bounds);
+        buffers.holding = holding;
+        out[i] = f64::from(value) * norm;
+    }
+}
+
+/// [`score_path`], four boxes at a time while they are stored.
+///
+/// Nodes above one that holds the row change nothing: they hold it too, so their
+/// probability is an exact zero. Nor does the leaf have to be looked at before
+/// the node above it holds the row: only then can the leaf be the row.
+#[inline(always)]
+fn climb_by_fours<S: Simd, N: Nodes>(
+    s: S,
+    nodes: &N,
+    q: &[f32],
+    way: Way<'_>,
+    buffer: &mut BoxBuffer,
+) -> (f32, usize) {
+    let mut value = unseen(way.depth);
+    // Nodes that are still above.
+    let mut above = way.depth;
+    if let Some(boxes) = nodes.boxes() {
+        while let Some(ids) = way.four_above(above) {
+            let Some(p) = boxes.separations(s, ids, q) else {
+                break;
+            };
+            let mut zeros = 0u32;
+            for i in 0..FOUR {
+                value += p[i] * (unseen(above - 1 - i) - value);
+                zeros |= u32::from(p[i] == 0.0) << i;
+            }
+            // Which one is the first cannot be foretold, so it is no branch.
+            while zeros != 0 {
+                let first = zeros.trailing_zeros() as usize % FOUR;
+                if boxes.holds(s, ids[first], q) {
+                    return held(nodes, q, way, value, above - first);
+                }
+                zeros &= zeros - 1;
+            }
+            above -= FOUR;
+        }
+    }
+    let mut climb = Climb::new(nodes, q, way, buffer).from(above);
+    while let Some(step) = climb.up() {
+        let p = step.separation(q);
+        if p == 0.0 && step.holds(q) {
+            let holding = step.depth + 1;
+            return held(nodes, q, way, value, holding);
+        }
+        value += p * (unseen(step.depth) - value);
+    }
+    match way.depth {
+        0 => held(nodes, q, way, value, 0),
+        _ => (value, 0),
+    }
+}
+
+/// What a row is worth that `holding` nodes hold, and is worth `value` if it is
+/// not the leaf.
+#[inline(always)]
+fn held(nodes: &impl Nodes, q: &[f32], way: Way<'_>, value: f32, holding: usize) -> (f32, usize) {
+    if holding < way.depth {
+        return (value, holding);
+    }
+    match at_leaf(nodes, q, way) {
+        (seen, true) => (seen, holding),
+        _ => (value, holding),
     }
 }

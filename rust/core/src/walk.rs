@@ -3,6 +3,7 @@
 //! Every question that a forest answers about a row is such a walk with its
 //! own arithmetic. The walk is written once, for living and frozen trees.
 
+use crate::kernels::fours::{Boxes, FOUR};
 use crate::kernels::lanes;
 
 /// The bit that leaves, and only they, have set in their number.
@@ -14,7 +15,7 @@ pub(crate) fn is_leaf(id: u32) -> bool {
 }
 
 /// What a walk needs of a tree, living or frozen.
-pub(crate) trait Nodes: Sync {
+pub(crate) trait Nodes: Sync + Copy {
     /// Rows in the tree.
     fn mass(&self) -> u32;
     /// The root, or [`crate::tree::NONE`].
@@ -29,6 +30,8 @@ pub(crate) trait Nodes: Sync {
     fn point(&self, leaf: u32) -> &[f32];
     /// The box of an inner node and the sum of its ranges, if it is stored.
     fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)>;
+    /// The boxes by inner node, if all are stored.
+    fn boxes(&self) -> Option<Boxes<'_>>;
     /// Extends a box by everything below a node.
     fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]);
 }
@@ -74,6 +77,19 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// The four nodes above depth `depth`, the deepest first; nothing if there
+    /// are fewer.
+    #[inline(always)]
+    pub(crate) fn four_above(&self, depth: usize) -> Option<[u32; FOUR]> {
+        let first = depth.checked_sub(FOUR)? * self.every;
+        let nodes = self.nodes.get(first..=first + (FOUR - 1) * self.every)?;
+        let mut ids = [0; FOUR];
+        for i in 0..FOUR {
+            ids[i] = nodes[(FOUR - 1 - i) * self.every];
+        }
+        Some(ids)
+    }
+
     /// The inner node at a depth.
     #[inline(always)]
     pub(crate) fn at(&self, depth: usize) -> u32 {
@@ -89,44 +105,21 @@ pub(crate) const GROUP: usize = 8;
 pub(crate) struct Paths {
     /// Each row's node at each depth, down to its leaf; what follows means nothing.
     levels: Vec<[u32; GROUP]>,
-    /// Levels in use.
-    used: usize,
     depths: [u32; GROUP],
 }
 
 impl Paths {
     /// Goes down to the leaves of at most [`GROUP`] padded rows.
     #[inline(always)]
-    pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
-        self.used = 0;
+    pub(crate) fn descend<N: Nodes>(&mut self, nodes: &N, rows: &[f32], stride: usize) {
+        self.levels.clear();
         if rows.len() < GROUP * stride || is_leaf(nodes.root()) {
             for (i, q) in rows.chunks_exact(stride).enumerate() {
                 self.descend_one(nodes, q, i);
             }
             return;
         }
-        self.level(0)[..].fill(nodes.root());
-        let mut depths = [0; GROUP];
-        let mut level = 0;
-        let mut ended = false;
-        while !ended {
-            self.level(level + 1);
-            let [from, to] = &mut self.levels[level..level + 2] else {
-                return;
-            };
-            let mut all = u32::MAX;
-            for i in 0..GROUP {
-                let next = nodes.next(from[i], rows, i * stride);
-                to[i] = next;
-                all &= next;
-            }
-            for i in 0..GROUP {
-                depths[i] += u32::from(!is_leaf(from[i]));
-            }
-            ended = is_leaf(all);
-            level += 1;
-        }
-        self.depths = depths;
+        descend_group(*nodes, rows, stride, &mut self.levels, &mut self.depths);
     }
 
     /// Goes down to the leaf of row `i`.
@@ -146,11 +139,8 @@ impl Paths {
     /// A level to write to.
     #[inline(always)]
     fn level(&mut self, level: usize) -> &mut [u32; GROUP] {
-        if level >= self.used {
-            self.used = level + 1;
-            if level == self.levels.len() {
-                self.levels.push([0; GROUP]);
-            }
+        if level == self.levels.len() {
+            self.levels.push([0; GROUP]);
         }
         &mut self.levels[level]
     }
@@ -159,7 +149,7 @@ impl Paths {
     /// nothing.
     #[inline(always)]
     pub(crate) fn at(&self, depth: usize) -> Option<&[u32; GROUP]> {
-        self.levels[..self.used].get(depth)
+        self.levels.get(depth)
     }
 
     #[inline(always)]
@@ -167,6 +157,37 @@ impl Paths {
         let nodes = &self.levels.as_flattened()[i..];
         let depth = self.depths[i] as usize;
         Way::first_of(nodes, GROUP, depth, nodes[depth * GROUP])
+    }
+}
+
+/// Goes down to the leaves of [`GROUP`] rows, from a root that is no leaf. A
+/// function of its own: within a large one the compiler keeps none of this in
+/// registers, and a step takes twice as many instructions.
+#[inline(never)]
+fn descend_group<N: Nodes>(
+    nodes: N,
+    rows: &[f32],
+    stride: usize,
+    levels: &mut Vec<[u32; GROUP]>,
+    depths: &mut [u32; GROUP],
+) {
+    let mut at = [nodes.root(); GROUP];
+    levels.push(at);
+    *depths = [0; GROUP];
+    loop {
+        let from = at;
+        let mut all = u32::MAX;
+        for i in 0..GROUP {
+            at[i] = nodes.next(from[i], rows, i * stride);
+            all &= at[i];
+        }
+        levels.push(at);
+        for i in 0..GROUP {
+            depths[i] += u32::from(!is_leaf(from[i]));
+        }
+        if is_leaf(all) {
+            return;
+        }
     }
 }
 
@@ -254,6 +275,13 @@ impl<'a, N: Nodes> Climb<'a, N> {
             depth: way.depth,
             running: false,
         }
+    }
+
+    /// The same from a depth on, above a node that has its box stored.
+    #[inline(always)]
+    pub(crate) fn from(mut self, depth: usize) -> Self {
+        self.depth = depth;
+        self
     }
 
     /// The next node up.

@@ -1,12 +1,12 @@
 //! One tree with its sampler, and its share of a block of rows.
 
-use crate::lockstep::Alone;
+use crate::kernels::entry;
+use crate::kernels::simd::{Eights, Portable, Simd};
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
-use crate::tree::{NONE, Scratch, Tree};
-use crate::walk::{GROUP, Nodes, is_leaf};
-use std::hint::select_unpredictable;
+use crate::tree::{Live, NONE, Scratch, Tree};
+use crate::walk::GROUP;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -34,83 +34,6 @@ pub(crate) struct MemberBlock<'a> {
     /// For each row that some tree takes, its number in the store.
     pub(crate) ids: &'a [u32],
     pub(crate) needed: u64,
-}
-
-/// A living tree and the points it refers to.
-#[derive(Clone, Copy)]
-pub(crate) struct Live<'a> {
-    pub(crate) tree: &'a Tree,
-    pub(crate) points: &'a PointStore,
-}
-
-impl Alone for Live<'_> {
-    #[inline(always)]
-    fn begin(&self) -> Option<u32> {
-        Some(self.tree.root()).filter(|&root| !is_leaf(root))
-    }
-
-    #[inline(always)]
-    fn step(&self, at: u32, q: &[f32]) -> u32 {
-        self.next(at, q, 0)
-    }
-
-    #[inline(always)]
-    fn leaf_at(&self, at: u32) -> u32 {
-        at
-    }
-
-    #[inline(always)]
-    fn point_at(&self, at: u32) -> &[f32] {
-        self.point(at)
-    }
-}
-
-impl Nodes for Live<'_> {
-    #[inline(always)]
-    fn mass(&self) -> u32 {
-        self.tree.mass()
-    }
-
-    #[inline(always)]
-    fn root(&self) -> u32 {
-        self.tree.root()
-    }
-
-    #[inline(always)]
-    fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
-        let node = self.tree.inner(id);
-        let right = usize::from(q[node.dim as usize] > node.cut);
-        (node.child[right], node.child[1 - right])
-    }
-
-    #[inline(always)]
-    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
-        // No branch: where a way ends cannot be foretold.
-        let ended = is_leaf(id);
-        let node = self.tree.inner(select_unpredictable(ended, 0, id));
-        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
-        select_unpredictable(ended, id, child)
-    }
-
-    #[inline(always)]
-    fn mass_of(&self, id: u32) -> u32 {
-        self.tree.mass_of(id)
-    }
-
-    #[inline(always)]
-    fn point(&self, leaf: u32) -> &[f32] {
-        self.points.row(self.tree.leaf(leaf).point)
-    }
-
-    #[inline(always)]
-    fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)> {
-        self.tree.bounds_of(id)
-    }
-
-    #[inline(always)]
-    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]) {
-        self.tree.merge_box(id, self.points, lo, hi);
-    }
 }
 
 impl Member {
@@ -175,24 +98,22 @@ impl Member {
         let index = slots.iter().position(|&s| self.places[s as usize] == id)?;
         let slot = self.sampler.remove(index);
         self.places[slot as usize] = NONE;
-        self.tree.remove(q, points, scratch);
+        self.tree.remove(Portable, q, points, scratch);
         Some(id)
     }
 
     #[inline(always)]
     fn live<'a>(&'a self, block: &MemberBlock<'a>) -> Live<'a> {
-        Live {
-            tree: &self.tree,
-            points: block.points,
-        }
+        Live::of(&self.tree, block.points)
     }
 
     /// Takes a row of the block into a slot, and what the slot held out. What
     /// scoring the row, number `i` of the group in `scored`, found out about
     /// its way is not done again.
     #[inline(always)]
-    fn replace(
+    fn replace<E: Eights>(
         &mut self,
+        e: E,
         block: &MemberBlock<'_>,
         row: usize,
         slot: u32,
@@ -208,7 +129,7 @@ impl Member {
         let old = self.places[slot];
         if old != NONE {
             self.tree
-                .remove(block.points.row(old), block.points, scratch);
+                .remove(e, block.points.row(old), block.points, scratch);
             self.released.push(old);
         }
         scratch.path.clear();
@@ -216,7 +137,7 @@ impl Member {
             let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
             buffers.still_holding(i, changes, &mut scratch.path);
         }
-        let held = self.tree.insert(block.ids[row], block.points, scratch);
+        let held = self.tree.insert(e, block.ids[row], block.points, scratch);
         self.places[slot] = held;
         self.acquired.push(held);
     }
@@ -270,20 +191,22 @@ impl Member {
 /// as it stands, then, if it is accepted, it replaces the one that leaves.
 /// `out` gets a score per row, or is empty.
 #[inline(always)]
-pub(crate) fn run_member_body(
+pub(crate) fn run_member_body<S: Simd>(
+    s: S,
     member: &mut Member,
     block: &MemberBlock<'_>,
     out: &mut [f64],
     scratch: &mut Scratch,
     buffers: &mut ScoreBuffers,
 ) {
+    let e = s.eights();
     // Boxes that are not stored would be put together again for every row.
     let boxes = member.tree.boxes() + member.plan.len();
     let lent = !member.tree.is_bounded()
         && boxes <= BOXES_PER_ROW * (member.plan.len() + out.len())
         && boxes * 2 * size_of::<f32>() * block.stride <= BOXES_BYTES;
     if lent {
-        member.tree.exchange_bounds(block.points, scratch);
+        member.tree.exchange_bounds(e, block.points, scratch);
     }
     let plan = std::mem::take(&mut member.plan);
     let mut accepted = plan.iter().copied().peekable();
@@ -293,23 +216,32 @@ pub(crate) fn run_member_body(
         // The ways of all rows are found at once, and those that lead through a
         // place at which the tree changed meanwhile are found again.
         buffers.descend(&member.live(block), rows, block.stride);
-        for (i, out) in out.iter_mut().enumerate() {
-            let q = &rows[i * block.stride..(i + 1) * block.stride];
-            *out = buffers.score(&member.live(block), block.needed, q, i);
-            if let Some((_, slot)) = accepted.next_if(|&(row, _)| row as usize == first + i) {
-                member.replace(block, first + i, slot, scratch, Some((&*buffers, i)));
-                scratch
-                    .forks
-                    .drain(..)
-                    .for_each(|(depth, id)| buffers.forget(depth, id));
+        let mut next = 0;
+        while next < out.len() {
+            // Rows up to the next one that is taken find the same tree.
+            let taken = accepted.next_if(|&(row, _)| (row as usize) < first + out.len());
+            let end = taken.map_or(out.len(), |(row, _)| row as usize - first + 1);
+            let live = member.live(block);
+            entry::score_group(&live, rows, block.needed, next..end, buffers, out);
+            if let Some((row, slot)) = taken {
+                member.replace(
+                    e,
+                    block,
+                    row as usize,
+                    slot,
+                    scratch,
+                    Some((&*buffers, end - 1)),
+                );
+                buffers.forget(&scratch.forks);
             }
+            next = end;
         }
     }
     for (row, slot) in accepted {
-        member.replace(block, row as usize, slot, scratch, None);
+        member.replace(e, block, row as usize, slot, scratch, None);
     }
     member.plan = plan;
     if lent {
-        member.tree.exchange_bounds(block.points, scratch);
+        member.tree.exchange_bounds(e, block.points, scratch);
     }
 }

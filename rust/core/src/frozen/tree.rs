@@ -1,6 +1,7 @@
 //! One frozen tree: nodes in preorder, one box for each inner node.
 
 use crate::kernels::entry;
+use crate::kernels::fours::Boxes;
 use crate::kernels::lanes::{merge, range_sum};
 use crate::kernels::lines::Lines;
 use crate::lockstep::Alone;
@@ -300,6 +301,11 @@ impl Nodes for PartTree<'_> {
         }
         let (lo, hi) = self.bounds_at(id as usize);
         Some((lo, hi, self.splits[id as usize].range))
+    }
+
+    #[inline(always)]
+    fn boxes(&self) -> Option<Boxes<'_>> {
+        None
     }
 
     #[inline(always)]

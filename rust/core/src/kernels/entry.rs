@@ -8,12 +8,12 @@ use crate::frozen::{
 use crate::load::{self, Scale, Value};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
 use crate::questions::Trees;
-use crate::score::ScoreBuffers;
+use crate::score::{ScoreBuffers, score_group_body};
 use crate::tree::Scratch;
 use crate::walk::{GROUP, Nodes};
 use std::ops::Range;
 
-kernel! {
+simd_kernel! {
     /// A block of rows through one living tree.
     pub(crate) fn run_member(
         member: &mut Member,
@@ -24,33 +24,35 @@ kernel! {
     ) = run_member_body;
 }
 
-/// Adds one tree's scores of padded rows to `totals`.
-#[inline(always)]
-fn add_scores_body<N: Nodes>(
+simd_kernel! {
+    /// Scores rows of a group whose ways `buffers` has.
+    pub(crate) fn score_group<N: Nodes>(
+        nodes: &N,
+        rows: &[f32],
+        needed: u64,
+        which: Range<usize>,
+        buffers: &mut ScoreBuffers,
+        out: &mut [f64],
+    ) = score_group_body;
+}
+
+/// Adds one tree's scores of padded rows, taken one by one, to `totals`.
+pub(crate) fn add_scores<N: Nodes>(
     nodes: &N,
     rows: &[f32],
     stride: usize,
     buffers: &mut ScoreBuffers,
     totals: &mut [f64],
 ) {
+    let mut scores = [0.0; GROUP];
     let groups = rows.chunks(GROUP * stride).zip(totals.chunks_mut(GROUP));
     for (rows, totals) in groups {
         buffers.descend(nodes, rows, stride);
-        for (i, (q, total)) in rows.chunks_exact(stride).zip(totals).enumerate() {
-            *total += buffers.score(nodes, 0, q, i);
+        score_group(nodes, rows, 0, 0..totals.len(), buffers, &mut scores);
+        for (total, score) in totals.iter_mut().zip(scores) {
+            *total += score;
         }
     }
-}
-
-kernel! {
-    /// Adds one tree's scores of padded rows, taken one by one, to `totals`.
-    pub(crate) fn add_scores<N: Nodes>(
-        nodes: &N,
-        rows: &[f32],
-        stride: usize,
-        buffers: &mut ScoreBuffers,
-        totals: &mut [f64],
-    ) = add_scores_body;
 }
 
 kernel! {

@@ -15,8 +15,11 @@
 #[macro_use]
 mod shells;
 
+pub(crate) mod arena;
+pub(crate) mod boxes;
 pub(crate) mod descent;
 pub(crate) mod entry;
+pub(crate) mod fours;
 pub(crate) mod lanes;
 pub(crate) mod lines;
 pub(crate) mod partition;

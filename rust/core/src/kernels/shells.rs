@@ -35,17 +35,17 @@ macro_rules! kernel {
 /// As [`kernel!`], for a body that is generic over [`simd::Simd`] and takes it
 /// as its first argument.
 macro_rules! simd_kernel {
-    ($(#[$doc:meta])* pub(crate) fn $name:ident ($($arg:ident : $ty:ty),* $(,)?) = $body:path;) => {
+    ($(#[$doc:meta])* pub(crate) fn $name:ident $(<$($g:ident : $b:path),*>)? ($($arg:ident : $ty:ty),* $(,)?) = $body:path;) => {
         $(#[$doc])*
-        pub(crate) fn $name ($($arg: $ty),*) {
+        pub(crate) fn $name $(<$($g: $b),*>)? ($($arg: $ty),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt,bmi1,bmi2")]
-                fn avx512 ($($arg: $ty),*) {
+                fn avx512 $(<$($g: $b),*>)? ($($arg: $ty),*) {
                     $body($crate::kernels::simd::Avx512::new(), $($arg),*)
                 }
                 #[target_feature(enable = "avx2,popcnt,bmi1,bmi2")]
-                fn avx2 ($($arg: $ty),*) {
+                fn avx2 $(<$($g: $b),*>)? ($($arg: $ty),*) {
                     $body($crate::kernels::simd::Avx2::new(), $($arg),*)
                 }
                 match $crate::kernels::level() {

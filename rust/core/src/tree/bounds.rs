@@ -12,8 +12,7 @@
 //! a tree of many has all of them while a block of rows goes through it, in an
 //! arena that every tree of a thread takes in turn ([`super::Tree::exchange_bounds`]).
 
-use crate::kernels::lanes::{assign, range_sum};
-use crate::points::grow_by_an_eighth;
+use crate::kernels::arena::Arena;
 
 /// Most parts of a node that does not store its box, in any arena.
 pub(crate) const MOST_PARTS: u8 = 5;
@@ -30,23 +29,19 @@ pub(crate) fn resting_limit(stride: usize) -> u8 {
 
 const NO_BOX: u32 = u32::MAX;
 
-/// An arena of boxes: lows, then highs, then the sum of ranges.
+/// The boxes that a tree stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
-    stride: usize,
     limit: u8,
-    values: Vec<f32>,
-    ranges: Vec<f32>,
+    arena: Arena,
     free: Vec<u32>,
 }
 
 impl Bounds {
     pub(crate) fn new(stride: usize, limit: u8) -> Bounds {
         Bounds {
-            stride,
             limit,
-            values: Vec::new(),
-            ranges: Vec::new(),
+            arena: Arena::new(stride),
             free: Vec::new(),
         }
     }
@@ -59,16 +54,13 @@ impl Bounds {
 
     /// Takes every box out; the memory stays.
     pub(crate) fn clear(&mut self) {
-        self.values.clear();
-        self.ranges.clear();
+        self.arena.clear();
         self.free.clear();
     }
 
     /// Gives back what is free beyond the eighth by which an arena grows.
     pub(crate) fn shrink(&mut self) {
-        let (values, ranges) = (self.values.len(), self.ranges.len());
-        self.values.shrink_to(values + values / 8);
-        self.ranges.shrink_to(ranges + ranges / 8);
+        self.arena.shrink();
         self.free.shrink_to(0);
     }
 
@@ -77,56 +69,35 @@ impl Bounds {
         NO_BOX
     }
 
+    /// The boxes by number, to read.
     #[inline(always)]
-    pub(crate) fn get(&self, at: u32) -> Option<(&[f32], &[f32], f32)> {
-        let range = *self.ranges.get(at as usize)?;
-        let from = at as usize * 2 * self.stride;
-        let (lo, hi) = self.values[from..from + 2 * self.stride].split_at(self.stride);
-        Some((lo, hi, range))
+    pub(crate) fn arena(&self) -> &Arena {
+        &self.arena
     }
 
+    /// The same to write to, under numbers that were given out.
     #[inline(always)]
-    pub(crate) fn get_mut(&mut self, at: u32) -> (&mut [f32], &mut [f32], &mut f32) {
-        let from = at as usize * 2 * self.stride;
-        let (lo, hi) = self.values[from..from + 2 * self.stride].split_at_mut(self.stride);
-        (lo, hi, &mut self.ranges[at as usize])
+    pub(crate) fn arena_mut(&mut self) -> &mut Arena {
+        &mut self.arena
     }
 
+    /// A number for the box of node `id`: the node's own where every node has a
+    /// box.
     #[inline(always)]
-    pub(crate) fn add(&mut self, lo: &[f32], hi: &[f32], sum: f32) -> u32 {
-        let Some(at) = self.free.pop() else {
-            grow_by_an_eighth(&mut self.values, 2 * self.stride);
-            grow_by_an_eighth(&mut self.ranges, 1);
-            self.values.extend_from_slice(lo);
-            self.values.extend_from_slice(hi);
-            self.ranges.push(sum);
-            return (self.ranges.len() - 1) as u32;
-        };
-        let (low, high, range) = self.get_mut(at);
-        assign(low, lo);
-        assign(high, hi);
-        *range = sum;
-        at
-    }
-
-    /// Puts another box in place of one; returns whether it differs.
-    #[inline(always)]
-    pub(crate) fn replace(&mut self, at: u32, lo: &[f32], hi: &[f32]) -> bool {
-        let (low, high, range) = self.get_mut(at);
-        let changed = assign(low, lo) | assign(high, hi);
-        if changed {
-            *range = range_sum(lo, hi);
+    pub(crate) fn number(&mut self, id: u32) -> u32 {
+        match self.limit {
+            1 => id,
+            _ => self.free.pop().unwrap_or(self.arena.len() as u32),
         }
-        changed
     }
 
     pub(crate) fn remove(&mut self, at: u32) {
-        if at != NO_BOX {
+        if at != NO_BOX && self.limit > 1 {
             self.free.push(at);
         }
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
-        (self.values.capacity() + self.ranges.capacity() + self.free.capacity()) * 4
+        self.arena.memory_usage() + self.free.capacity() * 4
     }
 }

@@ -1,6 +1,7 @@
 //! Trees to and from their flat, canonical form.
 
 use super::{Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
+use crate::kernels::simd::Portable;
 use crate::points::PointStore;
 use crate::rng::Rng;
 use crate::state::FlatNode;
@@ -66,7 +67,7 @@ impl Tree {
                         mass: tree.mass_of(left) + tree.mass_of(right),
                         bounds: Bounds::none(),
                     });
-                    tree.settle(id, points, scratch);
+                    tree.settle(Portable, id, points, scratch);
                     id
                 }
             };

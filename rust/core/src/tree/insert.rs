@@ -1,7 +1,9 @@
 //! Insertion by the top-most separating cut.
 
 use super::{Bounds, Inner, NONE, NodeId, Scratch, Tree, is_leaf};
+use crate::kernels::boxes::{self, MARKED, outside};
 use crate::kernels::lanes;
+use crate::kernels::simd::Eights;
 use crate::points::PointStore;
 use crate::rng::Rng;
 
@@ -13,7 +15,13 @@ impl Tree {
     /// known to hold it, or empty: no cut of such a box separates the point, and
     /// none grows.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, id: u32, points: &PointStore, scratch: &mut Scratch) -> u32 {
+    pub(crate) fn insert<E: Eights>(
+        &mut self,
+        e: E,
+        id: u32,
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) -> u32 {
         let p = points.row(id);
         let (mut parent, mut at) = match scratch.path.last() {
             Some(&last) => (last, self.below(last, p)),
@@ -28,30 +36,28 @@ impl Tree {
             if is_leaf(at) {
                 let held = self.leaf(at).point;
                 let q = points.row(held);
-                if lanes::equal(p, q) {
+                if boxes::equal(e, p, q) {
                     self.leaves[(at & !super::LEAF) as usize].mass += 1;
                     self.count_path(scratch);
                     return held;
                 }
-                break random_cut(&mut self.rng, q, q, p);
+                break random_cut(e, &mut self.rng, q, q, p);
             }
             let bounds = self.inner(at).bounds;
-            if let Some((lo, hi, range)) = self.bounds.get(bounds) {
-                let gap = lanes::gap_sum(lo, hi, p);
+            if let Some((lo, hi, range)) = self.bounds.arena().get(bounds) {
+                let gap = boxes::gap_sum(e, lo, hi, p);
                 if gap > 0.0 {
                     if separates(&mut self.rng, gap, range) {
-                        break random_cut(&mut self.rng, lo, hi, p);
+                        break random_cut(e, &mut self.rng, lo, hi, p);
                     }
-                    let (lo, hi, range) = self.bounds.get_mut(bounds);
-                    lanes::grow(lo, hi, p);
-                    *range = lanes::range_sum(lo, hi);
+                    self.bounds.arena_mut().grow(e, bounds, p);
                 }
             } else {
                 let Scratch { lo, hi, .. } = scratch;
                 self.box_into(at, points, lo, hi);
-                let gap = lanes::gap_sum(lo, hi, p);
+                let gap = boxes::gap_sum(e, lo, hi, p);
                 if gap > 0.0 && separates(&mut self.rng, gap, lanes::range_sum(lo, hi)) {
-                    break random_cut(&mut self.rng, lo, hi, p);
+                    break random_cut(e, &mut self.rng, lo, hi, p);
                 }
             }
             scratch.path.push(at);
@@ -61,10 +67,10 @@ impl Tree {
         scratch.forks.push((scratch.path.len(), at));
         let new = self.split_above(parent, at, cut, id);
         self.count_path(scratch);
-        self.settle(new, points, scratch);
+        self.settle(e, new, points, scratch);
         let mut changed = self.parts_of(new) != self.parts_of(at);
         while let (true, Some(id)) = (changed, scratch.path.pop()) {
-            changed = self.settle(id, points, scratch);
+            changed = self.settle(e, id, points, scratch);
         }
         id
     }
@@ -113,32 +119,18 @@ fn separates(rng: &mut Rng, gap: f32, range: f32) -> bool {
     rng.unit() * (range + gap) < gap
 }
 
-/// Columns that [`outside`] looks at.
-const MARKED: usize = 32;
-
-/// A bit for each column from `first` on in which a point lies outside of a box.
-#[inline(always)]
-fn outside(lo: &[f32], hi: &[f32], p: &[f32], first: usize) -> u32 {
-    let end = p.len().min(first + MARKED);
-    let (lo, hi, p) = (&lo[first..end], &hi[first..end], &p[first..end]);
-    let mut marks = 0;
-    for j in 0..p.len() {
-        marks |= u32::from((p[j] < lo[j]) | (p[j] > hi[j])) << j;
-    }
-    marks
-}
-
 /// A uniform cut through the gap between a box and a point outside of it.
 #[inline(always)]
-fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
-    let gap = |j: usize| {
-        let (p, lo, hi) = (f64::from(p[j]), f64::from(lo[j]), f64::from(hi[j]));
-        (lo - p).max(p - hi).max(0.0)
+fn random_cut<E: Eights>(e: E, rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
+    // In columns in which the point lies outside.
+    let gap = |j: usize| match p[j] < lo[j] {
+        true => f64::from(lo[j]) - f64::from(p[j]),
+        false => f64::from(p[j]) - f64::from(hi[j]),
     };
     // Where there is no gap, nothing is added.
     let mut total = 0.0;
     for first in (0..p.len()).step_by(MARKED) {
-        let mut marks = outside(lo, hi, p, first);
+        let mut marks = outside(e, lo, hi, p, first);
         while marks != 0 {
             total += gap(first + marks.trailing_zeros() as usize);
             marks &= marks - 1;
@@ -147,7 +139,7 @@ fn random_cut(rng: &mut Rng, lo: &[f32], hi: &[f32], p: &[f32]) -> Cut {
     let mut rest = rng.unit() * total;
     let mut chosen = 0;
     'columns: for first in (0..p.len()).step_by(MARKED) {
-        let mut marks = outside(lo, hi, p, first);
+        let mut marks = outside(e, lo, hi, p, first);
         while marks != 0 {
             // Rounding may leave a rest beyond the last gap; it stays there.
             chosen = first + marks.trailing_zeros() as usize;

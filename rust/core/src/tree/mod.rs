@@ -8,14 +8,18 @@
 mod bounds;
 mod flat;
 mod insert;
+mod live;
 mod remove;
 #[cfg(test)]
 mod tests;
 
 use bounds::MOST_PARTS;
 pub(crate) use bounds::{Bounds, resting_limit};
+pub(crate) use live::Live;
 
+use crate::kernels::arena::Side;
 use crate::kernels::lanes;
+use crate::kernels::simd::Eights;
 use crate::points::PointStore;
 use crate::rng::Rng;
 use crate::walk::{LEAF, is_leaf};
@@ -198,7 +202,7 @@ impl Tree {
         if is_leaf(id) {
             return None;
         }
-        self.bounds.get(self.inner(id).bounds)
+        self.bounds.arena().get(self.inner(id).bounds)
     }
 
     /// Extends `lo` and `hi` to hold every point below `id`.
@@ -244,17 +248,23 @@ impl Tree {
         lanes::assign(hi, b);
     }
 
-    /// The box of an inner node, from those of its children, into the scratch.
+    /// Makes box `at` that of two children; returns whether that changes it.
     #[inline(always)]
-    fn box_of_children(&self, child: [NodeId; 2], points: &PointStore, scratch: &mut Scratch) {
-        let Scratch { lo, hi, .. } = scratch;
-        match child.map(|id| self.stored_box(id, points)) {
-            [Some(left), Some(right)] => lanes::join(lo, hi, left, right),
-            _ => {
-                self.box_into(child[0], points, lo, hi);
-                self.merge_box(child[1], points, lo, hi);
-            }
+    fn join_children<E: Eights>(
+        &mut self,
+        e: E,
+        at: u32,
+        child: [NodeId; 2],
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) -> bool {
+        if let Some(sides) = self.sides(child, points) {
+            return self.bounds.arena_mut().join(e, at, sides);
         }
+        let Scratch { lo, hi, .. } = scratch;
+        self.box_into(child[0], points, lo, hi);
+        self.merge_box(child[1], points, lo, hi);
+        self.bounds.arena_mut().put(e, at, (lo, hi))
     }
 
     /// A leaf's point or the box that a node stores.
@@ -269,6 +279,21 @@ impl Tree {
             return Some((point, point));
         }
         self.bounds_of(id).map(|(lo, hi, _)| (lo, hi))
+    }
+
+    /// Two nodes as sides of a cut, if both are leaves or store their boxes.
+    #[inline(always)]
+    fn sides<'a>(&self, child: [NodeId; 2], points: &'a PointStore) -> Option<[Side<'a>; 2]> {
+        Some([self.side(child[0], points)?, self.side(child[1], points)?])
+    }
+
+    #[inline(always)]
+    fn side<'a>(&self, id: NodeId, points: &'a PointStore) -> Option<Side<'a>> {
+        if is_leaf(id) {
+            return Some(Side::Point(points.row(self.leaf(id).point)));
+        }
+        let at = self.inner(id).bounds;
+        (at != Bounds::none()).then_some(Side::Box(at))
     }
 
     /// Any point below `id`, to start a box from.
@@ -289,22 +314,28 @@ impl Tree {
     /// Counts a node's parts anew, and stores or drops its box accordingly.
     /// Returns whether it counts for another number of parts than before.
     #[inline(always)]
-    fn settle(&mut self, id: NodeId, points: &PointStore, scratch: &mut Scratch) -> bool {
+    fn settle<E: Eights>(
+        &mut self,
+        e: E,
+        id: NodeId,
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) -> bool {
         let node = *self.inner(id);
         let sum = self.parts_of(node.child[0]) + self.parts_of(node.child[1]);
         let stored = sum > self.bounds.limit();
         let parts = if stored { 1 } else { sum };
-        if stored && node.bounds == Bounds::none() {
-            self.box_of_children(node.child, points, scratch);
-            let Scratch { lo, hi, .. } = scratch;
-            let range = lanes::range_sum(lo, hi);
-            self.inner[id as usize].bounds = self.bounds.add(lo, hi, range);
-        } else if !stored && node.bounds != Bounds::none() {
-            self.bounds.remove(node.bounds);
-            self.inner[id as usize].bounds = Bounds::none();
+        let mut bounds = node.bounds;
+        if stored && bounds == Bounds::none() {
+            bounds = self.bounds.number(id);
+            self.join_children(e, bounds, node.child, points, scratch);
+        } else if !stored {
+            self.bounds.remove(bounds);
+            bounds = Bounds::none();
         }
-        self.inner[id as usize].parts = parts;
-        parts != node.parts
+        let node = &mut self.inner[id as usize];
+        node.bounds = bounds;
+        std::mem::replace(&mut node.parts, parts) != parts
     }
 
     /// Boxes of the tree, stored or not.
@@ -323,7 +354,12 @@ impl Tree {
     /// and once more to have the tree's own arena back, with the boxes that its
     /// limit asks for.
     #[inline(always)]
-    pub(crate) fn exchange_bounds(&mut self, points: &PointStore, scratch: &mut Scratch) {
+    pub(crate) fn exchange_bounds<E: Eights>(
+        &mut self,
+        e: E,
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) {
         scratch.every.clear();
         std::mem::swap(&mut self.bounds, &mut scratch.every);
         let mut nodes = std::mem::take(&mut scratch.path);
@@ -335,12 +371,17 @@ impl Tree {
             let stored = sum > self.bounds.limit();
             let bounds = if !stored {
                 Bounds::none()
-            } else if let Some((lo, hi, range)) = scratch.every.get(node.bounds) {
-                self.bounds.add(lo, hi, range)
             } else {
-                self.box_of_children(node.child, points, scratch);
-                let Scratch { lo, hi, .. } = &*scratch;
-                self.bounds.add(lo, hi, lanes::range_sum(lo, hi))
+                let number = self.bounds.number(id);
+                match scratch.every.arena().get(node.bounds) {
+                    Some((lo, hi, _)) => {
+                        self.bounds.arena_mut().put(e, number, (lo, hi));
+                    }
+                    None => {
+                        self.join_children(e, number, node.child, points, scratch);
+                    }
+                }
+                number
             };
             let node = &mut self.inner[id as usize];
             node.bounds = bounds;

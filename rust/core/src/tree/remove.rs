@@ -1,13 +1,20 @@
 //! Deletion.
 
 use super::{Bounds, LEAF, NONE, Scratch, Tree, is_leaf};
-use crate::kernels::lanes;
+use crate::kernels::boxes;
+use crate::kernels::simd::Eights;
 use crate::points::PointStore;
 
 impl Tree {
     /// Takes one copy of the row `p` out; returns whether the tree held it.
     #[inline(always)]
-    pub(crate) fn remove(&mut self, p: &[f32], points: &PointStore, scratch: &mut Scratch) -> bool {
+    pub(crate) fn remove<E: Eights>(
+        &mut self,
+        e: E,
+        p: &[f32],
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) -> bool {
         scratch.path.clear();
         scratch.shrunk = None;
         let mut leaf = self.root;
@@ -15,7 +22,7 @@ impl Tree {
             scratch.path.push(leaf);
             leaf = self.below(leaf, p);
         }
-        if leaf == NONE || !lanes::equal(points.row(self.leaf(leaf).point), p) {
+        if leaf == NONE || !boxes::equal(e, points.row(self.leaf(leaf).point), p) {
             return false;
         }
         if self.leaf(leaf).mass > 1 {
@@ -38,7 +45,7 @@ impl Tree {
         self.free_inner.push(parent);
         self.uncount_path(scratch);
         let changed = self.parts_of(sibling) != node.parts;
-        self.shrink_path(p, changed, points, scratch);
+        self.shrink_path(e, p, changed, points, scratch);
         true
     }
 
@@ -54,8 +61,9 @@ impl Tree {
     /// recomputes stored boxes until one does not change without `p`, since then
     /// those above it cannot change either.
     #[inline(always)]
-    fn shrink_path(
+    fn shrink_path<E: Eights>(
         &mut self,
+        e: E,
         p: &[f32],
         mut changed: bool,
         points: &PointStore,
@@ -66,17 +74,17 @@ impl Tree {
             let Some(id) = scratch.path.pop() else { return };
             let had_box = self.inner(id).bounds;
             if changed {
-                changed = self.settle(id, points, scratch);
+                changed = self.settle(e, id, points, scratch);
             }
             let node = *self.inner(id);
             // A box stored just now is new anyway.
             if shrinking && node.bounds != Bounds::none() && node.bounds == had_box {
-                let (low, high, _) = self.bounds.get_mut(node.bounds);
-                shrinking = lanes::holds_up(low, high, p);
+                shrinking = match self.bounds.arena().get(node.bounds) {
+                    Some((low, high, _)) => boxes::holds_up(e, low, high, p),
+                    None => false,
+                };
                 if shrinking {
-                    self.box_of_children(node.child, points, scratch);
-                    let Scratch { lo, hi, .. } = &*scratch;
-                    shrinking = self.bounds.replace(node.bounds, lo, hi);
+                    shrinking = self.join_children(e, node.bounds, node.child, points, scratch);
                 }
             }
             if shrinking {

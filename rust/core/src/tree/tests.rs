@@ -1,6 +1,7 @@
 //! A tree with all boxes lent to it and one with its own few are the same tree.
 
 use super::{Scratch, Tree};
+use crate::kernels::simd::Portable;
 use crate::points::PointStore;
 use crate::rng::Rng;
 
@@ -16,20 +17,20 @@ fn grow_and_shrink(stride: usize, lent: bool, seed: u64) -> Vec<crate::state::Fl
     for step in 0..400 {
         if lent && lends.unit() < 0.2 {
             let had = tree.is_bounded();
-            tree.exchange_bounds(&points, &mut scratch);
+            tree.exchange_bounds(Portable, &points, &mut scratch);
             assert_ne!(tree.is_bounded(), had);
             tree.check(&points, &mut scratch).unwrap();
         }
         if held.len() > 30 || (!held.is_empty() && draws.unit() < 0.3) {
             let at = (draws.unit() * held.len() as f64) as usize;
             let id = held.swap_remove(at);
-            assert!(tree.remove(points.row(id), &points, &mut scratch));
+            assert!(tree.remove(Portable, points.row(id), &points, &mut scratch));
         } else {
             let mut row = vec![0.0; stride];
             row[..stride - 1].fill_with(|| (draws.unit() * 4.0).floor() as f32);
             let id = points.add(&row);
             scratch.path.clear();
-            held.push(tree.insert(id, &points, &mut scratch));
+            held.push(tree.insert(Portable, id, &points, &mut scratch));
         }
         tree.check(&points, &mut scratch)
             .unwrap_or_else(|wrong| panic!("stride {stride}, step {step}: {wrong}"));

@@ -1,6 +1,6 @@
 //! Two 256-bit registers.
 
-use super::{LANES, Simd, TURNED};
+use super::{FOUR, LANES, Simd, TURNED};
 use std::arch::x86_64::*;
 
 /// AVX2.
@@ -22,6 +22,12 @@ type Two = [__m256; 2];
 /// pointers come from references to as many values as are read or written.
 impl Simd for Avx2 {
     type Lanes = Two;
+    type Columns = Avx2;
+
+    #[inline(always)]
+    fn eights(self) -> Avx2 {
+        self
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> Two {
@@ -119,6 +125,107 @@ impl Simd for Avx2 {
         }
         columns
     }
+
+    // SAFETY: the trait says what the caller owes.
+    #[inline(always)]
+    unsafe fn union_sums(self, boxes: [*const f32; FOUR], q: *const f32, n: usize) -> [f32; FOUR] {
+        // SAFETY: see above.
+        unsafe {
+            if n == FOUR {
+                return added_fours(boxes, q);
+            }
+            let mut sums = [_mm256_setzero_ps(); FOUR];
+            for i in 0..FOUR {
+                let mut low = _mm256_setzero_ps();
+                let mut high = low;
+                let mut j = 0;
+                if n == 8 {
+                    sums[i] = terms(boxes[i], q, n);
+                    continue;
+                }
+                while j + 16 <= n {
+                    low = _mm256_add_ps(low, terms(boxes[i].add(j), q.add(j), n));
+                    high = _mm256_add_ps(high, terms(boxes[i].add(j + 8), q.add(j + 8), n));
+                    j += 16;
+                }
+                if j < n {
+                    low = _mm256_add_ps(low, terms(boxes[i].add(j), q.add(j), n));
+                }
+                sums[i] = _mm256_add_ps(low, high);
+            }
+            added_eights(sums)
+        }
+    }
+}
+
+/// Terms of eight columns, whose highs lie `n` behind the lows.
+///
+/// # Safety
+/// There are eight of each.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn terms(lo: *const f32, q: *const f32, n: usize) -> __m256 {
+    // SAFETY: as the caller says.
+    let (lo, hi, q) = unsafe {
+        (
+            _mm256_loadu_ps(lo),
+            _mm256_loadu_ps(lo.add(n)),
+            _mm256_loadu_ps(q),
+        )
+    };
+    _mm256_sub_ps(_mm256_max_ps(q, hi), _mm256_min_ps(q, lo))
+}
+
+/// Boxes of four columns.
+///
+/// # Safety
+/// As [`Simd::union_sums`].
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn added_fours(boxes: [*const f32; FOUR], q: *const f32) -> [f32; FOUR] {
+    let mut sums = [_mm_setzero_ps(); FOUR];
+    for i in 0..FOUR {
+        // SAFETY: as the caller says.
+        let (lo, hi, q) = unsafe {
+            (
+                _mm_loadu_ps(boxes[i]),
+                _mm_loadu_ps(boxes[i].add(4)),
+                _mm_loadu_ps(q),
+            )
+        };
+        sums[i] = _mm_sub_ps(_mm_max_ps(q, hi), _mm_min_ps(q, lo));
+    }
+    added(sums)
+}
+
+/// Adds up the lanes of each of four: four apart first, as [`lanes`] says.
+///
+/// [`lanes`]: crate::kernels::lanes
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn added_eights(sums: [__m256; FOUR]) -> [f32; FOUR] {
+    let mut halves = [_mm_setzero_ps(); FOUR];
+    for i in 0..FOUR {
+        let (low, high) = (
+            _mm256_castps256_ps128(sums[i]),
+            _mm256_extractf128_ps::<1>(sums[i]),
+        );
+        halves[i] = _mm_add_ps(low, high);
+    }
+    added(halves)
+}
+
+/// Adds up the lanes of each of four: two apart, then the rest.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn added(t: [__m128; FOUR]) -> [f32; FOUR] {
+    let ab = _mm_add_ps(_mm_unpacklo_ps(t[0], t[1]), _mm_unpackhi_ps(t[0], t[1]));
+    let cd = _mm_add_ps(_mm_unpacklo_ps(t[2], t[3]), _mm_unpackhi_ps(t[2], t[3]));
+    let sums = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
+    let mut to = [0.0; FOUR];
+    // SAFETY: there is room for four.
+    unsafe { _mm_storeu_ps(to.as_mut_ptr(), sums) };
+    to
 }
 
 /// Eight columns of eight rows: pairs, quads, and halves change places.

@@ -1,6 +1,7 @@
 //! One 512-bit register.
 
-use super::{LANES, Simd, TURNED};
+use super::avx2::{added_eights, added_fours, terms};
+use super::{Avx2, FOUR, LANES, Simd, TURNED};
 use std::arch::x86_64::*;
 
 /// AVX-512 F and DQ.
@@ -10,15 +11,17 @@ pub(crate) struct Avx512 {
     /// multipliers with it: `1 x a + b`, rounded once, is `a + b`, and the
     /// pipes that add have minima and maxima to do.
     one: __m512,
+    avx2: Avx2,
 }
 
 impl Avx512 {
     /// The machine has the set.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512dq")]
+    #[target_feature(enable = "avx512f,avx512dq,avx2")]
     pub(crate) fn new() -> Avx512 {
         Avx512 {
             one: _mm512_set1_ps(std::hint::black_box(1.0)),
+            avx2: Avx2::new(),
         }
     }
 }
@@ -27,6 +30,12 @@ impl Avx512 {
 /// pointers come from references to as many values as are read or written.
 impl Simd for Avx512 {
     type Lanes = __m512;
+    type Columns = Avx2;
+
+    #[inline(always)]
+    fn eights(self) -> Avx2 {
+        self.avx2
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
@@ -127,6 +136,42 @@ impl Simd for Avx512 {
                 columns[j + 4] = _mm512_permutex2var_ps(quads[j], odd, quads[j + 4]);
             }
             columns
+        }
+    }
+
+    // SAFETY: the trait says what the caller owes.
+    #[inline(always)]
+    unsafe fn union_sums(self, boxes: [*const f32; FOUR], q: *const f32, n: usize) -> [f32; FOUR] {
+        // SAFETY: see above.
+        unsafe {
+            if n == FOUR {
+                return added_fours(boxes, q);
+            }
+            let mut sums = [_mm256_setzero_ps(); FOUR];
+            for i in 0..FOUR {
+                if n == 8 {
+                    sums[i] = terms(boxes[i], q, n);
+                    continue;
+                }
+                let mut total = _mm512_setzero_ps();
+                let mut j = 0;
+                while j + LANES <= n {
+                    let (lo, hi) = (
+                        _mm512_loadu_ps(boxes[i].add(j)),
+                        _mm512_loadu_ps(boxes[i].add(n + j)),
+                    );
+                    let q = _mm512_loadu_ps(q.add(j));
+                    let term = self.sub(_mm512_max_ps(q, hi), _mm512_min_ps(q, lo));
+                    total = self.add(total, term);
+                    j += LANES;
+                }
+                let mut low = _mm512_castps512_ps256(total);
+                if j < n {
+                    low = _mm256_add_ps(low, terms(boxes[i].add(j), q.add(j), n));
+                }
+                sums[i] = _mm256_add_ps(low, _mm512_extractf32x8_ps::<1>(total));
+            }
+            added_eights(sums)
         }
     }
 }

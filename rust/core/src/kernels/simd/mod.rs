@@ -12,6 +12,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod eights;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -20,9 +21,14 @@ mod portable;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+pub(crate) use eights::{EIGHT, Eights};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
+
+use super::fours::FOUR;
+use super::lanes;
+use std::slice;
 
 /// Rows in a vector.
 pub(crate) const LANES: usize = 16;
@@ -33,6 +39,10 @@ pub(crate) const TURNED: usize = 8;
 pub(crate) trait Simd: Copy {
     /// The numbers.
     type Lanes: Copy;
+    /// What the same set does with eight columns.
+    type Columns: Eights;
+
+    fn eights(self) -> Self::Columns;
 
     fn splat(self, value: f32) -> Self::Lanes;
     fn load(self, from: &[f32; LANES]) -> Self::Lanes;
@@ -57,6 +67,28 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// Each row has eight values.
     unsafe fn columns(self, rows: *const f32, at: &[u32; LANES]) -> [Self::Lanes; TURNED];
+
+    /// [`lanes::union_sum`] of four boxes, lows then highs, with a row.
+    ///
+    /// # Safety
+    /// The row has `n` values and each box twice as many, with `n` four or a
+    /// multiple of eight.
+    #[inline(always)]
+    unsafe fn union_sums(self, boxes: [*const f32; FOUR], q: *const f32, n: usize) -> [f32; FOUR] {
+        let mut sums = [0.0; FOUR];
+        for i in 0..FOUR {
+            // SAFETY: as the caller says.
+            let (lo, hi, q) = unsafe {
+                (
+                    slice::from_raw_parts(boxes[i], n),
+                    slice::from_raw_parts(boxes[i].add(n), n),
+                    slice::from_raw_parts(q, n),
+                )
+            };
+            sums[i] = lanes::union_sum(lo, hi, q);
+        }
+        sums
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,12 @@ type Four = [float32x4_t; 4];
 /// from references to as many values as are read or written.
 impl Simd for Neon {
     type Lanes = Four;
+    type Columns = super::Portable;
+
+    #[inline(always)]
+    fn eights(self) -> super::Portable {
+        super::Portable
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> Four {

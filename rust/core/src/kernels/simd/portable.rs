@@ -8,6 +8,12 @@ pub(crate) struct Portable;
 
 impl Simd for Portable {
     type Lanes = [f32; LANES];
+    type Columns = Portable;
+
+    #[inline(always)]
+    fn eights(self) -> Portable {
+        self
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> [f32; LANES] {

@@ -1,0 +1,105 @@
+//! A living tree as walks see it: slices, so that the compiler knows that
+//! nothing a walk writes moves them.
+
+use super::{Inner, Tree};
+use crate::kernels::fours::Boxes;
+use crate::lockstep::Alone;
+use crate::points::PointStore;
+use crate::walk::{Nodes, is_leaf};
+use std::hint::select_unpredictable;
+
+/// A living tree and the points it refers to.
+#[derive(Clone, Copy)]
+pub(crate) struct Live<'a> {
+    tree: &'a Tree,
+    inner: &'a [Inner],
+    points: &'a PointStore,
+}
+
+impl<'a> Live<'a> {
+    #[inline(always)]
+    pub(crate) fn of(tree: &'a Tree, points: &'a PointStore) -> Live<'a> {
+        Live {
+            tree,
+            inner: &tree.inner,
+            points,
+        }
+    }
+}
+
+impl Alone for Live<'_> {
+    #[inline(always)]
+    fn begin(&self) -> Option<u32> {
+        Some(self.tree.root()).filter(|&root| !is_leaf(root))
+    }
+
+    #[inline(always)]
+    fn step(&self, at: u32, q: &[f32]) -> u32 {
+        self.next(at, q, 0)
+    }
+
+    #[inline(always)]
+    fn leaf_at(&self, at: u32) -> u32 {
+        at
+    }
+
+    #[inline(always)]
+    fn point_at(&self, at: u32) -> &[f32] {
+        self.point(at)
+    }
+}
+
+impl Nodes for Live<'_> {
+    #[inline(always)]
+    fn mass(&self) -> u32 {
+        self.tree.mass()
+    }
+
+    #[inline(always)]
+    fn root(&self) -> u32 {
+        self.tree.root()
+    }
+
+    #[inline(always)]
+    fn children(&self, id: u32, q: &[f32]) -> (u32, u32) {
+        let node = &self.inner[id as usize];
+        let right = usize::from(q[node.dim as usize] > node.cut);
+        (node.child[right], node.child[1 - right])
+    }
+
+    #[inline(always)]
+    fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
+        // No branch: where a way ends cannot be foretold.
+        let ended = is_leaf(id);
+        let node = &self.inner[select_unpredictable(ended, 0, id) as usize];
+        let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
+        select_unpredictable(ended, id, child)
+    }
+
+    #[inline(always)]
+    fn mass_of(&self, id: u32) -> u32 {
+        self.tree.mass_of(id)
+    }
+
+    #[inline(always)]
+    fn point(&self, leaf: u32) -> &[f32] {
+        self.points.row(self.tree.leaf(leaf).point)
+    }
+
+    #[inline(always)]
+    fn bounds(&self, id: u32) -> Option<(&[f32], &[f32], f32)> {
+        self.tree.bounds_of(id)
+    }
+
+    #[inline(always)]
+    fn boxes(&self) -> Option<Boxes<'_>> {
+        self.tree
+            .is_bounded()
+            .then(|| self.tree.bounds.arena().boxes())
+    }
+
+    #[inline(always)]
+    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]) {
+        self.tree.merge_box(id, self.points, lo, hi);
+    }
+}
