@@ -386,11 +386,9 @@ impl Sampler {
                 return;
             }
             let right = left + 1;
-            let child = if right < self.keys.len() && self.keys[right] > self.keys[left] {
-                right
-            } else {
-                left
-            };
+            // No branch: which one is larger cannot be foretold.
+            let other = self.keys.get(right).copied().unwrap_or(f64::NEG_INFINITY);
+            let child = left + usize::from(other > self.keys[left]);
             if self.keys[child] <= self.keys[at] {
                 return;
             }

@@ -6,6 +6,7 @@
 //! that do not change meanwhile, so the result is that of one row at a time.
 
 use super::{Forest, Member, MemberBlock};
+use crate::config::Sampling;
 use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::parallel;
@@ -28,6 +29,8 @@ const SCORED_BYTES: usize = 128 * 1024;
 /// Work of the first block at most, well below a second: a call asks between
 /// blocks whether to stop.
 const BLOCK_WORK: usize = 1 << 22;
+/// Nanoseconds of a row that a tenth of all trees takes, for each tree.
+const PLANNING: f64 = 12.0;
 /// Trees times rows to delete that are done without asking.
 const LONG_DELETE: usize = 2048;
 
@@ -222,9 +225,7 @@ impl Forest {
             buffers.rows.clear();
         }
         let points_seen = self.n_seen + skipped as u64;
-        for member in &mut self.members {
-            member.plan(points_seen, &buffers.ticks);
-        }
+        self.plan(points_seen, n, &buffers.ticks);
         self.store_rows(rows, first, n, &mut buffers);
         // Rows before the first whole shingle keep their NaN.
         let out = out.get_mut(skipped..).unwrap_or_default();
@@ -243,6 +244,28 @@ impl Forest {
         self.n_seen += range.len() as u64;
         self.buffers = buffers;
         stored
+    }
+
+    /// Lets every tree decide which of `n` rows it takes.
+    fn plan(&mut self, first_row: u64, n: usize, ticks: &Ticks) {
+        // Trees that take all rows alike take few of them.
+        let work = match self.config.sampling {
+            Sampling::Uniform => 0.0,
+            _ => PLANNING * n as f64 * self.members.len() as f64,
+        };
+        let threads = parallel::threads_for_work(self.config.n_threads, work);
+        let chunk = self.members.len().div_ceil(threads * 4).max(1);
+        let _ = parallel::for_each(
+            self.members.chunks_mut(chunk),
+            threads,
+            &mut never,
+            || (),
+            |(), members, _| {
+                members
+                    .iter_mut()
+                    .for_each(|member| member.plan(first_row, ticks));
+            },
+        );
     }
 
     /// Stores the rows that some tree takes. Each is held once by the block,

@@ -198,29 +198,44 @@ pub(crate) fn join<E: Eights>(
         return join_fours(lo, hi, a, b);
     }
     let chunks = lo.len() / EIGHT;
-    let (los, his) = (lo.as_chunks_mut::<EIGHT>().0, hi.as_chunks_mut::<EIGHT>().0);
-    let sides =
-        a.0.as_chunks::<EIGHT>()
-            .0
-            .iter()
-            .zip(a.1.as_chunks::<EIGHT>().0);
-    let others =
-        b.0.as_chunks::<EIGHT>()
-            .0
-            .iter()
-            .zip(b.1.as_chunks::<EIGHT>().0);
+    let los = lo.as_chunks_mut::<EIGHT>().0;
+    let his = hi.as_chunks_mut::<EIGHT>().0;
+    let (a_lo, a_hi) = (a.0.as_chunks::<EIGHT>().0, a.1.as_chunks::<EIGHT>().0);
+    let (b_lo, b_hi) = (b.0.as_chunks::<EIGHT>().0, b.1.as_chunks::<EIGHT>().0);
+    if let ([lo], [hi], [a_lo], [a_hi], [b_lo], [b_hi]) =
+        (&mut *los, &mut *his, a_lo, a_hi, b_lo, b_hi)
+    {
+        let (ranges, changed) = join_chunk(e, (lo, hi), (a_lo, a_hi), (b_lo, b_hi));
+        return (e.sum(ranges), changed != 0);
+    }
     let mut sum = Sum::new(e);
     let mut changed = 0;
-    let all = los.iter_mut().zip(his).zip(sides).zip(others);
-    for (i, (((lo, hi), a), b)) in all.enumerate() {
-        let low = e.min(e.load(a.0), e.load(b.0));
-        let high = e.max(e.load(a.1), e.load(b.1));
-        changed |= e.differ(low, e.load(lo)) | e.differ(high, e.load(hi));
-        e.store(low, lo);
-        e.store(high, hi);
-        sum.take(i, e.sub(high, low));
+    let (a, b) = (a_lo.iter().zip(a_hi), b_lo.iter().zip(b_hi));
+    for (i, ((to, a), b)) in los.iter_mut().zip(his).zip(a).zip(b).enumerate() {
+        let (ranges, differ) = join_chunk(e, to, a, b);
+        sum.take(i, ranges);
+        changed |= differ;
     }
     (sum.of(chunks), changed != 0)
+}
+
+/// Eight columns.
+type Chunk = [f32; EIGHT];
+
+/// Joins eight columns; returns their ranges, and a bit for each that changes.
+#[inline(always)]
+fn join_chunk<E: Eights>(
+    e: E,
+    (lo, hi): (&mut Chunk, &mut Chunk),
+    a: (&Chunk, &Chunk),
+    b: (&Chunk, &Chunk),
+) -> (E::Eight, u8) {
+    let low = e.min(e.load(a.0), e.load(b.0));
+    let high = e.max(e.load(a.1), e.load(b.1));
+    let changed = e.differ(low, e.load(lo)) | e.differ(high, e.load(hi));
+    e.store(low, lo);
+    e.store(high, hi);
+    (e.sub(high, low), changed)
 }
 
 /// The same for four columns.

@@ -32,13 +32,13 @@ impl Tree {
             self.root = self.new_leaf(id);
             return id;
         }
+        self.count_path(scratch);
         let cut = loop {
             if is_leaf(at) {
                 let held = self.leaf(at).point;
                 let q = points.row(held);
                 if boxes::equal(e, p, q) {
                     self.leaves[(at & !super::LEAF) as usize].mass += 1;
-                    self.count_path(scratch);
                     return held;
                 }
                 break random_cut(e, &mut self.rng, q, q, p);
@@ -61,12 +61,12 @@ impl Tree {
                 }
             }
             scratch.path.push(at);
+            self.inner[at as usize].mass += 1;
             parent = at;
             at = self.below(at, p);
         };
         scratch.forks.push((scratch.path.len(), at));
         let new = self.split_above(parent, at, cut, id);
-        self.count_path(scratch);
         self.settle(e, new, points, scratch);
         let mut changed = self.parts_of(new) != self.parts_of(at);
         while let (true, Some(id)) = (changed, scratch.path.pop()) {
@@ -98,7 +98,7 @@ impl Tree {
 
     /// One more row below every node of the path.
     #[inline(always)]
-    fn count_path(&mut self, scratch: &Scratch) {
+    pub(super) fn count_path(&mut self, scratch: &Scratch) {
         for &id in &scratch.path {
             self.inner[id as usize].mass += 1;
         }

@@ -5,7 +5,7 @@ use super::{Inner, Tree};
 use crate::kernels::fours::Boxes;
 use crate::lockstep::Alone;
 use crate::points::PointStore;
-use crate::walk::{Nodes, is_leaf};
+use crate::walk::{LEAF, Nodes, is_leaf};
 use std::hint::select_unpredictable;
 
 /// A living tree and the points it refers to.
@@ -70,10 +70,9 @@ impl Nodes for Live<'_> {
     #[inline(always)]
     fn next(&self, id: u32, rows: &[f32], from: usize) -> u32 {
         // No branch: where a way ends cannot be foretold.
-        let ended = is_leaf(id);
-        let node = &self.inner[select_unpredictable(ended, 0, id) as usize];
+        let node = &self.inner[(id & !LEAF) as usize];
         let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
-        select_unpredictable(ended, id, child)
+        select_unpredictable(is_leaf(id), id, child)
     }
 
     #[inline(always)]

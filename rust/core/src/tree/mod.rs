@@ -74,8 +74,20 @@ impl Scratch {
     }
 }
 
+/// An inner node that is none yet.
+const SPARE: Inner = Inner {
+    cut: 0.0,
+    dim: 0,
+    parts: 0,
+    child: [NONE; 2],
+    mass: 0,
+    bounds: Bounds::none(),
+};
+
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
+    /// As many as leaves at least: what is a leaf's number is also an inner
+    /// node's, so that a step of a walk can look at either.
     inner: Vec<Inner>,
     free_inner: Vec<u32>,
     leaves: Vec<Leaf>,
@@ -166,6 +178,11 @@ impl Tree {
             None => {
                 crate::points::grow_by_an_eighth(&mut self.leaves, 1);
                 self.leaves.push(leaf);
+                if self.inner.len() < self.leaves.len() {
+                    crate::points::grow_by_an_eighth(&mut self.inner, 1);
+                    self.free_inner.push(self.inner.len() as u32);
+                    self.inner.push(SPARE);
+                }
                 (self.leaves.len() - 1) as u32
             }
         };
@@ -292,7 +309,11 @@ impl Tree {
         if is_leaf(id) {
             return Some(Side::Point(points.row(self.leaf(id).point)));
         }
-        let at = self.inner(id).bounds;
+        // Where every node has a box, the number is the node's.
+        let at = match self.is_bounded() {
+            true => id,
+            false => self.inner(id).bounds,
+        };
         (at != Bounds::none()).then_some(Side::Box(at))
     }
 

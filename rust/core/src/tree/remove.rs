@@ -20,14 +20,15 @@ impl Tree {
         let mut leaf = self.root;
         while !is_leaf(leaf) {
             scratch.path.push(leaf);
+            self.inner[leaf as usize].mass -= 1;
             leaf = self.below(leaf, p);
         }
         if leaf == NONE || !boxes::equal(e, points.row(self.leaf(leaf).point), p) {
+            self.count_path(scratch);
             return false;
         }
         if self.leaf(leaf).mass > 1 {
             self.leaves[(leaf & !LEAF) as usize].mass -= 1;
-            self.uncount_path(scratch);
             return true;
         }
         self.free_leaves.push(leaf & !LEAF);
@@ -43,18 +44,9 @@ impl Tree {
         self.relink(above, parent, sibling);
         self.bounds.remove(node.bounds);
         self.free_inner.push(parent);
-        self.uncount_path(scratch);
         let changed = self.parts_of(sibling) != node.parts;
         self.shrink_path(e, p, changed, points, scratch);
         true
-    }
-
-    /// One row less below every node of the path.
-    #[inline(always)]
-    fn uncount_path(&mut self, scratch: &Scratch) {
-        for &id in &scratch.path {
-            self.inner[id as usize].mass -= 1;
-        }
     }
 
     /// Goes up from the deepest node: counts parts anew while they change, and
