@@ -8,10 +8,10 @@
 //! score is the expectation times `log2(M + 1)`, the forest's the mean over
 //! trees.
 
-use crate::kernels::fours::FOUR;
+use crate::kernels::fours::{Boxes, FOUR};
 use crate::kernels::lanes;
 use crate::kernels::simd::Simd;
-use crate::walk::{BoxBuffer, Climb, GROUP, Nodes, Paths, Way};
+use crate::walk::{BoxBuffer, Climb, Nodes, Paths, Way};
 use std::ops::Range;
 
 /// Value of a row that is separated at `depth`.
@@ -20,6 +20,15 @@ pub(crate) fn unseen(depth: usize) -> f32 {
     match UNSEEN.get(depth) {
         Some(&value) => value,
         None => 1.0 / (depth + 1) as f32,
+    }
+}
+
+/// Values at the four nodes above a depth, the deepest first.
+#[inline(always)]
+fn four_unseen(depth: usize) -> [f32; FOUR] {
+    match UNSEEN.get(depth.wrapping_sub(FOUR)..depth) {
+        Some(&[d, c, b, a]) => [a, b, c, d],
+        _ => [1, 2, 3, 4].map(|up| unseen(depth.saturating_sub(up))),
     }
 }
 
@@ -119,9 +128,7 @@ pub(crate) fn climb_path(
 /// The ways of a group of rows through one tree, and what scoring them needs.
 #[derive(Clone, Debug)]
 pub(crate) struct ScoreBuffers {
-    paths: Paths,
-    /// Rows of the group whose ways are not known.
-    unknown: [bool; GROUP],
+    pub(crate) paths: Paths,
     /// Nodes from the root on that hold the last row scored.
     holding: usize,
     bounds: BoxBuffer,
@@ -132,29 +139,9 @@ impl ScoreBuffers {
     pub(crate) fn new(stride: usize) -> ScoreBuffers {
         ScoreBuffers {
             paths: Paths::default(),
-            unknown: [false; GROUP],
             holding: 0,
             bounds: BoxBuffer::new(stride),
             norm: Norm::default(),
-        }
-    }
-
-    /// Finds the ways of at most [`GROUP`] padded rows.
-    #[inline(always)]
-    pub(crate) fn descend(&mut self, nodes: &impl Nodes, rows: &[f32], stride: usize) {
-        self.unknown = [false; GROUP];
-        self.paths.descend(nodes, rows, stride);
-    }
-
-    /// Forgets the ways through nodes at depths.
-    #[inline(always)]
-    pub(crate) fn forget(&mut self, nodes: &[(usize, u32)]) {
-        for &(depth, id) in nodes {
-            if let Some(level) = self.paths.at(depth) {
-                for i in 0..GROUP {
-                    self.unknown[i] |= level[i] == id;
-                }
-            }
         }
     }
 
@@ -176,7 +163,7 @@ impl ScoreBuffers {
                 holding = depth;
             }
         }
-        nodes.extend((0..holding).map(|depth| way.at(depth)));
+        nodes.extend(way.down_to(holding));
     }
 }
 
@@ -198,13 +185,11 @@ pub(crate) fn score_group_body<S: Simd, N: Nodes>(
         out[which].fill(f64::NAN);
         return;
     };
+    let boxes = nodes.boxes();
     for i in which {
         let q = &rows[i * stride..(i + 1) * stride];
-        if buffers.unknown[i] {
-            buffers.paths.descend_one(nodes, q, i);
-        }
-        let way = buffers.paths.way(i);
-        let (value, holding) = climb_by_fours(s, nodes, q, way, &mut buffers.bounds);
+        let way = buffers.paths.way_of(nodes, q, i);
+        let (value, holding) = climb_by_fours(s, nodes, boxes, q, way, &mut buffers.bounds);
         buffers.holding = holding;
         out[i] = f64::from(value) * norm;
     }
@@ -219,6 +204,7 @@ pub(crate) fn score_group_body<S: Simd, N: Nodes>(
 fn climb_by_fours<S: Simd, N: Nodes>(
     s: S,
     nodes: &N,
+    boxes: Option<Boxes<'_>>,
     q: &[f32],
     way: Way<'_>,
     buffer: &mut BoxBuffer,
@@ -226,14 +212,15 @@ fn climb_by_fours<S: Simd, N: Nodes>(
     let mut value = unseen(way.depth);
     // Nodes that are still above.
     let mut above = way.depth;
-    if let Some(boxes) = nodes.boxes() {
+    if let Some(boxes) = boxes {
         while let Some(ids) = way.four_above(above) {
             let Some(p) = boxes.separations(s, ids, q) else {
                 break;
             };
             let mut zeros = 0u32;
+            let unseen = four_unseen(above);
             for i in 0..FOUR {
-                value += p[i] * (unseen(above - 1 - i) - value);
+                value += p[i] * (unseen[i] - value);
                 zeros |= u32::from(p[i] == 0.0) << i;
             }
             // Which one is the first cannot be foretold, so it is no branch.

@@ -90,6 +90,13 @@ impl<'a> Way<'a> {
         Some(ids)
     }
 
+    /// The inner nodes from the root down to a depth, which is not below the
+    /// leaf's.
+    #[inline(always)]
+    pub(crate) fn down_to(&self, depth: usize) -> impl Iterator<Item = u32> {
+        self.nodes.iter().step_by(self.every).take(depth).copied()
+    }
+
     /// The inner node at a depth.
     #[inline(always)]
     pub(crate) fn at(&self, depth: usize) -> u32 {
@@ -106,6 +113,8 @@ pub(crate) struct Paths {
     /// Each row's node at each depth, down to its leaf; what follows means nothing.
     levels: Vec<[u32; GROUP]>,
     depths: [u32; GROUP],
+    /// Rows whose ways are not known any more.
+    unknown: [bool; GROUP],
 }
 
 impl Paths {
@@ -113,6 +122,7 @@ impl Paths {
     #[inline(always)]
     pub(crate) fn descend<N: Nodes>(&mut self, nodes: &N, rows: &[f32], stride: usize) {
         self.levels.clear();
+        self.unknown = [false; GROUP];
         if rows.len() < GROUP * stride || is_leaf(nodes.root()) {
             for (i, q) in rows.chunks_exact(stride).enumerate() {
                 self.descend_one(nodes, q, i);
@@ -134,6 +144,33 @@ impl Paths {
             self.level(depth)[i] = id;
         }
         self.depths[i] = depth as u32;
+        self.unknown[i] = false;
+    }
+
+    /// Forgets a row's way.
+    pub(crate) fn forget(&mut self, i: usize) {
+        self.unknown[i] = true;
+    }
+
+    /// Forgets the ways through nodes at depths.
+    #[inline(always)]
+    pub(crate) fn forget_through(&mut self, nodes: &[(usize, u32)]) {
+        for &(depth, id) in nodes {
+            if let Some(level) = self.levels.get(depth) {
+                for i in 0..GROUP {
+                    self.unknown[i] |= level[i] == id;
+                }
+            }
+        }
+    }
+
+    /// The way of row `i`, which is `q`; found again if it was forgotten.
+    #[inline(always)]
+    pub(crate) fn way_of(&mut self, nodes: &impl Nodes, q: &[f32], i: usize) -> Way<'_> {
+        if self.unknown[i] {
+            self.descend_one(nodes, q, i);
+        }
+        self.way(i)
     }
 
     /// A level to write to.
@@ -143,13 +180,6 @@ impl Paths {
             self.levels.push([0; GROUP]);
         }
         &mut self.levels[level]
-    }
-
-    /// The nodes at a depth, one for each row. Below a row's leaf they mean
-    /// nothing.
-    #[inline(always)]
-    pub(crate) fn at(&self, depth: usize) -> Option<&[u32; GROUP]> {
-        self.levels.get(depth)
     }
 
     #[inline(always)]

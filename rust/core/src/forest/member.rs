@@ -1,5 +1,6 @@
 //! One tree with its sampler, and its share of a block of rows.
 
+use super::Leaving;
 use crate::kernels::entry;
 use crate::kernels::simd::{Eights, Portable, Simd};
 use crate::points::PointStore;
@@ -7,6 +8,24 @@ use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
 use crate::tree::{Live, NONE, Scratch, Tree};
 use crate::walk::GROUP;
+
+/// What a thread needs to take blocks through trees.
+#[derive(Clone, Debug)]
+pub(crate) struct MemberBuffers {
+    scratch: Scratch,
+    score: ScoreBuffers,
+    leaving: Leaving,
+}
+
+impl MemberBuffers {
+    pub(crate) fn new(stride: usize) -> MemberBuffers {
+        MemberBuffers {
+            scratch: Scratch::new(stride),
+            score: ScoreBuffers::new(stride),
+            leaving: Leaving::default(),
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -107,19 +126,28 @@ impl Member {
         Live::of(&self.tree, block.points)
     }
 
-    /// Takes a row of the block into a slot, and what the slot held out. What
-    /// scoring the row, number `i` of the group in `scored`, found out about
-    /// its way is not done again.
+    /// Takes a row of the block into a slot, and what the slot held out, whose way
+    /// is number `i % GROUP` of those in `leaving`. What scoring the row, number
+    /// `n` of the group in `scored`, found out about its way is not done again.
     #[inline(always)]
     fn replace<E: Eights>(
         &mut self,
         e: E,
         block: &MemberBlock<'_>,
-        row: usize,
-        slot: u32,
-        scratch: &mut Scratch,
-        scored: Option<(&ScoreBuffers, usize)>,
+        i: usize,
+        buffers: &mut MemberBuffers,
+        scored: Option<usize>,
     ) {
+        let MemberBuffers {
+            scratch,
+            score,
+            leaving,
+        } = buffers;
+        if i.is_multiple_of(GROUP) {
+            let next = &self.plan[i..self.plan.len().min(i + GROUP)];
+            leaving.find(self.live(block), next, &self.places, block.points);
+        }
+        let (row, slot) = self.plan[i];
         let slot = slot as usize;
         scratch.forks.clear();
         scratch.shrunk = None;
@@ -128,18 +156,25 @@ impl Member {
         }
         let old = self.places[slot];
         if old != NONE {
-            self.tree
-                .remove(e, block.points.row(old), block.points, scratch);
+            let point = block.points.row(old);
+            let way = leaving.paths.way_of(&self.live(block), point, i % GROUP);
+            scratch.path.clear();
+            scratch.path.extend(way.down_to(way.depth));
+            self.tree.remove_leaf(e, way.leaf, block.points, scratch);
             self.released.push(old);
         }
         scratch.path.clear();
-        if let Some((buffers, i)) = scored {
+        if let Some(n) = scored {
             let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
-            buffers.still_holding(i, changes, &mut scratch.path);
+            score.still_holding(n, changes, &mut scratch.path);
         }
-        let held = self.tree.insert(e, block.ids[row], block.points, scratch);
+        let held = self
+            .tree
+            .insert(e, block.ids[row as usize], block.points, scratch);
         self.places[slot] = held;
         self.acquired.push(held);
+        leaving.paths.forget_through(&scratch.forks);
+        score.paths.forget_through(&scratch.forks);
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
@@ -196,8 +231,7 @@ pub(crate) fn run_member_body<S: Simd>(
     member: &mut Member,
     block: &MemberBlock<'_>,
     out: &mut [f64],
-    scratch: &mut Scratch,
-    buffers: &mut ScoreBuffers,
+    buffers: &mut MemberBuffers,
 ) {
     let e = s.eights();
     // Boxes that are not stored would be put together again for every row.
@@ -206,42 +240,49 @@ pub(crate) fn run_member_body<S: Simd>(
         && boxes <= BOXES_PER_ROW * (member.plan.len() + out.len())
         && boxes * 2 * size_of::<f32>() * block.stride <= BOXES_BYTES;
     if lent {
-        member.tree.exchange_bounds(e, block.points, scratch);
+        member
+            .tree
+            .exchange_bounds(e, block.points, &mut buffers.scratch);
     }
-    let plan = std::mem::take(&mut member.plan);
-    let mut accepted = plan.iter().copied().peekable();
+    let mut accepted = 0;
     for (g, out) in out.chunks_mut(GROUP).enumerate() {
         let first = g * GROUP;
         let rows = &block.rows[first * block.stride..(first + out.len()) * block.stride];
         // The ways of all rows are found at once, and those that lead through a
         // place at which the tree changed meanwhile are found again.
-        buffers.descend(&member.live(block), rows, block.stride);
+        let live = member.live(block);
+        buffers.score.paths.descend(&live, rows, block.stride);
         let mut next = 0;
         while next < out.len() {
             // Rows up to the next one that is taken find the same tree.
-            let taken = accepted.next_if(|&(row, _)| (row as usize) < first + out.len());
-            let end = taken.map_or(out.len(), |(row, _)| row as usize - first + 1);
+            let taken = member
+                .plan
+                .get(accepted)
+                .map(|&(row, _)| row as usize - first);
+            let taken = taken.filter(|&n| n < out.len());
+            let end = taken.map_or(out.len(), |n| n + 1);
             let live = member.live(block);
-            entry::score_group(&live, rows, block.needed, next..end, buffers, out);
-            if let Some((row, slot)) = taken {
-                member.replace(
-                    e,
-                    block,
-                    row as usize,
-                    slot,
-                    scratch,
-                    Some((&*buffers, end - 1)),
-                );
-                buffers.forget(&scratch.forks);
+            entry::score_group(
+                &live,
+                rows,
+                block.needed,
+                next..end,
+                &mut buffers.score,
+                out,
+            );
+            if taken.is_some() {
+                member.replace(e, block, accepted, buffers, taken);
+                accepted += 1;
             }
             next = end;
         }
     }
-    for (row, slot) in accepted {
-        member.replace(e, block, row as usize, slot, scratch, None);
+    for i in accepted..member.plan.len() {
+        member.replace(e, block, i, buffers, None);
     }
-    member.plan = plan;
     if lent {
-        member.tree.exchange_bounds(e, block.points, scratch);
+        member
+            .tree
+            .exchange_bounds(e, block.points, &mut buffers.scratch);
     }
 }

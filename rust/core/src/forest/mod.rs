@@ -1,11 +1,13 @@
 //! The living forest: a stream goes in, questions are answered at any time.
 
+mod leaving;
 mod member;
 mod persist;
 mod query;
 mod update;
 
-pub(crate) use member::{Member, MemberBlock, run_member_body};
+pub(crate) use leaving::Leaving;
+pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
 
 use crate::config::ForestConfig;
 use crate::error::{Error, Result};

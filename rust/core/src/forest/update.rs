@@ -5,7 +5,7 @@
 //! block by itself; references are settled. Trees share nothing but points
 //! that do not change meanwhile, so the result is that of one row at a time.
 
-use super::{Forest, Member, MemberBlock};
+use super::{Forest, Member, MemberBlock, MemberBuffers};
 use crate::config::Sampling;
 use crate::error::{Error, Result};
 use crate::kernels::entry;
@@ -14,12 +14,11 @@ use crate::questions::mean_over_trees;
 use crate::questions::{self, never};
 use crate::rows::Rows;
 use crate::sampler::Ticks;
-use crate::score::ScoreBuffers;
 use crate::tree::{NONE, Scratch};
 use std::ops::Range;
 
 /// Most rows of a block that is scored, and of one that is not.
-const SCORED_ROWS: usize = 1024;
+const SCORED_ROWS: usize = 2048;
 const PLAIN_ROWS: usize = 131_072;
 /// Rows that a block should add to the store at most: they stay there until
 /// the block is done, and a store does not shrink.
@@ -342,14 +341,14 @@ impl Forest {
             members.zip(parts),
             threads,
             &mut || false,
-            || (Scratch::new(stride), ScoreBuffers::new(stride)),
-            |(scratch, score), (members, part), _| {
+            || MemberBuffers::new(stride),
+            |buffers, (members, part), _| {
                 for (i, member) in members.iter_mut().enumerate() {
                     if alone && member.planned().next().is_none() {
                         continue;
                     }
                     let out = &mut part[i * width..(i + 1) * width];
-                    entry::run_member(member, &block, out, scratch, score);
+                    entry::run_member(member, &block, out, buffers);
                 }
             },
         );

@@ -1,7 +1,7 @@
 //! The kernels: what the rest of the crate calls, built per instruction set.
 
 use crate::attribution::{AttributionBuffers, add_attributions_body};
-use crate::forest::{Member, MemberBlock, run_member_body};
+use crate::forest::{Member, MemberBlock, MemberBuffers, run_member_body};
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
 };
@@ -9,7 +9,6 @@ use crate::load::{self, Scale, Value};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
 use crate::questions::Trees;
 use crate::score::{ScoreBuffers, score_group_body};
-use crate::tree::Scratch;
 use crate::walk::{GROUP, Nodes};
 use std::ops::Range;
 
@@ -19,8 +18,7 @@ simd_kernel! {
         member: &mut Member,
         block: &MemberBlock<'_>,
         out: &mut [f64],
-        scratch: &mut Scratch,
-        buffers: &mut ScoreBuffers,
+        buffers: &mut MemberBuffers,
     ) = run_member_body;
 }
 
@@ -47,7 +45,7 @@ pub(crate) fn add_scores<N: Nodes>(
     let mut scores = [0.0; GROUP];
     let groups = rows.chunks(GROUP * stride).zip(totals.chunks_mut(GROUP));
     for (rows, totals) in groups {
-        buffers.descend(nodes, rows, stride);
+        buffers.paths.descend(nodes, rows, stride);
         score_group(nodes, rows, 0, 0..totals.len(), buffers, &mut scores);
         for (total, score) in totals.iter_mut().zip(scores) {
             *total += score;

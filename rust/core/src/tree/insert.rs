@@ -98,7 +98,7 @@ impl Tree {
 
     /// One more row below every node of the path.
     #[inline(always)]
-    pub(super) fn count_path(&mut self, scratch: &Scratch) {
+    fn count_path(&mut self, scratch: &Scratch) {
         for &id in &scratch.path {
             self.inner[id as usize].mass += 1;
         }

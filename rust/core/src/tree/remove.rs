@@ -1,6 +1,6 @@
 //! Deletion.
 
-use super::{Bounds, LEAF, NONE, Scratch, Tree, is_leaf};
+use super::{Bounds, LEAF, Leaf, NONE, NodeId, Scratch, Tree, is_leaf};
 use crate::kernels::boxes;
 use crate::kernels::simd::Eights;
 use crate::points::PointStore;
@@ -16,26 +16,41 @@ impl Tree {
         scratch: &mut Scratch,
     ) -> bool {
         scratch.path.clear();
-        scratch.shrunk = None;
         let mut leaf = self.root;
         while !is_leaf(leaf) {
             scratch.path.push(leaf);
-            self.inner[leaf as usize].mass -= 1;
             leaf = self.below(leaf, p);
         }
         if leaf == NONE || !boxes::equal(e, points.row(self.leaf(leaf).point), p) {
-            self.count_path(scratch);
             return false;
         }
-        if self.leaf(leaf).mass > 1 {
+        self.remove_leaf(e, leaf, points, scratch);
+        true
+    }
+
+    /// Takes one copy of a leaf's point out; the scratch's path leads to the leaf.
+    #[inline(always)]
+    pub(crate) fn remove_leaf<E: Eights>(
+        &mut self,
+        e: E,
+        leaf: NodeId,
+        points: &PointStore,
+        scratch: &mut Scratch,
+    ) {
+        scratch.shrunk = None;
+        for &id in &scratch.path {
+            self.inner[id as usize].mass -= 1;
+        }
+        let Leaf { point, mass } = *self.leaf(leaf);
+        if mass > 1 {
             self.leaves[(leaf & !LEAF) as usize].mass -= 1;
-            return true;
+            return;
         }
         self.free_leaves.push(leaf & !LEAF);
         let Some(parent) = scratch.path.pop() else {
             scratch.forks.push((0, leaf));
             self.root = NONE;
-            return true;
+            return;
         };
         scratch.forks.push((scratch.path.len(), parent));
         let node = *self.inner(parent);
@@ -45,8 +60,7 @@ impl Tree {
         self.bounds.remove(node.bounds);
         self.free_inner.push(parent);
         let changed = self.parts_of(sibling) != node.parts;
-        self.shrink_path(e, p, changed, points, scratch);
-        true
+        self.shrink_path(e, points.row(point), changed, points, scratch);
     }
 
     /// Goes up from the deepest node: counts parts anew while they change, and
