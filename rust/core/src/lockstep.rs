@@ -11,27 +11,43 @@
 //! vector lanes, a tree in each, which takes more code than all of this for the
 //! little that it gains.
 
+use crate::kernels::grove;
 use crate::kernels::simd::LANES;
 use crate::kernels::{lanes, prefetch};
 use crate::questions::Trees;
 use crate::score::{Norm, climb_path, score_path, seen, unseen};
-use crate::walk::{BoxBuffer, Nodes, Path, Way, descend};
+use crate::walk::{BoxBuffer, Nodes, Path, Way, descend, is_leaf};
 use std::ops::Range;
 
 /// Trees that one row goes through at a time at most.
-pub(crate) const TREES: usize = 128;
+pub(crate) const TREES: usize = grove::TREES;
 
 /// What a row that comes alone needs of a tree. Places on the way down are
 /// inner nodes or stand for leaves.
 pub(crate) trait Alone: Nodes {
     /// The place of the root, if that is an inner node.
-    fn begin(&self) -> Option<u32>;
+    #[inline(always)]
+    fn begin(&self) -> Option<u32> {
+        Some(self.root()).filter(|&root| !is_leaf(root))
+    }
+
     /// The place below an inner node; a leaf's own.
-    fn step(&self, at: u32, q: &[f32]) -> u32;
+    #[inline(always)]
+    fn step(&self, at: u32, q: &[f32]) -> u32 {
+        self.next(at, q, 0)
+    }
+
     /// The leaf at a place.
-    fn leaf_at(&self, at: u32) -> u32;
+    #[inline(always)]
+    fn leaf_at(&self, at: u32) -> u32 {
+        at
+    }
+
     /// The point of the leaf at a place.
-    fn point_at(&self, at: u32) -> &[f32];
+    #[inline(always)]
+    fn point_at(&self, at: u32) -> &[f32] {
+        self.point(at)
+    }
 }
 
 /// The ways of one row through some trees.
@@ -42,7 +58,9 @@ pub(crate) struct Lockstep {
     levels: Vec<[u32; LANES]>,
     ways: Vec<Ended>,
     bounds: BoxBuffer,
-    norm: Norm,
+    pub(crate) norm: Norm,
+    /// For frozen trees.
+    grove: Option<Box<grove::Buffers>>,
 }
 
 /// A way through one tree.
@@ -66,7 +84,14 @@ impl Lockstep {
             ways: Vec::with_capacity(groups * LANES),
             bounds: BoxBuffer::new(stride),
             norm: Norm::default(),
+            grove: None,
         }
+    }
+
+    /// What a row needs on its way through a [`grove::Grove`].
+    pub(crate) fn grove(&mut self) -> &mut grove::Buffers {
+        self.grove
+            .get_or_insert_with(|| Box::new(grove::Buffers::new()))
     }
 
     /// Goes down from the roots to the leaves of a padded row.

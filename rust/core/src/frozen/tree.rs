@@ -31,21 +31,9 @@ pub(super) struct End {
     pub(super) unseen: f32,
 }
 
-/// A node for rows that come alone: the splits, then the leaves. A leaf leads
-/// to itself, so that no step has to ask where a way ends.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(16))]
-struct Step {
-    /// The bits of a leaf are the number of its point.
-    cut: f32,
-    dim: u32,
-    child: [u32; 2],
-}
-
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FrozenTree {
     mass: u32,
-    steps: Vec<Step>,
     splits: Vec<Split>,
     ends: Vec<End>,
     /// Lows, then highs, of each split's box.
@@ -59,7 +47,6 @@ impl FrozenTree {
         let n_ends = nodes.len().div_ceil(2);
         let mut tree = FrozenTree {
             mass: nodes.iter().map(FlatNode::mass).sum(),
-            steps: Vec::new(),
             splits: Vec::with_capacity(nodes.len() - n_ends),
             ends: Vec::with_capacity(n_ends),
             bounds: Lines::default(),
@@ -100,26 +87,7 @@ impl FrozenTree {
         }
         tree.bounds = Lines::zeros(tree.splits.len() * 2 * stride);
         entry::build_bounds(&mut tree, points, stride);
-        tree.steps = tree.steps();
         tree
-    }
-
-    fn steps(&self) -> Vec<Step> {
-        let leaves = self.splits.len() as u32;
-        let splits = self.splits.iter().map(|split| Step {
-            cut: split.cut,
-            dim: split.dim,
-            child: split.child.map(|id| match is_leaf(id) {
-                true => (id & !LEAF) + leaves,
-                false => id,
-            }),
-        });
-        let ends = (leaves..).zip(&self.ends).map(|(at, end)| Step {
-            cut: f32::from_bits(end.point),
-            dim: 0,
-            child: [at; 2],
-        });
-        splits.chain(ends).collect()
     }
 
     /// The tree with the forest's points, which are `stride` values long.
@@ -131,7 +99,6 @@ impl FrozenTree {
     ) -> PartTree<'a> {
         PartTree {
             mass: self.mass,
-            steps: &self.steps,
             splits: &self.splits,
             ends: &self.ends,
             bounds: self.bounds.values(),
@@ -148,7 +115,6 @@ impl FrozenTree {
 
     pub(super) fn memory_usage(&self) -> usize {
         size_of::<FrozenTree>()
-            + self.steps.capacity() * size_of::<Step>()
             + self.splits.capacity() * size_of::<Split>()
             + self.ends.capacity() * size_of::<End>()
             + self.bounds.memory_usage()
@@ -192,7 +158,6 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
 #[derive(Clone, Copy)]
 pub(crate) struct PartTree<'a> {
     mass: u32,
-    steps: &'a [Step],
     splits: &'a [Split],
     ends: &'a [End],
     bounds: &'a [f32],
@@ -210,6 +175,12 @@ impl<'a> PartTree<'a> {
         self.ends
     }
 
+    /// All padded boxes.
+    #[inline(always)]
+    pub(super) fn all_bounds(&self) -> &'a [f32] {
+        self.bounds
+    }
+
     /// The point of a leaf.
     #[inline(always)]
     pub(super) fn point_of(&self, end: &End) -> &'a [f32] {
@@ -223,29 +194,7 @@ impl<'a> PartTree<'a> {
     }
 }
 
-impl Alone for PartTree<'_> {
-    #[inline(always)]
-    fn begin(&self) -> Option<u32> {
-        (!self.splits.is_empty()).then_some(0)
-    }
-
-    #[inline(always)]
-    fn step(&self, at: u32, q: &[f32]) -> u32 {
-        let step = &self.steps[at as usize];
-        step.child[usize::from(q[step.dim as usize] > step.cut)]
-    }
-
-    #[inline(always)]
-    fn leaf_at(&self, at: u32) -> u32 {
-        (at - self.splits.len() as u32) | LEAF
-    }
-
-    #[inline(always)]
-    fn point_at(&self, at: u32) -> &[f32] {
-        let point = self.steps[at as usize].cut.to_bits();
-        &self.points[point as usize * self.stride..][..self.stride]
-    }
-}
+impl Alone for PartTree<'_> {}
 
 impl Nodes for PartTree<'_> {
     #[inline(always)]

@@ -17,6 +17,7 @@ mod shells;
 
 pub(crate) mod descent;
 pub(crate) mod entry;
+pub(crate) mod grove;
 pub(crate) mod lanes;
 pub(crate) mod lines;
 pub(crate) mod partition;
