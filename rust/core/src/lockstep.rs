@@ -4,8 +4,10 @@
 //! above it, and where its way ends is different in every tree. So sixteen trees
 //! go down together, level by level and without a branch that nothing foretells,
 //! some fourteen instructions a step, and the points of their leaves are asked
-//! for at once. Then each tree's way goes up by itself. Figures are
-//! in [`crate::frozen`]'s `shape`.
+//! for at once. Then each tree's way goes up by itself: a living tree may have to
+//! make its boxes on the way. Frozen trees have theirs, and go together up as
+//! well as down ([`crate::kernels::grove`]), unless they are too large. Figures
+//! are in `forest/query.rs`.
 //!
 //! What did not pay when it was tried: asking for the boxes too; going up in
 //! vector lanes, a tree in each, which takes more code than all of this for the
@@ -23,7 +25,7 @@ use std::ops::Range;
 pub(crate) const TREES: usize = grove::TREES;
 
 /// What a row that comes alone needs of a tree. Places on the way down are
-/// inner nodes or stand for leaves.
+/// nodes, unless a tree has better ones.
 pub(crate) trait Alone: Nodes {
     /// The place of the root, if that is an inner node.
     #[inline(always)]

@@ -99,8 +99,8 @@ fn in_blocks<S>(
 }
 
 /// Below this many rows each goes through several trees at once; from it on,
-/// several rows go through each tree at once, but for trees that take them
-/// [`Trees::one_by_one`] (`frozen/shape.rs` has figures).
+/// several rows go through each tree at once, unless the trees take them
+/// [one by one](Trees::one_by_one) (`frozen/shape.rs` has figures).
 const WORTH_A_GROUP: usize = 16;
 
 /// The trees in pieces that a row goes through at once.

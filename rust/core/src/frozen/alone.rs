@@ -2,7 +2,7 @@
 
 use super::FrozenForest;
 use crate::kernels::entry;
-use crate::kernels::grove::{self, Grove, Inner};
+use crate::kernels::grove::{self, Found, Grove, Inner};
 use crate::lockstep::Lockstep;
 use crate::questions::Trees;
 use crate::walk::{LEAF, Nodes, is_leaf};
@@ -45,10 +45,12 @@ impl FrozenForest {
         total: &mut f64,
     ) {
         let mut norms = buffers.norm;
-        let grove = self.groves().and_then(|all| all.get(some.start / grove::TREES));
+        let grove = self
+            .groves()
+            .and_then(|all| all.get(some.start / grove::TREES));
         let boxes = some.clone().map(|t| self.tree(t).all_bounds());
-        let Some((values, near)) = grove.and_then(|grove| grove.values(boxes, q, buffers.grove()))
-        else {
+        let found = grove.and_then(|grove| grove.values(boxes, q, buffers.grove()));
+        let Some(Found { values, near }) = found else {
             return entry::add_scores_of_row(self, some, needed, q, buffers, total);
         };
         for &(t, leaf) in near {

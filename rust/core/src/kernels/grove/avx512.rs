@@ -344,7 +344,10 @@ unsafe fn descend<V: Vectors, const G: usize>(
                 let id = _mm512_maskz_mov_epi32(!ended, at[g]);
                 let bases = b.bases.as_ptr().add((group + g) * LANES);
                 let boxes = b.boxes.as_mut_ptr().add(place + g).cast::<*const f32>();
-                let ids = [_mm512_castsi512_si256(id), _mm512_extracti64x4_epi64::<1>(id)];
+                let ids = [
+                    _mm512_castsi512_si256(id),
+                    _mm512_extracti64x4_epi64::<1>(id),
+                ];
                 for half in 0..2 {
                     let base = _mm512_loadu_si512(bases.add(8 * half).cast());
                     let from = _mm512_mul_epu32(_mm512_cvtepu32_epi64(ids[half]), size);

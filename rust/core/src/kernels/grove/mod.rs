@@ -70,6 +70,15 @@ pub(crate) struct Grove {
     deepest: usize,
 }
 
+/// What a row finds in a grove.
+pub(crate) struct Found<'a> {
+    /// Of each tree its value, before it is normalised, unless the row is the
+    /// point of a leaf.
+    pub(crate) values: &'a mut [f32],
+    /// The trees and their leaves of which it may be the point.
+    pub(crate) near: &'a [(usize, usize)],
+}
+
 /// Whether the machine has vectors of trees.
 pub(crate) fn in_vectors() -> bool {
     cfg!(target_arch = "x86_64") && super::level() >= super::Level::Avx512
@@ -141,16 +150,14 @@ impl Grove {
         Some(())
     }
 
-    /// What each tree gives a padded row, before it is normalised, unless the
-    /// row is the point of a leaf; and the tree and the leaf wherever it may be.
-    /// `boxes` has for each tree the lows, then the highs of its nodes' boxes.
-    /// Nothing if it does not fit.
+    /// What the trees give a padded row. `boxes` has for each tree the lows, then
+    /// the highs of its nodes' boxes. Nothing if it does not fit.
     pub(crate) fn values<'a, 'b>(
         &self,
         boxes: impl Iterator<Item = &'a [f32]>,
         q: &'a [f32],
         b: &'b mut Buffers,
-    ) -> Option<(&'b mut [f32], &'b [(usize, usize)])> {
+    ) -> Option<Found<'b>> {
         let n_trees = self.lens.len();
         let mut there = 0;
         for ((base, &len), boxes) in b.bases.iter_mut().zip(&self.lens).zip(boxes) {
@@ -160,7 +167,7 @@ impl Grove {
             *base = boxes.as_ptr();
             there += 1;
         }
-        let padded = q.len() == 4 || q.len() % 8 == 0;
+        let padded = q.len() == 4 || q.len().is_multiple_of(8);
         if there < n_trees || q.len() < self.columns || !padded {
             return None;
         }
@@ -171,7 +178,10 @@ impl Grove {
         b.ranges.reserve(room);
         b.near.clear();
         self.pass(q, b);
-        Some((&mut b.values[..n_trees], &b.near))
+        Some(Found {
+            values: &mut b.values[..n_trees],
+            near: &b.near,
+        })
     }
 
     /// Takes the row through the trees.
@@ -277,4 +287,105 @@ trait Row: Copy {
     /// # Safety
     /// A box of padded lows, then highs, of the row's length is there.
     unsafe fn within(self, at: *const f32) -> bool;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inner(column: usize, child: [Result<usize, usize>; 2]) -> Inner {
+        Inner {
+            cut: 0.5,
+            column,
+            range: 1.0,
+            child,
+        }
+    }
+
+    fn grove(trees: &[Vec<Inner>]) -> Option<Grove> {
+        Grove::of(trees.iter().map(|tree| tree.iter().copied()))
+    }
+
+    #[test]
+    fn what_is_no_tree_makes_no_grove() {
+        let stump = vec![inner(0, [Err(0), Err(1)])];
+        assert!(grove(std::slice::from_ref(&stump)).is_some());
+        assert!(grove(&vec![stump.clone(); TREES]).is_some());
+        assert!(grove(&vec![stump.clone(); TREES + 1]).is_none());
+        assert!(grove(&[]).is_none() && grove(&[stump, vec![]]).is_none());
+        // Children that are not there, that go round, and leaves too many.
+        for child in [Ok(1), Ok(0), Err(2)] {
+            assert!(grove(&[vec![inner(0, [Err(0), child])]]).is_none());
+        }
+        let chain = |n: usize| -> Vec<Inner> {
+            (1..n)
+                .map(|at| inner(0, [Err(at - 1), Ok(at)]))
+                .chain([inner(0, [Err(n - 1), Err(n)])])
+                .collect()
+        };
+        assert!(grove(&[chain(MOST_LEVELS - 1)]).is_some());
+        assert!(grove(&[chain(MOST_LEVELS)]).is_none());
+        assert!(grove(&[chain(MOST_LEAVES)]).is_none());
+    }
+
+    #[test]
+    fn a_row_or_boxes_that_do_not_fit_are_refused() {
+        let stump = vec![inner(5, [Err(0), Err(1)])];
+        let grove = grove(&[stump.clone(), stump]).unwrap();
+        let mut buffers = Buffers::new();
+        let mut fits = |boxes: &[&[f32]], row: &[f32]| {
+            let boxes = boxes.iter().copied();
+            grove.values(boxes, row, &mut buffers).is_some()
+        };
+        let (row, bounds) = ([0.0; 8], [0.0; 16]);
+        assert!(fits(&[&bounds, &bounds], &row));
+        assert!(!fits(&[&bounds], &row));
+        assert!(!fits(&[&bounds, &bounds[1..]], &row));
+        assert!(!fits(&[&bounds, &bounds], &row[..4]));
+        assert!(!fits(&[&bounds, &bounds], &row[..7]));
+    }
+
+    #[test]
+    fn a_box_that_only_seems_to_hold_a_row_ends_no_way() {
+        for len in [4, 8, 16, 24, 32, 40, 48] {
+            let mut q = vec![0.25; len];
+            q[len - 1] = 2.0;
+            let bounds = [vec![0.0; len], vec![1.0; len]].concat().repeat(2);
+            let union = len as f32 + 1.0;
+            // The lower node's range is such that its box seems to be the union.
+            let root = Inner {
+                range: len as f32,
+                ..inner(0, [Ok(1), Err(2)])
+            };
+            let below = Inner {
+                range: union,
+                ..inner(0, [Err(0), Err(1)])
+            };
+            let grove = grove(&vec![vec![root, below]; 3]).unwrap();
+            let mut buffers = Buffers::new();
+            let boxes = std::iter::repeat_n(&bounds[..], 3);
+            let Found { values, near } = grove.values(boxes, &q, &mut buffers).unwrap();
+            let third = 1.0f32 / 3.0;
+            let value = third + (union - len as f32) / union * (1.0 - third);
+            assert_eq!(values, [value; 3]);
+            assert!(near.is_empty());
+            // And one that holds it ends it, and may be the leaf's point.
+            q[len - 1] = 1.0;
+            let boxes = std::iter::repeat_n(&bounds[..], 3);
+            let grove = Grove {
+                nodes: grove
+                    .nodes
+                    .iter()
+                    .map(|&node| Node {
+                        range: len as f32,
+                        ..node
+                    })
+                    .collect(),
+                ..grove
+            };
+            let Found { values, near } = grove.values(boxes, &q, &mut buffers).unwrap();
+            assert_eq!(values, [third; 3]);
+            assert_eq!(near, [(0, 0), (1, 0), (2, 0)]);
+        }
+    }
 }

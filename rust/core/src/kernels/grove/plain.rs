@@ -2,9 +2,12 @@
 //! columns is all that there is of vectors.
 
 use super::{Buffers, GROUPS, Grove, LANES, LEAF, Row, TREES};
-use crate::kernels::lanes;
+use crate::kernels::{lanes, prefetch};
 use crate::score::unseen;
 use std::hint::select_unpredictable;
+
+/// Boxes that are asked for before it is their turn.
+const AHEAD: usize = 6;
 
 /// A row in memory.
 #[derive(Clone, Copy)]
@@ -108,14 +111,17 @@ fn climb(row: Plain<'_>, mut n: usize, b: &mut Buffers) -> usize {
         let mut kept = 0;
         for i in 0..n {
             let (place, value) = (going.places[i], going.values[i]);
+            if i + AHEAD < n {
+                // SAFETY: as below.
+                let (lo, hi) = unsafe { row.sides(*boxes.add(going.places[i + AHEAD] as usize)) };
+                prefetch::values(lo);
+                prefetch::values(hi);
+            }
             // SAFETY: all places from the one above a tree's leaf up to its
             // root have been noted, with boxes that `values` has checked.
             let (union, range) = unsafe {
                 let (lo, hi) = row.sides(*boxes.add(place as usize));
-                (
-                    lanes::union_sum(lo, hi, row.0),
-                    *ranges.add(place as usize),
-                )
+                (lanes::union_sum(lo, hi, row.0), *ranges.add(place as usize))
             };
             let level = place as usize / TREES;
             let p = (union - range) / union;
