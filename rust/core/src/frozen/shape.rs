@@ -11,10 +11,10 @@
 //! Microseconds a row (T = 100, S = 256, Zen 5, AVX-512;
 //! `cargo run --release --package fastrcf --example crossover`):
 //!
-//! | rows | 1 | 8 | 16 | 128 | 256 (blocks) | 512 (blocks) | 1024 (blocks) |
+//! | rows | 1 | 8 | 16 | 128 | 256 | 512 (blocks) | 1024 (blocks) |
 //! |---|---|---|---|---|---|---|---|
-//! | 8 columns | 10 | 9.9 | 8.6 | 7.6 | 4.2 | 2.5 | 1.7 |
-//! | 30 columns | 15 | 16 | 14 | 13 | 7.3 | 4.9 | 3.6 |
+//! | 8 columns | 3.3 | 2.9 | 2.8 | 2.8 | 2.9 | 2.5 | 1.6 |
+//! | 30 columns | 5.8 | 5.3 | 5.2 | 5.4 | 5.4 | 4.7 | 3.6 |
 
 use crate::kernels::grove;
 
