@@ -6,11 +6,12 @@ use crate::displacement::{CodispBuffers, codisp, displacement};
 use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::entry;
-use crate::lockstep::{self, Alone, Lockstep};
+use crate::lockstep::{self, Lockstep};
 use crate::parallel::{self, Stop};
 use crate::rows::Rows;
 use crate::score::ScoreBuffers;
-use crate::walk::{BoxBuffer, Path};
+use crate::walk::{BoxBuffer, Nodes, Path};
+use std::ops::Range;
 
 /// Rows per item of work: enough to keep a tree's nodes in cache.
 const BLOCK: usize = 128;
@@ -23,13 +24,33 @@ const ITEM: usize = 1 << 27;
 
 /// A forest's trees, one at a time.
 pub(crate) trait Trees: Sync {
-    type Tree<'a>: Alone + Copy
+    type Tree<'a>: Nodes
     where
         Self: 'a;
     fn n_trees(&self) -> usize;
     fn tree(&self, t: usize) -> Self::Tree<'_>;
     fn intake(&self) -> &Intake;
     fn n_threads(&self) -> usize;
+
+    /// Whether rows are best taken one by one, however many there are.
+    fn one_by_one(&self) -> bool {
+        false
+    }
+
+    /// Adds the scores that up to [`lockstep::TREES`] trees give one padded row
+    /// to `total`; NaN if one of them holds less than `needed`.
+    fn add_scores_of_row(
+        &self,
+        some: Range<usize>,
+        needed: u64,
+        q: &[f32],
+        buffers: &mut Lockstep,
+        total: &mut f64,
+    ) where
+        Self: Sized,
+    {
+        entry::add_scores_of_row(self, some, needed, q, buffers, total);
+    }
 }
 
 /// A never-ending "no".
@@ -78,8 +99,16 @@ fn in_blocks<S>(
 }
 
 /// Below this many rows each goes through several trees at once; from it on,
-/// several rows go through each tree at once (`frozen/shape.rs` has figures).
+/// several rows go through each tree at once, unless the trees take them
+/// [one by one](Trees::one_by_one) (`frozen/shape.rs` has figures).
 const WORTH_A_GROUP: usize = 16;
+
+/// The trees in pieces that a row goes through at once.
+fn pieces(n_trees: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n_trees)
+        .step_by(lockstep::TREES)
+        .map(move |first| first..(first + lockstep::TREES).min(n_trees))
+}
 
 /// Scores of a few padded rows, one after the other; NaN where a tree holds
 /// less than `needed`.
@@ -95,10 +124,9 @@ pub(crate) fn few_scores(
     let mut scores = Vec::with_capacity(points.len() / stride);
     for q in points.chunks_exact(stride) {
         let mut total = 0.0;
-        for first in (0..n_trees).step_by(lockstep::TREES) {
+        for some in pieces(n_trees) {
             ask()?;
-            let some = first..(first + lockstep::TREES).min(n_trees);
-            entry::add_scores_of_row(trees, some, needed, q, &mut buffers, &mut total);
+            trees.add_scores_of_row(some, needed, q, &mut buffers, &mut total);
         }
         scores.push(total / n_trees as f64);
     }
@@ -118,7 +146,8 @@ pub(crate) fn scores(
         trees.intake().n_dimensions(),
     );
     let alone = parallel::threads_for(0, n, n_trees, d) == 1;
-    if n < WORTH_A_GROUP && alone {
+    let one_by_one = trees.one_by_one();
+    if (n < WORTH_A_GROUP || one_by_one) && alone {
         let mut points = Vec::new();
         trees
             .intake()
@@ -132,12 +161,28 @@ pub(crate) fn scores(
         &mut out,
         1,
         interrupt,
-        || ScoreBuffers::new(stride),
-        |buffers, points, out, stop| {
-            for t in 0..trees.n_trees() {
-                entry::add_scores(&trees.tree(t), points, stride, buffers, out);
-                if stop.now() {
-                    return;
+        || {
+            (
+                ScoreBuffers::new(stride),
+                Lockstep::new(stride, trees.n_trees()),
+            )
+        },
+        |(buffers, alone), points, out, stop| {
+            if one_by_one {
+                for (q, out) in points.chunks_exact(stride).zip(&mut *out) {
+                    for some in pieces(trees.n_trees()) {
+                        trees.add_scores_of_row(some, 0, q, alone, out);
+                        if stop.now() {
+                            return;
+                        }
+                    }
+                }
+            } else {
+                for t in 0..trees.n_trees() {
+                    entry::add_scores(&trees.tree(t), points, stride, buffers, out);
+                    if stop.now() {
+                        return;
+                    }
                 }
             }
             out.iter_mut().for_each(|s| *s /= trees.n_trees() as f64);

@@ -76,55 +76,6 @@ impl Norm {
     }
 }
 
-/// Value at the leaf at the end of a path.
-#[inline(always)]
-fn at_leaf(nodes: &impl Nodes, q: &[f32], way: Way<'_>) -> (f32, bool) {
-    let depth = way.depth;
-    if lanes::equal(nodes.point(way.leaf), q) {
-        let mass = nodes.mass_of(way.leaf);
-        (seen(depth, mass, nodes.mass()), true)
-    } else {
-        (unseen(depth), false)
-    }
-}
-
-/// The unnormalised score of a row whose path is known, and as [`climb_path`]
-/// how many nodes hold it.
-#[inline(always)]
-pub(crate) fn score_path(
-    nodes: &impl Nodes,
-    q: &[f32],
-    way: Way<'_>,
-    buffer: &mut BoxBuffer,
-) -> (f32, usize) {
-    match at_leaf(nodes, q, way) {
-        (value, true) => (value, way.depth),
-        (value, false) => climb_path(nodes, q, way, value, buffer),
-    }
-}
-
-/// What a row is worth at the root, if it is worth `value` at the leaf of its
-/// path, which is another point; and how many nodes from the root on are found
-/// to hold the row.
-#[inline(always)]
-pub(crate) fn climb_path(
-    nodes: &impl Nodes,
-    q: &[f32],
-    way: Way<'_>,
-    mut value: f32,
-    buffer: &mut BoxBuffer,
-) -> (f32, usize) {
-    let mut climb = Climb::new(nodes, q, way, buffer);
-    while let Some(step) = climb.up() {
-        let p = step.separation(q);
-        if p == 0.0 && step.holds(q) {
-            return (value, step.depth + 1);
-        }
-        value += p * (unseen(step.depth) - value);
-    }
-    (value, 0)
-}
-
 /// The ways of a group of rows through one tree, and what scoring them needs.
 #[derive(Clone, Debug)]
 pub(crate) struct ScoreBuffers {
@@ -189,19 +140,21 @@ pub(crate) fn score_group_body<S: Simd, N: Nodes>(
     for i in which {
         let q = &rows[i * stride..(i + 1) * stride];
         let way = buffers.paths.way_of(nodes, q, i);
-        let (value, holding) = climb_by_fours(s, nodes, boxes, q, way, &mut buffers.bounds);
+        let (value, holding) = score_path(s, nodes, boxes, q, way, &mut buffers.bounds);
         buffers.holding = holding;
         out[i] = f64::from(value) * norm;
     }
 }
 
-/// [`score_path`], four boxes at a time while they are stored.
+/// The unnormalised score of a row whose path is known, and how many nodes from
+/// the root on are found to hold it. Goes up four boxes at a time while they are
+/// stored.
 ///
 /// Nodes above one that holds the row change nothing: they hold it too, so their
 /// probability is an exact zero. Nor does the leaf have to be looked at before
 /// the node above it holds the row: only then can the leaf be the row.
 #[inline(always)]
-fn climb_by_fours<S: Simd, N: Nodes>(
+pub(crate) fn score_path<S: Simd, N: Nodes>(
     s: S,
     nodes: &N,
     boxes: Option<Boxes<'_>>,
@@ -253,11 +206,9 @@ fn climb_by_fours<S: Simd, N: Nodes>(
 /// not the leaf.
 #[inline(always)]
 fn held(nodes: &impl Nodes, q: &[f32], way: Way<'_>, value: f32, holding: usize) -> (f32, usize) {
-    if holding < way.depth {
-        return (value, holding);
+    if holding == way.depth && lanes::equal(nodes.point(way.leaf), q) {
+        let seen = seen(way.depth, nodes.mass_of(way.leaf), nodes.mass());
+        return (seen, holding);
     }
-    match at_leaf(nodes, q, way) {
-        (seen, true) => (seen, holding),
-        _ => (value, holding),
-    }
+    (value, holding)
 }

@@ -67,7 +67,8 @@ fn every_width_gives_the_bits_of_single_rows() {
 fn every_size_of_trees_gives_the_bits_of_single_rows() {
     for sample_size in [2, 3, 33, 65, 128, 129, 256, 257, 258, 700, 3000] {
         for d in [2, 9, 20] {
-            check(4, sample_size, d, 2100);
+            // So many rows that whole blocks are taken.
+            check(4, sample_size, d, 2100.max(2 * sample_size));
         }
     }
 }

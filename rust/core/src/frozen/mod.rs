@@ -1,5 +1,6 @@
 //! The frozen forest: immutable, contiguous, every box stored.
 
+mod alone;
 mod block;
 mod keys;
 mod part;
@@ -18,13 +19,16 @@ use crate::config::ForestConfig;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::intake::Intake;
+use crate::kernels::grove::{self, Grove};
 use crate::kernels::lanes;
+use crate::lockstep::Lockstep;
 use crate::notes::Notes;
 use crate::parallel;
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::state::{FlatNode, ForestState, TreeState};
 use crate::tree::{NONE, Tree};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// An immutable forest, safe to share, that gives the scores of the
@@ -57,6 +61,8 @@ struct Built {
     trees: Vec<OnceLock<FrozenTree>>,
     /// The cuts of all trees, for blocks of rows.
     cuts: OnceLock<Vec<Cuts>>,
+    /// The trees in pieces, for rows that come alone, if that can be done.
+    groves: OnceLock<Option<Vec<Grove>>>,
 }
 
 impl FrozenForest {
@@ -95,6 +101,7 @@ impl FrozenForest {
             points: lanes::padded(&self.points, self.n_dimensions(), self.intake.stride()),
             trees: vec![OnceLock::new(); self.flat.len()],
             cuts: OnceLock::new(),
+            groves: OnceLock::new(),
         })
     }
 
@@ -195,6 +202,14 @@ impl FrozenForest {
                         .into_iter()
                         .flatten()
                         .map(Cuts::memory_usage)
+                        .sum::<usize>()
+                    + built
+                        .groves
+                        .get()
+                        .into_iter()
+                        .flatten()
+                        .flatten()
+                        .map(Grove::memory_usage)
                         .sum::<usize>()
             })
     }
@@ -384,5 +399,20 @@ impl Trees for FrozenForest {
 
     fn n_threads(&self) -> usize {
         self.config.n_threads
+    }
+
+    fn one_by_one(&self) -> bool {
+        grove::in_vectors() && self.groves().is_some()
+    }
+
+    fn add_scores_of_row(
+        &self,
+        some: Range<usize>,
+        needed: u64,
+        q: &[f32],
+        buffers: &mut Lockstep,
+        total: &mut f64,
+    ) {
+        self.add_scores_alone(some, needed, q, buffers, total);
     }
 }

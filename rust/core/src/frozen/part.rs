@@ -160,7 +160,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         let s = self.s;
         let split = &self.tree.splits()[at];
         let (lo, hi) = self.tree.bounds_at(at);
-        let (own, unseen) = (s.splat(split.range), s.splat(split.unseen));
+        let (own, unseen) = (s.splat(self.tree.range_at(at)), s.splat(split.unseen));
         let mut group = groups.start;
         while group < groups.end {
             let sums = self.tiles.union_sums::<S, 2, W>(s, group, lo, hi);

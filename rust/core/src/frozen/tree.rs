@@ -4,7 +4,6 @@ use crate::kernels::entry;
 use crate::kernels::fours::Boxes;
 use crate::kernels::lanes::{merge, range_sum};
 use crate::kernels::lines::Lines;
-use crate::lockstep::Alone;
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
@@ -17,8 +16,6 @@ pub(super) struct Split {
     pub(super) dim: u32,
     pub(super) child: [u32; 2],
     pub(super) mass: u32,
-    /// Sum of the box's ranges.
-    pub(super) range: f32,
     /// Value of a row that is separated here.
     pub(super) unseen: f32,
 }
@@ -32,25 +29,15 @@ pub(super) struct End {
     pub(super) unseen: f32,
 }
 
-/// A node for rows that come alone: the splits, then the leaves. A leaf leads
-/// to itself, so that no step has to ask where a way ends.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(16))]
-struct Step {
-    /// The bits of a leaf are the number of its point.
-    cut: f32,
-    dim: u32,
-    child: [u32; 2],
-}
-
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FrozenTree {
     mass: u32,
-    steps: Vec<Step>,
     splits: Vec<Split>,
     ends: Vec<End>,
     /// Lows, then highs, of each split's box.
     bounds: Lines,
+    /// Sums of their ranges.
+    ranges: Vec<f32>,
 }
 
 impl FrozenTree {
@@ -60,10 +47,10 @@ impl FrozenTree {
         let n_ends = nodes.len().div_ceil(2);
         let mut tree = FrozenTree {
             mass: nodes.iter().map(FlatNode::mass).sum(),
-            steps: Vec::new(),
             splits: Vec::with_capacity(nodes.len() - n_ends),
             ends: Vec::with_capacity(n_ends),
             bounds: Lines::default(),
+            ranges: Vec::new(),
         };
         // Where the next nodes hang: below which split, on which side, how deep.
         let mut due = vec![(NONE, 0, 0)];
@@ -88,7 +75,6 @@ impl FrozenTree {
                         dim,
                         child: [NONE; 2],
                         mass: 0,
-                        range: 0.0,
                         unseen: unseen(depth),
                     });
                     due.extend([(at, 1, depth + 1), (at, 0, depth + 1)]);
@@ -100,27 +86,9 @@ impl FrozenTree {
             }
         }
         tree.bounds = Lines::zeros(tree.splits.len() * 2 * stride);
+        tree.ranges = vec![0.0; tree.splits.len()];
         entry::build_bounds(&mut tree, points, stride);
-        tree.steps = tree.steps();
         tree
-    }
-
-    fn steps(&self) -> Vec<Step> {
-        let leaves = self.splits.len() as u32;
-        let splits = self.splits.iter().map(|split| Step {
-            cut: split.cut,
-            dim: split.dim,
-            child: split.child.map(|id| match is_leaf(id) {
-                true => (id & !LEAF) + leaves,
-                false => id,
-            }),
-        });
-        let ends = (leaves..).zip(&self.ends).map(|(at, end)| Step {
-            cut: f32::from_bits(end.point),
-            dim: 0,
-            child: [at; 2],
-        });
-        splits.chain(ends).collect()
     }
 
     /// The tree with the forest's points, which are `stride` values long.
@@ -132,10 +100,10 @@ impl FrozenTree {
     ) -> PartTree<'a> {
         PartTree {
             mass: self.mass,
-            steps: &self.steps,
             splits: &self.splits,
             ends: &self.ends,
             bounds: self.bounds.values(),
+            ranges: &self.ranges,
             dimensions,
             stride,
             points,
@@ -149,10 +117,10 @@ impl FrozenTree {
 
     pub(super) fn memory_usage(&self) -> usize {
         size_of::<FrozenTree>()
-            + self.steps.capacity() * size_of::<Step>()
             + self.splits.capacity() * size_of::<Split>()
             + self.ends.capacity() * size_of::<End>()
             + self.bounds.memory_usage()
+            + self.ranges.capacity() * size_of::<f32>()
     }
 }
 
@@ -163,6 +131,7 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
         splits,
         ends,
         bounds,
+        ranges,
         ..
     } = tree;
     let bounds = bounds.values_mut();
@@ -184,7 +153,7 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
         lo.copy_from_slice(left.0);
         hi.copy_from_slice(left.1);
         merge(lo, hi, right.0, right.1);
-        splits[at].range = range_sum(lo, hi);
+        ranges[at] = range_sum(lo, hi);
         splits[at].mass = left.2 + right.2;
     }
 }
@@ -193,10 +162,10 @@ pub(crate) fn build_bounds_body(tree: &mut FrozenTree, points: &[f32], stride: u
 #[derive(Clone, Copy)]
 pub(crate) struct PartTree<'a> {
     mass: u32,
-    steps: &'a [Step],
     splits: &'a [Split],
     ends: &'a [End],
     bounds: &'a [f32],
+    ranges: &'a [f32],
     dimensions: usize,
     stride: usize,
     points: &'a [f32],
@@ -211,6 +180,18 @@ impl<'a> PartTree<'a> {
         self.ends
     }
 
+    /// The sum of the ranges of a split's box.
+    #[inline(always)]
+    pub(super) fn range_at(&self, at: usize) -> f32 {
+        self.ranges[at]
+    }
+
+    /// All padded boxes.
+    #[inline(always)]
+    pub(super) fn all_bounds(&self) -> &'a [f32] {
+        self.bounds
+    }
+
     /// The point of a leaf.
     #[inline(always)]
     pub(super) fn point_of(&self, end: &End) -> &'a [f32] {
@@ -221,30 +202,6 @@ impl<'a> PartTree<'a> {
     #[inline(always)]
     pub(super) fn bounds_at(&self, at: usize) -> (&'a [f32], &'a [f32]) {
         self.bounds[at * 2 * self.stride..(at + 1) * 2 * self.stride].split_at(self.stride)
-    }
-}
-
-impl Alone for PartTree<'_> {
-    #[inline(always)]
-    fn begin(&self) -> Option<u32> {
-        (!self.splits.is_empty()).then_some(0)
-    }
-
-    #[inline(always)]
-    fn step(&self, at: u32, q: &[f32]) -> u32 {
-        let step = &self.steps[at as usize];
-        step.child[usize::from(q[step.dim as usize] > step.cut)]
-    }
-
-    #[inline(always)]
-    fn leaf_at(&self, at: u32) -> u32 {
-        (at - self.splits.len() as u32) | LEAF
-    }
-
-    #[inline(always)]
-    fn point_at(&self, at: u32) -> &[f32] {
-        let point = self.steps[at as usize].cut.to_bits();
-        &self.points[point as usize * self.stride..][..self.stride]
     }
 }
 
@@ -300,12 +257,12 @@ impl Nodes for PartTree<'_> {
             return None;
         }
         let (lo, hi) = self.bounds_at(id as usize);
-        Some((lo, hi, self.splits[id as usize].range))
+        Some((lo, hi, self.range_at(id as usize)))
     }
 
     #[inline(always)]
     fn boxes(&self) -> Option<Boxes<'_>> {
-        None
+        Some(Boxes::of(self.bounds, self.ranges, self.stride))
     }
 
     #[inline(always)]

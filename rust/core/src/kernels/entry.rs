@@ -65,7 +65,7 @@ kernel! {
     ) = add_attributions_body;
 }
 
-kernel! {
+simd_kernel! {
     /// Adds the scores that some trees give one padded row to `total`; NaN if
     /// one of them holds less than `needed`.
     pub(crate) fn add_scores_of_row<T: Trees>(

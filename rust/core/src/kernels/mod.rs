@@ -3,8 +3,8 @@
 //! Most kernels are written once, as safe Rust that is inlined into shells which
 //! the compiler builds for each instruction set ([`shells`]); those with rows in
 //! the lanes over the few operations of [`simd`], which each set has its own
-//! way to do; [`descent`], [`partition`], [`rank`] and [`top`] have a way for
-//! AVX-512 beside the plain one. The level is
+//! way to do; [`descent`], [`grove`], [`partition`], [`rank`] and [`top`]
+//! have a way for AVX-512 beside the plain one. The level is
 //! found once at run time; `FASTRCF_SIMD=portable|avx2|avx512|avx512vbmi` forces a lower
 //! one. No level changes a bit of any result: there is no fused multiply-add
 //! and no approximate division, and sums have one order ([`lanes`]).
@@ -20,6 +20,7 @@ pub(crate) mod boxes;
 pub(crate) mod descent;
 pub(crate) mod entry;
 pub(crate) mod fours;
+pub(crate) mod grove;
 pub(crate) mod lanes;
 pub(crate) mod lines;
 pub(crate) mod partition;

@@ -3,7 +3,6 @@
 
 use super::{Inner, Tree};
 use crate::kernels::fours::Boxes;
-use crate::lockstep::Alone;
 use crate::points::PointStore;
 use crate::walk::{LEAF, Nodes, is_leaf};
 use std::hint::select_unpredictable;
@@ -24,28 +23,6 @@ impl<'a> Live<'a> {
             inner: &tree.inner,
             points,
         }
-    }
-}
-
-impl Alone for Live<'_> {
-    #[inline(always)]
-    fn begin(&self) -> Option<u32> {
-        Some(self.tree.root()).filter(|&root| !is_leaf(root))
-    }
-
-    #[inline(always)]
-    fn step(&self, at: u32, q: &[f32]) -> u32 {
-        self.next(at, q, 0)
-    }
-
-    #[inline(always)]
-    fn leaf_at(&self, at: u32) -> u32 {
-        at
-    }
-
-    #[inline(always)]
-    fn point_at(&self, at: u32) -> &[f32] {
-        self.point(at)
     }
 }
 

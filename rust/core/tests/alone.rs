@@ -1,0 +1,124 @@
+//! Rows that a frozen forest takes one by one get the bits that many rows at
+//! once get from the living one, whatever the shape.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod files;
+
+use fastrcf::{Forest, ForestConfig, Rows, Sampling};
+use files::{Numbers, rows_of, stream};
+
+fn bits(scores: &[f64]) -> Vec<u64> {
+    scores.iter().map(|s| s.to_bits()).collect()
+}
+
+/// Compares the frozen form's answers to calls of `n` rows with the living
+/// forest's to one call.
+fn check(forest: &Forest, asked: &Rows<'_>, n: usize) {
+    let all = bits(&forest.score(asked).unwrap());
+    let mut frozen = forest.freeze().unwrap();
+    for threads in [1, 3] {
+        frozen.set_threads(threads);
+        let few: Vec<u64> = (0..asked.n_rows())
+            .step_by(n)
+            .map(|first| asked.slice(first..(first + n).min(asked.n_rows())))
+            .flat_map(|rows| bits(&frozen.score(&rows).unwrap()))
+            .collect();
+        assert_eq!(few, all, "{:?}, calls of {n}", forest.config());
+    }
+}
+
+/// A forest, and rows that are new, that trees hold, that lie a hair beside
+/// those, and that lie far away.
+fn forest_and_rows(n_trees: usize, sample_size: usize, d: usize) -> (Forest, Vec<f64>) {
+    let config = ForestConfig {
+        n_trees,
+        sample_size,
+        sampling: Sampling::Uniform,
+        seed: (n_trees + sample_size * d) as u64,
+        ..Default::default()
+    };
+    // Columns of very different ranges, so that a hair is lost in their sum.
+    let mut values = stream(sample_size + 40, d, 17);
+    for row in values.chunks_exact_mut(d) {
+        row.iter_mut().step_by(3).for_each(|x| *x *= 1e-3);
+    }
+    let mut forest = Forest::new(config, d).unwrap();
+    let held = &values[..sample_size * d];
+    forest.insert(&rows_of(held, d)).unwrap();
+    let mut asked = values[values.len() - 80.min(sample_size + 40) * d..].to_vec();
+    let mut numbers = Numbers(d as u64);
+    for _ in 0..40 {
+        let at = numbers.below(sample_size) * d;
+        let mut row = held[at..at + d].to_vec();
+        let column = numbers.below(d);
+        let value = row[column] as f32;
+        row[column] = f64::from(match numbers.below(2) {
+            0 => value.next_up(),
+            _ => value.next_down(),
+        });
+        asked.extend(row);
+    }
+    for far in [1e3, -1e9, 1e30] {
+        let at = asked.len();
+        asked.extend_from_within(at - d..);
+        asked[at + numbers.below(d)] = far;
+    }
+    (forest, asked)
+}
+
+/// Every number of columns for which there are vectors of their own, and more.
+#[test]
+fn every_width_gives_the_bits_of_many_rows() {
+    for d in (1..=34).chain([40, 41, 63, 64, 130]) {
+        let (forest, asked) = forest_and_rows(35, 64, d);
+        for n in [1, 7] {
+            check(&forest, &rows_of(&asked, d), n);
+        }
+    }
+}
+
+/// Groups and pieces of trees that are full, and those that are not; trees of
+/// one split, and some too large for two-byte numbers.
+#[test]
+fn every_number_and_size_of_trees_gives_the_bits_of_many_rows() {
+    for n_trees in [1, 2, 15, 16, 17, 33, 48, 64, 65, 100, 127, 128, 129, 300] {
+        for (sample_size, d) in [(64, 3), (257, 9)] {
+            let (forest, asked) = forest_and_rows(n_trees, sample_size, d);
+            check(&forest, &rows_of(&asked, d), 1);
+            check(&forest, &rows_of(&asked, d), 30);
+        }
+    }
+    for sample_size in [2, 3, 4, 33, 5000, 33_000] {
+        let (forest, asked) = forest_and_rows(3, sample_size, 5);
+        check(&forest, &rows_of(&asked, 5), 1);
+    }
+}
+
+/// Trees of which each level splits little off.
+#[test]
+fn deep_trees_give_the_bits_of_many_rows() {
+    let values: Vec<f64> = (0..240).map(|i| f64::from(i - 140).exp2()).collect();
+    let config = ForestConfig {
+        n_trees: 20,
+        sample_size: 240,
+        ..Default::default()
+    };
+    let mut forest = Forest::new(config, 1).unwrap();
+    forest.insert(&rows_of(&values, 1)).unwrap();
+    let between: Vec<f64> = values.iter().flat_map(|&x| [x, x * 1.3, -x]).collect();
+    check(&forest, &rows_of(&between, 1), 1);
+}
+
+/// Trees that hold one point only have no box.
+#[test]
+fn trees_of_one_point_give_the_bits_of_many_rows() {
+    let config = ForestConfig {
+        n_trees: 4,
+        sample_size: 16,
+        ..Default::default()
+    };
+    let mut forest = Forest::new(config, 2).unwrap();
+    forest.insert(&rows_of(&[1.5; 80], 2)).unwrap();
+    let asked: Vec<f64> = (0..40).map(|i| f64::from(i) * 0.25).collect();
+    check(&forest, &rows_of(&[&asked[..], &[1.5, 1.5]].concat(), 2), 1);
+}
