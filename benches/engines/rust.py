@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def example(name: str) -> Path:
+def example(name: str, *, symbols: bool = False) -> Path:
     """Build an example of the Rust crate in release mode, and give its path.
+
+    Parameters
+    ----------
+    name : str
+        Of the example.
+    symbols : bool
+        Whether addresses can be turned into functions; in a folder of its own, so that
+        nothing else is built again.
 
     Raises
     ------
@@ -29,11 +38,16 @@ def example(name: str) -> Path:
     if cargo is None:
         raise Unavailable("cargo not on the PATH")
     words = ["build", "--release", "--locked", "--package", "fastrcf", "--example", name]
+    variables = dict(os.environ)
+    if symbols:
+        words += ["--target-dir", "target/profile"]
+        variables |= {"CARGO_PROFILE_RELEASE_DEBUG": "1"}
     done = subprocess.run(
         [cargo, *words, "--message-format", "json-render-diagnostics"],
         cwd=ROOT,
         capture_output=True,
         text=True,
+        env=variables,
         check=False,
     )
     if done.returncode != 0:

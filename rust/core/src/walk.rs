@@ -5,6 +5,7 @@
 
 use crate::kernels::fours::{Boxes, FOUR};
 use crate::kernels::lanes;
+use crate::kernels::ways::{self, Inner};
 
 /// The bit that leaves, and only they, have set in their number.
 pub(crate) const LEAF: u32 = 1 << 31;
@@ -25,6 +26,11 @@ pub(crate) trait Nodes: Sync + Copy {
     /// The child of an inner node on the side of the row that begins at `from`;
     /// a leaf itself. The root is no leaf.
     fn next(&self, id: u32, rows: &[f32], from: usize) -> u32;
+    /// The inner nodes by number, where they are those of a living tree.
+    #[inline(always)]
+    fn inner(&self) -> &[Inner] {
+        &[]
+    }
     fn mass_of(&self, id: u32) -> u32;
     /// The point of a leaf.
     fn point(&self, leaf: u32) -> &[f32];
@@ -105,7 +111,9 @@ impl<'a> Way<'a> {
 }
 
 /// Rows whose ways down are taken together, so that their loads overlap.
-pub(crate) const GROUP: usize = 8;
+pub(crate) const GROUP: usize = ways::ROWS;
+/// The same without vectors for it; what more there are are groups of their own.
+const EIGHT: usize = 8;
 
 /// The ways of up to [`GROUP`] rows, level by level.
 #[derive(Clone, Debug, Default)]
@@ -113,8 +121,8 @@ pub(crate) struct Paths {
     /// Each row's node at each depth, down to its leaf; what follows means nothing.
     levels: Vec<[u32; GROUP]>,
     depths: [u32; GROUP],
-    /// Rows whose ways are not known any more.
-    unknown: [bool; GROUP],
+    /// From which depth on each row's way is not known any more.
+    known: [u32; GROUP],
 }
 
 impl Paths {
@@ -122,34 +130,47 @@ impl Paths {
     #[inline(always)]
     pub(crate) fn descend<N: Nodes>(&mut self, nodes: &N, rows: &[f32], stride: usize) {
         self.levels.clear();
-        self.unknown = [false; GROUP];
-        if rows.len() < GROUP * stride || is_leaf(nodes.root()) {
-            for (i, q) in rows.chunks_exact(stride).enumerate() {
-                self.descend_one(nodes, q, i);
+        self.known = [u32::MAX; GROUP];
+        let mut first = 0;
+        if !is_leaf(nodes.root()) {
+            let (levels, depths) = (&mut self.levels, &mut self.depths);
+            first = ways::descend(nodes.inner(), nodes.root(), rows, stride, levels, depths);
+            while rows.len() >= (first + EIGHT) * stride {
+                descend_eight(*nodes, rows, stride, first, levels, depths);
+                first += EIGHT;
             }
-            return;
         }
-        descend_group(*nodes, rows, stride, &mut self.levels, &mut self.depths);
+        for (i, q) in rows.chunks_exact(stride).enumerate().skip(first) {
+            self.descend_one(nodes, q, i);
+        }
     }
 
     /// Goes down to the leaf of row `i`.
     #[inline(always)]
     pub(crate) fn descend_one(&mut self, nodes: &impl Nodes, q: &[f32], i: usize) {
-        let mut id = nodes.root();
-        let mut depth = 0;
-        self.level(0)[i] = id;
+        self.descend_from(nodes, q, i, 0);
+    }
+
+    /// The same from a depth on, whose parent is known.
+    #[inline(always)]
+    fn descend_from(&mut self, nodes: &impl Nodes, q: &[f32], i: usize, mut depth: usize) {
+        let mut id = match depth.checked_sub(1) {
+            Some(above) => nodes.children(self.levels[above][i], q).0,
+            None => nodes.root(),
+        };
+        self.level(depth)[i] = id;
         while !is_leaf(id) {
             id = nodes.children(id, q).0;
             depth += 1;
             self.level(depth)[i] = id;
         }
         self.depths[i] = depth as u32;
-        self.unknown[i] = false;
+        self.known[i] = u32::MAX;
     }
 
     /// Forgets a row's way.
     pub(crate) fn forget(&mut self, i: usize) {
-        self.unknown[i] = true;
+        self.known[i] = 0;
     }
 
     /// Forgets the ways through nodes at depths.
@@ -158,7 +179,12 @@ impl Paths {
         for &(depth, id) in nodes {
             if let Some(level) = self.levels.get(depth) {
                 for i in 0..GROUP {
-                    self.unknown[i] |= level[i] == id;
+                    let from = if level[i] == id {
+                        depth as u32
+                    } else {
+                        u32::MAX
+                    };
+                    self.known[i] = self.known[i].min(from);
                 }
             }
         }
@@ -167,8 +193,8 @@ impl Paths {
     /// The way of row `i`, which is `q`; found again if it was forgotten.
     #[inline(always)]
     pub(crate) fn way_of(&mut self, nodes: &impl Nodes, q: &[f32], i: usize) -> Way<'_> {
-        if self.unknown[i] {
-            self.descend_one(nodes, q, i);
+        if self.known[i] != u32::MAX {
+            self.descend_from(nodes, q, i, self.known[i] as usize);
         }
         self.way(i)
     }
@@ -190,35 +216,41 @@ impl Paths {
     }
 }
 
-/// Goes down to the leaves of [`GROUP`] rows, from a root that is no leaf. A
-/// function of its own: within a large one the compiler keeps none of this in
-/// registers, and a step takes twice as many instructions.
+/// Goes down to the leaves of eight rows, from a root that is no leaf. A function
+/// of its own: within a large one the compiler keeps none of this in registers,
+/// and a step takes twice as many instructions.
 #[inline(never)]
-fn descend_group<N: Nodes>(
+fn descend_eight<N: Nodes>(
     nodes: N,
     rows: &[f32],
     stride: usize,
+    first: usize,
     levels: &mut Vec<[u32; GROUP]>,
     depths: &mut [u32; GROUP],
 ) {
-    let mut at = [nodes.root(); GROUP];
-    levels.push(at);
-    *depths = [0; GROUP];
+    let rows = &rows[first * stride..];
+    let mut at = [nodes.root(); EIGHT];
+    let mut depth = [0; EIGHT];
+    let mut level = 0;
     loop {
-        let from = at;
+        if level == levels.len() {
+            levels.push([0; GROUP]);
+        }
+        levels[level][first..first + EIGHT].copy_from_slice(&at);
         let mut all = u32::MAX;
-        for i in 0..GROUP {
-            at[i] = nodes.next(from[i], rows, i * stride);
+        for i in 0..EIGHT {
+            depth[i] += u32::from(!is_leaf(at[i]));
             all &= at[i];
         }
-        levels.push(at);
-        for i in 0..GROUP {
-            depths[i] += u32::from(!is_leaf(from[i]));
-        }
         if is_leaf(all) {
-            return;
+            break;
         }
+        for i in 0..EIGHT {
+            at[i] = nodes.next(at[i], rows, i * stride);
+        }
+        level += 1;
     }
+    depths[first..first + EIGHT].copy_from_slice(&depth);
 }
 
 /// One inner node on the way up.

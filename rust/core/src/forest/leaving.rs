@@ -6,9 +6,12 @@
 
 use crate::points::PointStore;
 use crate::tree::{Live, NONE};
-use crate::walk::{GROUP, Paths};
+use crate::walk::Paths;
 
-/// Ways to the points that up to [`GROUP`] rows replace.
+/// Points whose ways are found together: more would change meanwhile too often.
+pub(super) const TOGETHER: usize = 8;
+
+/// Ways to the points that up to [`TOGETHER`] rows replace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leaving {
     pub(crate) paths: Paths,
@@ -27,9 +30,9 @@ impl Leaving {
         points: &PointStore,
     ) {
         let stride = points.row_len();
-        self.rows.resize(GROUP * stride, 0.0);
+        self.rows.resize(TOGETHER * stride, 0.0);
         // What takes the slot first is not there yet.
-        let mut later = [false; GROUP];
+        let mut later = [false; TOGETHER];
         let rows = self.rows.chunks_exact_mut(stride);
         for (i, (&(_, slot), to)) in planned.iter().zip(rows).enumerate() {
             let point = places.get(slot as usize).copied().unwrap_or(NONE);
@@ -40,7 +43,7 @@ impl Leaving {
         }
         self.paths
             .descend(&tree, &self.rows[..planned.len() * stride], stride);
-        for i in (0..GROUP).filter(|&i| later[i]) {
+        for i in (0..TOGETHER).filter(|&i| later[i]) {
             self.paths.forget(i);
         }
     }

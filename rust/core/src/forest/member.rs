@@ -1,6 +1,6 @@
 //! One tree with its sampler, and its share of a block of rows.
 
-use super::Leaving;
+use super::leaving::{Leaving, TOGETHER};
 use crate::kernels::entry;
 use crate::kernels::simd::{Eights, Portable, Simd};
 use crate::points::PointStore;
@@ -127,7 +127,7 @@ impl Member {
     }
 
     /// Takes a row of the block into a slot, and what the slot held out, whose way
-    /// is number `i % GROUP` of those in `leaving`. What scoring the row, number
+    /// is number `i % TOGETHER` of those in `leaving`. What scoring the row, number
     /// `n` of the group in `scored`, found out about its way is not done again.
     #[inline(always)]
     fn replace<E: Eights>(
@@ -143,8 +143,8 @@ impl Member {
             score,
             leaving,
         } = buffers;
-        if i.is_multiple_of(GROUP) {
-            let next = &self.plan[i..self.plan.len().min(i + GROUP)];
+        if i.is_multiple_of(TOGETHER) {
+            let next = &self.plan[i..self.plan.len().min(i + TOGETHER)];
             leaving.find(self.live(block), next, &self.places, block.points);
         }
         let (row, slot) = self.plan[i];
@@ -157,7 +157,7 @@ impl Member {
         let old = self.places[slot];
         if old != NONE {
             let point = block.points.row(old);
-            let way = leaving.paths.way_of(&self.live(block), point, i % GROUP);
+            let way = leaving.paths.way_of(&self.live(block), point, i % TOGETHER);
             scratch.path.clear();
             scratch.path.extend(way.down_to(way.depth));
             self.tree.remove_leaf(e, way.leaf, block.points, scratch);

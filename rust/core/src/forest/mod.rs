@@ -6,7 +6,6 @@ mod persist;
 mod query;
 mod update;
 
-pub(crate) use leaving::Leaving;
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
 
 use crate::config::ForestConfig;

@@ -28,6 +28,7 @@ pub(crate) mod prefetch;
 pub(crate) mod rank;
 pub(crate) mod simd;
 pub(crate) mod top;
+pub(crate) mod ways;
 pub(crate) mod wide;
 
 use std::sync::OnceLock;

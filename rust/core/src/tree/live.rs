@@ -1,8 +1,9 @@
 //! A living tree as walks see it: slices, so that the compiler knows that
 //! nothing a walk writes moves them.
 
-use super::{Inner, Tree};
+use super::Tree;
 use crate::kernels::fours::Boxes;
+use crate::kernels::ways::Inner;
 use crate::points::PointStore;
 use crate::walk::{LEAF, Nodes, is_leaf};
 use std::hint::select_unpredictable;
@@ -50,6 +51,11 @@ impl Nodes for Live<'_> {
         let node = &self.inner[(id & !LEAF) as usize];
         let child = node.child[usize::from(rows[from + node.dim as usize] > node.cut)];
         select_unpredictable(is_leaf(id), id, child)
+    }
+
+    #[inline(always)]
+    fn inner(&self) -> &[Inner] {
+        self.inner
     }
 
     #[inline(always)]

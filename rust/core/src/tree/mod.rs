@@ -20,6 +20,7 @@ pub(crate) use live::Live;
 use crate::kernels::arena::Side;
 use crate::kernels::lanes;
 use crate::kernels::simd::Eights;
+use crate::kernels::ways::Inner;
 use crate::points::PointStore;
 use crate::rng::Rng;
 use crate::walk::{LEAF, is_leaf};
@@ -27,18 +28,6 @@ use crate::walk::{LEAF, is_leaf};
 /// A node: an inner one, a leaf (high bit set), or none.
 pub(crate) type NodeId = u32;
 pub(crate) const NONE: NodeId = u32::MAX;
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Inner {
-    pub(crate) cut: f32,
-    pub(crate) dim: u16,
-    /// Points and stored boxes that its box is the union of; 1 if it is stored.
-    parts: u8,
-    pub(crate) child: [NodeId; 2],
-    pub(crate) mass: u32,
-    /// Its box in the arena, if it is stored.
-    bounds: u32,
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leaf {
     pub(crate) point: u32,
