@@ -13,6 +13,7 @@
 //! one of them lies below none: gaps of both sides fit into one signed number.
 
 use crate::kernels::lanes;
+use crate::kernels::simd::{Eights, Simd};
 use crate::score::{norm, seen, unseen};
 use crate::walk::{BoxBuffer, Climb, GROUP, Nodes, Paths, Step, Way};
 
@@ -189,7 +190,8 @@ impl AttributionBuffers {
 /// Notes the levels of `q`'s way. Returns its score, and whether the tree holds
 /// `q`.
 #[inline(always)]
-fn climb<const W: usize>(
+fn climb<E: Eights, const W: usize>(
+    e: E,
     nodes: &impl Nodes,
     q: &[f32],
     way: Way<'_>,
@@ -211,14 +213,14 @@ fn climb<const W: usize>(
     if same {
         value = seen(way.depth, leaf.mass, nodes.mass());
         let mut unused = value;
-        let mut climb = Climb::new(nodes, q, way, bounds);
+        let mut climb = Climb::new(e, nodes, q, way, bounds);
         while let Some(step) = climb.up_in_shadow() {
             if !levels.push::<W>(q, &step, &mut unused) {
                 break;
             }
         }
     } else {
-        let mut climb = Climb::new(nodes, q, way, bounds);
+        let mut climb = Climb::new(e, nodes, q, way, bounds);
         while let Some(step) = climb.up() {
             if !levels.push::<W>(q, &step, &mut value) {
                 break;
@@ -231,7 +233,8 @@ fn climb<const W: usize>(
 /// Adds one tree's attributions of padded rows, times `scale`, to
 /// [`AttributionBuffers::totals`].
 #[inline(always)]
-pub(crate) fn add_attributions_body<N: Nodes>(
+pub(crate) fn add_attributions_body<S: Simd, N: Nodes>(
+    s: S,
     nodes: &N,
     rows: &[f32],
     stride: usize,
@@ -239,17 +242,18 @@ pub(crate) fn add_attributions_body<N: Nodes>(
     buffers: &mut AttributionBuffers,
 ) {
     match stride {
-        4 => add_with::<N, 4>(nodes, rows, stride, scale, buffers),
-        8 => add_with::<N, 8>(nodes, rows, stride, scale, buffers),
-        16 => add_with::<N, 16>(nodes, rows, stride, scale, buffers),
-        24 => add_with::<N, 24>(nodes, rows, stride, scale, buffers),
-        32 => add_with::<N, 32>(nodes, rows, stride, scale, buffers),
-        _ => add_with::<N, 0>(nodes, rows, stride, scale, buffers),
+        4 => add_with::<S::Columns, N, 4>(s.eights(), nodes, rows, stride, scale, buffers),
+        8 => add_with::<S::Columns, N, 8>(s.eights(), nodes, rows, stride, scale, buffers),
+        16 => add_with::<S::Columns, N, 16>(s.eights(), nodes, rows, stride, scale, buffers),
+        24 => add_with::<S::Columns, N, 24>(s.eights(), nodes, rows, stride, scale, buffers),
+        32 => add_with::<S::Columns, N, 32>(s.eights(), nodes, rows, stride, scale, buffers),
+        _ => add_with::<S::Columns, N, 0>(s.eights(), nodes, rows, stride, scale, buffers),
     }
 }
 
 #[inline(always)]
-fn add_with<N: Nodes, const W: usize>(
+fn add_with<E: Eights, N: Nodes, const W: usize>(
+    e: E,
     nodes: &N,
     rows: &[f32],
     stride: usize,
@@ -273,7 +277,7 @@ fn add_with<N: Nodes, const W: usize>(
         let rows = rows.chunks_exact(stride);
         for (i, (q, totals)) in rows.zip(totals.chunks_exact_mut(2 * stride)).enumerate() {
             let q = row::<W>(q);
-            let (score, same) = climb::<W>(nodes, q, paths.way(i), bounds, levels);
+            let (score, same) = climb::<E, W>(e, nodes, q, paths.way(i), bounds, levels);
             let stay = f64::from(levels.shares::<W>(shares));
             // Below all levels a row that the tree holds has equal shares.
             let rest = if same { stay } else { 0.0 };

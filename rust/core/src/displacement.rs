@@ -8,6 +8,7 @@
 //! over its random insertion.
 
 use crate::kernels::lanes;
+use crate::kernels::simd::Portable;
 use crate::walk::{BoxBuffer, Climb, Nodes, Path, Step, descend};
 
 /// The probability that a random cut of the box with `q` separates `q`; none if
@@ -32,7 +33,7 @@ pub(crate) fn displacement(
     if nodes.point(path.leaf) == q {
         return value;
     }
-    let mut climb = Climb::new(nodes, q, path.way(), buffer);
+    let mut climb = Climb::new(Portable, nodes, q, path.way(), buffer);
     while let Some(step) = climb.up() {
         let Some(p) = separation(&step, q) else { break };
         value += p * (f64::from(step.mass) - value);
@@ -73,7 +74,7 @@ pub(crate) fn codisp(
         return largest;
     }
     let mut value = largest.max(f64::from(nodes.mass_of(path.leaf)));
-    let mut climb = Climb::new(nodes, q, path.way(), buffer);
+    let mut climb = Climb::new(Portable, nodes, q, path.way(), buffer);
     while let Some(step) = climb.up() {
         let Some(p) = separation(&step, q) else { break };
         let here = above[step.depth].max(f64::from(step.mass));

@@ -187,7 +187,7 @@ pub(crate) fn score_path<S: Simd, N: Nodes>(
             above -= FOUR;
         }
     }
-    let mut climb = Climb::new(nodes, q, way, buffer).from(above);
+    let mut climb = Climb::new(s.eights(), nodes, q, way, buffer).from(above);
     while let Some(step) = climb.up() {
         let p = step.separation(q);
         if p == 0.0 && step.holds(q) {

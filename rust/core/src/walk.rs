@@ -5,6 +5,7 @@
 
 use crate::kernels::fours::{Boxes, FOUR};
 use crate::kernels::lanes;
+use crate::kernels::simd::Eights;
 use crate::kernels::ways::{self, Inner};
 
 /// The bit that leaves, and only they, have set in their number.
@@ -39,7 +40,7 @@ pub(crate) trait Nodes: Sync + Copy {
     /// The boxes by inner node, if all are stored.
     fn boxes(&self) -> Option<Boxes<'_>>;
     /// Extends a box by everything below a node.
-    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]);
+    fn merge_box<E: Eights>(&self, e: E, id: u32, lo: &mut [f32], hi: &mut [f32]);
 }
 
 /// The way of one row: inner nodes from the root on, and the leaf.
@@ -316,7 +317,8 @@ pub(crate) fn descend(nodes: &impl Nodes, q: &[f32], path: &mut Path) {
 /// The inner nodes of a path from the deepest one up, each with the box of all
 /// that it holds. A loop over [`Climb::up`], not a visitor: a closure would be
 /// built for the baseline instruction set where it is not inlined.
-pub(crate) struct Climb<'a, N> {
+pub(crate) struct Climb<'a, E, N> {
+    e: E,
     nodes: &'a N,
     q: &'a [f32],
     way: Way<'a>,
@@ -326,10 +328,17 @@ pub(crate) struct Climb<'a, N> {
     running: bool,
 }
 
-impl<'a, N: Nodes> Climb<'a, N> {
+impl<'a, E: Eights, N: Nodes> Climb<'a, E, N> {
     #[inline(always)]
-    pub(crate) fn new(nodes: &'a N, q: &'a [f32], way: Way<'a>, buffer: &'a mut BoxBuffer) -> Self {
+    pub(crate) fn new(
+        e: E,
+        nodes: &'a N,
+        q: &'a [f32],
+        way: Way<'a>,
+        buffer: &'a mut BoxBuffer,
+    ) -> Self {
         Climb {
+            e,
             nodes,
             q,
             way,
@@ -413,7 +422,7 @@ impl<'a, N: Nodes> Climb<'a, N> {
     fn take_in(&mut self, id: u32) -> (&[f32], &[f32], f32) {
         let sibling = self.nodes.children(id, self.q).1;
         let BoxBuffer { lo, hi } = &mut *self.buffer;
-        self.nodes.merge_box(sibling, lo, hi);
+        self.nodes.merge_box(self.e, sibling, lo, hi);
         (lo, hi, lanes::range_sum(lo, hi))
     }
 }

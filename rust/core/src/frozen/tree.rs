@@ -1,9 +1,11 @@
 //! One frozen tree: nodes in preorder, one box for each inner node.
 
+use crate::kernels::boxes;
 use crate::kernels::entry;
 use crate::kernels::fours::Boxes;
 use crate::kernels::lanes::{merge, range_sum};
 use crate::kernels::lines::Lines;
+use crate::kernels::simd::Eights;
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
@@ -266,10 +268,11 @@ impl Nodes for PartTree<'_> {
     }
 
     #[inline(always)]
-    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]) {
-        match self.bounds(id) {
-            Some((a, b, _)) => crate::kernels::lanes::merge(lo, hi, a, b),
-            None => crate::kernels::lanes::grow(lo, hi, self.point(id)),
-        }
+    fn merge_box<E: Eights>(&self, e: E, id: u32, lo: &mut [f32], hi: &mut [f32]) {
+        let (a, b) = match self.bounds(id) {
+            Some((a, b, _)) => (a, b),
+            None => (self.point(id), self.point(id)),
+        };
+        boxes::merge(e, (lo, hi), (a, b));
     }
 }

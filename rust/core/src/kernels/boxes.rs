@@ -91,6 +91,26 @@ pub(crate) fn grow<E: Eights>(e: E, lo: &mut [f32], hi: &mut [f32], q: &[f32]) -
     sum.of(q.len())
 }
 
+/// Extends a box to hold another one.
+#[inline(always)]
+pub(crate) fn merge<E: Eights>(
+    e: E,
+    (lo, hi): (&mut [f32], &mut [f32]),
+    (other_lo, other_hi): (&[f32], &[f32]),
+) {
+    if lo.len() < EIGHT {
+        return lanes::merge(lo, hi, other_lo, other_hi);
+    }
+    let other_lo = other_lo.as_chunks::<EIGHT>().0;
+    let other_hi = other_hi.as_chunks::<EIGHT>().0;
+    for (lo, other) in lo.as_chunks_mut::<EIGHT>().0.iter_mut().zip(other_lo) {
+        e.store(e.min(e.load(lo), e.load(other)), lo);
+    }
+    for (hi, other) in hi.as_chunks_mut::<EIGHT>().0.iter_mut().zip(other_hi) {
+        e.store(e.max(e.load(hi), e.load(other)), hi);
+    }
+}
+
 /// Extends eight columns; returns their ranges.
 #[inline(always)]
 fn grow_chunk<E: Eights>(
@@ -320,6 +340,11 @@ mod tests {
                         assert_eq!(marks >> (j - first) & 1 == 1, out);
                     }
                 }
+                let (mut low, mut high) = (lo.clone(), hi.clone());
+                merge(e, (&mut low, &mut high), (&p, &q));
+                let (mut want_lo, mut want_hi) = (lo.clone(), hi.clone());
+                lanes::merge(&mut want_lo, &mut want_hi, &p, &q);
+                assert!(low == want_lo && high == want_hi);
                 let (mut low, mut high) = (lo.clone(), hi.clone());
                 let range = grow(e, &mut low, &mut high, &p);
                 let (mut want_lo, mut want_hi) = (lo.clone(), hi.clone());

@@ -53,7 +53,7 @@ pub(crate) fn add_scores<N: Nodes>(
     }
 }
 
-kernel! {
+simd_kernel! {
     /// Adds one tree's attributions of padded rows, times `scale`, to the totals
     /// in `buffers`.
     pub(crate) fn add_attributions<N: Nodes>(

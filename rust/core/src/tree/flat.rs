@@ -90,7 +90,7 @@ impl Tree {
         let mut side = |child: NodeId| match self.bounds_of(child) {
             Some((lo, hi, _)) => (lo[dim], hi[dim]),
             None => {
-                self.box_into(child, points, &mut scratch.lo, &mut scratch.hi);
+                self.box_into(Portable, child, points, &mut scratch.lo, &mut scratch.hi);
                 (scratch.lo[dim], scratch.hi[dim])
             }
         };
@@ -133,8 +133,8 @@ impl Tree {
             self.check_cut(id, points, scratch)?;
             if let Some((lo, hi, range)) = self.bounds_of(id) {
                 let (mut a, mut b) = (lo.to_vec(), hi.to_vec());
-                self.box_into(node.child[0], points, &mut a, &mut b);
-                self.merge_box(node.child[1], points, &mut a, &mut b);
+                self.box_into(Portable, node.child[0], points, &mut a, &mut b);
+                self.merge_box(Portable, node.child[1], points, &mut a, &mut b);
                 if a != lo || b != hi || range != crate::kernels::lanes::range_sum(lo, hi) {
                     return Err(format!("node {id}: its box is not that of its points"));
                 }

@@ -54,7 +54,7 @@ impl Tree {
                 }
             } else {
                 let Scratch { lo, hi, .. } = scratch;
-                self.box_into(at, points, lo, hi);
+                self.box_into(e, at, points, lo, hi);
                 let gap = boxes::gap_sum(e, lo, hi, p);
                 if gap > 0.0 && separates(&mut self.rng, gap, lanes::range_sum(lo, hi)) {
                     break random_cut(e, &mut self.rng, lo, hi, p);

@@ -3,6 +3,7 @@
 
 use super::Tree;
 use crate::kernels::fours::Boxes;
+use crate::kernels::simd::Eights;
 use crate::kernels::ways::Inner;
 use crate::points::PointStore;
 use crate::walk::{LEAF, Nodes, is_leaf};
@@ -81,7 +82,7 @@ impl Nodes for Live<'_> {
     }
 
     #[inline(always)]
-    fn merge_box(&self, id: u32, lo: &mut [f32], hi: &mut [f32]) {
-        self.tree.merge_box(id, self.points, lo, hi);
+    fn merge_box<E: Eights>(&self, e: E, id: u32, lo: &mut [f32], hi: &mut [f32]) {
+        self.tree.merge_box(e, id, self.points, lo, hi);
     }
 }

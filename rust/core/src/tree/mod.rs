@@ -18,6 +18,7 @@ pub(crate) use bounds::{Bounds, resting_limit};
 pub(crate) use live::Live;
 
 use crate::kernels::arena::Side;
+use crate::kernels::boxes;
 use crate::kernels::lanes;
 use crate::kernels::simd::Eights;
 use crate::kernels::ways::Inner;
@@ -213,8 +214,9 @@ impl Tree {
 
     /// Extends `lo` and `hi` to hold every point below `id`.
     #[inline(always)]
-    pub(crate) fn merge_box(
+    pub(crate) fn merge_box<E: Eights>(
         &self,
+        e: E,
         id: NodeId,
         points: &PointStore,
         lo: &mut [f32],
@@ -228,9 +230,10 @@ impl Tree {
             depth -= 1;
             let at = stack[depth];
             if is_leaf(at) {
-                lanes::grow(lo, hi, points.row(self.leaf(at).point));
+                let point = points.row(self.leaf(at).point);
+                boxes::merge(e, (lo, hi), (point, point));
             } else if let Some((a, b, _)) = self.bounds_of(at) {
-                lanes::merge(lo, hi, a, b);
+                boxes::merge(e, (lo, hi), (a, b));
             } else {
                 let child = self.inner(at).child;
                 stack[depth] = child[0];
@@ -242,12 +245,19 @@ impl Tree {
 
     /// The box of any node, into `lo` and `hi`.
     #[inline(always)]
-    pub(crate) fn box_into(&self, id: NodeId, points: &PointStore, lo: &mut [f32], hi: &mut [f32]) {
+    pub(crate) fn box_into<E: Eights>(
+        &self,
+        e: E,
+        id: NodeId,
+        points: &PointStore,
+        lo: &mut [f32],
+        hi: &mut [f32],
+    ) {
         let Some((a, b)) = self.stored_box(id, points) else {
             let first = points.row(self.any_point(id));
             lanes::assign(lo, first);
             lanes::assign(hi, first);
-            self.merge_box(id, points, lo, hi);
+            self.merge_box(e, id, points, lo, hi);
             return;
         };
         lanes::assign(lo, a);
@@ -268,8 +278,8 @@ impl Tree {
             return self.bounds.arena_mut().join(e, at, sides);
         }
         let Scratch { lo, hi, .. } = scratch;
-        self.box_into(child[0], points, lo, hi);
-        self.merge_box(child[1], points, lo, hi);
+        self.box_into(e, child[0], points, lo, hi);
+        self.merge_box(e, child[1], points, lo, hi);
         self.bounds.arena_mut().put(e, at, (lo, hi))
     }
 
