@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow fuzz lint format bench bench-full guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow fuzz lint format bench bench-full profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -86,6 +86,11 @@ bench: $(VENV)/.engine $(VENV)/.peers dist/.wheel
 
 bench-full: $(VENV)/.engine $(VENV)/.peers dist/.wheel
 	$(BIN)/python -m benches.run full $(OPTIONS)
+	$(BIN)/python -m benches.report
+
+# Where instructions and time go, for the documents; needs valgrind, and perf for the time.
+profile: $(VENV)/.engine
+	$(BIN)/python -m benches.profile
 	$(BIN)/python -m benches.report
 
 # Instructions of three workloads against benches/guard.json; needs valgrind.

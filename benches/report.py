@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches import goals, tables
+from benches import goals, profile, tables
 from benches.engines import (
     BY_NAME,
     ByRow,
@@ -202,6 +202,8 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "growth": growth_table,
     "settings": settings,
     "readme": readme,
+    # Of a run of its own, which takes a build of its own.
+    "profile": lambda _: profile.table(profile.load()),
 }
 
 
