@@ -6,6 +6,18 @@
 //! per row. The arithmetic is that of a single row's walk, so the bits are too:
 //! a node that holds a row has separation probability exactly 0 and leaves its
 //! value as it is.
+//!
+//! Of a row and tree's 7.7 ns (8 columns; 30: 19.5) boxes take two fifths (over
+//! half), the sort a quarter (a sixth), bringing rows here a tenth. There are 2 %
+//! more lanes than rows in them, so small nodes cost little. What did not pay,
+//! though boxes near the root hold most rows:
+//! * to go on above the middle of the tree with those rows only that no box
+//!   holds yet, close together: to find, move and load them takes more than the
+//!   nodes above (8 % slower with 8 columns, 15 % with 30);
+//! * to leave out groups of which a box holds all rows: one in seven with 8
+//!   columns, one in two hundred with 30;
+//! * four groups at a time instead of two: the same;
+//! * to ask for the next rows ahead: 3 to 8 % slower.
 
 use super::block::Block;
 use super::tree::PartTree;

@@ -5,6 +5,7 @@ use crate::kernels::entry;
 use crate::kernels::fours::Boxes;
 use crate::kernels::lanes::{merge, range_sum};
 use crate::kernels::lines::Lines;
+use crate::kernels::prefetch;
 use crate::kernels::simd::Eights;
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
@@ -186,6 +187,18 @@ impl<'a> PartTree<'a> {
     #[inline(always)]
     pub(super) fn range_at(&self, at: usize) -> f32 {
         self.ranges[at]
+    }
+
+    /// Asks for all that a block of rows needs of the tree.
+    pub(super) fn prefetch(&self) {
+        prefetch::values(self.splits);
+        prefetch::values(self.ends);
+        prefetch::values(self.ranges);
+        prefetch::values(self.bounds);
+        for end in self.ends {
+            // Few rows equal the point's first values and need more.
+            prefetch::values(&self.point_of(end)[..1]);
+        }
     }
 
     /// All padded boxes.

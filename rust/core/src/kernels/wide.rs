@@ -31,6 +31,8 @@ pub(crate) fn width(dimensions: usize) -> usize {
     match dimensions {
         ..=4 => dimensions,
         5..=6 => 6,
+        9..=12 => 12,
+        25..=30 => 30,
         _ => dimensions.next_multiple_of(8),
     }
 }
@@ -45,8 +47,10 @@ macro_rules! by_width {
             4 => $call::<$s, 4>($($arg),*),
             6 => $call::<$s, 6>($($arg),*),
             8 => $call::<$s, 8>($($arg),*),
+            12 => $call::<$s, 12>($($arg),*),
             16 => $call::<$s, 16>($($arg),*),
             24 => $call::<$s, 24>($($arg),*),
+            30 => $call::<$s, 30>($($arg),*),
             32 => $call::<$s, 32>($($arg),*),
             _ => $call::<$s, 0>($($arg),*),
         }
