@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow fuzz lint format bench bench-full profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow fuzz miri asan lint format bench bench-full profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,6 +49,28 @@ fuzz:
 	mkdir -p rust/fuzz/corpus/model_file
 	cargo +nightly fuzz run --fuzz-dir rust/fuzz model_file rust/fuzz/corpus/model_file tests/golden \
 		-- -max_total_time=$(SECONDS)
+
+# Whether unsafe code keeps Rust's rules, interpreted: the portable level, then AVX2's; needs
+# nightly with miri and rust-src. BORROWS=-Zmiri-tree-borrows takes the other rules of aliasing.
+BORROWS :=
+AVX2 := -Ctarget-feature=+avx2,+popcnt,+bmi1,+bmi2
+MIRI = MIRIFLAGS="$(BORROWS)" cargo +nightly miri test --package fastrcf
+miri:
+	for features in "" "$(AVX2)"; do \
+		RUSTFLAGS="$$features" $(MIRI) --lib --target-dir target/miri -- kernels:: tree:: \
+		&& RUSTFLAGS="$$features" $(MIRI) --test small --target-dir target/miri || exit 1; \
+	done
+
+# Reads and writes beyond what is allocated, at each instruction set that the machine has; needs
+# nightly, and a target of its own so that build scripts and macros are built without it.
+ASAN_TESTS ?= --lib --test small --test alone --test blocks
+asan:
+	for level in avx512vbmi $(LEVELS); do \
+		echo "FASTRCF_SIMD=$$level"; \
+		FASTRCF_SIMD=$$level RUSTFLAGS=-Zsanitizer=address CARGO_PROFILE_TEST_OPT_LEVEL=1 \
+			cargo +nightly test --package fastrcf $(ASAN_TESTS) --quiet --target-dir target/asan \
+			--target $(shell rustc -vV | sed -n 's/^host: //p') || exit 1; \
+	done
 
 lint: $(VENV)/.engine
 	cargo fmt --all --check

@@ -302,6 +302,7 @@ pub(crate) const MARKED: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::extent;
     use crate::kernels::lanes::stride;
     use crate::kernels::simd::Simd;
     use crate::rng::Rng;
@@ -309,9 +310,9 @@ mod tests {
     fn check<S: Simd>(s: S) {
         let e = s.eights();
         let mut rng = Rng::new(11, 0);
-        for d in (1..70).chain([127, 128, 129, 1000]) {
+        for d in extent::widths() {
             let n = stride(d);
-            for _ in 0..20 {
+            for _ in 0..extent::times(20) {
                 // Few values, so that some are equal.
                 let mut row = || {
                     let mut row = vec![0.0f32; n];

@@ -305,6 +305,7 @@ mod vbmi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::extent;
     use crate::rng::Rng;
 
     /// A random tree in preorder; returns its nodes, whose leaves are numbered
@@ -341,7 +342,7 @@ mod tests {
             for columns in [1, 3, 8, 9, 16] {
                 let nodes = tree(&mut rng, leaves_n, columns);
                 let tables = Tables::of(&nodes).unwrap();
-                let (n, stride) = (700, 768 + 32);
+                let (n, stride) = (extent::times(700), 768 + 32);
                 let mut planes = vec![0; 2 * padded(columns) * stride];
                 for column in planes[..2 * columns * stride].chunks_exact_mut(2 * stride) {
                     for i in 0..n {

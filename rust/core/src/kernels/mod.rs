@@ -19,6 +19,8 @@ pub(crate) mod arena;
 pub(crate) mod boxes;
 pub(crate) mod descent;
 pub(crate) mod entry;
+#[cfg(test)]
+pub(crate) mod extent;
 pub(crate) mod fours;
 pub(crate) mod grove;
 pub(crate) mod lanes;

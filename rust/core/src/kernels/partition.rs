@@ -83,12 +83,13 @@ mod compress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::extent;
     use crate::rng::Rng;
 
     #[test]
     fn both_sides_keep_their_order() {
         let mut rng = Rng::new(3, 0);
-        for n in (0..70).chain([1000, 16_384]) {
+        for n in extent::counts(&[1000, 16_384]) {
             let mut draw = |to: f64| (rng.unit() * to) as u16;
             let keys: Vec<u16> = (0..n + 1).map(|_| draw(65_536.0)).collect();
             let numbers: Vec<u16> = (0..n).map(|_| draw(n as f64)).collect();

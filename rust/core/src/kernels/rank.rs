@@ -106,18 +106,19 @@ impl Ranking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::extent;
     use crate::rng::Rng;
 
     #[test]
     fn ranks_count_the_cuts_below() {
         let mut rng = Rng::new(11, 0);
-        for n in (0..70).chain([127, 128, 1000, 65_535]) {
+        for n in extent::counts(&[127, 128, 1000, 65_535]) {
             let mut draw = || ((rng.unit() - 0.5) * 1000.0).round() as f32 / 4.0;
             let mut cuts: Vec<f32> = (0..n).map(|_| draw()).collect();
             cuts.sort_unstable_by(f32::total_cmp);
             cuts.dedup();
             let ranking = Ranking::of(&cuts);
-            for _ in 0..20 {
+            for _ in 0..extent::times(20) {
                 let mut x: [f32; LANES] = std::array::from_fn(|_| draw());
                 x[0] = 1e30;
                 x[1] = -1e30;

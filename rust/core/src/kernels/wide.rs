@@ -304,12 +304,13 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::extent;
     use crate::kernels::lanes::{contains, gap_sum, range_sum, stride, union_sum};
     use crate::rng::Rng;
 
     /// Two times sixteen rows at once against one row after the other.
     fn check<S: Simd>(s: S) {
-        for d in (1..70).chain([127, 128, 129, 1000]) {
+        for d in extent::widths() {
             by_width!(width(d), check_width::<S>(s, d));
         }
     }
@@ -317,7 +318,7 @@ mod tests {
     fn check_width<S: Simd, const W: usize>(s: S, d: usize) {
         const ROWS: usize = 2 * LANES;
         let mut rng = Rng::new(1, d as u64);
-        for _ in 0..3 {
+        for _ in 0..extent::times(3) {
             let n = stride(d);
             let mut draw = |scale: f64| ((rng.unit() - 0.5) * scale) as f32;
             let (mut lo, mut hi) = (vec![0.0; n], vec![0.0; n]);

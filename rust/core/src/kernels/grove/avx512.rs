@@ -21,6 +21,9 @@ const LEVEL: u32 = TREES.trailing_zeros();
 /// [`Grove::values`] has checked the row and the boxes, and made room.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt,bmi1,bmi2")]
 pub(super) unsafe fn pass(grove: &Grove, q: &[f32], b: &mut Buffers) {
+    for base in b.bases {
+        base.expose_provenance();
+    }
     // SAFETY: as the caller says, and rows are of these lengths or a larger
     // multiple of eight.
     unsafe {
@@ -57,6 +60,13 @@ unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, b: &mut Buffers)
             n = b.settle(row, ended);
         }
     }
+}
+
+/// A pointer that vectors have made of the address of a tree's first box, and that
+/// therefore has lost what it may point to: the same with what [`pass`] exposed.
+#[inline(always)]
+fn exposed(at: *const f32) -> *const f32 {
+    std::ptr::with_exposed_provenance(at.addr())
 }
 
 /// A row in vectors.
@@ -113,6 +123,7 @@ impl<const W: usize> Narrow<W> {
 impl<const W: usize> Row for Narrow<W> {
     #[inline(always)]
     unsafe fn within(self, at: *const f32) -> bool {
+        let at = exposed(at);
         // SAFETY: as the caller says.
         unsafe {
             let q = _mm512_castps512_ps256(self.0);
@@ -213,6 +224,7 @@ impl<const W: usize> Wide<W> {
 impl<const W: usize> Row for Wide<W> {
     #[inline(always)]
     unsafe fn within(self, at: *const f32) -> bool {
+        let at = exposed(at);
         // SAFETY: as the caller says.
         unsafe {
             let mut outside = 0;
@@ -421,7 +433,7 @@ unsafe fn climb<V: Vectors>(row: V, mut n: usize, b: &mut Buffers) -> usize {
                 };
                 let mut at = [std::ptr::null(); LANES];
                 for l in 0..LANES {
-                    at[l] = *boxes.add(*places.add(i + l) as usize);
+                    at[l] = exposed(*boxes.add(*places.add(i + l) as usize));
                 }
                 let place = _mm512_loadu_si512(places.add(i).cast());
                 let value = _mm512_loadu_ps(values.add(i));

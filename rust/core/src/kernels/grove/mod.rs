@@ -121,9 +121,10 @@ impl Grove {
             let mut child = [0; 2];
             for (to, from) in child.iter_mut().zip(node.child) {
                 *to = match from {
-                    // Children come later, so that all ways end.
-                    Ok(id) if id > at => {
-                        *depths.get_mut(id)? = below;
+                    // Children come later, so that all ways end, and have one
+                    // parent, so that there is one depth.
+                    Ok(id) if id > at && depths.get(id) == Some(&0) => {
+                        depths[id] = below;
                         u16::try_from(id).ok()?
                     }
                     Err(leaf) if leaf <= n => u16::try_from(leaf).ok()? | LEAF,
@@ -318,6 +319,19 @@ mod tests {
         for child in [Ok(1), Ok(0), Err(2)] {
             assert!(grove(&[vec![inner(0, [Err(0), child])]]).is_none());
         }
+        // A node with two parents has two depths, and the last is not the largest.
+        let knot = |second| -> Vec<Inner> {
+            let children = [
+                [Ok(1), Ok(3)],
+                [Ok(2), Err(0)],
+                [Ok(4), Err(1)],
+                [second, Err(2)],
+                [Err(3), Err(4)],
+            ];
+            children.map(|child| inner(0, child)).to_vec()
+        };
+        assert!(grove(&[knot(Err(5))]).is_some());
+        assert!(grove(&[knot(Ok(4))]).is_none());
         let chain = |n: usize| -> Vec<Inner> {
             (1..n)
                 .map(|at| inner(0, [Err(at - 1), Ok(at)]))

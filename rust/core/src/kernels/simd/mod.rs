@@ -94,12 +94,13 @@ pub(crate) trait Simd: Copy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::extent;
     use crate::rng::Rng;
 
     /// Every operation against plain numbers.
     fn check<S: Simd>(s: S) {
         let mut rng = Rng::new(5, 0);
-        for _ in 0..500 {
+        for _ in 0..extent::times(500) {
             let mut draw = || -> [f32; LANES] {
                 std::array::from_fn(|_| match rng.unit() {
                     u if u < 0.1 => 0.0,
