@@ -53,10 +53,8 @@ def goal_table(results: Results) -> str:
     lines = ["| goal | asked | measured (quartiles) | |", "|---|---:|---:|---|"]
     for verdict in goals.verdicts(results):
         goal = verdict.goal
-        sign = "≥" if goal.at_least else "≤"
-        asked = f"{sign} {goals.value(goal.asked)} {goal.unit}".rstrip()
         said = f"**{verdict.said}**" if verdict.said == "missed" else verdict.said
-        lines.append(f"| {goal.what} | {asked} | {goals.shown(verdict)} | {said} |")
+        lines.append(f"| {goal.what} | {goals.wanted(verdict)} | {goals.shown(verdict)} | {said} |")
     return "\n".join(lines)
 
 

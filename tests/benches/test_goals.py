@@ -55,8 +55,19 @@ def test_goals_in_time_are_for_one_kind_of_machine():
     newer = results()
     newer.machine = {**newer.machine, "simd": "avx512vbmi"}
     assert goals.judge(goal("score, d = 30: rows per second"), newer).said == "met"
-    ratio = goal("score, d = 30: times as fast as krcf")
+    ratio = goal("stream, d = 30: times as fast as krcf")
     assert goals.judge(ratio, older).said == "met"
+
+
+def test_without_avx512_half_is_asked_of_tables():
+    older = results()
+    older.machine = {**older.machine, "simd": "avx2"}
+    java = replace(goal("score, d = 8: times as fast as AWS Java 4.3.0"), asked=100.0)
+    assert goals.judge(java, results()).said == "missed"  # it is 70 times as fast
+    assert goals.judge(java, older).said == "met"
+    assert goals.wanted(goals.judge(java, older)) == "≥ 50"
+    stream = goal("stream, d = 8: times as fast as krcf")
+    assert goals.judge(stream, older).asked == stream.asked
 
 
 def test_two_threads_need_two_cores():
