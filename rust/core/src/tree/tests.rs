@@ -15,7 +15,7 @@ fn grow_and_shrink(stride: usize, lent: bool, seed: u64) -> Vec<crate::state::Fl
     let mut scratch = Scratch::new(stride);
     let mut tree = Tree::new(stride, Rng::new(seed, 1));
     let mut held = Vec::new();
-    for step in 0..if cfg!(miri) { 80 } else { 400 } {
+    for step in 0..if cfg!(miri) { 40 } else { 400 } {
         if lent && lends.unit() < 0.2 {
             let had = tree.is_bounded();
             tree.exchange_bounds(Portable, &points, &mut scratch);
@@ -41,7 +41,7 @@ fn grow_and_shrink(stride: usize, lent: bool, seed: u64) -> Vec<crate::state::Fl
 
 #[test]
 fn where_boxes_lie_changes_nothing() {
-    for stride in [16, 24, 40] {
+    for stride in [24, 16, 40].into_iter().take(extent::times(3)) {
         for seed in 0..extent::times(5) as u64 {
             assert_eq!(
                 grow_and_shrink(stride, false, seed),
