@@ -4,7 +4,8 @@ use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
 use fastrcf::{
-    ColumnKind, Detection, DetectorConfig, Error, Notes, Reason, Result, Scaling, Transform,
+    ColumnKind, Detection, DetectorConfig, Error, Notes, Reason, Result, Scaling, ScoreKind,
+    Transform,
 };
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
@@ -177,6 +178,11 @@ impl Detector {
     }
 
     #[getter]
+    fn score_kind(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.get(py, |detector| detector.score_kind().name())
+    }
+
+    #[getter]
     fn threshold(&self, py: Python<'_>) -> PyResult<f64> {
         self.get(py, fastrcf::Detector::threshold)
     }
@@ -221,13 +227,18 @@ fn finished() -> Error {
 impl DetectorBuilder {
     /// `columns`: name and scaling of each; no scaling for categories.
     #[new]
-    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, seed, n_threads))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keyword-only mirror of the configuration"
+    )]
+    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, score, seed, n_threads))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, Option<String>)>,
         n_trees: usize,
         sample_size: usize,
         alert_rate: f64,
+        score: &str,
         seed: u64,
         n_threads: usize,
     ) -> PyResult<DetectorBuilder> {
@@ -243,6 +254,7 @@ impl DetectorBuilder {
                 n_trees,
                 sample_size,
                 alert_rate,
+                score: ScoreKind::parse(score)?,
                 seed,
                 n_threads,
             };
