@@ -10,7 +10,6 @@ import numpy as np
 
 from fastrcf.errors import InvalidParameterError
 
-
 # The score of the open-source forests.
 DEPTH = "expected_inverse_depth"
 KINDS = ("auto", DEPTH, "local_range", "displacement")

@@ -241,23 +241,27 @@ class Detector:
             table = Table(self._names, table.n_rows, array=table.array, native=table.native)
         return table.columns(self._names, self._categorical, core.categories)
 
-    def score(self, table: Any) -> Floats:
+    def score(self, table: Any, *, kind: str | None = None) -> Floats:
         """Score rows: higher is more unusual.
 
         Parameters
         ----------
         table : data frame, array or mapping of columns
             Columns are found by name; arrays have them in the fitted order.
+        kind : str, optional
+            Another score than the detector's own, to compare with; the threshold
+            is not of it. ``"expected_inverse_depth"`` is the scale of the
+            open-source forests.
 
         Returns
         -------
         numpy.ndarray of float64, shape (n,)
-            On the forest's scale: about 1 and less for usual rows.
+            Of the kind that the detector was made with; see ``threshold``.
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
         with _named(self._names, 0):
-            return core.score(rows)
+            return core.score(rows) if kind is None else core.score_by(check_kind(kind), rows)
 
     def detect(self, table: Any) -> Any:
         """Score rows, tell which are anomalies, and say why.

@@ -13,7 +13,7 @@ mod files;
 
 use fastrcf::{
     ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
-    Sampling, ScoreKind, Scaling,
+    Sampling, Scaling, ScoreKind,
 };
 use files::{rows_of, stream};
 use std::path::PathBuf;

@@ -211,7 +211,9 @@ fn a_stream_gives_what_each_row_gets_before_it_is_learnt() {
         };
         let mut whole = Forest::new(config, d).unwrap();
         let mut single = whole.clone();
-        let found = whole.process_by_with(kind, &rows, None, &mut || false).unwrap();
+        let found = whole
+            .process_by_with(kind, &rows, None, &mut || false)
+            .unwrap();
         for (i, found) in found.iter().enumerate() {
             let row = rows.slice(i..i + 1);
             match single.is_ready() {
@@ -244,9 +246,12 @@ fn parts_sum_to_the_score_and_name_what_is_far_out() {
         assert_eq!(parts, frozen.attribution_by(kind, &rows).unwrap());
         for (i, score) in scores.iter().enumerate() {
             let row = i * d..(i + 1) * d;
-            let sum: f64 = parts.low[row.clone()].iter().sum::<f64>()
-                + parts.high[row].iter().sum::<f64>();
-            assert!((sum - score).abs() < 1e-3 * score, "{kind:?}, row {i}: {sum}, {score}");
+            let sum: f64 =
+                parts.low[row.clone()].iter().sum::<f64>() + parts.high[row].iter().sum::<f64>();
+            assert!(
+                (sum - score).abs() < 1e-3 * score,
+                "{kind:?}, row {i}: {sum}, {score}"
+            );
         }
         let last = 50 * d;
         let share = parts.low[last + 3] / scores[50];
@@ -260,5 +265,8 @@ fn equal_rows_have_no_room_and_all_else_is_wide() {
     let living = forest(4, 64, 3, &values);
     let rows = [2.5, 2.5, 2.5, 2.5, 2.5, 2.6];
     let rows = Rows::from_f64(&rows, 3).unwrap();
-    assert_eq!(living.score_by(ScoreKind::LocalRange, &rows).unwrap(), [0.0, 40.0]);
+    assert_eq!(
+        living.score_by(ScoreKind::LocalRange, &rows).unwrap(),
+        [0.0, 40.0]
+    );
 }

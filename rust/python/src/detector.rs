@@ -88,6 +88,19 @@ impl Detector {
         Ok(scores.into_pyarray(py))
     }
 
+    fn score_by<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = self.read(py, |detector, stop| {
+            detector.score_by_with(ScoreKind::parse(kind)?, &rows, stop)
+        })?;
+        Ok(scores.into_pyarray(py))
+    }
+
     fn detect<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
         let rows = x.rows(py)?;
         let detection = self.read(py, |detector, stop| detector.detect_with(&rows, stop))?;

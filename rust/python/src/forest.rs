@@ -178,12 +178,7 @@ impl Forest {
         Ok(values.into_pyarray(py))
     }
 
-    fn attribution<'py>(
-        &self,
-        py: Python<'py>,
-        kind: &str,
-        x: Input<'_>,
-    ) -> PyResult<Pair<'py>> {
+    fn attribution<'py>(&self, py: Python<'py>, kind: &str, x: Input<'_>) -> PyResult<Pair<'py>> {
         let rows = x.rows(py)?;
         let parts = self.read(py, |forest, stop| {
             forest.attribution_by_with(ScoreKind::parse(kind)?, &rows, stop)

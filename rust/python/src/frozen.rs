@@ -47,7 +47,8 @@ impl FrozenForest {
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
         let scores = run(py, |stop| {
-            self.inner.score_by_with(ScoreKind::parse(kind)?, &rows, stop)
+            self.inner
+                .score_by_with(ScoreKind::parse(kind)?, &rows, stop)
         })?;
         Ok(scores.into_pyarray(py))
     }
@@ -68,12 +69,7 @@ impl FrozenForest {
         Ok(values.into_pyarray(py))
     }
 
-    fn attribution<'py>(
-        &self,
-        py: Python<'py>,
-        kind: &str,
-        x: Input<'_>,
-    ) -> PyResult<Pair<'py>> {
+    fn attribution<'py>(&self, py: Python<'py>, kind: &str, x: Input<'_>) -> PyResult<Pair<'py>> {
         let rows = x.rows(py)?;
         let parts = run(py, |stop| {
             let kind = ScoreKind::parse(kind)?;

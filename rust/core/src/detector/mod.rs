@@ -260,23 +260,36 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
+        self.score_by_with(self.kind, rows, interrupt)
+    }
+
+    /// The score of another kind of each row; threshold and grades are not of it.
+    ///
+    /// # Errors
+    /// As [`Detector::score_with`].
+    pub fn score_by_with(
+        &self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         check_width(rows, self.features.len())?;
         let n = rows.n_rows();
         self.freeze_for(rows, interrupt)?;
         if let Some(frozen) = self.frozen.get()
             && frozen.takes_blocks(n)
-            && self.kind != ScoreKind::Displacement
+            && kind != ScoreKind::Displacement
         {
             // Rows are checked and scaled on their way into the kernel.
-            let blend = self.kind.blend(frozen.config().sample_size);
+            let blend = kind.blend(frozen.config().sample_size);
             return frozen.score_blocks(&self.scaled(), rows, blend, interrupt);
         }
         rows.check(None, interrupt)?;
         let mut scores = Vec::with_capacity(n);
         self.in_blocks(rows, BLOCK, |_, rows| {
             scores.extend(match self.frozen.get() {
-                Some(frozen) => frozen.score_by_with(self.kind, rows, interrupt)?,
-                None => self.forest.score_by_with(self.kind, rows, interrupt)?,
+                Some(frozen) => frozen.score_by_with(kind, rows, interrupt)?,
+                None => self.forest.score_by_with(kind, rows, interrupt)?,
             });
             Ok(())
         })?;

@@ -329,7 +329,8 @@ impl Forest {
         let trees = self.members.len();
         // All trees score a row that comes alone together, and those that want
         // it take it then.
-        let alone = kind == Some(DEPTH) && n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
+        let alone =
+            kind == Some(DEPTH) && n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
         if alone {
             let needed = self.config.rows_needed();
             let score = questions::few_scores(self, needed, &buffers.rows, &mut never);

@@ -346,7 +346,14 @@ fn blend_part<S: Simd>(
         block.row[..d].copy_from_slice(&block.rows[first..first + d]);
         descend(tree, &block.row, &mut block.path);
         let way = block.path.way();
-        let found = near(s.eights(), tree, &block.row, way, blend.least, &mut block.near);
+        let found = near(
+            s.eights(),
+            tree,
+            &block.row,
+            way,
+            blend.least,
+            &mut block.near,
+        );
         locals[at as usize] = found.bits(&block.row);
     }
     let values = block.values.as_flattened();
