@@ -102,10 +102,7 @@ fn naive(state: &ForestState, q: &[f32], least: u32) -> f64 {
         let (_, whole) = ranges(&root, false);
         let mut at = &root;
         let mut room = ranges(at, true).1;
-        loop {
-            let Node::Split(dim, cut, left, right) = at else {
-                break;
-            };
+        while let Node::Split(dim, cut, left, right) = at {
             at = if q[*dim] > *cut { right } else { left };
             let (mass, range) = ranges(at, true);
             if mass < least {
