@@ -26,6 +26,7 @@ mod frozen;
 mod intake;
 mod kernels;
 mod load;
+mod local_range;
 mod lockstep;
 mod notes;
 mod parallel;
@@ -41,7 +42,9 @@ mod walk;
 
 pub use attribution::Attribution;
 pub use codec::{Model, write_atomically};
-pub use config::{ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling};
+pub use config::{
+    ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling, ScoreKind,
+};
 pub use detector::{
     ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState, Feature,
     QUANTILES, Reason, Scaling, Tail, Transform,
