@@ -160,7 +160,7 @@ def corpus(series: Sequence[Labelled], profile: Profile) -> Score:
 
 
 def _numbered(series: Sequence[Labelled]) -> tuple[Windows, int]:
-    """Number all windows that have rows behind the probation, through all series."""
+    """Count through all windows that have rows behind the probation, over all series."""
     parts, count = [], 0
     for one in series:
         inside = one.window >= 0

@@ -9,7 +9,7 @@ from benches.detection.detectors.hbos import Hbos
 from benches.detection.detectors.inne import Inne
 from benches.detection.detectors.isolation import Isolation
 from benches.detection.detectors.knn import Knn
-from benches.detection.detectors.krcf import Krcf
+from benches.detection.detectors.krcf import Krcf, KrcfStream
 from benches.detection.detectors.protocol import StreamDetector, TableDetector
 from benches.detection.detectors.streams import LongValue, Value, ValueAndTime
 
@@ -34,4 +34,4 @@ TABLES: tuple[type[TableDetector], ...] = (
     Inne,
     Krcf,
 )
-STREAMS: tuple[type[StreamDetector], ...] = (ValueAndTime, LongValue, Value)
+STREAMS: tuple[type[StreamDetector], ...] = (ValueAndTime, LongValue, Value, KrcfStream)

@@ -1,4 +1,4 @@
-"""AWS's Rust forest as krcf binds it, on standardised columns."""
+"""AWS's Rust forest as krcf binds it, on standardised columns and on series."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benches.detection.detectors.protocol import N_TREES, SAMPLE_SIZE, Scale, TableDetector
+from benches.detection.detectors.protocol import (
+    N_TREES,
+    SAMPLE_SIZE,
+    Scale,
+    StreamDetector,
+    TableDetector,
+)
 from benches.engines.protocol import Unavailable
 
 if TYPE_CHECKING:
@@ -54,3 +60,36 @@ class Krcf(TableDetector):
         """Score rows, a call each."""
         score = self._forest.score
         return np.array([score(row) for row in self._scale(rows).tolist()])
+
+
+class KrcfStream(StreamDetector):
+    """The value alone, each row scored and then taken in."""
+
+    name: ClassVar[str] = "krcf, value"
+    settings: ClassVar[str] = "num_trees=50, sample_size=256, lambda=0.0001, output_after=32"
+
+    def process(self, values: Rows, seconds: Rows) -> Rows:
+        """Score each row, then learn it; two calls each."""
+        try:
+            import krcf
+        except ImportError as error:
+            raise Unavailable("krcf is not installed") from error
+        make: Any = krcf.RandomCutForest
+        forest = make(
+            {
+                "dimensions": 1,
+                "shingle_size": 1,
+                "num_trees": 50,
+                "sample_size": 256,
+                "lambda": 1e-4,
+                "random_seed": self.seed,
+                "parallel_execution_enabled": False,
+                "internal_shingling": False,
+                "output_after": 32,
+            }
+        )
+        scores = np.empty(len(values))
+        for i, value in enumerate(values.tolist()):
+            scores[i] = forest.score([value])
+            forest.update([value])
+        return scores

@@ -68,5 +68,5 @@ def standardised(values: Rows) -> Rows:
     variance = np.maximum((np.cumsum(about**2) - about**2) / counts - mean**2, 0.0)
     spread = np.sqrt(variance)
     # Less than rounding leaves of equal values is no spread.
-    told = spread > 1e-9 * np.maximum.accumulate(np.abs(about), initial=0.0)[1:]
-    return np.divide(about - mean, spread, out=np.zeros_like(values), where=told & (spread > 0))
+    told = spread > 1e-9 * np.maximum.accumulate(np.abs(about))
+    return np.divide(about - mean, spread, out=np.zeros_like(values), where=told)
