@@ -1,7 +1,8 @@
 """Simulated card transactions of the Fraud Detection Handbook, by its own protocol.
 
 A week is fitted, its labels arrive a week later, and the week after that is
-scored, without the cards that are known to be compromised by then.
+scored, without the cards that are known to be compromised by then. The first
+week begins when the inputs' longest windows have their 30 days.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Days of a training period, of the delay of labels, and of a test period.
 WEEK = 7
+# Where the first training period begins: whole weeks, 30 days at least.
+FIRST = 35
 FEATURES: dict[str, Callable[[Mapping[str, NDArray[np.generic]]], Rows]] = {
     "handbook, 15 inputs": published,
     "handbook, four features": with_feedback,
@@ -52,7 +55,7 @@ def cases(family: str, data: Path) -> Iterator[Case]:
     """Give a case for each week that can be scored."""
     path = needed(data / "fraud_handbook" / "april_june.parquet")
     last = int(pq.read_table(path, columns=["TX_TIME_DAYS"])["TX_TIME_DAYS"].to_numpy().max())
-    for start in range(0, last - 3 * WEEK + 2, WEEK):
+    for start in range(FIRST, last - 3 * WEEK + 2, WEEK):
         yield Case(family, f"from day {start + 2 * WEEK}", partial(load, path, family, start))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,20 +57,27 @@ def load(data: Path) -> list[Series]:
 
 
 def read(folder: Path, name: str, windows: list[list[str]]) -> Series:
-    """Read a file, and find the rows of its windows' ends."""
+    """Read a file, and find the rows of its windows' ends.
+
+    Raises
+    ------
+    ValueError
+        If a window begins or ends between rows.
+    """
     with needed(folder / name).open(newline="") as file:
         lines = list(csv.reader(file))[1:]
-    stamps = [_seconds(stamp) for stamp, _ in lines]
+    seconds = _seconds([stamp for stamp, _ in lines])
     # The first row that has a time: a clock may show an hour twice.
-    place: dict[float, int] = {}
-    for row, stamp in enumerate(stamps):
-        place.setdefault(stamp, row)
-    ends = [[place[_seconds(end)] for end in window] for window in windows]
+    times, first = np.unique(seconds, return_index=True)
+    ends = _seconds([end for window in windows for end in window])
+    places = np.minimum(np.searchsorted(times, ends), len(times) - 1)
+    if not np.array_equal(times[places], ends):
+        raise ValueError(f"{name} has no row at an end of a window")
     return Series(
         name,
-        np.array(stamps),
+        seconds,
         np.array([float(value) for _, value in lines]),
-        np.array(ends, dtype=np.int64).reshape(-1, 2),
+        first[places].astype(np.int64).reshape(-1, 2),
     )
 
 
@@ -96,5 +102,5 @@ def _weights(matrix: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _seconds(stamp: str) -> float:
-    return datetime.fromisoformat(stamp).replace(tzinfo=UTC).timestamp()
+def _seconds(stamps: list[str]) -> Rows:
+    return np.array(stamps, dtype="datetime64[us]").astype(np.int64) / 1e6
