@@ -82,11 +82,13 @@ def shown(verdict: Verdict) -> str:
     return f"{found:.1f}" if verdict.goal.asked >= 1 else f"{found:.3f}"
 
 
-def _mean(family: str, measure: str, detector: str = Detecting.name) -> Goal_:
+def _mean(
+    family: str, measure: str, detector: str = Detecting.name
+) -> Callable[[Results], float | None]:
     return lambda results: results.mean(family, detector, measure)
 
 
-def _won(measure: str) -> Goal_:
+def _won(measure: str) -> Callable[[Results], float | None]:
     def won(results: Results) -> float | None:
         found = compare(
             results.by_case(adbench.NAME, Detecting.name, measure),
@@ -97,7 +99,7 @@ def _won(measure: str) -> Goal_:
     return won
 
 
-def _p(measure: str) -> Goal_:
+def _p(measure: str) -> Callable[[Results], float | None]:
     def p(results: Results) -> float | None:
         found = compare(
             results.by_case(adbench.NAME, Detecting.name, measure),
@@ -107,9 +109,6 @@ def _p(measure: str) -> Goal_:
 
     return p
 
-
-if TYPE_CHECKING:
-    Goal_ = Callable[[Results], float | None]
 
 GOALS: tuple[Goal, ...] = (
     *(

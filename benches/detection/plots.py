@@ -63,7 +63,7 @@ def tables(results: Results) -> Figure:
             axes.set(title=f"{name}: {WORDS[measure]}")
             if measure == "auc":
                 # Left of this is worse than guessing.
-                axes.set_xlim(min(0.5, *(value for _, value in found)), 1.0)
+                axes.set_xlim(min([0.5, *(value for _, value in found)]), 1.0)
     return figure
 
 
