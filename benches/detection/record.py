@@ -12,7 +12,7 @@ import numpy as np
 from benches import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -65,6 +65,8 @@ class Results:
     found : list of Found
     done : list of str
         Cases that are through.
+    has_ended : bool
+        Whether the run came to its end.
     """
 
     measured: str
@@ -78,6 +80,20 @@ class Results:
     shapes: dict[str, list[int]] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    has_ended: bool = False
+
+    def is_through(self, family: str, order: Sequence[str]) -> bool:
+        """Say whether all cases of a family were run.
+
+        Parameters
+        ----------
+        family : str
+        order : sequence of str
+            All families, as they are run: one is through when a later one has begun.
+        """
+        begun = {*self.absent, *(one.family for one in self.found)}
+        later = order[order.index(family) + 1 :]
+        return self.has_ended or order[-1] in begun or any(name in begun for name in later)
 
     def by_case(self, family: str, detector: str, measure: str) -> dict[str, float]:
         """Give a detector's mean over seeds for each case of a family."""

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benches.detection import goals, tables
+from benches.detection.families import nab
 from benches.detection.record import Results
 from benches.report import FIGURES, ROOT, between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+STOPPED = (
+    " **The run was stopped before its end**: what has no figure was not measured, and the "
+    "last family below has only some of its cases."
+)
 PAGE = "docs/detection.md"
 # Columns of words; numbers go to the right.
 WORDS = ("detector", "set", "", "goal", "settings")
@@ -34,7 +39,7 @@ def machine(results: Results) -> str:
     return (
         f"Measured {results.measured[:10]} on {about['processor']}, {about['cores']} cores; "
         f"{versions}. Seeds {', '.join(map(str, results.seeds))}; detectors worked for "
-        f"{minutes:.0f} minutes."
+        f"{minutes:.0f} minutes.{'' if results.is_through(nab.NAME, goals.ORDER) else STOPPED}"
     )
 
 

@@ -114,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped; the same command goes on from here")
         return 130
     tell("")
+    results.has_ended = True
     print(tables.text(results))
     print(goals.text(results))
     results.save(options.out)

@@ -54,6 +54,15 @@ def test_every_family_is_measured_and_reported(bench, tmp_path, capsys):
     )
     once = report.filled(page, results)
     assert report.filled(once, results) == once
+    assert "stopped before its end" not in once
+    results.has_ended = False
+    assert "stopped before its end" not in report.filled(page, results)
+    results.found = [one for one in results.found if one.family in ("ADBench", "card")]
+    assert "stopped before its end" in report.filled(page, results)
+    said = {goal.what: goals.judge(goal, results).said for goal in goals.GOALS}
+    # Of the last family begun nobody knows whether it was all.
+    assert said["ADBench: mean ROC AUC"] == "met"
+    assert said["card: ROC AUC"] == "not measured"
     assert "| other | published | 12.5 | 12.5 | 12.5 |" in once
     assert "| null |" not in once
     assert "| first | 120 x 3 | 5.0% |" in once
