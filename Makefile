@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow fuzz miri asan lint format bench bench-full profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow fuzz miri asan lint format bench bench-full bench-detection profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -110,6 +110,17 @@ bench-full: $(VENV)/.engine $(VENV)/.peers dist/.wheel
 	$(BIN)/python -m benches.run full $(OPTIONS)
 	$(BIN)/python -m benches.report
 
+# Detectors that only this bench needs.
+$(VENV)/.detection: $(VENV)/.deps requirements/detection.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/detection.txt
+	touch $@
+
+# How well we detect, on the data in ../shared/data or FASTRCF_DATA; what is absent is left out and
+# named. A stopped run goes on.
+bench-detection: $(VENV)/.engine $(VENV)/.detection
+	$(BIN)/python -m benches.detection.run $(OPTIONS)
+	$(BIN)/python -m benches.detection.report
+
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.
 profile: $(VENV)/.engine
 	$(BIN)/python -m benches.profile
@@ -143,6 +154,7 @@ lock: $(VENV)/.deps
 	$(PIN) --group test --group lint --group bench --group build --output-file requirements/dev.txt
 	$(PIN) --constraint requirements/dev.txt --group peers --output-file requirements/peers.txt
 	$(PIN) --constraint requirements/dev.txt --group peers-source --output-file requirements/peers-source.txt
+	$(PIN) --constraint requirements/dev.txt --group detection --output-file requirements/detection.txt
 	$(PIN) --group wheel --output-file requirements/wheel.txt
 
 format: $(VENV)/.deps

@@ -22,6 +22,7 @@ PACKAGES = (
     "river",
     "scikit-learn",
     "isotree",
+    "pyod",
 )
 
 

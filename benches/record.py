@@ -158,13 +158,7 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Write JSON, a measurement a line, whole or not at all."""
-        plain = asdict(self)
-        measurements = plain.pop("measurements")
-        head = json.dumps(plain, indent=1).removesuffix("\n}")
-        lines = ",\n".join(f"  {json.dumps(measurement)}" for measurement in measurements)
-        written = path.with_suffix(".writing")
-        written.write_text(f'{head},\n "measurements": [\n{lines}\n ]\n}}\n')
-        written.replace(path)
+        write(path, asdict(self), "measurements")
 
     @classmethod
     def load(cls, path: Path) -> Results:
@@ -175,6 +169,16 @@ class Results:
             for given in plain.pop("measurements")
         ]
         return cls(measurements=measurements, **plain)
+
+
+def write(path: Path, plain: dict[str, Any], listed: str) -> None:
+    """Write JSON whole or not at all, the entries of one list a line each, at the end."""
+    entries = plain.pop(listed)
+    head = json.dumps(plain, indent=1).removesuffix("\n}")
+    lines = ",\n".join(f"  {json.dumps(entry)}" for entry in entries)
+    written = path.with_suffix(".writing")
+    written.write_text(f'{head},\n "{listed}": [\n{lines}\n ]\n}}\n')
+    written.replace(path)
 
 
 def _short(value: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,7 +207,12 @@ PARTS: dict[str, Callable[[Results], str]] = {
 
 
 def filled(page: str, results: Results) -> str:
-    """Put the figures between a page's markers.
+    """Put the figures of the bench between a page's markers."""
+    return between(page, {name: partial(make, results) for name, make in PARTS.items()})
+
+
+def between(page: str, parts: Mapping[str, Callable[[], str]]) -> str:
+    """Put what parts make between a page's markers of their names.
 
     Raises
     ------
@@ -216,9 +222,9 @@ def filled(page: str, results: Results) -> str:
 
     def fill(found: re.Match[str]) -> str:
         name = found[1]
-        if name not in PARTS:
-            raise ValueError(f"bench:{name} is none of {', '.join(PARTS)}")
-        return f"<!-- bench:{name} -->\n{PARTS[name](results)}\n<!-- /bench:{name} -->"
+        if name not in parts:
+            raise ValueError(f"bench:{name} is none of {', '.join(parts)}")
+        return f"<!-- bench:{name} -->\n{parts[name]()}\n<!-- /bench:{name} -->"
 
     opened = len(re.findall(r"<!-- bench:\w+ -->", page))
     page, closed = re.subn(

@@ -319,13 +319,15 @@ def test_the_documentation_suffices_to_read_a_detector():
     file, detector = Reader(data), fastrcf.load(GOLDEN / "detector-v1.rcf")
     columns = list(features(file.sections["FEAT"]))
     assert [name for name, *_ in columns] == detector.columns
-    rate, threshold, fitted, sampled, excess, n = struct.unpack_from(
-        "<ddQQdQ", file.sections["ALRT"]
+    kind, rate, threshold, fitted, sampled, excess, n = struct.unpack_from(
+        "<IddQQdQ", file.sections["ALRT"]
     )
+    assert kind == 0
+    assert detector.score_kind == "auto"
     assert (rate, threshold, fitted) == (detector.alert_rate, detector.threshold, detector.n_fitted)
     assert sampled <= fitted
     assert excess > 0
-    scores, log_shares = np.frombuffer(file.sections["ALRT"][48:], "<f8").reshape(2, n)
+    scores, log_shares = np.frombuffer(file.sections["ALRT"][52:], "<f8").reshape(2, n)
     assert threshold == pytest.approx(np.interp(-np.log(rate), -log_shares, scores))
     # Points are in the coordinates that the transforms give.
     median = [quantiles[4] for _, _, quantiles, _ in columns]

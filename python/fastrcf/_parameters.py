@@ -10,6 +10,17 @@ import numpy as np
 
 from fastrcf.errors import InvalidParameterError
 
+# The score of the open-source forests.
+DEPTH = "expected_inverse_depth"
+KINDS = ("auto", DEPTH, "local_range", "displacement")
+
+
+def check_kind(kind: str, name: str = "kind") -> str:
+    """Give the kind of a score, checked."""
+    if kind not in KINDS:
+        raise InvalidParameterError(f"{name}: {kind!r} is none of {', '.join(KINDS)}")
+    return kind
+
 
 def seed(random_state: Any) -> int:
     """Give the seed that a ``random_state`` stands for; a fresh one for None."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf import _fastrcf
-from fastrcf._parameters import count, notes, seed
+from fastrcf._parameters import check_kind, count, notes, seed
 from fastrcf._tables import Table, as_batches, as_table
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import (
@@ -46,6 +46,10 @@ class Detector:
         ``"log-robust"`` (the same of ``sign(x) ln(1 + |x|)``), ``"rank"``, or
         ``"auto"``: log-robust where values are never negative and heavy-tailed,
         else standard. A mapping says it by column, ``"auto"`` for the others.
+    score : str, default "auto"
+        What the score is: ``"auto"``, the local range and half the expected
+        inverse depth, which ranks best on tables; or ``"expected_inverse_depth"``,
+        ``"local_range"`` or ``"displacement"``, see :meth:`RandomCutForest.score`.
     alert_rate : float, default 0.001
         Share of rows that should be alerts, above 0 and at most 0.5.
     alerts_per_day : float, optional
@@ -81,6 +85,7 @@ class Detector:
         *,
         categorical: Sequence[str] = (),
         scaling: str | Mapping[str, str] = "auto",
+        score: str = "auto",
         alert_rate: float = 0.001,
         alerts_per_day: float | None = None,
         time_column: str | None = None,
@@ -111,6 +116,7 @@ class Detector:
             "n_trees": count("n_trees", n_trees, 1),
             "sample_size": count("sample_size", sample_size, 2),
             "alert_rate": float(alert_rate),
+            "score": check_kind(score, "score"),
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
@@ -126,6 +132,7 @@ class Detector:
         detector = cls(
             [name for name, *_ in features],
             scaling={name: scaling for name, scaling, kinds, _ in features if kinds < 0},
+            score=core.score_kind,
             alert_rate=core.alert_rate,
             n_trees=engine["n_trees"],
             sample_size=engine["sample_size"],
@@ -234,23 +241,27 @@ class Detector:
             table = Table(self._names, table.n_rows, array=table.array, native=table.native)
         return table.columns(self._names, self._categorical, core.categories)
 
-    def score(self, table: Any) -> Floats:
+    def score(self, table: Any, *, kind: str | None = None) -> Floats:
         """Score rows: higher is more unusual.
 
         Parameters
         ----------
         table : data frame, array or mapping of columns
             Columns are found by name; arrays have them in the fitted order.
+        kind : str, optional
+            Another score than the detector's own, to compare with; the threshold
+            is not of it. ``"expected_inverse_depth"`` is the scale of the
+            open-source forests.
 
         Returns
         -------
         numpy.ndarray of float64, shape (n,)
-            On the forest's scale: about 1 and less for usual rows.
+            Of the kind that the detector was made with; see ``threshold``.
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
         with _named(self._names, 0):
-            return core.score(rows)
+            return core.score(rows) if kind is None else core.score_by(check_kind(kind), rows)
 
     def detect(self, table: Any) -> Any:
         """Score rows, tell which are anomalies, and say why.
@@ -329,6 +340,11 @@ class Detector:
     def threshold(self) -> float:
         """Score above which a row is an anomaly."""
         return self._fitted().threshold
+
+    @property
+    def score_kind(self) -> str:
+        """What the score is; see the parameter ``score``."""
+        return str(self._engine["score"])
 
     @property
     def alert_rate(self) -> float:

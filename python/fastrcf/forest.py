@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
-from fastrcf._parameters import count, notes, seed
+from fastrcf._parameters import DEPTH, check_kind, count, notes, seed
 from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
 if TYPE_CHECKING:
@@ -178,13 +178,15 @@ class RandomCutForest:
         """
         self._learn(to_rows(X), _fastrcf.Forest.insert)
 
-    def process(self, X: Any) -> Floats:
+    def process(self, X: Any, *, kind: str = DEPTH) -> Floats:
         """Score each row, then take it in.
 
         Parameters
         ----------
         X : array-like or data frame, shape (n, d) or (d,)
             Rows of finite numbers.
+        kind : str, default "expected_inverse_depth"
+            What the score is; see :meth:`score`.
 
         Returns
         -------
@@ -196,9 +198,12 @@ class RandomCutForest:
         InvalidInputError
             Names row and column; the forest is as before.
         """
-        return self._learn(to_rows(X), _fastrcf.Forest.process)
+        if kind == DEPTH:
+            return self._learn(to_rows(X), _fastrcf.Forest.process)
+        check_kind(kind)
+        return self._learn(to_rows(X), lambda core, rows: core.process_by(kind, rows))
 
-    def score(self, X: Any) -> Floats:
+    def score(self, X: Any, *, kind: str = DEPTH) -> Floats:
         """Score rows: higher is more unusual.
 
         Parameters
@@ -206,11 +211,18 @@ class RandomCutForest:
         X : array-like or data frame, shape (n, d) or (d,)
             With shingles, a row of ``n_features`` values is taken to follow the
             last rows seen, one of ``n_features * shingle_size`` is a whole shingle.
+        kind : str, default "expected_inverse_depth"
+            What the score is: ``"expected_inverse_depth"``, the scale of the
+            open-source forests; ``"local_range"``, how much room there is around the
+            row, in bits: each more is twice the room, 20 that of the whole sample;
+            ``"auto"``, the local range and half the expected inverse depth, which
+            ranks best on tables; ``"displacement"``, see :meth:`displacement`.
 
         Returns
         -------
         numpy.ndarray of float64, shape (n,)
-            In (0, log2(sample_size + 1)]; about 1 and less for usual rows.
+            Expected inverse depths are in (0, log2(sample_size + 1)]; about 1 and
+            less for usual rows.
 
         Raises
         ------
@@ -220,7 +232,9 @@ class RandomCutForest:
             Names row and column.
         """
         rows = to_rows(X)
-        return self._asked().score(rows)
+        if kind == DEPTH:
+            return self._asked().score(rows)
+        return self._asked().score_by(check_kind(kind), rows)
 
     def delete(self, X: Any) -> Integers:
         """Take rows out: one copy from every tree that holds it.
@@ -259,8 +273,15 @@ class RandomCutForest:
         rows = to_rows(X)
         return self._asked().codisp(rows)
 
-    def attribution(self, X: Any) -> Attribution:
+    def attribution(self, X: Any, *, kind: str = DEPTH) -> Attribution:
         """Say which columns each score comes from.
+
+        Parameters
+        ----------
+        X : array-like or data frame, shape (n, d) or (d,)
+            As :meth:`score` takes them.
+        kind : str, default "expected_inverse_depth"
+            What the score is; see :meth:`score`.
 
         Returns
         -------
@@ -268,7 +289,7 @@ class RandomCutForest:
             ``low`` and ``high`` of shape (n, d); their sum over a row is its score.
         """
         rows = to_rows(X)
-        return Attribution(*self._asked().attribution(rows))
+        return Attribution(*self._asked().attribution(check_kind(kind), rows))
 
     def freeze(self) -> FrozenForest:
         """Give an immutable copy for scoring tables; its scores are the same bits."""
@@ -382,9 +403,11 @@ class FrozenForest:
     def __init__(self, core: _fastrcf.FrozenForest) -> None:
         self._core = core
 
-    def score(self, X: Any) -> Floats:
+    def score(self, X: Any, *, kind: str = DEPTH) -> Floats:
         """Score rows, as :meth:`RandomCutForest.score`."""
-        return self._core.score(to_rows(X))
+        if kind == DEPTH:
+            return self._core.score(to_rows(X))
+        return self._core.score_by(check_kind(kind), to_rows(X))
 
     def displacement(self, X: Any) -> Floats:
         """Displace rows, as :meth:`RandomCutForest.displacement`."""
@@ -394,9 +417,9 @@ class FrozenForest:
         """Displace rows collusively, as :meth:`RandomCutForest.codisp`."""
         return self._core.codisp(to_rows(X))
 
-    def attribution(self, X: Any) -> Attribution:
+    def attribution(self, X: Any, *, kind: str = DEPTH) -> Attribution:
         """Attribute scores to columns, as :meth:`RandomCutForest.attribution`."""
-        return Attribution(*self._core.attribution(to_rows(X)))
+        return Attribution(*self._core.attribution(check_kind(kind), to_rows(X)))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the forest to a model file, whole or not at all."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf._input import is_frame, matrix
+from fastrcf._parameters import DEPTH
 from fastrcf._tables import Table, as_table
 from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError, InvalidParameterError, MissingExtraError
@@ -57,10 +58,13 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
     categorical : sequence of str, optional
         Columns to take as categories, which count by their rarity. Rows must
         then be data frames; other columns of text are taken so too.
+    kind : str, default "auto"
+        What the score is: the ``score`` of a :class:`fastrcf.Detector`.
     contamination : "auto" or float, default "auto"
-        Sets ``offset_``. ``"auto"``: -1, the score of a row as deep as the
-        leaves of a balanced tree, whatever the data. A number above 0 and at
-        most 0.5: the share of training rows that :meth:`predict` gives -1.
+        The share of training rows that :meth:`predict` gives -1, above 0 and at
+        most 0.5; it sets ``offset_``. ``"auto"``: the share of rows that are less
+        deep than the leaves of a balanced tree, those with an expected inverse
+        depth above 1.
     random_state : int, RandomState instance, Generator or None, default None
         The same integer and rows give the same estimator on any machine.
         ``None`` draws from NumPy's global generator.
@@ -101,6 +105,7 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
         sample_size: int = 256,
         *,
         scaling: str | Mapping[str, str] = "auto",
+        kind: str = "auto",
         categorical: Sequence[str] | None = None,
         contamination: str | float = "auto",
         random_state: Any = None,
@@ -109,6 +114,7 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
         self.n_trees = n_trees
         self.sample_size = sample_size
         self.scaling = scaling
+        self.kind = kind
         self.categorical = categorical
         self.contamination = contamination
         self.random_state = random_state
@@ -134,9 +140,8 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
         table = self._table(X, reset=True)
         detector = self._detector(table.names, share).fit(table)
         if share is None:
-            self.offset_ = -_USUAL
-        else:
-            self.offset_ = float(np.percentile(-detector.score(table), 100.0 * share))
+            share = float((detector.score(table, kind=DEPTH) > _USUAL).mean())
+        self.offset_ = float(np.percentile(-detector.score(table), 100.0 * share))
         self.detector_ = detector
         return self
 
@@ -184,8 +189,7 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
         Returns
         -------
         numpy.ndarray of float64, shape (n,)
-            The forest's score with its sign changed: about -1 and more for
-            usual rows.
+            The detector's score with its sign changed.
         """
         check_is_fitted(self)
         return -self.detector_.score(self._table(X, reset=False))
@@ -254,6 +258,7 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
             names,
             categorical=() if self.categorical is None else self.categorical,
             scaling=self.scaling,
+            score=self.kind,
             n_trees=self.n_trees,
             sample_size=self.sample_size,
             random_state=random_state,

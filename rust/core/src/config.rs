@@ -1,6 +1,7 @@
 //! Parameters of a forest, each with its range, checked once.
 
 use crate::error::{Error, Result};
+use crate::local_range::Blend;
 
 /// Most columns a forest takes, after shingling.
 pub const MAX_DIMENSIONS: usize = 65_536;
@@ -57,6 +58,59 @@ impl Default for ForestConfig {
             feature_weights: None,
             seed: 0,
             n_threads: 0,
+        }
+    }
+}
+
+/// What the score of a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ScoreKind {
+    /// [`ScoreKind::LocalRange`] and half of [`ScoreKind::ExpectedInverseDepth`]: what
+    /// ranks best on tables.
+    #[default]
+    Auto,
+    /// The score of AWS's open-source forests: how early random cuts separate the row.
+    ExpectedInverseDepth,
+    /// How much room there is around the row, in bits: each more is twice as much, and 20
+    /// is the room of the whole sample.
+    LocalRange,
+    /// Expected rows of the node that the row is separated from.
+    Displacement,
+}
+
+impl ScoreKind {
+    /// Their names.
+    pub const NAMES: [(&'static str, ScoreKind); 4] = [
+        ("auto", ScoreKind::Auto),
+        ("expected_inverse_depth", ScoreKind::ExpectedInverseDepth),
+        ("local_range", ScoreKind::LocalRange),
+        ("displacement", ScoreKind::Displacement),
+    ];
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] lists the names.
+    pub fn parse(name: &str) -> Result<ScoreKind> {
+        let found = ScoreKind::NAMES.iter().find(|(n, _)| *n == name);
+        found.map(|(_, kind)| *kind).ok_or_else(|| {
+            let names = ScoreKind::NAMES.map(|(n, _)| n).join(", ");
+            Error::config("score", format!("{name:?} is none of {names}"))
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let found = ScoreKind::NAMES.iter().find(|(_, kind)| *kind == self);
+        found.map_or("", |(name, _)| name)
+    }
+
+    /// The blend that it is, for samples of this size; none for the others.
+    pub(crate) fn blend(self, sample_size: usize) -> Option<Blend> {
+        match self {
+            ScoreKind::Auto => Some(Blend::new(sample_size, 0.5)),
+            ScoreKind::LocalRange => Some(Blend::new(sample_size, 0.0)),
+            ScoreKind::ExpectedInverseDepth | ScoreKind::Displacement => None,
         }
     }
 }

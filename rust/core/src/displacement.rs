@@ -41,6 +41,57 @@ pub(crate) fn displacement(
     value
 }
 
+/// Adds the parts of the displacement of padded rows, times `scale`, to totals of lows
+/// and highs: where a node separates a row, its mass is shared by the columns' gaps; a
+/// row that the tree holds has equal shares.
+pub(crate) fn add_displacement_parts(
+    nodes: &impl Nodes,
+    rows: &[f32],
+    dimensions: usize,
+    scale: f64,
+    path: &mut Path,
+    buffer: &mut BoxBuffer,
+    totals: &mut [f64],
+) {
+    let stride = buffer.lo.len();
+    let mut parts = vec![0.0; 2 * stride];
+    let rows = rows.chunks_exact(stride);
+    for (q, totals) in rows.zip(totals.chunks_exact_mut(2 * stride)) {
+        descend(nodes, q, path);
+        let (point, mass) = (nodes.point(path.leaf), nodes.mass_of(path.leaf));
+        parts.fill(0.0);
+        if point == q {
+            let equal = f64::from(mass) / (2 * dimensions) as f64;
+            let (lows, highs) = parts.split_at_mut(stride);
+            lows[..dimensions].fill(equal);
+            highs[..dimensions].fill(equal);
+        } else {
+            let gap = f64::from(lanes::gap_sum(point, point, q));
+            add_gaps(&mut parts, point, point, q, f64::from(mass) / gap);
+            let mut climb = Climb::new(Portable, nodes, q, path.way(), buffer);
+            while let Some(step) = climb.up() {
+                let Some(p) = separation(&step, q) else { break };
+                parts.iter_mut().for_each(|part| *part *= 1.0 - p);
+                let gap = f64::from(lanes::gap_sum(step.lo, step.hi, q));
+                let factor = p * f64::from(step.mass) / gap;
+                add_gaps(&mut parts, step.lo, step.hi, q, factor);
+            }
+        }
+        for (total, part) in totals.iter_mut().zip(&parts) {
+            *total += scale * part;
+        }
+    }
+}
+
+/// Adds `factor` times the distance by which each column lies below, then above, a box.
+fn add_gaps(parts: &mut [f64], lo: &[f32], hi: &[f32], q: &[f32], factor: f64) {
+    let (lows, highs) = parts.split_at_mut(q.len());
+    for j in 0..q.len() {
+        lows[j] += factor * f64::from((lo[j] - q[j]).max(0.0));
+        highs[j] += factor * f64::from((q[j] - hi[j]).max(0.0));
+    }
+}
+
 /// Buffers of [`codisp`].
 #[derive(Default)]
 pub(crate) struct CodispBuffers {

@@ -29,6 +29,7 @@ mod impute;
 mod intake;
 mod kernels;
 mod load;
+mod local_range;
 mod lockstep;
 mod neighbors;
 mod notes;
@@ -45,8 +46,11 @@ mod walk;
 
 pub use attribution::Attribution;
 pub use codec::{Model, write_atomically};
+    ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling, ScoreKind,
+pub use config::{
 pub use config::{ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling};
 pub use density::Density;
+};
 pub use detector::{
     ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState, Feature,
     QUANTILES, Reason, Scaling, Tail, Transform,

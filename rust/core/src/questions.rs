@@ -2,10 +2,12 @@
 //! frozen forests.
 
 use crate::attribution::{Attribution, AttributionBuffers};
-use crate::displacement::{CodispBuffers, codisp, displacement};
+use crate::config::ScoreKind;
+use crate::displacement::{CodispBuffers, add_displacement_parts, codisp, displacement};
 use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::kernels::entry;
+use crate::local_range::{Blend, NearBuffers, add_local_parts};
 use crate::lockstep::{self, Lockstep};
 use crate::parallel::{self, Stop};
 use crate::rows::Rows;
@@ -137,6 +139,7 @@ pub(crate) fn few_scores(
 pub(crate) fn scores(
     trees: &impl Trees,
     rows: &Rows<'_>,
+    blend: Option<Blend>,
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<f64>> {
     let stride = trees.intake().stride();
@@ -146,8 +149,9 @@ pub(crate) fn scores(
         trees.intake().n_dimensions(),
     );
     let alone = parallel::threads_for(0, n, n_trees, d) == 1;
-    let one_by_one = trees.one_by_one();
-    if (n < WORTH_A_GROUP || one_by_one) && alone {
+    // Local ranges go by groups, however few rows there are.
+    let one_by_one = trees.one_by_one() && blend.is_none();
+    if (n < WORTH_A_GROUP || one_by_one) && alone && blend.is_none() {
         let mut points = Vec::new();
         trees
             .intake()
@@ -179,7 +183,7 @@ pub(crate) fn scores(
                 }
             } else {
                 for t in 0..trees.n_trees() {
-                    entry::add_scores(&trees.tree(t), points, stride, buffers, out);
+                    entry::add_scores(&trees.tree(t), points, stride, blend, buffers, out);
                     if stop.now() {
                         return;
                     }
@@ -269,15 +273,22 @@ pub(crate) fn codisps(
     )
 }
 
-/// Attribution of checked rows.
+/// Attribution of checked rows to a kind of score.
 pub(crate) fn attributions(
     trees: &impl Trees,
     rows: &Rows<'_>,
+    kind: ScoreKind,
+    sample_size: usize,
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Attribution> {
     let stride = trees.intake().stride();
     let d = trees.intake().n_dimensions();
     let scale = 1.0 / trees.n_trees() as f64;
+    let blend = kind.blend(sample_size);
+    let depth = match kind {
+        ScoreKind::Displacement => 0.0,
+        _ => blend.map_or(1.0, |blend| blend.depth),
+    };
     // Low and high of a row side by side, so that one piece of memory is cut.
     let mut both = vec![0.0; rows.n_rows() * 2 * d];
     in_blocks(
@@ -286,17 +297,36 @@ pub(crate) fn attributions(
         &mut both,
         2 * d,
         interrupt,
-        || AttributionBuffers::new(stride, d),
+        || PartsBuffers {
+            depth: AttributionBuffers::new(stride, d),
+            path: Path::default(),
+            bounds: BoxBuffer::new(stride),
+            near: NearBuffers::new(stride),
+        },
         |buffers, points, out, stop| {
-            buffers.totals.clear();
-            buffers.totals.resize(2 * points.len(), 0.0);
+            let totals = &mut buffers.depth.totals;
+            totals.clear();
+            totals.resize(2 * points.len(), 0.0);
             for t in 0..trees.n_trees() {
-                entry::add_attributions(&trees.tree(t), points, stride, scale, buffers);
+                let tree = trees.tree(t);
+                if depth != 0.0 {
+                    let scale = scale * depth;
+                    entry::add_attributions(&tree, points, stride, scale, &mut buffers.depth);
+                }
+                let (totals, path) = (&mut buffers.depth.totals, &mut buffers.path);
+                if let Some(Blend { least, .. }) = blend {
+                    let near = &mut buffers.near;
+                    add_local_parts(&tree, points, stride, least, scale, path, near, totals);
+                }
+                if kind == ScoreKind::Displacement {
+                    let bounds = &mut buffers.bounds;
+                    add_displacement_parts(&tree, points, d, scale, path, bounds, totals);
+                }
                 if stop.now() {
                     return;
                 }
             }
-            let sides = buffers.totals.chunks_exact(stride);
+            let sides = buffers.depth.totals.chunks_exact(stride);
             for (side, out) in sides.zip(out.chunks_exact_mut(d)) {
                 out.copy_from_slice(&side[..d]);
             }
@@ -312,6 +342,14 @@ pub(crate) fn attributions(
         low: half(0),
         high: half(d),
     })
+}
+
+/// What a thread needs to attribute.
+struct PartsBuffers {
+    depth: AttributionBuffers,
+    path: Path,
+    bounds: BoxBuffer,
+    near: NearBuffers,
 }
 
 #[cfg(test)]

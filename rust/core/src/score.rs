@@ -11,6 +11,7 @@
 use crate::kernels::fours::{Boxes, FOUR};
 use crate::kernels::lanes;
 use crate::kernels::simd::Simd;
+use crate::local_range::NearBuffers;
 use crate::walk::{BoxBuffer, Climb, Nodes, Paths, Way};
 use std::ops::Range;
 
@@ -84,6 +85,8 @@ pub(crate) struct ScoreBuffers {
     holding: usize,
     bounds: BoxBuffer,
     norm: Norm,
+    /// For local ranges.
+    pub(crate) near: NearBuffers,
 }
 
 impl ScoreBuffers {
@@ -93,6 +96,7 @@ impl ScoreBuffers {
             holding: 0,
             bounds: BoxBuffer::new(stride),
             norm: Norm::default(),
+            near: NearBuffers::new(stride),
         }
     }
 

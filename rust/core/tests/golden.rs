@@ -13,7 +13,7 @@ mod files;
 
 use fastrcf::{
     ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
-    Sampling, Scaling,
+    Sampling, Scaling, ScoreKind,
 };
 use files::{rows_of, stream};
 use std::path::PathBuf;
@@ -74,6 +74,7 @@ fn detector() -> Detector {
         n_trees: 12,
         sample_size: 32,
         alert_rate: 0.01,
+        score: ScoreKind::Auto,
         seed: 4,
         n_threads: 0,
     };

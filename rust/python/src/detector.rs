@@ -4,7 +4,8 @@ use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
 use fastrcf::{
-    ColumnKind, Detection, DetectorConfig, Error, Notes, Reason, Result, Scaling, Transform,
+    ColumnKind, Detection, DetectorConfig, Error, Notes, Reason, Result, Scaling, ScoreKind,
+    Transform,
 };
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
@@ -84,6 +85,19 @@ impl Detector {
     fn score<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let rows = x.rows(py)?;
         let scores = self.read(py, |detector, stop| detector.score_with(&rows, stop))?;
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn score_by<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = self.read(py, |detector, stop| {
+            detector.score_by_with(ScoreKind::parse(kind)?, &rows, stop)
+        })?;
         Ok(scores.into_pyarray(py))
     }
 
@@ -177,6 +191,11 @@ impl Detector {
     }
 
     #[getter]
+    fn score_kind(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.get(py, |detector| detector.score_kind().name())
+    }
+
+    #[getter]
     fn threshold(&self, py: Python<'_>) -> PyResult<f64> {
         self.get(py, fastrcf::Detector::threshold)
     }
@@ -221,13 +240,18 @@ fn finished() -> Error {
 impl DetectorBuilder {
     /// `columns`: name and scaling of each; no scaling for categories.
     #[new]
-    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, seed, n_threads))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keyword-only mirror of the configuration"
+    )]
+    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, score, seed, n_threads))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, Option<String>)>,
         n_trees: usize,
         sample_size: usize,
         alert_rate: f64,
+        score: &str,
         seed: u64,
         n_threads: usize,
     ) -> PyResult<DetectorBuilder> {
@@ -243,6 +267,7 @@ impl DetectorBuilder {
                 n_trees,
                 sample_size,
                 alert_rate,
+                score: ScoreKind::parse(score)?,
                 seed,
                 n_threads,
             };

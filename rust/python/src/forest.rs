@@ -4,7 +4,7 @@ use crate::frozen::{self, Pair};
 use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
-use fastrcf::{ForestConfig, Notes, Result, Sampling};
+use fastrcf::{ForestConfig, Notes, Result, Sampling, ScoreKind};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -136,6 +136,32 @@ impl Forest {
         Ok(scores.into_pyarray(py))
     }
 
+    fn score_by<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = self.read(py, |forest, stop| {
+            forest.score_by_with(ScoreKind::parse(kind)?, &rows, stop)
+        })?;
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn process_by<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = self.write(py, |forest, stop| {
+            forest.process_by_with(ScoreKind::parse(kind)?, &rows, None, stop)
+        })?;
+        Ok(scores.into_pyarray(py))
+    }
+
     fn displacement<'py>(
         &self,
         py: Python<'py>,
@@ -152,9 +178,11 @@ impl Forest {
         Ok(values.into_pyarray(py))
     }
 
-    fn attribution<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Pair<'py>> {
+    fn attribution<'py>(&self, py: Python<'py>, kind: &str, x: Input<'_>) -> PyResult<Pair<'py>> {
         let rows = x.rows(py)?;
-        let parts = self.read(py, |forest, stop| forest.attribution_with(&rows, stop))?;
+        let parts = self.read(py, |forest, stop| {
+            forest.attribution_by_with(ScoreKind::parse(kind)?, &rows, stop)
+        })?;
         frozen::pair(py, parts)
     }
 

@@ -3,7 +3,7 @@
 use crate::forest::parameters;
 use crate::input::Input;
 use crate::interrupt::run;
-use fastrcf::Notes;
+use fastrcf::{Notes, ScoreKind};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -39,6 +39,20 @@ impl FrozenForest {
         Ok(scores.into_pyarray(py))
     }
 
+    fn score_by<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        x: Input<'_>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rows = x.rows(py)?;
+        let scores = run(py, |stop| {
+            self.inner
+                .score_by_with(ScoreKind::parse(kind)?, &rows, stop)
+        })?;
+        Ok(scores.into_pyarray(py))
+    }
+
     fn displacement<'py>(
         &self,
         py: Python<'py>,
@@ -55,9 +69,12 @@ impl FrozenForest {
         Ok(values.into_pyarray(py))
     }
 
-    fn attribution<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Pair<'py>> {
+    fn attribution<'py>(&self, py: Python<'py>, kind: &str, x: Input<'_>) -> PyResult<Pair<'py>> {
         let rows = x.rows(py)?;
-        let parts = run(py, |stop| self.inner.attribution_with(&rows, stop))?;
+        let parts = run(py, |stop| {
+            let kind = ScoreKind::parse(kind)?;
+            self.inner.attribution_by_with(kind, &rows, stop)
+        })?;
         pair(py, parts)
     }
 

@@ -2,6 +2,7 @@
 
 use super::container::{Container, Sections};
 use super::wire::{Reader, Writer};
+use crate::config::ScoreKind;
 use crate::detector::{DetectorState, Feature, QUANTILES, Scaling, Tail, Transform};
 use crate::error::Result;
 
@@ -17,6 +18,7 @@ pub(super) fn write(state: &DetectorState, out: &mut Sections) {
     }
     out.add(*b"FEAT", section);
     let mut section = Writer::default();
+    section.u32(kind_code(state.kind));
     section.f64(state.alert_rate);
     section.f64(state.threshold);
     section.u64(state.n_fitted);
@@ -68,6 +70,12 @@ pub(super) fn read(file: &mut Container<'_>, n_features: usize) -> Result<Detect
     }
     section.finish()?;
     let mut section = file.section(b"ALRT")?;
+    let code = section.u32()?;
+    let kind = ScoreKind::NAMES
+        .iter()
+        .map(|(_, kind)| *kind)
+        .find(|&kind| kind_code(kind) == code)
+        .ok_or_else(|| section.error(format!("score {code} is unknown")))?;
     let alert_rate = section.f64()?;
     let threshold = section.f64()?;
     let n_fitted = section.u64()?;
@@ -82,6 +90,7 @@ pub(super) fn read(file: &mut Container<'_>, n_features: usize) -> Result<Detect
     section.finish()?;
     Ok(DetectorState {
         features,
+        kind,
         tail,
         alert_rate,
         threshold,
@@ -136,6 +145,15 @@ fn read_feature(section: &mut Reader<'_>) -> Result<Feature> {
         transform,
         quantiles,
     })
+}
+
+fn kind_code(kind: ScoreKind) -> u32 {
+    match kind {
+        ScoreKind::Auto => 0,
+        ScoreKind::ExpectedInverseDepth => 1,
+        ScoreKind::LocalRange => 2,
+        ScoreKind::Displacement => 3,
+    }
 }
 
 fn scaling_code(scaling: Scaling) -> u32 {

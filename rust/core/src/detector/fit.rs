@@ -233,6 +233,7 @@ impl DetectorBuilder {
             scaler: Scaler::new(&features),
             forest: Forest::new(self.config.forest(sample_size), d)?,
             frozen: OnceLock::new(),
+            kind: self.config.score,
             tail: Tail::fit(&mut [0.0]),
             threshold: 0.0,
             alert_rate: self.config.alert_rate,

@@ -14,6 +14,7 @@ pub use reasons::Reason;
 pub use state::DetectorState;
 pub use tail::Tail;
 
+use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
@@ -33,6 +34,8 @@ pub struct DetectorConfig {
     pub sample_size: usize,
     /// Share of rows that should be alerts, above 0 and at most 0.5.
     pub alert_rate: f64,
+    /// What the score of a row is.
+    pub score: ScoreKind,
     /// Seed.
     pub seed: u64,
     /// Threads; 0 takes what the process may use. Never changes a result.
@@ -45,6 +48,7 @@ impl Default for DetectorConfig {
             n_trees: 100,
             sample_size: 256,
             alert_rate: 0.001,
+            score: ScoreKind::Auto,
             seed: 0,
             n_threads: 0,
         }
@@ -54,7 +58,7 @@ impl Default for DetectorConfig {
 /// What a detector says about rows.
 #[derive(Clone, Debug, Default)]
 pub struct Detection {
-    /// Score of each row, on the forest's scale.
+    /// Score of each row, of the detector's kind.
     pub scores: Vec<f64>,
     /// Grade of each row: 0 for usual ones, 0.5 at the threshold, up to 1.
     pub grades: Vec<f64>,
@@ -88,6 +92,7 @@ pub struct Detector {
     forest: Forest,
     /// The forest as it stands, for tables; made when first needed.
     frozen: OnceLock<FrozenForest>,
+    kind: ScoreKind,
     tail: Tail,
     alert_rate: f64,
     threshold: f64,
@@ -115,6 +120,11 @@ impl Detector {
     /// The forest behind it; its columns are scaled.
     pub fn forest(&self) -> &Forest {
         &self.forest
+    }
+
+    /// What the score of a row is.
+    pub fn score_kind(&self) -> ScoreKind {
+        self.kind
     }
 
     /// Score above which a row is an alert.
@@ -232,7 +242,7 @@ impl Detector {
         Ok(())
     }
 
-    /// The score of each row, on the forest's scale.
+    /// The score of each row, of the detector's kind.
     ///
     /// # Errors
     /// [`Error::WrongWidth`] or [`Error::InvalidValue`].
@@ -250,21 +260,36 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
+        self.score_by_with(self.kind, rows, interrupt)
+    }
+
+    /// The score of another kind of each row; threshold and grades are not of it.
+    ///
+    /// # Errors
+    /// As [`Detector::score_with`].
+    pub fn score_by_with(
+        &self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         check_width(rows, self.features.len())?;
         let n = rows.n_rows();
         self.freeze_for(rows, interrupt)?;
         if let Some(frozen) = self.frozen.get()
             && frozen.takes_blocks(n)
+            && kind != ScoreKind::Displacement
         {
             // Rows are checked and scaled on their way into the kernel.
-            return frozen.score_blocks(&self.scaled(), rows, interrupt);
+            let blend = kind.blend(frozen.config().sample_size);
+            return frozen.score_blocks(&self.scaled(), rows, blend, interrupt);
         }
         rows.check(None, interrupt)?;
         let mut scores = Vec::with_capacity(n);
         self.in_blocks(rows, BLOCK, |_, rows| {
             scores.extend(match self.frozen.get() {
-                Some(frozen) => frozen.score_with(rows, interrupt)?,
-                None => self.forest.score_with(rows, interrupt)?,
+                Some(frozen) => frozen.score_by_with(kind, rows, interrupt)?,
+                None => self.forest.score_by_with(kind, rows, interrupt)?,
             });
             Ok(())
         })?;
@@ -335,10 +360,10 @@ impl Detector {
         }
         let asked = Rows::from_f32(&values, d)?;
         let parts = match (other, self.frozen.get()) {
-            (None, Some(frozen)) => frozen.attribution_with(&asked, interrupt)?,
+            (None, Some(frozen)) => frozen.attribution_by_with(self.kind, &asked, interrupt)?,
             (other, _) => other
                 .unwrap_or(&self.forest)
-                .attribution_with(&asked, interrupt)?,
+                .attribution_by_with(self.kind, &asked, interrupt)?,
         };
         Ok(which
             .iter()
@@ -397,7 +422,7 @@ impl Detector {
             // Blocks without an alert are the rule; the others are replayed up
             // to each alert.
             let before = forest.clone_with(interrupt)?;
-            let found = self.judge(forest.process_with(block, None, interrupt)?);
+            let found = self.judge(forest.process_by_with(self.kind, block, None, interrupt)?);
             let mut replay = before;
             let mut done = 0;
             for &alert in &found.alerts {

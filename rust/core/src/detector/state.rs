@@ -2,6 +2,7 @@
 
 use super::scaler::Scaler;
 use super::{Detector, Feature, Tail, Transform, check_rate};
+use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use std::sync::OnceLock;
@@ -11,6 +12,8 @@ use std::sync::OnceLock;
 pub struct DetectorState {
     /// The columns.
     pub features: Vec<Feature>,
+    /// What the score of a row is.
+    pub kind: ScoreKind,
     /// The distribution of the training scores.
     pub tail: Tail,
     /// Share of rows that should be alerts.
@@ -28,6 +31,7 @@ impl Detector {
     pub fn to_state(&self) -> DetectorState {
         DetectorState {
             features: self.features.clone(),
+            kind: self.kind,
             tail: self.tail.clone(),
             alert_rate: self.alert_rate,
             threshold: self.threshold,
@@ -47,6 +51,7 @@ impl Detector {
             features: state.features,
             forest,
             frozen: OnceLock::new(),
+            kind: state.kind,
             tail: state.tail,
             alert_rate: state.alert_rate,
             threshold: state.threshold,

@@ -1,13 +1,16 @@
 //! One tree with its sampler, and its share of a block of rows.
 
 use super::leaving::{Leaving, TOGETHER};
+use crate::config::ScoreKind;
+use crate::displacement::displacement;
 use crate::kernels::entry;
 use crate::kernels::simd::{Eights, Portable, Simd};
+use crate::local_range::Blend;
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
 use crate::tree::{Live, NONE, Scratch, Tree};
-use crate::walk::GROUP;
+use crate::walk::{BoxBuffer, GROUP, Path};
 
 /// What a thread needs to take blocks through trees.
 #[derive(Clone, Debug)]
@@ -15,6 +18,9 @@ pub(crate) struct MemberBuffers {
     scratch: Scratch,
     score: ScoreBuffers,
     leaving: Leaving,
+    /// For displacements.
+    path: Path,
+    bounds: BoxBuffer,
 }
 
 impl MemberBuffers {
@@ -23,6 +29,8 @@ impl MemberBuffers {
             scratch: Scratch::new(stride),
             score: ScoreBuffers::new(stride),
             leaving: Leaving::default(),
+            path: Path::default(),
+            bounds: BoxBuffer::new(stride),
         }
     }
 }
@@ -53,6 +61,9 @@ pub(crate) struct MemberBlock<'a> {
     /// For each row that some tree takes, its number in the store.
     pub(crate) ids: &'a [u32],
     pub(crate) needed: u64,
+    /// What is scored, and the blend that it is.
+    pub(crate) kind: ScoreKind,
+    pub(crate) blend: Option<Blend>,
 }
 
 impl Member {
@@ -142,6 +153,7 @@ impl Member {
             scratch,
             score,
             leaving,
+            ..
         } = buffers;
         if i.is_multiple_of(TOGETHER) {
             let next = &self.plan[i..self.plan.len().min(i + TOGETHER)];
@@ -270,6 +282,17 @@ pub(crate) fn run_member_body<S: Simd>(
                 &mut buffers.score,
                 out,
             );
+            if let Some(blend) = block.blend {
+                entry::blend_group(&live, rows, blend, next..end, &mut buffers.score, out);
+            } else if block.kind == ScoreKind::Displacement {
+                let MemberBuffers { path, bounds, .. } = buffers;
+                for i in next..end {
+                    if !out[i].is_nan() {
+                        let q = &rows[i * block.stride..(i + 1) * block.stride];
+                        out[i] = displacement(&live, q, path, bounds);
+                    }
+                }
+            }
             if taken.is_some() {
                 member.replace(e, block, accepted, buffers, taken);
                 accepted += 1;

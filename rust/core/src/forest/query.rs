@@ -2,6 +2,7 @@
 
 use super::Forest;
 use crate::attribution::Attribution;
+use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::questions::{self, Trees, never};
@@ -88,7 +89,40 @@ impl Forest {
         if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
             return self.freeze_with(interrupt)?.score_with(rows, interrupt);
         }
-        questions::scores(self, rows, interrupt)
+        questions::scores(self, rows, None, interrupt)
+    }
+
+    /// The score of another kind of each row; [`Forest::score`] gives
+    /// [`ScoreKind::ExpectedInverseDepth`]. Whatever the kind, more is less usual.
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn score_by(&self, kind: ScoreKind, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.score_by_with(kind, rows, &mut never)
+    }
+
+    /// [`Forest::score_by`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn score_by_with(
+        &self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        let Some(blend) = kind.blend(self.config.sample_size) else {
+            return match kind {
+                ScoreKind::Displacement => self.displacement_with(rows, interrupt),
+                _ => self.score_with(rows, interrupt),
+            };
+        };
+        self.check_question(rows, interrupt)?;
+        if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
+            let frozen = self.freeze_with(interrupt)?;
+            return frozen.score_by_with(kind, rows, interrupt);
+        }
+        questions::scores(self, rows, Some(blend), interrupt)
     }
 
     /// Which columns each score comes from; see [`Attribution`].
@@ -108,14 +142,35 @@ impl Forest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
+        self.attribution_by_with(ScoreKind::ExpectedInverseDepth, rows, interrupt)
+    }
+
+    /// Which columns a score of some kind comes from; parts sum to it.
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn attribution_by(&self, kind: ScoreKind, rows: &Rows<'_>) -> Result<Attribution> {
+        self.attribution_by_with(kind, rows, &mut never)
+    }
+
+    /// [`Forest::attribution_by`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn attribution_by_with(
+        &self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
         let stored = resting_limit(self.intake.stride()) == 1;
         if !stored && rows.n_rows() >= WORTH_FREEZING_FOR_PARTS {
             return self
                 .freeze_with(interrupt)?
-                .attribution_with(rows, interrupt);
+                .attribution_by_with(kind, rows, interrupt);
         }
-        questions::attributions(self, rows, interrupt)
+        questions::attributions(self, rows, kind, self.config.sample_size, interrupt)
     }
 
     /// The expected displacement of each row: the mass of the node it is

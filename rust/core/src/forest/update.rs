@@ -6,7 +6,7 @@
 //! that do not change meanwhile, so the result is that of one row at a time.
 
 use super::{Forest, Member, MemberBlock, MemberBuffers};
-use crate::config::Sampling;
+use crate::config::{Sampling, ScoreKind};
 use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::parallel;
@@ -32,6 +32,9 @@ const BLOCK_WORK: usize = 1 << 22;
 const PLANNING: f64 = 12.0;
 /// Trees times rows to delete that are done without asking.
 const LONG_DELETE: usize = 2048;
+
+/// What is scored unless another kind is asked for.
+const DEPTH: ScoreKind = ScoreKind::ExpectedInverseDepth;
 
 /// Buffers that outlive a call.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +74,7 @@ impl Forest {
     /// # Errors
     /// [`Error::WrongWidth`] or [`Error::InvalidValue`]; nothing has changed then.
     pub fn insert(&mut self, rows: &Rows<'_>) -> Result<()> {
-        self.update(rows, None, false, None).map(drop)
+        self.update(rows, None, None, None).map(drop)
     }
 
     /// [`Forest::insert`] with a time per row (any unit, in which the decay
@@ -86,7 +89,7 @@ impl Forest {
         clock: Option<&[i64]>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
-        self.update(rows, clock, false, Some(interrupt)).map(drop)
+        self.update(rows, clock, None, Some(interrupt)).map(drop)
     }
 
     /// Scores each row and then takes it in. The score is NaN for rows that
@@ -95,7 +98,7 @@ impl Forest {
     /// # Errors
     /// As [`Forest::insert`].
     pub fn process(&mut self, rows: &Rows<'_>) -> Result<Vec<f64>> {
-        self.update(rows, None, true, None)
+        self.update(rows, None, Some(DEPTH), None)
     }
 
     /// [`Forest::process`] with a time per row and an interrupt callback, as
@@ -109,7 +112,21 @@ impl Forest {
         clock: Option<&[i64]>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.update(rows, clock, true, Some(interrupt))
+        self.update(rows, clock, Some(DEPTH), Some(interrupt))
+    }
+
+    /// [`Forest::process_with`] for another kind of score; see [`Forest::score_by`].
+    ///
+    /// # Errors
+    /// As [`Forest::insert_with`].
+    pub fn process_by_with(
+        &mut self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        clock: Option<&[i64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        self.update(rows, clock, Some(kind), Some(interrupt))
     }
 
     /// Rows of the first block of a call.
@@ -124,7 +141,7 @@ impl Forest {
         &mut self,
         rows: &Rows<'_>,
         clock: Option<&[i64]>,
-        scored: bool,
+        kind: Option<ScoreKind>,
         interrupt: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<Vec<f64>> {
         let n = rows.n_rows();
@@ -138,6 +155,7 @@ impl Forest {
         let mut never = || false;
         let interrupt = interrupt.unwrap_or(&mut never);
         self.intake.check_stream(rows, interrupt)?;
+        let scored = kind.is_some();
         let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
         // A call that may be interrupted half-way keeps what it would undo.
         let backup = match may_stop {
@@ -160,7 +178,7 @@ impl Forest {
             } else {
                 &mut [][..]
             };
-            let stored = self.run_block(rows, start..end, out);
+            let stored = self.run_block(rows, start..end, kind.unwrap_or(DEPTH), out);
             start = end;
             // Where trees take few rows, blocks that are not scored may grow.
             if !scored && !self.intake.has_shingles() {
@@ -211,7 +229,13 @@ impl Forest {
     }
 
     /// Takes a block in; returns how many of its rows some tree took.
-    fn run_block(&mut self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f64]) -> usize {
+    fn run_block(
+        &mut self,
+        rows: &Rows<'_>,
+        range: Range<usize>,
+        kind: ScoreKind,
+        out: &mut [f64],
+    ) -> usize {
         let mut buffers = std::mem::take(&mut self.buffers);
         let skipped = self.intake.incomplete(range.len());
         let n = range.len() - skipped;
@@ -228,7 +252,7 @@ impl Forest {
         self.store_rows(rows, first, n, &mut buffers);
         // Rows before the first whole shingle keep their NaN.
         let out = out.get_mut(skipped..).unwrap_or_default();
-        self.run_members(n, scored, &mut buffers, out);
+        self.run_members(n, scored.then_some(kind), &mut buffers, out);
         for member in &mut self.members {
             member.acquire(&mut self.points);
         }
@@ -294,18 +318,25 @@ impl Forest {
     }
 
     /// Takes the block through every tree; `out` gets the mean scores.
-    fn run_members(&mut self, n: usize, scored: bool, buffers: &mut Buffers, out: &mut [f64]) {
+    fn run_members(
+        &mut self,
+        n: usize,
+        kind: Option<ScoreKind>,
+        buffers: &mut Buffers,
+        out: &mut [f64],
+    ) {
         let stride = self.intake.stride();
         let trees = self.members.len();
         // All trees score a row that comes alone together, and those that want
         // it take it then.
-        let alone = scored && n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
+        let alone =
+            kind == Some(DEPTH) && n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
         if alone {
             let needed = self.config.rows_needed();
             let score = questions::few_scores(self, needed, &buffers.rows, &mut never);
             out.copy_from_slice(&score.unwrap_or_default());
         }
-        let scored = scored && !alone;
+        let scored = kind.is_some() && !alone;
         let width = if scored { n } else { 0 };
         let scores = &mut buffers.scores;
         scores.clear();
@@ -316,6 +347,8 @@ impl Forest {
             stride,
             ids: &buffers.ids,
             needed: self.config.rows_needed(),
+            kind: kind.unwrap_or(DEPTH),
+            blend: kind.and_then(|kind| kind.blend(self.config.sample_size)),
         };
         let work = if scored {
             n

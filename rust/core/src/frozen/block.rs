@@ -4,10 +4,12 @@ use super::keys::Cuts;
 use crate::error::Result;
 use crate::intake::Points;
 use crate::kernels::descent;
+use crate::kernels::lanes;
 use crate::kernels::simd::{LANES, Simd, TURNED};
 use crate::kernels::wide::Tiles;
+use crate::local_range::NearBuffers;
 use crate::rows::Rows;
-use crate::walk::LEAF;
+use crate::walk::{LEAF, Path};
 use std::ops::Range;
 
 /// Most rows of a block: their numbers take two bytes. Twice as many gain nothing
@@ -47,6 +49,13 @@ pub(crate) struct Block {
     pub(super) tiles: Tiles,
     /// A value for each of these.
     pub(super) values: Vec<[f32; LANES]>,
+    /// For local ranges: sums of ranges of each one's neighbourhood and it.
+    pub(super) unions: Vec<[f32; LANES]>,
+    /// Which of them the tree holds, and what finding their neighbourhoods needs.
+    pub(super) held: Vec<u32>,
+    pub(super) path: Path,
+    pub(super) near: NearBuffers,
+    pub(super) row: Vec<f32>,
     /// Splits above these rows.
     pub(super) above: Vec<u32>,
     /// Rows of each split and of each leaf.
@@ -77,6 +86,11 @@ impl Block {
             right: vec![0; stride],
             tiles: Tiles::new(groups, dimensions),
             values: vec![[0.0; LANES]; groups],
+            unions: vec![[0.0; LANES]; groups],
+            held: Vec::new(),
+            path: Path::default(),
+            near: NearBuffers::new(lanes::stride(dimensions)),
+            row: vec![0.0; lanes::stride(dimensions)],
             above: Vec::new(),
             split_rows: Vec::new(),
             end_rows: Vec::new(),

@@ -16,12 +16,13 @@ pub(crate) use part::score_part_body;
 pub(crate) use tree::{FrozenTree, PartTree, build_bounds_body};
 
 use crate::attribution::Attribution;
-use crate::config::ForestConfig;
+use crate::config::{ForestConfig, ScoreKind};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::intake::Intake;
 use crate::kernels::grove::{self, Grove};
 use crate::kernels::lanes;
+use crate::local_range::Blend;
 use crate::lockstep::Lockstep;
 use crate::notes::Notes;
 use crate::parallel;
@@ -245,13 +246,46 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
+        self.blends(rows, None, interrupt)
+    }
+
+    /// The score of another kind of each row, as [`Forest::score_by`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn score_by(&self, kind: ScoreKind, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        self.score_by_with(kind, rows, &mut never)
+    }
+
+    /// [`FrozenForest::score_by`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn score_by_with(
+        &self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        match kind {
+            ScoreKind::Displacement => self.displacement_with(rows, interrupt),
+            _ => self.blends(rows, kind.blend(self.config.sample_size), interrupt),
+        }
+    }
+
+    fn blends(
+        &self,
+        rows: &Rows<'_>,
+        blend: Option<Blend>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
         if !self.takes_blocks(rows.n_rows()) || !self.is_ready() {
             self.check_question(rows, interrupt)?;
             self.build(interrupt)?;
-            return questions::scores(self, rows, interrupt);
+            return questions::scores(self, rows, blend, interrupt);
         }
         self.intake.check_query_shape(rows)?;
-        self.score_blocks(&self.intake, rows, interrupt)
+        self.score_blocks(&self.intake, rows, blend, interrupt)
     }
 
     /// Which columns each score comes from, as [`Forest::attribution`].
@@ -271,9 +305,30 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
+        self.attribution_by_with(ScoreKind::ExpectedInverseDepth, rows, interrupt)
+    }
+
+    /// Which columns a score of some kind comes from, as [`Forest::attribution_by`].
+    ///
+    /// # Errors
+    /// As [`Forest::score`].
+    pub fn attribution_by(&self, kind: ScoreKind, rows: &Rows<'_>) -> Result<Attribution> {
+        self.attribution_by_with(kind, rows, &mut never)
+    }
+
+    /// [`FrozenForest::attribution_by`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// As [`Forest::score_with`].
+    pub fn attribution_by_with(
+        &self,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
         self.build(interrupt)?;
-        questions::attributions(self, rows, interrupt)
+        questions::attributions(self, rows, kind, self.config.sample_size, interrupt)
     }
 
     /// The expected displacement of each row, as [`Forest::displacement`].

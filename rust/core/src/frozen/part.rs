@@ -23,8 +23,9 @@ use super::block::Block;
 use super::tree::PartTree;
 use crate::kernels::simd::{LANES, Simd};
 use crate::kernels::wide::{Tiles, by_width};
+use crate::local_range::{self, Blend, near};
 use crate::score::norm;
-use crate::walk::{LEAF, Nodes};
+use crate::walk::{LEAF, Nodes, descend};
 use std::ops::Range;
 
 /// Adds the tree's scores of the block's sorted rows to `totals`.
@@ -33,13 +34,20 @@ pub(crate) fn score_part_body<S: Simd>(
     s: S,
     tree: &PartTree<'_>,
     block: &mut Block,
+    blend: Option<Blend>,
     totals: &mut [f64],
 ) {
-    by_width!(block.tiles.width(), run::<S>(s, tree, block, totals));
+    by_width!(block.tiles.width(), run::<S>(s, tree, block, blend, totals));
 }
 
 #[inline(always)]
-fn run<S: Simd, const W: usize>(s: S, tree: &PartTree<'_>, block: &mut Block, totals: &mut [f64]) {
+fn run<S: Simd, const W: usize>(
+    s: S,
+    tree: &PartTree<'_>,
+    block: &mut Block,
+    blend: Option<Blend>,
+    totals: &mut [f64],
+) {
     let norm = norm(tree.mass());
     let step = block.values.len() * LANES;
     let mut end = 0;
@@ -55,7 +63,12 @@ fn run<S: Simd, const W: usize>(s: S, tree: &PartTree<'_>, block: &mut Block, to
             tiles: &block.tiles,
             values: &mut block.values,
             rows: rows.start as u32..rows.end as u32,
+            has_depth: blend.is_none_or(|blend| blend.depth != 0.0),
+            least: blend.map_or(u32::MAX, |blend| blend.least),
+            unions: &mut block.unions,
+            held: &mut block.held,
         };
+        part.held.clear();
         // The leaves of the rows: the last one may have more of them.
         while let Some(range) = block.end_rows.get(end) {
             part.leaf(end, range);
@@ -66,7 +79,15 @@ fn run<S: Simd, const W: usize>(s: S, tree: &PartTree<'_>, block: &mut Block, to
         }
         part.splits_above(&block.split_rows, &mut block.above);
         for &at in block.above.iter().rev() {
-            part.split(at as usize, &block.split_rows[at as usize]);
+            let near = match blend {
+                Some(_) => part.neighbours(at as usize, &block.split_rows, &block.end_rows),
+                None => 0..0,
+            };
+            part.split(at as usize, &block.split_rows[at as usize], near);
+        }
+        if let Some(blend) = blend {
+            blend_part(s, tree, block, blend, rows, norm, totals);
+            continue;
         }
         let values = block.values.as_flattened();
         for (&row, &value) in block.order[rows].iter().zip(values) {
@@ -85,6 +106,13 @@ struct Part<'a, S, const W: usize> {
     /// Of each row, what it is worth at the highest node so far.
     values: &'a mut [[f32; LANES]],
     rows: Range<u32>,
+    /// Whether the expected inverse depth is asked for.
+    has_depth: bool,
+    /// For local ranges: rows of a neighbourhood at least, the sums of ranges, and which
+    /// of these rows the tree holds.
+    least: u32,
+    unions: &'a mut [[f32; LANES]],
+    held: &'a mut Vec<u32>,
 }
 
 impl<S: Simd, const W: usize> Part<'_, S, W> {
@@ -116,10 +144,54 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         let end = &self.tree.ends()[end];
         let point = self.tree.point_of(end);
         let (seen, unseen) = (s.splat(end.seen), s.splat(end.unseen));
+        let is_near = end.mass >= self.least || self.tree.splits().is_empty();
         for group in groups.start..=groups.end {
             let equal = self.tiles.equal_rows(s, group, point);
             let bits = self.bits(group, &groups, head, tail);
-            self.set(group, bits, s.select(equal, seen, unseen));
+            set(s, self.values, group, bits, s.select(equal, seen, unseen));
+            if self.least == u32::MAX {
+                continue;
+            }
+            let mut held = equal & bits;
+            while held != 0 {
+                let at = group as u32 * LANES as u32 + held.trailing_zeros();
+                self.held.push(at);
+                held &= held - 1;
+            }
+            if is_near {
+                let point = self.tree.padded_point_of(end);
+                let [sum] = self.tiles.union_sums::<S, 1, W>(s, group, point, point);
+                set(s, self.unions, group, bits, sum);
+            }
+        }
+    }
+
+    /// The rows of a split whose neighbourhood it is: those of a child that is too small
+    /// to be one.
+    #[inline(always)]
+    fn neighbours(
+        &self,
+        at: usize,
+        split_rows: &[Range<u32>],
+        end_rows: &[Range<u32>],
+    ) -> Range<u32> {
+        let split = &self.tree.splits()[at];
+        // The root is the neighbourhood of all rows of a tree that is too small.
+        if split.mass < self.least && at > 0 {
+            return 0..0;
+        }
+        let [left, right] = split.child;
+        let rows_of = |id: u32| match id & LEAF {
+            0 => &split_rows[id as usize],
+            _ => &end_rows[(id & !LEAF) as usize],
+        };
+        let [small_left, small_right] =
+            [left, right].map(|child| self.tree.mass_of(child) < self.least);
+        match (small_left, small_right) {
+            (true, true) => split_rows[at].clone(),
+            (true, false) => rows_of(left).clone(),
+            (false, true) => rows_of(right).clone(),
+            (false, false) => 0..0,
         }
     }
 
@@ -163,9 +235,25 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         }
     }
 
-    /// Takes the rows of a split's children up to it.
+    /// Takes the rows of a split's children up to it, and notes the neighbourhood of
+    /// those that it is near to.
     #[inline(always)]
-    fn split(&mut self, at: usize, range: &Range<u32>) {
+    fn split(&mut self, at: usize, range: &Range<u32>, near: Range<u32>) {
+        let near = match near.is_empty() {
+            true => None,
+            false => self.groups(&near),
+        };
+        if !self.has_depth {
+            if let Some((groups, head, tail)) = near {
+                let (lo, hi) = self.tree.bounds_at(at);
+                for group in groups.start..=groups.end {
+                    let [sum] = self.tiles.union_sums::<S, 1, W>(self.s, group, lo, hi);
+                    let bits = self.bits(group, &groups, head, tail);
+                    set(self.s, self.unions, group, bits, sum);
+                }
+            }
+            return;
+        }
         let Some((groups, head, tail)) = self.groups(range) else {
             return;
         };
@@ -179,6 +267,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
             for g in 0..2 {
                 let bits = self.bits(group + g, &groups, head, tail);
                 self.step(group + g, bits, sums[g], own, unseen);
+                self.note(group + g, &near, sums[g]);
             }
             group += 2;
         }
@@ -186,6 +275,19 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
             let [sum] = self.tiles.union_sums::<S, 1, W>(s, group, lo, hi);
             let bits = self.bits(group, &groups, head, tail);
             self.step(group, bits, sum, own, unseen);
+            self.note(group, &near, sum);
+        }
+    }
+
+    /// Notes sums of ranges of a neighbourhood with the rows of a group that it has.
+    #[inline(always)]
+    fn note(&mut self, group: usize, near: &Option<(Range<usize>, u16, u16)>, union: S::Lanes) {
+        if let Some((groups, head, tail)) = near
+            && groups.start <= group
+            && group <= groups.end
+        {
+            let bits = self.bits(group, groups, *head, *tail);
+            set(self.s, self.unions, group, bits, union);
         }
     }
 
@@ -203,13 +305,61 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         let p = s.select(bits, s.div(s.sub(union, own), union), s.splat(0.0));
         s.store(s.add(old, s.mul(p, s.sub(unseen, old))), values);
     }
+}
 
-    #[inline(always)]
-    fn set(&mut self, group: usize, bits: u16, lanes: S::Lanes) {
-        let s = self.s;
-        if let Some(values) = self.values.get_mut(group) {
-            let kept = s.load(values);
-            s.store(s.select(bits, lanes, kept), values);
+/// Puts lanes whose bits are set into a group.
+#[inline(always)]
+fn set<S: Simd>(s: S, to: &mut [[f32; LANES]], group: usize, bits: u16, lanes: S::Lanes) {
+    if let Some(values) = to.get_mut(group) {
+        let kept = s.load(values);
+        s.store(s.select(bits, lanes, kept), values);
+    }
+}
+
+/// Adds blends of rows whose sums of ranges are known to `totals`; rows that the tree
+/// holds are walked through it by themselves.
+#[inline(always)]
+fn blend_part<S: Simd>(
+    s: S,
+    tree: &PartTree<'_>,
+    block: &mut Block,
+    blend: Blend,
+    rows: Range<usize>,
+    norm: f64,
+    totals: &mut [f64],
+) {
+    let root = match tree.splits().is_empty() {
+        true => 0.0,
+        false => tree.range_at(0),
+    };
+    let groups = rows.len().div_ceil(LANES);
+    for unions in &mut block.unions[..groups] {
+        for union in unions {
+            *union = local_range::bits(*union, root);
+        }
+    }
+    let order = &block.order[rows];
+    let locals = block.unions.as_flattened_mut();
+    for &at in &block.held {
+        let first = usize::from(order[at as usize]) * block.width;
+        let d = block.dimensions;
+        block.row[..d].copy_from_slice(&block.rows[first..first + d]);
+        descend(tree, &block.row, &mut block.path);
+        let way = block.path.way();
+        let found = near(
+            s.eights(),
+            tree,
+            &block.row,
+            way,
+            blend.least,
+            &mut block.near,
+        );
+        locals[at as usize] = found.bits(&block.row);
+    }
+    let values = block.values.as_flattened();
+    for ((&row, &local), &value) in order.iter().zip(&*locals).zip(values) {
+        if let Some(total) = totals.get_mut(usize::from(row)) {
+            *total += blend.of(local, f64::from(value) * norm);
         }
     }
 }

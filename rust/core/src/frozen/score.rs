@@ -7,6 +7,7 @@ use super::{FrozenForest, keys, shape};
 use crate::error::Result;
 use crate::intake::Points;
 use crate::kernels::entry;
+use crate::local_range::Blend;
 use crate::parallel;
 use crate::questions::{Trees, mean_over_trees};
 use crate::rows::Rows;
@@ -42,6 +43,7 @@ impl FrozenForest {
         &self,
         points: &impl Points,
         rows: &Rows<'_>,
+        blend: Option<Blend>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
         self.build(interrupt)?;
@@ -49,9 +51,9 @@ impl FrozenForest {
         let work = n as f64 * trees as f64 * shape::block_cost(self.n_dimensions());
         let threads = parallel::threads_for_work(self.config.n_threads, work);
         if threads > 1 && n < threads * ROWS_A_THREAD {
-            self.score_by_trees(points, rows, threads, interrupt)
+            self.score_by_trees(points, rows, blend, threads, interrupt)
         } else {
-            self.score_by_rows(points, rows, threads, interrupt)
+            self.score_by_rows(points, rows, blend, threads, interrupt)
         }
     }
 
@@ -60,6 +62,7 @@ impl FrozenForest {
         &self,
         points: &impl Points,
         rows: &Rows<'_>,
+        blend: Option<Blend>,
         threads: usize,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
@@ -79,7 +82,7 @@ impl FrozenForest {
                 for cuts in cuts {
                     entry::rank(block, cuts);
                     for t in cuts.trees.clone() {
-                        self.add_scores(t, cuts, block, out);
+                        self.add_scores(t, cuts, block, blend, out);
                         if stop.now() {
                             return Ok(());
                         }
@@ -98,6 +101,7 @@ impl FrozenForest {
         &self,
         points: &impl Points,
         rows: &Rows<'_>,
+        blend: Option<Blend>,
         threads: usize,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
@@ -124,7 +128,7 @@ impl FrozenForest {
                             loaded.has_rows = true;
                         }
                         let cuts = loaded.rank(cuts, t);
-                        self.add_scores(t, cuts, &mut loaded.block, part);
+                        self.add_scores(t, cuts, &mut loaded.block, blend, part);
                         if stop.now() {
                             return Ok(());
                         }
@@ -138,12 +142,19 @@ impl FrozenForest {
     }
 
     /// One tree's scores of a block that is loaded and ranked by its cuts.
-    fn add_scores(&self, t: usize, cuts: &Cuts, block: &mut Block, out: &mut [f64]) {
+    fn add_scores(
+        &self,
+        t: usize,
+        cuts: &Cuts,
+        block: &mut Block,
+        blend: Option<Blend>,
+        out: &mut [f64],
+    ) {
         let tree = self.tree(t);
         // Boxes are on their way while rows are sorted: 6 % (8 columns).
         tree.prefetch();
         sort_down(&tree, cuts.keys(t), block);
-        entry::add_scores_of_block(&tree, block, out);
+        entry::add_scores_of_block(&tree, block, blend, out);
     }
 }
 

@@ -189,6 +189,12 @@ impl<'a> PartTree<'a> {
         self.ranges[at]
     }
 
+    /// The point of a leaf, padded.
+    #[inline(always)]
+    pub(super) fn padded_point_of(&self, end: &End) -> &'a [f32] {
+        &self.points[end.point as usize * self.stride..][..self.stride]
+    }
+
     /// Asks for all that a block of rows needs of the tree.
     pub(super) fn prefetch(&self) {
         prefetch::values(self.splits);

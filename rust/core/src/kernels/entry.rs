@@ -6,6 +6,7 @@ use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
 };
 use crate::load::{self, Scale, Value};
+use crate::local_range::{Blend, blend_group_body};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
 use crate::questions::Trees;
 use crate::score::{ScoreBuffers, score_group_body};
@@ -34,11 +35,24 @@ simd_kernel! {
     ) = score_group_body;
 }
 
+simd_kernel! {
+    /// Turns scores of rows of a group into blends with their local ranges.
+    pub(crate) fn blend_group<N: Nodes>(
+        nodes: &N,
+        rows: &[f32],
+        blend: Blend,
+        which: Range<usize>,
+        buffers: &mut ScoreBuffers,
+        out: &mut [f64],
+    ) = blend_group_body;
+}
+
 /// Adds one tree's scores of padded rows, taken one by one, to `totals`.
 pub(crate) fn add_scores<N: Nodes>(
     nodes: &N,
     rows: &[f32],
     stride: usize,
+    blend: Option<Blend>,
     buffers: &mut ScoreBuffers,
     totals: &mut [f64],
 ) {
@@ -46,7 +60,13 @@ pub(crate) fn add_scores<N: Nodes>(
     let groups = rows.chunks(GROUP * stride).zip(totals.chunks_mut(GROUP));
     for (rows, totals) in groups {
         buffers.paths.descend(nodes, rows, stride);
-        score_group(nodes, rows, 0, 0..totals.len(), buffers, &mut scores);
+        let which = 0..totals.len();
+        if blend.is_none_or(|blend| blend.depth != 0.0) {
+            score_group(nodes, rows, 0, which.clone(), buffers, &mut scores);
+        }
+        if let Some(blend) = blend {
+            blend_group(nodes, rows, blend, which, buffers, &mut scores);
+        }
         for (total, score) in totals.iter_mut().zip(scores) {
             *total += score;
         }
@@ -88,6 +108,7 @@ simd_kernel! {
     pub(crate) fn add_scores_of_block(
         tree: &PartTree<'_>,
         block: &mut Block,
+        blend: Option<Blend>,
         totals: &mut [f64],
     ) = score_part_body;
 }

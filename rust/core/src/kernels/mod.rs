@@ -25,6 +25,7 @@ pub(crate) mod fours;
 pub(crate) mod grove;
 pub(crate) mod lanes;
 pub(crate) mod lines;
+pub(crate) mod log2;
 pub(crate) mod partition;
 pub(crate) mod prefetch;
 pub(crate) mod rank;

@@ -89,6 +89,7 @@ pub fn small_detector() -> Detector {
         alert_rate: 0.1,
         seed: 4,
         n_threads: 1,
+        ..Default::default()
     };
     let mut builder = DetectorBuilder::new(config, columns).unwrap();
     let names = ["a", "b", "ü", ""];

@@ -1,0 +1,39 @@
+"""The detectors, one file each behind one protocol (`protocol.py`)."""
+
+from __future__ import annotations
+
+from benches.detection.detectors.detector import Depth, Detecting, LocalRange
+from benches.detection.detectors.ecod import Ecod
+from benches.detection.detectors.forest import Raw, Standardised
+from benches.detection.detectors.hbos import Hbos
+from benches.detection.detectors.inne import Inne
+from benches.detection.detectors.isolation import Isolation
+from benches.detection.detectors.knn import Knn
+from benches.detection.detectors.krcf import Krcf, KrcfStream
+from benches.detection.detectors.protocol import StreamDetector, TableDetector
+from benches.detection.detectors.streams import LongValue, Value, ValueAndTime
+
+__all__ = [
+    "STREAMS",
+    "TABLES",
+    "Detecting",
+    "Isolation",
+    "StreamDetector",
+    "TableDetector",
+]
+
+# In the order in which tables show them.
+TABLES: tuple[type[TableDetector], ...] = (
+    Detecting,
+    LocalRange,
+    Depth,
+    Raw,
+    Standardised,
+    Isolation,
+    Ecod,
+    Knn,
+    Hbos,
+    Inne,
+    Krcf,
+)
+STREAMS: tuple[type[StreamDetector], ...] = (ValueAndTime, LongValue, Value, KrcfStream)

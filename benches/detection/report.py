@@ -1,0 +1,124 @@
+"""Writes what was found into docs/detection.md: ``python -m benches.detection.report``.
+
+Between its markers the page holds what this makes of benches/detection.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benches.detection import goals, tables
+from benches.detection.families import nab
+from benches.detection.record import Results
+from benches.report import FIGURES, ROOT, between
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STOPPED = (
+    " **The run was stopped before its end**: what has no figure was not measured, and the "
+    "last family below has only some of its cases."
+)
+PAGE = "docs/detection.md"
+# Columns of words; numbers go to the right.
+WORDS = ("detector", "set", "", "goal", "settings")
+
+
+def machine(results: Results) -> str:
+    """Say on what and how was measured."""
+    about = results.machine
+    wanted = ("numpy", "scikit-learn", "pyod", "krcf")
+    versions = ", ".join(
+        f"{name} {about['versions'][name]}" for name in wanted if name in about["versions"]
+    )
+    minutes = sum(one.seconds for one in results.found) / 60
+    return (
+        f"Measured {results.measured[:10]} on {about['processor']}, {about['cores']} cores; "
+        f"{versions}. Seeds {', '.join(map(str, results.seeds))}; detectors worked for "
+        f"{minutes:.0f} minutes.{'' if results.is_through(nab.NAME, goals.ORDER) else STOPPED}"
+    )
+
+
+def goal_table(results: Results) -> str:
+    """Lay the goals out beside what was measured."""
+    rows = [["goal", "asked", "measured", ""]]
+    for goal in goals.GOALS:
+        verdict = goals.judge(goal, results)
+        said = f"**{verdict.said}**" if verdict.said == "missed" else verdict.said
+        rows.append([goal.what, goals.wanted(goal), goals.shown(verdict), said])
+    return _laid_out(rows)
+
+
+def table_families(results: Results) -> str:
+    """Lay out all families of tables."""
+    parts = []
+    for name, rows in tables.families(results):
+        cases = [key for key in results.shapes if key.startswith(f"{name}, ")]
+        parts.append(f"**{name}**, {len(cases)} case{'s' * (len(cases) > 1)}\n\n{_laid_out(rows)}")
+    left_out = tables.missing(results)
+    if left_out:
+        parts.append("Left out:\n\n" + "\n".join(f"* {told}" for told in left_out))
+    return "\n\n".join(parts)
+
+
+def sets(results: Results) -> str:
+    """Lay out ADBench set by set."""
+    return _laid_out(tables.sets(results))
+
+
+def series(results: Results) -> str:
+    """Lay out NAB."""
+    return _laid_out(tables.series(results))
+
+
+def settings(results: Results) -> str:
+    """List what each detector is run with."""
+    return _laid_out([["detector", "settings"], *map(list, results.settings.items())])
+
+
+def filled(page: str, results: Results) -> str:
+    """Put the figures between a page's markers."""
+    parts = {
+        "machine": machine,
+        "goals": goal_table,
+        "tables": table_families,
+        "sets": sets,
+        "series": series,
+        "settings": settings,
+    }
+    return between(page, {name: partial(make, results) for name, make in parts.items()})
+
+
+def _laid_out(rows: Sequence[Sequence[str]]) -> str:
+    """Make a table of a head and rows."""
+    if not rows:
+        return "Not measured."
+    rule = "|".join("---" if name in WORDS else "---:" for name in rows[0])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill the page and draw the pictures."""
+    parser = argparse.ArgumentParser(prog="python -m benches.detection.report", description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "benches" / "detection.json")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where the page is")
+    options = parser.parse_args(arguments)
+    # Drawn last and imported late: tables can be filled where matplotlib is not.
+    from benches.detection import plots
+
+    results = Results.load(options.results)
+    page = options.root / PAGE
+    page.write_text(filled(page.read_text(), results))
+    print(PAGE)
+    for path in plots.write(results, options.root / FIGURES):
+        print(path.relative_to(options.root))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
