@@ -46,11 +46,10 @@ mod walk;
 
 pub use attribution::Attribution;
 pub use codec::{Model, write_atomically};
-    ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling, ScoreKind,
 pub use config::{
-pub use config::{ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling};
-pub use density::Density;
+    ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling, ScoreKind,
 };
+pub use density::Density;
 pub use detector::{
     ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState, Feature,
     QUANTILES, Reason, Scaling, Tail, Transform,
