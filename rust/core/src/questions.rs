@@ -406,9 +406,6 @@ mod tests {
         // So many rows that they go through one tree after the other.
         let x = values(40);
         let rows = Rows::from_f64(&x, 2).unwrap();
-        let mut holes = x.clone();
-        holes[7] = f64::NAN;
-        let gaps = Rows::from_f64(&holes, 2).unwrap();
         let bytes = forest.to_bytes();
         let frozen = forest.freeze().unwrap().to_bytes();
         let asked = [
@@ -416,9 +413,6 @@ mod tests {
             questions(|stop| forest.attribution_with(&rows, stop)),
             questions(|stop| forest.displacement_with(&rows, stop)),
             questions(|stop| forest.codisp_with(&rows, stop)),
-            questions(|stop| forest.density_with(&rows, None, stop)),
-            questions(|stop| forest.neighbors_with(&rows, 3, stop)),
-            questions(|stop| forest.impute_with(&gaps, stop)),
             questions(|stop| forest.freeze_with(stop)),
             questions(|stop| forest.to_bytes_with(stop)),
             questions(|stop| forest.freeze()?.to_bytes_with(stop)),
