@@ -104,7 +104,7 @@ impl Intake {
     }
 
     /// Checks that the rows before the next one are known.
-    fn check_past(&self) -> Result<()> {
+    pub(crate) fn check_past(&self) -> Result<()> {
         if self.recent_rows() == self.shingle - 1 {
             return Ok(());
         }
@@ -112,6 +112,22 @@ impl Intake {
             seen: self.recent_rows() as u64,
             needed: self.shingle as u64 - 1,
         })
+    }
+
+    /// Checks rows that are asked about and may have gaps: a value is a number
+    /// or NaN.
+    pub(crate) fn check_known(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        self.check_query_shape(rows)?;
+        rows.check_known(self.query(rows).1, interrupt)
+    }
+
+    /// The weight of a column of points, if there are weights.
+    pub(crate) fn weight(&self, column: usize) -> Option<f64> {
+        self.shingle_weights.as_ref().map(|w| w[column])
     }
 
     fn check_width(&self, rows: &Rows<'_>, expected: usize) -> Result<()> {

@@ -18,16 +18,20 @@
 mod attribution;
 mod codec;
 mod config;
+mod density;
 mod detector;
 mod displacement;
 mod error;
+mod forecast;
 mod forest;
 mod frozen;
+mod impute;
 mod intake;
 mod kernels;
 mod load;
 mod local_range;
 mod lockstep;
+mod neighbors;
 mod notes;
 mod parallel;
 mod points;
@@ -45,13 +49,17 @@ pub use codec::{Model, write_atomically};
 pub use config::{
     ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling, ScoreKind,
 };
+pub use density::Density;
 pub use detector::{
     ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState, Feature,
     QUANTILES, Reason, Scaling, Tail, Transform,
 };
 pub use error::{Error, Result};
+pub use forecast::{Forecast, MAX_HORIZON};
 pub use forest::Forest;
 pub use frozen::FrozenForest;
+pub use impute::Imputation;
 pub use kernels::{Level, level};
+pub use neighbors::{MAX_NEIGHBORS, Neighbors};
 pub use notes::{MAX_NOTES, Notes};
 pub use rows::{Column, Rows};

@@ -70,7 +70,7 @@ pub(crate) fn asking(interrupt: &mut dyn FnMut() -> bool) -> impl FnMut() -> Res
 
 /// Runs `work` on blocks of points with the matching pieces of `out`, `width`
 /// values per row.
-fn in_blocks<S>(
+pub(crate) fn in_blocks<S>(
     trees: &impl Trees,
     rows: &Rows<'_>,
     out: &mut [f64],

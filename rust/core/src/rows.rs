@@ -321,6 +321,28 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Checks every value that is not missing, which is NaN, as [`Rows::check`].
+    ///
+    /// # Errors
+    /// As [`Rows::check`].
+    pub(crate) fn check_known(
+        &self,
+        weights: Option<&[f64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        for row in 0..self.n_rows {
+            if row > 0 && row.is_multiple_of(CHECKED_ROWS) && interrupt() {
+                return Err(Error::Interrupted);
+            }
+            for column in 0..self.n_columns {
+                if !self.value(row, column).is_nan() {
+                    self.check_value(row, column, weights)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check_value(&self, row: usize, column: usize, weights: Option<&[f64]>) -> Result<()> {
         let value = self.value(row, column);
         let limit = weights.map_or(MAX_VALUE, |w| MAX_VALUE / w[column]);

@@ -16,6 +16,14 @@ pub(crate) fn is_leaf(id: u32) -> bool {
     id & LEAF != 0
 }
 
+/// An inner node: rows with at most `cut` in column `dim` go to `child[0]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) dim: usize,
+    pub(crate) cut: f32,
+    pub(crate) child: [u32; 2],
+}
+
 /// What a walk needs of a tree, living or frozen.
 pub(crate) trait Nodes: Sync + Copy {
     /// Rows in the tree.
@@ -32,7 +40,11 @@ pub(crate) trait Nodes: Sync + Copy {
     fn inner(&self) -> &[Inner] {
         &[]
     }
+    /// An inner node's cut and children.
+    fn split(&self, id: u32) -> Cut;
     fn mass_of(&self, id: u32) -> u32;
+    /// The number of a leaf's point among those of the forest.
+    fn place(&self, leaf: u32) -> u32;
     /// The point of a leaf.
     fn point(&self, leaf: u32) -> &[f32];
     /// The box of an inner node and the sum of its ranges, if it is stored.

@@ -2,6 +2,7 @@
 
 mod leaving;
 mod member;
+mod more;
 mod persist;
 mod query;
 mod update;

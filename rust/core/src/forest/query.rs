@@ -48,7 +48,11 @@ impl Trees for Forest {
 }
 
 impl Forest {
-    fn check_question(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+    pub(super) fn check_question(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         self.intake.check_query(rows, interrupt)?;
         if self.is_ready() {
             Ok(())

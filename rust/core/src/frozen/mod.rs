@@ -3,6 +3,7 @@
 mod alone;
 mod block;
 mod keys;
+mod more;
 mod part;
 mod score;
 mod shape;

@@ -10,7 +10,7 @@ use crate::kernels::simd::Eights;
 use crate::score::{seen, unseen};
 use crate::state::FlatNode;
 use crate::tree::NONE;
-use crate::walk::{LEAF, Nodes, is_leaf};
+use crate::walk::{Cut, LEAF, Nodes, is_leaf};
 use std::hint::select_unpredictable;
 
 #[derive(Clone, Copy, Debug)]
@@ -258,12 +258,27 @@ impl Nodes for PartTree<'_> {
     }
 
     #[inline(always)]
+    fn split(&self, id: u32) -> Cut {
+        let split = &self.splits[id as usize];
+        Cut {
+            dim: split.dim as usize,
+            cut: split.cut,
+            child: split.child,
+        }
+    }
+
+    #[inline(always)]
     fn mass_of(&self, id: u32) -> u32 {
         if is_leaf(id) {
             self.ends[(id & !LEAF) as usize].mass
         } else {
             self.splits[id as usize].mass
         }
+    }
+
+    #[inline(always)]
+    fn place(&self, leaf: u32) -> u32 {
+        self.ends[(leaf & !LEAF) as usize].point
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use crate::kernels::fours::Boxes;
 use crate::kernels::simd::Eights;
 use crate::kernels::ways::Inner;
 use crate::points::PointStore;
-use crate::walk::{LEAF, Nodes, is_leaf};
+use crate::walk::{Cut, LEAF, Nodes, is_leaf};
 use std::hint::select_unpredictable;
 
 /// A living tree and the points it refers to.
@@ -60,8 +60,23 @@ impl Nodes for Live<'_> {
     }
 
     #[inline(always)]
+    fn split(&self, id: u32) -> Cut {
+        let node = &self.inner[id as usize];
+        Cut {
+            dim: node.dim as usize,
+            cut: node.cut,
+            child: node.child,
+        }
+    }
+
+    #[inline(always)]
     fn mass_of(&self, id: u32) -> u32 {
         self.tree.mass_of(id)
+    }
+
+    #[inline(always)]
+    fn place(&self, leaf: u32) -> u32 {
+        self.tree.leaf(leaf).point
     }
 
     #[inline(always)]
