@@ -50,7 +50,7 @@ def write(results: Results, folder: Path) -> list[Path]:
 def tables(results: Results) -> Figure:
     """Draw the mean of each detector, a panel a family and measure."""
     names = [family.name for family in FAMILIES if results.detectors(family.name)]
-    figure = Figure(figsize=(8.5, 0.6 + 1.75 * max(len(names), 1)), layout="constrained")
+    figure = Figure(figsize=(10.5, 0.6 + 1.75 * max(len(names), 1)), layout="constrained")
     grid = figure.subplots(max(len(names), 1), 2, squeeze=False)
     for row, name in zip(grid, names, strict=False):
         for axes, measure in zip(row, ("auc", "ap"), strict=True):
