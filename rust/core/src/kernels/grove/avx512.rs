@@ -88,6 +88,8 @@ trait Vectors: Row {
 struct Narrow<const W: usize>(__m512);
 
 impl<const W: usize> Narrow<W> {
+    /// # Safety
+    /// The row has `W` values.
     #[inline(always)]
     unsafe fn of(q: &[f32]) -> Self {
         // SAFETY: the row has `W` values.
@@ -98,6 +100,9 @@ impl<const W: usize> Narrow<W> {
     }
 
     /// `W` values and zeros.
+    ///
+    /// # Safety
+    /// `W` values can be read.
     #[inline(always)]
     unsafe fn values(from: *const f32) -> __m256 {
         // SAFETY: as the caller says.
@@ -110,6 +115,9 @@ impl<const W: usize> Narrow<W> {
     }
 
     /// Those of two boxes.
+    ///
+    /// # Safety
+    /// `W` values can be read at each.
     #[inline(always)]
     unsafe fn two(a: *const f32, b: *const f32) -> __m512 {
         // SAFETY: as the caller says.
@@ -167,6 +175,8 @@ struct Wide<const W: usize> {
 }
 
 impl<const W: usize> Wide<W> {
+    /// # Safety
+    /// The row has `W` values; a multiple of eight if `W` is 0.
     #[inline(always)]
     unsafe fn of(q: &[f32]) -> Self {
         let (q, len) = (q.as_ptr(), if W == 0 { q.len() } else { W });
@@ -182,6 +192,9 @@ impl<const W: usize> Wide<W> {
 
     /// Values from column `j` on, and zeros behind the last of `len`, a
     /// multiple of eight.
+    ///
+    /// # Safety
+    /// `len` values can be read.
     #[inline(always)]
     unsafe fn values(from: *const f32, len: usize, j: usize) -> __m512 {
         // SAFETY: no more is read than the caller says.
