@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benches.engines import (
+    AheadFromParquet,
     ByRow,
     Detecting,
     Frozen,
@@ -19,6 +20,7 @@ from benches.engines import (
     JavaForest,
     Krcf,
     Living,
+    Reader,
     Rust,
     RustAvx2,
 )
@@ -203,6 +205,22 @@ def _quiet(engine: type[Engine], work: Work, width: int) -> Callable[[Results], 
     return told
 
 
+def _as_fast_as_the_reader(results: Results) -> Spread | None:
+    """Time of the reader alone over that of a fit on two cores, on the wall."""
+    reader = results.find("parquet, d=30", Reader.name, "parquet")
+    ours = results.find("parquet, d=30", AheadFromParquet.name, "parquet", n_threads=2)
+    # Reading ahead needs a core more than reading.
+    if reader is None or ours is None or results.machine.get("cores", 1) < 2:
+        return None
+    return paired_ratio(reader, ours)
+
+
+def _reader_was_alone(results: Results) -> bool:
+    """Whether the reader, which has one thread, got a core for itself."""
+    found = results.find("parquet, d=30", Reader.name, "parquet")
+    return found is not None and median(found.wall) <= BUSY * median(found.cpu)
+
+
 def _one(
     contest: str, engine: type[Engine], work: Work, of: Callable[[Measurement], list[float]]
 ) -> Callable[[Results], Spread | None]:
@@ -328,6 +346,20 @@ def _all() -> Iterator[Goal]:
         at_least=False,
         in_time=True,
     )
+    yield Goal(
+        "fit 10 million rows from Parquet, d = 30, two cores: reader's time / ours",
+        0.9,
+        "",
+        _as_fast_as_the_reader,
+        was_quiet=_reader_was_alone,
+    )
+    for width in (8, 30):
+        yield Goal(
+            f"Detector, d = {width}: its rows per second / the forest's",
+            0.8,
+            "",
+            _between(f"detect, d={width}", (Frozen, "score"), (Detecting, "score"), width),
+        )
     yield Goal(
         "detect, d = 30, 0.1 % alerts: times as long as score",
         1.15,

@@ -16,6 +16,7 @@ from fastrcf import _fastrcf
 PACKAGES = (
     "fastrcf",
     "numpy",
+    "pyarrow",
     "krcf",
     "rcf3",
     "rrcf",

@@ -63,6 +63,8 @@ def check(engine: Engine, work: Work, learnt: Rows, asked: Planted, expected: An
     str or None
         What is wrong with the answer; None if nothing is.
     """
+    if work == "parquet":
+        return _why_not_read(engine, learnt, asked, expected)
     if work in ("insert", "fit", "load"):
         # An opening for each row: two will do.
         given = {"insert": asked.rows[~asked.is_odd], "fit": learnt, "load": learnt[:2]}
@@ -77,6 +79,16 @@ def check(engine: Engine, work: Work, learnt: Rows, asked: Planted, expected: An
     if work == "attribution":
         return why_not_parts(answer, asked, expected, engine.kind)
     return why_not_scores(answer, asked, expected, engine.kind)
+
+
+def _why_not_read(engine: Engine, learnt: Rows, asked: Planted, expected: Answer) -> str | None:
+    """Say what is wrong with what an engine made of a file, if anything."""
+    read = engine.run("parquet", learnt).answer
+    if read is None or read.tolist() != [len(learnt)]:
+        return f"read {'nothing' if read is None else read} of {len(learnt)} rows"
+    if engine.kind == "reader":
+        return None
+    return why_not_scores(engine.judged(asked.rows), asked, expected, engine.kind)
 
 
 def why_not_scores(

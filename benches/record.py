@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -66,8 +66,8 @@ class Measurement:
 
     @property
     def per_row(self) -> tuple[float, ...]:
-        """Microseconds per row: of the working thread, on the wall where threads are compared."""
-        return self.wall if self.contest.startswith("threads") else self.cpu
+        """Microseconds per row: of the working thread, on the wall where there are several."""
+        return self.wall if self.contest.startswith(("threads", "parquet")) else self.cpu
 
     @property
     def median(self) -> float:
@@ -90,8 +90,18 @@ class Spread:
         return cls(float(low), float(middle), float(high))
 
 
-def paired_ratio(theirs: Measurement, ours: Measurement) -> Spread:
+def paired_ratio(
+    theirs: Measurement,
+    ours: Measurement,
+    clock: Literal["per_row", "cpu", "wall"] = "per_row",
+) -> Spread:
     """Say how many times as long they take, from the times of the same rounds.
+
+    Parameters
+    ----------
+    theirs, ours : Measurement
+    clock : {"per_row", "cpu", "wall"}
+        Which times of theirs; default: those that count in their contest.
 
     Raises
     ------
@@ -100,7 +110,7 @@ def paired_ratio(theirs: Measurement, ours: Measurement) -> Spread:
     """
     if theirs.contest != ours.contest or len(theirs.cpu) != len(ours.cpu):
         raise ValueError(f"{theirs.engine} and {ours.engine} did not take turns")
-    return Spread.of(np.divide(theirs.per_row, ours.per_row).tolist())
+    return Spread.of(np.divide(getattr(theirs, clock), getattr(ours, clock)).tolist())
 
 
 @dataclass

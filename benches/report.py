@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches import goals, profile, tables
+from benches import goals, parquet_table, profile, tables
 from benches.engines import (
     BY_NAME,
     ByRow,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("docs/benchmarks.md", "README.md")
 FIGURES = "docs/figures"
+# Verdicts that a page words in its own way.
+SAID = {"missed": "**missed**", "not measured": "not measured in this run"}
 
 
 def machine(results: Results) -> str:
@@ -54,7 +56,7 @@ def goal_table(results: Results) -> str:
     lines = ["| goal | asked | measured (quartiles) | |", "|---|---:|---:|---|"]
     for verdict in goals.verdicts(results):
         goal = verdict.goal
-        said = f"**{verdict.said}**" if verdict.said == "missed" else verdict.said
+        said = SAID.get(verdict.said, verdict.said)
         lines.append(f"| {goal.what} | {goals.wanted(verdict)} | {goals.shown(verdict)} | {said} |")
     return "\n".join(lines)
 
@@ -198,6 +200,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "machine": machine,
     "goals": goal_table,
     "peers": peer_tables,
+    "parquet": parquet_table.page,
     "growth": growth_table,
     "settings": settings,
     "readme": readme,

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches import goals, machine, resting, tables
+from benches import goals, machine, parquet_table, resting, tables
 from benches.engines import ENGINES
 from benches.measure import measure
 from benches.record import Results
@@ -123,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     tell("")
     print(tables.text(results))
+    print(parquet_table.text(results))
     print(goals.text(results))
     results.save(options.out)
     with contextlib.suppress(FileNotFoundError):

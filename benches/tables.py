@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from benches import goals
+from benches.engines import Detecting
 from benches.record import Measurement, Results, Spread, paired_ratio
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ def ratio(made: Measurement, beside: list[Measurement]) -> Spread | None:
 def reference(beside: list[Measurement]) -> Measurement | None:
     """Give the measurement of a contest that others are compared with."""
     for made in beside:
-        if made.work == "score" and made.contest.startswith("detect"):
-            return made
-        if OURS.get(made.work) == made.engine:
+        if made.contest.startswith("detect"):
+            # Not the forest that its score is compared with.
+            if (made.engine, made.work) == (Detecting.name, "score"):
+                return made
+        elif OURS.get(made.work) == made.engine:
             return made
     return None
 

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 
 from benches.engines import (
     BY_NAME,
+    AheadFromParquet,
     Detecting,
+    DetectorFromParquet,
+    ForestFromParquet,
     Frozen,
     Isolation,
     Isotree,
     JavaForest,
     Krcf,
     Living,
+    Reader,
 )
 from benches.engines.protocol import Shape
 
@@ -126,6 +130,8 @@ def _detector(widths: Sequence[int]) -> Iterator[Contest]:
         yield Contest(
             f"detect, d={width}",
             (
+                # Which the detector's score is compared with.
+                Lane(Frozen.name, "score", width, TABLE["score"], exact=True),
                 Lane(name, "score", width, TABLE["score"], exact=True),
                 Lane(name, "detect", width, TABLE["detect"], exact=True),
             ),
@@ -142,6 +148,25 @@ def _fit(width: int, n_rows: int) -> Contest:
         f"fit, d={width}",
         tuple(Lane(engine.name, "fit", width, n_rows, exact=True) for engine in engines),
     )
+
+
+# A young forest takes many of its rows, which is seen where there are few.
+YOUNG = 1_000_000
+
+
+def _parquet(name: str, width: int, n_rows: int, **shape: int) -> Contest:
+    ways: list[tuple[type[Engine], int]] = [
+        (Reader, 1),
+        (ForestFromParquet, 1),
+        (AheadFromParquet, 1),
+        (AheadFromParquet, 2),
+        (DetectorFromParquet, 1),
+    ]
+    lanes = [
+        Lane(engine.name, "parquet", width, n_rows, Shape(n_threads=n, **shape), exact=True)
+        for engine, n in ways
+    ]
+    return Contest(f"{name}, d={width}", tuple(lanes))
 
 
 def _threads(widths: Sequence[int]) -> Iterator[Contest]:
@@ -194,9 +219,11 @@ def _growth_shape(name: str, width: int, shapes: Sequence[Shape]) -> Contest:
 def _quick() -> Selection:
     contests = (
         *_beside_peers((8, 30), ("score", "process", "row", "attribution", "insert")),
-        *_detector((30,)),
+        *_detector((8, 30)),
         *_threads((8, 30)),
         _fit(30, FITTED),
+        _parquet("parquet", 30, FITTED),
+        _parquet("parquet young", 30, YOUNG),
         *_beside_peers((30,), ("load",)),
         _growth_n(8, [10**k for k in range(7)]),
         *_growth_d((1, 4, 16, 64, 128), (JavaForest, Krcf, Isolation)),
@@ -215,6 +242,8 @@ def _full() -> Selection:
         *_detector((8, 30)),
         *_threads((8, 30)),
         _fit(30, FITTED),
+        _parquet("parquet", 30, FITTED),
+        _parquet("parquet young", 30, YOUNG),
         *_beside_peers(widths[2:], ("score", "process", "insert", "attribution")),
         _growth_n(8, [10**k for k in range(7)]),
         _growth_n(30, [10**k for k in range(7)]),
@@ -239,6 +268,7 @@ def _smoke() -> Selection:
         for work in OF_ALL
         if work != "row"
     ]
+    contests.append(_parquet("parquet", 4, 2_000, n_trees=20, sample_size=64))
     growth = _growth_shape("T", 4, [Shape(n_trees=trees, sample_size=64) for trees in (10, 20)])
     return Selection("smoke", (*contests, growth), rounds=2, seconds=0.02)
 

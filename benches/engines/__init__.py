@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from benches.engines.by_row import ByRow
 from benches.engines.detector import Detecting
+from benches.engines.from_parquet import (
+    AheadFromParquet,
+    DetectorFromParquet,
+    ForestFromParquet,
+)
 from benches.engines.frozen import Frozen
 from benches.engines.half_space import HalfSpace
 from benches.engines.isolation import Isolation
@@ -11,6 +16,7 @@ from benches.engines.isotree import Isotree
 from benches.engines.java import JavaForest
 from benches.engines.krcf import Krcf
 from benches.engines.living import Living
+from benches.engines.parquet import Reader
 from benches.engines.protocol import Engine
 from benches.engines.rcf3 import Rcf3
 from benches.engines.rrcf import Rrcf
@@ -19,9 +25,12 @@ from benches.engines.rust import Rust, RustAvx2, RustPortable
 __all__ = [
     "BY_NAME",
     "ENGINES",
+    "AheadFromParquet",
     "ByRow",
     "Detecting",
+    "DetectorFromParquet",
     "Engine",
+    "ForestFromParquet",
     "Frozen",
     "HalfSpace",
     "Isolation",
@@ -30,6 +39,7 @@ __all__ = [
     "Krcf",
     "Living",
     "Rcf3",
+    "Reader",
     "Rrcf",
     "Rust",
     "RustAvx2",
@@ -42,6 +52,9 @@ ENGINES: tuple[type[Engine], ...] = (
     Living,
     ByRow,
     Detecting,
+    ForestFromParquet,
+    AheadFromParquet,
+    DetectorFromParquet,
     Rust,
     RustAvx2,
     RustPortable,
@@ -52,5 +65,6 @@ ENGINES: tuple[type[Engine], ...] = (
     HalfSpace,
     Isolation,
     Isotree,
+    Reader,
 )
 BY_NAME = {engine.name: engine for engine in ENGINES}

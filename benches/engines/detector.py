@@ -19,8 +19,8 @@ class Detecting(PythonEngine):
     """The detector, from Python, on arrays."""
 
     name: ClassVar[str] = "fastrcf Detector"
-    settings: ClassVar[str] = "Detector(alert_rate=0.001), standard scaling, float32 arrays"
-    # Scaled columns are other columns: other scores.
+    settings: ClassVar[str] = "Detector(alert_rate=0.001), its defaults else, float32 arrays"
+    # Another score, of scaled columns.
     kind: ClassVar[Kind] = "other"
     whole_tables: ClassVar[bool] = True
     works: ClassVar[Mapping[Work, int]] = {"score": 4_000, "detect": 4_000}
@@ -30,7 +30,6 @@ class Detecting(PythonEngine):
         """Fit a detector on the rows."""
         shape = self.shape
         self._detector = fastrcf.Detector(
-            scaling="standard",
             alert_rate=ALERT_RATE,
             n_trees=shape.n_trees,
             sample_size=shape.sample_size,

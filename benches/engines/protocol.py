@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = NDArray[np.float32]
 Answer: TypeAlias = NDArray[np.float64]
-Work = Literal["score", "row", "process", "insert", "attribution", "detect", "fit", "load"]
+Work = Literal[
+    "score", "row", "process", "insert", "attribution", "detect", "fit", "parquet", "load"
+]
 WORKS: tuple[Work, ...] = get_args(Work)
 # What an engine's scores can be held to.
 #   "forest": a random cut forest on AWS's scale: our scores but for the seed
 #   "rank": a random cut forest on a scale of its own
 #   "other": another algorithm; only the planted rows must stand out
-Kind = Literal["forest", "rank", "other"]
+#   "reader": learns nothing; only has to read every row
+Kind = Literal["forest", "rank", "other", "reader"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Timed:
         Nanoseconds of the working thread (of all threads if there are several),
         and of the clock on the wall.
     answer : numpy.ndarray of float64 or None
-        Scores, shape (n,), or parts of them by column, shape (n, d); None for
-        works that give neither.
+        Scores, shape (n,), or parts of them by column, shape (n, d); rows read
+        from a file, shape (1,); None for works that give none of them.
     """
 
     cpu: int
@@ -85,7 +88,7 @@ class Engine(ABC):
         How tables call it.
     settings : str
         What it is run with, in words.
-    kind : {"forest", "rank", "other"}
+    kind : {"forest", "rank", "other", "reader"}
         What its scores are held to.
     works : mapping from work to int
         Rows of a first try at each work that it can do: some hundredths of a
@@ -125,6 +128,10 @@ class Engine(ABC):
         batch : int, optional
             Rows of one call; default: what suits the engine best.
         """
+
+    def judged(self, rows: Rows) -> Answer | None:
+        """Score rows by what the last "parquet" has made, for the check of sense alone."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing to give back
         """Give back what the engine holds."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf._input import (
+    arrow_floats,
     arrow_table,
     as_array,
     as_frame,
@@ -99,6 +100,10 @@ class Table:
     def _columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         if self.frame is None and names == self.names and not categorical:
             return matrix(self.array)
+        if self.frame is not None and not categorical:
+            plain = arrow_floats(self.native, names)
+            if plain is not None:
+                return plain
         out: Columns = []
         for j, name in enumerate(names):
             column = self.column(name)
