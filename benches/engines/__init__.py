@@ -52,9 +52,6 @@ ENGINES: tuple[type[Engine], ...] = (
     Living,
     ByRow,
     Detecting,
-    ForestFromParquet,
-    AheadFromParquet,
-    DetectorFromParquet,
     Rust,
     RustAvx2,
     RustPortable,
@@ -66,5 +63,8 @@ ENGINES: tuple[type[Engine], ...] = (
     Isolation,
     Isotree,
     Reader,
+    ForestFromParquet,
+    AheadFromParquet,
+    DetectorFromParquet,
 )
 BY_NAME = {engine.name: engine for engine in ENGINES}

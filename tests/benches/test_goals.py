@@ -88,6 +88,58 @@ def test_two_threads_are_not_judged_where_others_work_too():
     assert goals.judge(threads, results()).said == "met"
 
 
+def from_parquet(wall, cores=2):
+    """Give a run in which reading takes 1 µs a row, and our fit on two cores so many."""
+    made = results()
+    made.machine = {**made.machine, "cores": cores}
+
+    def timed(one):
+        if one.engine.startswith("PyArrow"):
+            return replace(one, wall=(1.0,) * 3, cpu=(1.0,) * 3)
+        took = wall if one.n_threads == 2 else 5.0
+        return replace(one, wall=(took,) * 3, cpu=(9.0,) * 3)
+
+    made.measurements = [timed(one) if one.work == "parquet" else one for one in made.measurements]
+    return made
+
+
+def test_a_fit_from_parquet_is_held_to_the_reader_on_the_wall_of_two_cores():
+    fit = goal("fit 10 million rows from Parquet, d = 30, two cores: reader's time / ours")
+    verdict = goals.judge(fit, from_parquet(1.1))
+    assert verdict.found.middle == pytest.approx(1 / 1.1)
+    assert verdict.said == "met"
+    assert goals.judge(fit, from_parquet(1.2)).said == "missed"
+    assert goals.judge(fit, from_parquet(1.0, cores=1)).said == "not measured"
+
+
+def test_a_fit_from_parquet_is_not_judged_where_others_work_too():
+    fit = goal("fit 10 million rows from Parquet, d = 30, two cores: reader's time / ours")
+    busy = from_parquet(1.0)
+    busy.measurements = [
+        replace(one, wall=(1.5,) * 3) if one.engine.startswith("PyArrow") else one
+        for one in busy.measurements
+    ]
+    assert goals.judge(fit, busy).said == "busy machine"
+
+
+def test_the_detector_is_held_to_the_forest_of_the_same_rounds():
+    for width in (8, 30):
+        made = results()
+        made.measurements = [
+            replace(one, cpu=(2.0, 4.0, 2.0)) if one.engine == "fastrcf Detector" else one
+            for one in made.measurements
+        ]
+        made.measurements = [
+            replace(one, cpu=(1.5, 3.0, 1.5))
+            if (one.engine, one.contest) == ("fastrcf, frozen", f"detect, d={width}")
+            else one
+            for one in made.measurements
+        ]
+        asked = goal(f"Detector, d = {width}: its rows per second / the forest's")
+        verdict = goals.judge(asked, made)
+        assert (verdict.found, verdict.said) == (Spread(0.75, 0.75, 0.75), "missed")
+
+
 def test_what_python_adds_is_a_difference_of_rounds():
     made = results()
     at = next(
