@@ -4,7 +4,7 @@ The engine takes a matrix of float32 or float64 in C or Fortran order, or one
 contiguous array per column. NumPy arrays of these kinds pass as they are;
 other dtypes and strides are converted once, to float64. Data frames (pandas,
 Polars, PyArrow, DuckDB relations: all that Narwhals knows) pass column by
-column.
+column; Arrow's columns of plain floats do so without Narwhals.
 """
 
 from __future__ import annotations
