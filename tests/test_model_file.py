@@ -182,12 +182,14 @@ class Reader:
         magic, version, self.kind, length, n, zero = struct.unpack_from("<8sIIQII", data)
         assert (magic, version, zero) == (b"\x89RCF\r\n\x1a\n", 1, 0)
         assert length == len(data)
-        self.sections = {}
+        self.sections, self.names = {}, []
         end = 32 + 24 * n
         for i in range(n):
             tag, zero, offset, length = struct.unpack_from("<4sIQQ", data, 32 + 24 * i)
             assert (zero, offset) == (0, end)
-            self.sections[tag.decode()] = data[offset : offset + length]
+            # Of a detector's forests, the first.
+            self.sections.setdefault(tag.decode(), data[offset : offset + length])
+            self.names.append(tag.decode())
             end = offset + (length + 7) // 8 * 8
         assert end == len(data) - 8
         conf = struct.unpack_from("<6QIId", self.sections["CONF"])
@@ -273,8 +275,8 @@ def test_the_documentation_suffices_to_read_a_file(path):
 
 
 def features(section):
-    """Yield name, scaling, quantiles and transform of a detector's columns."""
-    at = 0
+    """Yield name, scaling, quantiles and transforms of a detector's columns."""
+    at = 8
 
     def take(form):
         nonlocal at
@@ -287,53 +289,88 @@ def features(section):
         return take(f"{length}s")[0].decode()
 
     while at < len(section):
-        name, (scaling,), quantiles = text(), take("I"), take("9d")
-        (kind,) = take("I")
-        if kind in (0, 1):
-            center, scale = take("2d")
+        name, (scaling,), quantiles, (views,) = text(), take("I"), take("9d"), take("I")
+        transforms = []
+        for _ in range(views):
+            (kind,) = take("I")
+            if kind in (0, 1):
+                center, scale = take("2d")
 
-            def transform(x, log=kind == 1, center=center, scale=scale):
-                x = np.sign(x) * np.log1p(abs(x)) if log else x
-                return (x - center) / scale
-        elif kind == 2:
-            (n,) = take("I")
-            knots, shares = take(f"{n}d"), take(f"{n}d")
+                def transform(x, log=kind == 1, center=center, scale=scale):
+                    x = np.sign(x) * np.log1p(abs(x)) if log else x
+                    return (x - center) / scale
+            elif kind == 2:
+                (n,) = take("I")
+                knots, shares = take(f"{n}d"), take(f"{n}d")
 
-            def transform(x, knots=knots, shares=shares):
-                return np.interp(x, knots, shares)
-        else:
-            total, n = take("QI")
-            counts = {}
-            for _ in range(n):
-                category = text()
-                counts[category] = take("Q")[0]
+                def transform(x, knots=knots, shares=shares):
+                    return np.interp(x, knots, shares)
+            else:
+                total, n = take("QI")
+                counts = {}
+                for _ in range(n):
+                    category = text()
+                    counts[category] = take("Q")[0]
 
-            def transform(x, total=total, counts=counts):
-                return np.log2((total + 1) / (counts.get(x, 0) + 0.5))
+                def transform(x, total=total, counts=counts):
+                    return np.log2((total + 1) / (counts.get(x, 0) + 0.5))
 
-        yield name, scaling, quantiles, transform
+            transforms.append(transform)
+        yield name, scaling, quantiles, transforms
+
+
+def relations(section):
+    """Yield the weights by column, usual sum and variation of a detector's relations."""
+    (n,), at = struct.unpack_from("<I", section), 4
+    for _ in range(n):
+        usual, scale, terms = struct.unpack_from("<ddI", section, at)
+        at += 20
+        yield dict(struct.iter_unpack("<Id", section[at : at + 12 * terms])), usual, scale
+        at += 12 * terms
+    assert at == len(section)
 
 
 def test_the_documentation_suffices_to_read_a_detector():
     data = (GOLDEN / "detector-v1.rcf").read_bytes()
     file, detector = Reader(data), fastrcf.load(GOLDEN / "detector-v1.rcf")
     columns = list(features(file.sections["FEAT"]))
+    views, n_columns = struct.unpack_from("<II", file.sections["FEAT"])
+    assert (views, file.names.count("CONF"), n_columns) == (2, 2, len(columns))
+    assert [len(transforms) for *_, transforms in columns] == [2, 1, 1, 1, 1]
     assert [name for name, *_ in columns] == detector.columns
-    kind, rate, threshold, fitted, sampled, excess, n = struct.unpack_from(
-        "<IddQQdQ", file.sections["ALRT"]
+    kind, tracks, rate, threshold, fitted, sampled, excess, n = struct.unpack_from(
+        "<IIddQQdQ", file.sections["ALRT"]
     )
-    assert kind == 0
+    assert (kind, tracks) == (0, 1)
     assert detector.score_kind == "auto"
-    assert (rate, threshold, fitted) == (detector.alert_rate, detector.threshold, detector.n_fitted)
+    assert (rate, fitted) == (detector.alert_rate, detector.n_fitted)
+    # A stream has moved the threshold since.
+    total, unit, credit, now, rows, n_bins = struct.unpack_from("<4dQI", file.sections["BUDG"])
+    assert now == detector.threshold
+    assert total > unit >= 1
+    assert abs(credit) <= 2
+    assert rows * rate <= 0.2
+    bins = list(struct.iter_unpack("<Id", file.sections["BUDG"][44:]))
+    assert len(bins) == n_bins
+    assert sum(weight for _, weight in bins) == pytest.approx(total)
     assert sampled <= fitted
     assert excess > 0
-    scores, log_shares = np.frombuffer(file.sections["ALRT"][52:], "<f8").reshape(2, n)
+    scores, log_shares = np.frombuffer(file.sections["ALRT"][56:], "<f8").reshape(2, n)
     assert threshold == pytest.approx(np.interp(-np.log(rate), -log_shares, scores))
     # Points are in the coordinates that the transforms give.
     median = [quantiles[4] for _, _, quantiles, _ in columns]
-    row = [f(x) for (*_, f), x in zip(columns[:4], median, strict=False)] + [columns[4][3]("tcp")]
+    first = [transforms[0] for *_, transforms in columns]
+    row = [f(x) for f, x in zip(first[:4], median, strict=False)] + [first[4]("tcp")]
     points = file.points.astype(float)
     assert np.abs(points[:, :4] - row[:4]).min(axis=0).max() < 0.05
     assert np.isclose(points[:, 4], row[4], atol=1e-6).any()
-    unseen = columns[4][3]("none of them")
+    unseen = first[4]("none of them")
     assert unseen > points[:, 4].max()
+    # The relation that the maker of the file put in: c0 - 2 c1 - c3 is 0.
+    ((weights, usual, scale),) = relations(file.sections["RELA"])
+    assert (weights, usual) == ({0: 1.0, 1: -2.0, 3: -1.0}, 0.0)
+    assert (np.abs(points[:, 5]) < 1).mean() > 0.9
+    (relation,) = detector.relations
+    assert relation.text == "c0 - 2 c1 - c3"
+    assert relation.weights == {"c0": 1.0, "c1": -2.0, "c3": -1.0}
+    assert (relation.usual, relation.variation) == (usual, scale)

@@ -4,7 +4,8 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 from fastrcf._fastrcf import __version__, simd_level
-from fastrcf.detection import Detection, Reason
+from fastrcf.alert_limit import AlertLimit
+from fastrcf.detection import Detection, Reason, Relation
 from fastrcf.detector import Detector
 from fastrcf.errors import (
     FastRCFError,
@@ -20,6 +21,7 @@ from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
 
 __all__ = [
+    "AlertLimit",
     "Attribution",
     "Detection",
     "Detector",
@@ -34,6 +36,7 @@ __all__ = [
     "NotReadyError",
     "RandomCutForest",
     "Reason",
+    "Relation",
     "__version__",
     "evaluate",
     "load",

@@ -64,3 +64,11 @@ def count(name: str, value: Any, least: int) -> int:
     if number != value or not least <= number < 2**32:
         raise InvalidParameterError(f"{name}: {value!r} is not an integer of at least {least}")
     return number
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Give the 95 % interval of a share of n rows (Wilson 1927)."""
+    z = 1.959964
+    center = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return max(center - half, 0.0), min(center + half, 1.0)

@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reason:
-    """One column's part in a score.
+    """The part of a column, or of a relation between columns, in a score.
 
     Attributes
     ----------
     column : str
-        The column's name.
+        The column's name; of a relation its sum, as ``"max - min - width"``.
     share : float
         Its share of the score, in (0, 1].
     direction : {"high", "low", "rare", "common"}
         Which way the value is unusual; the latter two for categories.
     value : float or None
-        The value, in the table's unit; None for a category.
+        The value, in the table's unit; None for a category, the sum for a relation.
+    usual_low, usual_high : float or None
+        Between what values usually lie: the 5 % and 95 % quantiles of the rows that
+        the detector was fitted to; for a relation three times its usual variation
+        about its usual sum. None for a category.
     text : str
         The same in words.
     """
@@ -36,7 +40,43 @@ class Reason:
     share: float
     direction: Literal["high", "low", "rare", "common"]
     value: float | None
+    usual_low: float | None
+    usual_high: float | None
     text: str
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A weighted sum of columns that is nearly the same in nearly all rows.
+
+    Attributes
+    ----------
+    text : str
+        The sum in words, as ``"max - min - width"``.
+    weights : dict of str to float
+        Of each column, in the table's units.
+    usual : float
+        What the sum usually is.
+    variation : float
+        Its standard deviation among usual rows, above 0.
+    """
+
+    text: str
+    weights: dict[str, float]
+    usual: float
+    variation: float
+
+
+# What a reason is in a table.
+_FIELDS: tuple[tuple[str, type], ...] = (
+    ("column", str),
+    ("share", float),
+    ("direction", str),
+    ("value", float),
+    ("usual_low", float),
+    ("usual_high", float),
+    ("text", str),
+)
 
 
 @dataclass(frozen=True)
@@ -81,17 +121,8 @@ def to_native(found: Detection, table: Table) -> Any:
     if implementation.is_polars():
         import polars as pl
 
-        kind = pl.List(
-            pl.Struct(
-                {
-                    "column": pl.String,
-                    "share": pl.Float64,
-                    "direction": pl.String,
-                    "value": pl.Float64,
-                    "text": pl.String,
-                }
-            )
-        )
+        types = {str: pl.String, float: pl.Float64}
+        kind = pl.List(pl.Struct({name: types[holds] for name, holds in _FIELDS}))
         return pl.DataFrame({**columns, "reasons": pl.Series(records, dtype=kind)})
     return arrow_table(columns, records)
 
@@ -100,13 +131,6 @@ def arrow_table(columns: dict[str, Any], reasons: list[list[dict[str, Any]]]) ->
     """Give columns and reasons as an Arrow table."""
     import pyarrow as pa
 
-    struct = pa.struct(
-        [
-            ("column", pa.string()),
-            ("share", pa.float64()),
-            ("direction", pa.string()),
-            ("value", pa.float64()),
-            ("text", pa.string()),
-        ]
-    )
+    types = {str: pa.string(), float: pa.float64()}
+    struct = pa.struct([(name, types[holds]) for name, holds in _FIELDS])
     return pa.table({**columns, "reasons": pa.array(reasons, type=pa.list_(struct))})

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastrcf import _fastrcf
-from fastrcf._parameters import check_kind, count, notes, seed
+from fastrcf._parameters import check_kind, count, notes, seed, wilson
 from fastrcf._tables import Table, as_batches, as_table
-from fastrcf.detection import Detection, Reason, to_native
+from fastrcf.detection import Detection, Reason, Relation, to_native
 from fastrcf.errors import (
     InvalidInputError,
     InvalidParameterError,
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from fastrcf._typing import Floats
 
-SCALINGS = ("auto", "none", "standard", "robust", "log-robust", "rank")
+SCALINGS = ("auto", "none", "standard", "robust", "log-robust", "log", "rank")
+RELATIONS = ("auto", "off")
 
 
 class Detector:
@@ -43,13 +44,18 @@ class Detector:
     scaling : str or mapping of str to str, default "auto"
         How columns are made comparable: ``"none"``, ``"standard"`` (mean and
         standard deviation), ``"robust"`` (median and quartiles),
-        ``"log-robust"`` (the same of ``sign(x) ln(1 + |x|)``), ``"rank"``, or
-        ``"auto"``: log-robust where values are never negative and heavy-tailed,
-        else standard. A mapping says it by column, ``"auto"`` for the others.
+        ``"log-robust"`` (the same of ``sign(x) ln(1 + |x|)``), ``"log"`` (that
+        logarithm less its median), ``"rank"``, or ``"auto"``: half of the trees see
+        log-robust where values are never negative and heavy-tailed, else standard;
+        the other half log. A mapping says it by column, ``"auto"`` for the others.
     score : str, default "auto"
         What the score is: ``"auto"``, the local range and half the expected
         inverse depth, which ranks best on tables; or ``"expected_inverse_depth"``,
         ``"local_range"`` or ``"displacement"``, see :meth:`RandomCutForest.score`.
+    relations : {"auto", "off"}, default "auto"
+        Whether near-exact linear relations between columns of numbers, as
+        ``max - min - width``, are looked for and watched like columns. They need at
+        least ten rows a column, and at most 128 columns.
     alert_rate : float, default 0.001
         Share of rows that should be alerts, above 0 and at most 0.5.
     alerts_per_day : float, optional
@@ -57,6 +63,10 @@ class Detector:
     time_column : str, optional
         A column of times (datetimes, or numbers in seconds). It is not looked
         at by the forest.
+    track_threshold : bool, default True
+        Whether the threshold follows the scores of a stream (:meth:`process`), so that
+        alerts keep their rate as the world drifts: of ten alerts expected, eight to
+        twelve come.
     n_trees : int, default 100
         Trees.
     sample_size : int, default 256
@@ -86,9 +96,11 @@ class Detector:
         categorical: Sequence[str] = (),
         scaling: str | Mapping[str, str] = "auto",
         score: str = "auto",
+        relations: str = "auto",
         alert_rate: float = 0.001,
         alerts_per_day: float | None = None,
         time_column: str | None = None,
+        track_threshold: bool = True,
         n_trees: int = 100,
         sample_size: int = 256,
         random_state: Any = None,
@@ -99,6 +111,10 @@ class Detector:
         ):
             if kind not in SCALINGS:
                 raise InvalidParameterError(f"{name}: {kind!r} is none of {', '.join(SCALINGS)}")
+        if relations not in RELATIONS:
+            raise InvalidParameterError(
+                f"relations: {relations!r} is none of {', '.join(RELATIONS)}"
+            )
         if isinstance(columns, str) or isinstance(categorical, str):
             raise InvalidParameterError("columns: expected a sequence of names, found one string")
         if (alerts_per_day is None) != (time_column is None):
@@ -117,11 +133,14 @@ class Detector:
             "sample_size": count("sample_size", sample_size, 2),
             "alert_rate": float(alert_rate),
             "score": check_kind(score, "score"),
+            "relations": relations == "auto",
+            "tracks": bool(track_threshold),
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
         self._core: _fastrcf.Detector | None = None
         self._names: list[str] = []
+        self._sums: list[str] = []
         self._categorical: set[str] = set()
 
     @classmethod
@@ -131,8 +150,14 @@ class Detector:
         engine = core.parameters()
         detector = cls(
             [name for name, *_ in features],
-            scaling={name: scaling for name, scaling, kinds, _ in features if kinds < 0},
+            scaling={
+                name: scalings[0] if len(scalings) == 1 else "auto"
+                for name, scalings, kinds, _ in features
+                if kinds < 0
+            },
             score=core.score_kind,
+            relations="auto" if core.relations() else "off",
+            track_threshold=core.tracks,
             alert_rate=core.alert_rate,
             n_trees=engine["n_trees"],
             sample_size=engine["sample_size"],
@@ -145,6 +170,7 @@ class Detector:
     def _adopt(self, core: _fastrcf.Detector) -> None:
         features = core.features()
         self._names = [name for name, *_ in features]
+        self._sums = [sum_ for sum_, *_ in core.relations()]
         self._categorical = {name for name, _, kinds, _ in features if kinds >= 0}
         self._core = core
 
@@ -288,8 +314,11 @@ class Detector:
     def process(self, table: Any) -> Any:
         """Detect each row of a stream, then learn from it.
 
-        Takes and returns what :meth:`detect` does. The reasons are those of the
-        moment before a row is learnt. The threshold stays.
+        Takes and returns what :meth:`detect` does. Reasons and threshold are those of
+        the moment before a row is learnt. The threshold then follows the scores, unless
+        the detector was made with ``track_threshold=False``: rows of long ago count
+        less (ten expected alerts back a third), and the share of rows that is let
+        through makes up for alerts that came early or late.
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
@@ -312,14 +341,16 @@ class Detector:
             reasons[row] = self._reasons(row_reasons)
         return Detection(score, grade, is_anomaly, reasons)
 
-    def _reasons(self, row: list[tuple[int, float, bool, float, str]]) -> list[Reason]:
+    def _reasons(self, row: list[tuple[int, float, bool, float, list[float], str]]) -> list[Reason]:
         out = []
-        for feature, share, high, value, text in row:
-            name = self._names[feature]
+        for feature, share, high, value, usual, text in row:
+            name = (self._names + self._sums)[feature]
             if name in self._categorical:
-                out.append(Reason(name, share, "rare" if high else "common", None, text))
+                direction: Literal["rare", "common"] = "rare" if high else "common"
+                out.append(Reason(name, share, direction, None, None, None, text))
             else:
-                out.append(Reason(name, share, "high" if high else "low", value, text))
+                way: Literal["high", "low"] = "high" if high else "low"
+                out.append(Reason(name, share, way, value, usual[0], usual[1], text))
         return out
 
     @property
@@ -330,15 +361,27 @@ class Detector:
 
     @property
     def scaling(self) -> dict[str, str]:
-        """How each column is scaled; ``"category"`` for categories."""
+        """How each column is scaled.
+
+        ``"category"`` for categories, ``"standard + log"`` where half of the trees
+        see it the one way and half the other.
+        """
         return {
-            name: "category" if kinds >= 0 else scaling
-            for name, scaling, kinds, _ in self._fitted().features()
+            name: "category" if kinds >= 0 else " + ".join(scalings)
+            for name, scalings, kinds, _ in self._fitted().features()
         }
 
     @property
+    def relations(self) -> list[Relation]:
+        """The linear relations between columns that it watches."""
+        return [
+            Relation(text, {self._names[j]: weight for j, weight in terms}, usual, scale)
+            for text, terms, usual, scale in self._fitted().relations()
+        ]
+
+    @property
     def threshold(self) -> float:
-        """Score above which a row is an anomaly."""
+        """Score above which a row is an anomaly; a stream may have moved it."""
         return self._fitted().threshold
 
     @property
@@ -354,6 +397,16 @@ class Detector:
     @alert_rate.setter
     def alert_rate(self, rate: float) -> None:
         self._fitted().set_alert_rate(rate)
+
+    @property
+    def alert_rate_interval(self) -> tuple[float, float]:
+        """Between what the share of alerts lies in 95 of 100 fits to such rows.
+
+        The threshold rests on a sample of rows of which few score higher: Wilson's
+        interval of a share of as many rows. It says nothing about a world that changes.
+        """
+        n = min(self.n_fitted, self._fitted().n_sampled)
+        return wilson(self.alert_rate, n)
 
     @property
     def notes(self) -> Mapping[str, str]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from benches.detection.detectors.detector import Depth, Detecting, LocalRange
+from benches.detection.detectors.detector import (
+    Depth,
+    Detecting,
+    LocalRange,
+    OneView,
+    Unrelated,
+)
 from benches.detection.detectors.ecod import Ecod
 from benches.detection.detectors.forest import Raw, Standardised
 from benches.detection.detectors.hbos import Hbos
@@ -20,6 +26,7 @@ __all__ = [
     "Isolation",
     "StreamDetector",
     "TableDetector",
+    "Unrelated",
 ]
 
 # In the order in which tables show them.
@@ -27,6 +34,8 @@ TABLES: tuple[type[TableDetector], ...] = (
     Detecting,
     LocalRange,
     Depth,
+    OneView,
+    Unrelated,
     Raw,
     Standardised,
     Isolation,

@@ -18,11 +18,12 @@ class Detecting(TableDetector):
 
     name: ClassVar[str] = "fastrcf Detector"
     settings: ClassVar[str] = "defaults"
-    kind: ClassVar[str] = "auto"
+    options: ClassVar[dict[str, str]] = {}
 
     def fit(self, rows: Rows) -> None:
         """Fit on the rows."""
-        self._detector = fastrcf.Detector(score=self.kind, random_state=self.seed).fit(rows)
+        self._detector = fastrcf.Detector(**self.options, random_state=self.seed)  # type: ignore[arg-type]
+        self._detector.fit(rows)
 
     def score(self, rows: Rows) -> Rows:
         """Score rows, one call."""
@@ -34,7 +35,7 @@ class LocalRange(Detecting):
 
     name: ClassVar[str] = "fastrcf Detector, local range"
     settings: ClassVar[str] = 'score="local_range"'
-    kind: ClassVar[str] = "local_range"
+    options: ClassVar[dict[str, str]] = {"score": "local_range"}
 
 
 class Depth(Detecting):
@@ -42,4 +43,20 @@ class Depth(Detecting):
 
     name: ClassVar[str] = "fastrcf Detector, expected inverse depth"
     settings: ClassVar[str] = 'score="expected_inverse_depth"'
-    kind: ClassVar[str] = "expected_inverse_depth"
+    options: ClassVar[dict[str, str]] = {"score": "expected_inverse_depth"}
+
+
+class Unrelated(Detecting):
+    """Without linear relations."""
+
+    name: ClassVar[str] = "fastrcf Detector, relations off"
+    settings: ClassVar[str] = 'relations="off"'
+    options: ClassVar[dict[str, str]] = {"relations": "off"}
+
+
+class OneView(Detecting):
+    """Standardised for all trees."""
+
+    name: ClassVar[str] = "fastrcf Detector, standard"
+    settings: ClassVar[str] = 'scaling="standard"'
+    options: ClassVar[dict[str, str]] = {"scaling": "standard"}

@@ -18,6 +18,7 @@ def inspect(path: str, *, as_json: bool) -> None:
         click.echo(json.dumps(described))
         return
     columns = described.pop("columns", None)
+    relations = described.pop("relations", [])
     described |= {f"note: {name}": text for name, text in described.pop("notes").items()}
     width = max(map(len, described))
     for name, value in described.items():
@@ -25,6 +26,9 @@ def inspect(path: str, *, as_json: bool) -> None:
     if columns is not None:
         click.echo()
         _table(columns)
+    for relation in relations:
+        usual, variation = _shown(relation["usual"]), _shown(relation["variation"])
+        click.echo(f"  {relation['sum']} is usually {usual}, within {variation}")
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -62,8 +66,12 @@ def describe(path: str) -> dict[str, Any]:
         described["columns"] = [
             {"name": name, "categories": kinds_}
             if kinds_ >= 0
-            else {"name": name, "scaling": scaling, "quantiles": quantiles}
-            for name, scaling, kinds_, quantiles in model._fitted().features()
+            else {"name": name, "scaling": " + ".join(scalings), "quantiles": quantiles}
+            for name, scalings, kinds_, quantiles in model._fitted().features()
+        ]
+        described["relations"] = [
+            {"sum": relation.text, "usual": relation.usual, "variation": relation.variation}
+            for relation in model.relations
         ]
     return described
 

@@ -51,8 +51,8 @@ pub use config::{
 };
 pub use density::Density;
 pub use detector::{
-    ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState, Feature,
-    QUANTILES, Reason, Scaling, Tail, Transform,
+    Budget, ColumnKind, Detection, Detector, DetectorBuilder, DetectorConfig, DetectorState,
+    Feature, QUANTILES, Reason, Relation, Scaling, Tail, Transform,
 };
 pub use error::{Error, Result};
 pub use forecast::{Forecast, MAX_HORIZON};

@@ -75,6 +75,8 @@ fn detector() -> Detector {
         sample_size: 32,
         alert_rate: 0.01,
         score: ScoreKind::Auto,
+        relations: true,
+        tracks: true,
         seed: 4,
         n_threads: 0,
     };
@@ -83,9 +85,17 @@ fn detector() -> Detector {
     let mut values = stream(900, D, 8);
     for (i, row) in values.chunks_exact_mut(D).enumerate() {
         row[4] = codes[i * i % 7 % 4];
+        // A relation that one row in a hundred breaks.
+        if i % 100 != 50 {
+            row[3] = row[0] - 2.0 * row[1];
+        }
     }
     builder.add(&rows_of(&values, D)).unwrap();
     let mut detector = builder.finish(&mut || false).unwrap();
+    assert_eq!(
+        (detector.forests().len(), detector.relations().len()),
+        (2, 1)
+    );
     detector.process(&rows_of(&values[..D * 100], D)).unwrap();
     detector
 }

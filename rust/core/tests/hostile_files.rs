@@ -44,7 +44,9 @@ fn works_detector(mut detector: Detector) {
     let _ = detector.reasons(&rows).unwrap();
     let found = detector.process(&rows).unwrap();
     assert!(found.grades.iter().all(|g| (0.0..=1.0).contains(g)));
-    detector.forest().check().unwrap();
+    for forest in detector.forests() {
+        forest.check().unwrap();
+    }
 }
 
 #[test]

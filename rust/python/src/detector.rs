@@ -12,10 +12,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::sync::{Mutex, PoisonError};
 
-/// Feature, share, whether high, value, text.
-type ReasonTuple = (usize, f64, bool, f64, String);
-/// Name, scaling, number of categories (−1 for numbers) and quantiles.
-type FeatureTuple = (String, &'static str, i64, Vec<f64>);
+/// Feature, share, whether high, value, what is usual, text.
+type ReasonTuple = (usize, f64, bool, f64, [f64; 2], String);
+/// Name, scaling in each view, number of categories (−1 for numbers) and quantiles.
+type FeatureTuple = (String, Vec<&'static str>, i64, Vec<f64>);
+/// Sum in words, columns and their weights, what the sum usually is, its variation.
+type RelationTuple = (String, Vec<(usize, f64)>, f64, f64);
 /// Scores, grades, alerts and the alerts' reasons.
 type Found<'py> = (
     Bound<'py, PyArray1<f64>>,
@@ -25,7 +27,7 @@ type Found<'py> = (
 );
 
 fn tuples(reasons: Vec<Vec<Reason>>) -> Vec<Vec<ReasonTuple>> {
-    let tuple = |r: Reason| (r.feature, r.share, r.high, r.value, r.text);
+    let tuple = |r: Reason| (r.feature, r.share, r.high, r.value, r.usual, r.text);
     reasons
         .into_iter()
         .map(|row| row.into_iter().map(tuple).collect())
@@ -129,13 +131,23 @@ impl Detector {
             let features = detector.features().iter();
             features
                 .map(|f| {
-                    let categories = match &f.transform {
+                    let categories = match f.transform(0) {
                         Transform::Category { names, .. } => names.len() as i64,
                         _ => -1,
                     };
-                    let scaling = f.scaling.name();
-                    (f.name.clone(), scaling, categories, f.quantiles.to_vec())
+                    let scalings = f.scalings().map(Scaling::name).collect();
+                    (f.name.clone(), scalings, categories, f.quantiles.to_vec())
                 })
+                .collect()
+        })
+    }
+
+    /// What is known of each relation.
+    fn relations(&self, py: Python<'_>) -> PyResult<Vec<RelationTuple>> {
+        self.get(py, |detector| {
+            let relations = detector.relations().iter();
+            relations
+                .map(|r| (detector.expression(r), r.terms.clone(), r.usual, r.scale))
                 .collect()
         })
     }
@@ -156,7 +168,7 @@ impl Detector {
 
     /// What people wrote down about it.
     fn notes(&self, py: Python<'_>) -> PyResult<Notes> {
-        self.get(py, |detector| detector.forest().notes().clone())
+        self.get(py, |detector| detector.notes().clone())
     }
 
     fn set_notes(&self, py: Python<'_>, notes: Notes) -> PyResult<()> {
@@ -174,11 +186,14 @@ impl Detector {
         self.get(py, fastrcf::Detector::memory_usage)
     }
 
-    /// The forest's parameters.
+    /// The forests' parameters, with the trees of all.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let config = self.get(py, |detector| detector.forest().config().clone())?;
+        let (n_trees, config) = self.get(py, |detector| {
+            let config = detector.forests().next().map(|f| f.config().clone());
+            (detector.n_trees(), config.unwrap_or_default())
+        })?;
         let parameters = PyDict::new(py);
-        parameters.set_item("n_trees", config.n_trees)?;
+        parameters.set_item("n_trees", n_trees)?;
         parameters.set_item("sample_size", config.sample_size)?;
         parameters.set_item("seed", config.seed)?;
         parameters.set_item("n_threads", config.n_threads)?;
@@ -196,8 +211,18 @@ impl Detector {
     }
 
     #[getter]
+    fn tracks(&self, py: Python<'_>) -> PyResult<bool> {
+        self.get(py, fastrcf::Detector::tracks)
+    }
+
+    #[getter]
     fn threshold(&self, py: Python<'_>) -> PyResult<f64> {
         self.get(py, fastrcf::Detector::threshold)
+    }
+
+    #[getter]
+    fn n_sampled(&self, py: Python<'_>) -> PyResult<u64> {
+        self.get(py, fastrcf::Detector::n_sampled)
     }
 
     #[getter]
@@ -244,7 +269,7 @@ impl DetectorBuilder {
         clippy::too_many_arguments,
         reason = "keyword-only mirror of the configuration"
     )]
-    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, score, seed, n_threads))]
+    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, score, relations, tracks, seed, n_threads))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, Option<String>)>,
@@ -252,6 +277,8 @@ impl DetectorBuilder {
         sample_size: usize,
         alert_rate: f64,
         score: &str,
+        relations: bool,
+        tracks: bool,
         seed: u64,
         n_threads: usize,
     ) -> PyResult<DetectorBuilder> {
@@ -268,6 +295,8 @@ impl DetectorBuilder {
                 sample_size,
                 alert_rate,
                 score: ScoreKind::parse(score)?,
+                relations,
+                tracks,
                 seed,
                 n_threads,
             };

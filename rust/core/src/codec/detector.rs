@@ -1,9 +1,11 @@
-//! A detector's sections, which follow those of its forest.
+//! A detector's sections, which come before those of its forests.
 
 use super::container::{Container, Sections};
 use super::wire::{Reader, Writer};
 use crate::config::ScoreKind;
-use crate::detector::{DetectorState, Feature, QUANTILES, Scaling, Tail, Transform};
+use crate::detector::{
+    BUDGET_BINS, Budget, DetectorState, Feature, QUANTILES, Relation, Scaling, Tail, Transform,
+};
 use crate::error::Result;
 
 const LINEAR: u32 = 0;
@@ -11,14 +13,33 @@ const LOG_LINEAR: u32 = 1;
 const RANK: u32 = 2;
 const CATEGORY: u32 = 3;
 
-pub(super) fn write(state: &DetectorState, out: &mut Sections) {
+/// Views that a file may have.
+const MOST_VIEWS: u32 = 4;
+
+/// Writes all but the forests, of which there are as many as views.
+pub(super) fn write(state: &DetectorState, n_views: usize, out: &mut Sections) {
     let mut section = Writer::default();
+    section.u32(n_views as u32);
+    section.u32(state.features.len() as u32);
     for feature in &state.features {
         write_feature(feature, &mut section);
     }
     out.add(*b"FEAT", section);
     let mut section = Writer::default();
+    section.u32(state.relations.len() as u32);
+    for relation in &state.relations {
+        section.f64(relation.usual);
+        section.f64(relation.scale);
+        section.u32(relation.terms.len() as u32);
+        for &(column, weight) in &relation.terms {
+            section.u32(column as u32);
+            section.f64(weight);
+        }
+    }
+    out.add(*b"RELA", section);
+    let mut section = Writer::default();
     section.u32(kind_code(state.kind));
+    section.u32(u32::from(state.tracks));
     section.f64(state.alert_rate);
     section.f64(state.threshold);
     section.u64(state.n_fitted);
@@ -28,13 +49,64 @@ pub(super) fn write(state: &DetectorState, out: &mut Sections) {
     section.f64s(&state.tail.scores);
     section.f64s(&state.tail.log_shares);
     out.add(*b"ALRT", section);
+    let mut section = Writer::default();
+    if let Some(budget) = &state.budget {
+        write_budget(budget, &mut section);
+    }
+    out.add(*b"BUDG", section);
+}
+
+/// Bins that hold nothing are left out.
+fn write_budget(budget: &Budget, out: &mut Writer) {
+    out.f64(budget.total);
+    out.f64(budget.unit);
+    out.f64(budget.credit);
+    out.f64(budget.threshold);
+    out.u64(budget.rows);
+    let bins = budget.bins.iter().enumerate();
+    let used: Vec<(usize, f64)> = bins.map(|(k, &w)| (k, w)).filter(|b| b.1 != 0.0).collect();
+    out.u32(used.len() as u32);
+    for (k, weight) in used {
+        out.u32(k as u32);
+        out.f64(weight);
+    }
+}
+
+fn read_budget(section: &mut Reader<'_>, rate: f64) -> Result<Budget> {
+    let mut budget = Budget {
+        rate,
+        total: section.f64()?,
+        unit: section.f64()?,
+        credit: section.f64()?,
+        threshold: section.f64()?,
+        rows: section.u64()?,
+        bins: vec![0.0; BUDGET_BINS],
+    };
+    let mut next = 0;
+    for _ in 0..section.u32()? {
+        let (k, weight) = (section.u32()? as usize, section.f64()?);
+        // Ascending, and none of them empty: there is one way to write it.
+        if k < next || k >= BUDGET_BINS || weight == 0.0 {
+            return Err(section.error("bins out of order"));
+        }
+        budget.bins[k] = weight;
+        next = k + 1;
+    }
+    Ok(budget)
 }
 
 fn write_feature(feature: &Feature, out: &mut Writer) {
     out.text(&feature.name);
     out.u32(scaling_code(feature.scaling));
     out.f64s(&feature.quantiles);
-    match &feature.transform {
+    out.u32(feature.transforms.len() as u32);
+    for transform in &feature.transforms {
+        write_transform(transform, out);
+    }
+}
+
+fn write_transform(transform: &Transform, out: &mut Writer) {
+    match transform {
         Transform::Linear { log, center, scale } => {
             out.u32(if *log { LOG_LINEAR } else { LINEAR });
             out.f64(*center);
@@ -62,11 +134,22 @@ fn write_feature(feature: &Feature, out: &mut Writer) {
     }
 }
 
-pub(super) fn read(file: &mut Container<'_>, n_features: usize) -> Result<DetectorState> {
+/// Reads what [`write`] wrote, and how many forests follow.
+pub(super) fn read(file: &mut Container<'_>) -> Result<(DetectorState, usize)> {
     let mut section = file.section(b"FEAT")?;
+    let n_views = section.u32()?;
+    if !(1..=MOST_VIEWS).contains(&n_views) {
+        return Err(section.error(format!("{n_views} views")));
+    }
     let mut features = Vec::new();
-    for _ in 0..n_features {
+    for _ in 0..section.u32()? {
         features.push(read_feature(&mut section)?);
+    }
+    section.finish()?;
+    let mut section = file.section(b"RELA")?;
+    let mut relations = Vec::new();
+    for _ in 0..section.u32()? {
+        relations.push(read_relation(&mut section)?);
     }
     section.finish()?;
     let mut section = file.section(b"ALRT")?;
@@ -76,6 +159,11 @@ pub(super) fn read(file: &mut Container<'_>, n_features: usize) -> Result<Detect
         .map(|(_, kind)| *kind)
         .find(|&kind| kind_code(kind) == code)
         .ok_or_else(|| section.error(format!("score {code} is unknown")))?;
+    let tracks = match section.u32()? {
+        0 => false,
+        1 => true,
+        other => return Err(section.error(format!("flag {other} is neither 0 nor 1"))),
+    };
     let alert_rate = section.f64()?;
     let threshold = section.f64()?;
     let n_fitted = section.u64()?;
@@ -88,14 +176,38 @@ pub(super) fn read(file: &mut Container<'_>, n_features: usize) -> Result<Detect
         excess,
     };
     section.finish()?;
-    Ok(DetectorState {
+    let mut section = file.section(b"BUDG")?;
+    let budget = match section.len() {
+        0 => None,
+        _ => Some(read_budget(&mut section, alert_rate)?),
+    };
+    section.finish()?;
+    let state = DetectorState {
         features,
+        relations,
         kind,
         tail,
         alert_rate,
         threshold,
+        tracks,
+        budget,
         n_fitted,
         n_sampled,
+    };
+    Ok((state, n_views as usize))
+}
+
+fn read_relation(section: &mut Reader<'_>) -> Result<Relation> {
+    let usual = section.f64()?;
+    let scale = section.f64()?;
+    let mut terms = Vec::new();
+    for _ in 0..section.u32()? {
+        terms.push((section.u32()? as usize, section.f64()?));
+    }
+    Ok(Relation {
+        terms,
+        usual,
+        scale,
     })
 }
 
@@ -111,7 +223,20 @@ fn read_feature(section: &mut Reader<'_>) -> Result<Feature> {
     for quantile in &mut quantiles {
         *quantile = section.f64()?;
     }
-    let transform = match section.u32()? {
+    let mut transforms = Vec::new();
+    for _ in 0..section.u32()? {
+        transforms.push(read_transform(section)?);
+    }
+    Ok(Feature {
+        name,
+        scaling,
+        transforms,
+        quantiles,
+    })
+}
+
+fn read_transform(section: &mut Reader<'_>) -> Result<Transform> {
+    Ok(match section.u32()? {
         kind @ (LINEAR | LOG_LINEAR) => Transform::Linear {
             log: kind == LOG_LINEAR,
             center: section.f64()?,
@@ -138,12 +263,6 @@ fn read_feature(section: &mut Reader<'_>) -> Result<Feature> {
             }
         }
         other => return Err(section.error(format!("transform {other} is unknown"))),
-    };
-    Ok(Feature {
-        name,
-        scaling,
-        transform,
-        quantiles,
     })
 }
 
@@ -164,5 +283,6 @@ fn scaling_code(scaling: Scaling) -> u32 {
         Scaling::Robust => 3,
         Scaling::LogRobust => 4,
         Scaling::Rank => 5,
+        Scaling::Log => 6,
     }
 }

@@ -36,7 +36,7 @@ pub enum Model {
     Forest(Forest),
     /// A frozen forest.
     Frozen(FrozenForest),
-    /// A detector with its forest.
+    /// A detector with its forests.
     Detector(Box<Detector>),
 }
 
@@ -61,7 +61,7 @@ impl Model {
             FOREST => {
                 let state = forest::read(&mut file, true)?;
                 file.finish()?;
-                check_memory(&state, bytes.len())?;
+                check_memory(std::slice::from_ref(&state), bytes.len())?;
                 Forest::from_state_with(state, interrupt).map(Model::Forest)
             }
             FROZEN => {
@@ -70,12 +70,17 @@ impl Model {
                 FrozenForest::from_state_with(state, interrupt).map(Model::Frozen)
             }
             DETECTOR => {
-                let state = forest::read(&mut file, true)?;
-                let detector = detector::read(&mut file, state.n_features)?;
+                let (state, n_views) = detector::read(&mut file)?;
+                let mut states = Vec::new();
+                for _ in 0..n_views {
+                    states.push(forest::read(&mut file, true)?);
+                }
                 file.finish()?;
-                check_memory(&state, bytes.len())?;
-                let forest = Forest::from_state_with(state, interrupt)?;
-                let detector = Detector::from_state(detector, forest)?;
+                check_memory(&states, bytes.len())?;
+                let forests = states
+                    .into_iter()
+                    .map(|state| Forest::from_state_with(state, interrupt));
+                let detector = Detector::from_state(state, forests.collect::<Result<_>>()?)?;
                 Ok(Model::Detector(Box::new(detector)))
             }
             other => Err(Error::file(format!("kind {other} is unknown"))),
@@ -184,8 +189,8 @@ impl FrozenForest {
 impl Detector {
     /// The bytes of the model file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let state = self.forest().to_state();
-        let Ok(bytes) = self.bytes(&state, &mut || Ok::<(), Infallible>(()));
+        let states: Vec<ForestState> = self.forests().map(Forest::to_state).collect();
+        let Ok(bytes) = self.bytes(&states, &mut || Ok::<(), Infallible>(()));
         bytes
     }
 
@@ -195,18 +200,21 @@ impl Detector {
     /// # Errors
     /// [`Error::Interrupted`].
     pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
-        let state = self.forest().to_state_with(interrupt)?;
-        self.bytes(&state, &mut asking(interrupt))
+        let states = self.forests().map(|forest| forest.to_state_with(interrupt));
+        let states = states.collect::<Result<Vec<_>>>()?;
+        self.bytes(&states, &mut asking(interrupt))
     }
 
     fn bytes<E>(
         &self,
-        state: &ForestState,
+        states: &[ForestState],
         ask: &mut impl FnMut() -> std::result::Result<(), E>,
     ) -> std::result::Result<Vec<u8>, E> {
         let mut sections = Sections::default();
-        forest::write(state, &mut sections, ask)?;
-        detector::write(&self.to_state(), &mut sections);
+        detector::write(&self.to_state(), states.len(), &mut sections);
+        for state in states {
+            forest::write(state, &mut sections, ask)?;
+        }
         Ok(sections.finish(DETECTOR))
     }
 
@@ -225,13 +233,16 @@ const ROOM: usize = 1 << 30;
 /// Refuses a file whose boxes would take far more memory than the file: many
 /// trees that all name the same few wide points. Frozen forests build theirs
 /// only when they are asked.
-fn check_memory(state: &ForestState, file: usize) -> Result<()> {
-    let d = state.n_features * state.config.shingle_size;
-    let leaves: usize = state.trees.iter().map(|t| t.nodes.len().div_ceil(2)).sum();
-    let limit = crate::tree::resting_limit(crate::kernels::lanes::stride(d));
-    let boxes = leaves / usize::from(limit) * 2 * 4;
+fn check_memory(states: &[ForestState], file: usize) -> Result<()> {
     let room = ROOM.max(file.saturating_mul(64));
-    match boxes.saturating_mul(d) <= room {
+    let taken = |state: &ForestState| {
+        let d = state.n_features * state.config.shingle_size;
+        let leaves: usize = state.trees.iter().map(|t| t.nodes.len().div_ceil(2)).sum();
+        let limit = crate::tree::resting_limit(crate::kernels::lanes::stride(d));
+        (leaves / usize::from(limit) * 2 * 4).saturating_mul(d)
+    };
+    let all = states.iter().map(taken).fold(0, usize::saturating_add);
+    match all <= room {
         true => Ok(()),
         false => Err(Error::file(format!(
             "it would take more than {room} bytes of memory, far more than its size"

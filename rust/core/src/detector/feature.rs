@@ -4,13 +4,14 @@
 use crate::error::{Error, Result};
 use crate::load::on_line;
 
-/// How a column's values become coordinates of the forest. Random cuts fall
+/// How a column's values become coordinates of a forest. Random cuts fall
 /// more often into columns with a large range, so the unit of a column is its
 /// weight unless it is scaled. Every scaling keeps the order of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scaling {
-    /// Chosen by the column's data: `LogRobust` where values are never
-    /// negative and heavy-tailed (skewness above 5), else `Standard`.
+    /// Two views: half of the trees see the column as `LogRobust` where values are
+    /// never negative and heavy-tailed (skewness above 5), else as `Standard`; the
+    /// other half as `Log`.
     Auto,
     /// As it is.
     None,
@@ -21,6 +22,9 @@ pub enum Scaling {
     Robust,
     /// `sign(x) ln(1 + |x|)`, then as `Robust`.
     LogRobust,
+    /// `sign(x) ln(1 + |x|)` minus its median: relative differences weigh alike in
+    /// all columns, and the column's unit says where they begin.
+    Log,
     /// The share of training rows below; beyond the training range it goes on
     /// slowly, by at most 1.
     Rank,
@@ -28,12 +32,13 @@ pub enum Scaling {
 
 impl Scaling {
     /// All scalings with their names.
-    pub const NAMES: [(&'static str, Scaling); 6] = [
+    pub const NAMES: [(&'static str, Scaling); 7] = [
         ("auto", Scaling::Auto),
         ("none", Scaling::None),
         ("standard", Scaling::Standard),
         ("robust", Scaling::Robust),
         ("log-robust", Scaling::LogRobust),
+        ("log", Scaling::Log),
         ("rank", Scaling::Rank),
     ];
 
@@ -201,13 +206,42 @@ pub const QUANTILES: [f64; 9] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1
 pub struct Feature {
     /// The user's name for it.
     pub name: String,
-    /// The scaling that was used; `None` for categories.
+    /// The scaling of the first view; `None` for categories.
     pub scaling: Scaling,
-    /// What it does.
-    pub transform: Transform,
+    /// What it does in each view; one where all see the same.
+    pub transforms: Vec<Transform>,
     /// Training values at [`QUANTILES`], in the user's unit; category numbers
     /// have none, and hold zeros.
     pub quantiles: [f64; 9],
+}
+
+impl Feature {
+    /// How a view sees the column.
+    pub fn transform(&self, view: usize) -> &Transform {
+        const UNSEEN: &Transform = &Transform::IDENTITY;
+        self.transforms
+            .get(view)
+            .or(self.transforms.first())
+            .unwrap_or(UNSEEN)
+    }
+
+    /// The scaling of each view.
+    pub fn scalings(&self) -> impl Iterator<Item = Scaling> {
+        let first = std::iter::once(self.scaling);
+        first.chain(self.transforms.iter().skip(1).map(|_| Scaling::Log))
+    }
+
+    /// The categories, if it holds them.
+    pub(crate) fn category(&self) -> Option<(&[String], &[u64], u64)> {
+        match self.transform(0) {
+            Transform::Category {
+                names,
+                counts,
+                total,
+            } => Some((names, counts, *total)),
+            _ => None,
+        }
+    }
 }
 
 /// Fits a numeric column to a sample of its training values, which are sorted in
@@ -220,35 +254,47 @@ pub(crate) fn fit(
 ) -> Feature {
     values.sort_unstable_by(f64::total_cmp);
     let (mean, sd, skewness) = moments(values);
-    let at = |share: f64| quantile(values, share);
-    let scaling = match scaling {
+    let first = match scaling {
         Scaling::Auto if least >= 0.0 && skewness > 5.0 => Scaling::LogRobust,
         Scaling::Auto => Scaling::Standard,
         chosen => chosen,
     };
-    let transform = match scaling {
+    let mut transforms = vec![transform(first, values, mean, sd)];
+    if scaling == Scaling::Auto {
+        transforms.push(transform(Scaling::Log, values, mean, sd));
+    }
+    let mut quantiles = QUANTILES.map(|share| quantile(values, share));
+    quantiles[0] = least;
+    quantiles[QUANTILES.len() - 1] = largest;
+    Feature {
+        name,
+        scaling: first,
+        transforms,
+        quantiles,
+    }
+}
+
+/// A scaling fitted to sorted values.
+fn transform(scaling: Scaling, values: &[f64], mean: f64, sd: f64) -> Transform {
+    let quartiles = [0.25, 0.5, 0.75].map(|share| quantile(values, share));
+    match scaling {
         Scaling::None => Transform::IDENTITY,
-        Scaling::Robust => robust(false, [at(0.25), at(0.5), at(0.75)], sd),
+        Scaling::Robust => robust(false, quartiles, sd),
         Scaling::LogRobust => {
-            let quartiles = [at(0.25), at(0.5), at(0.75)].map(signed_log);
             let logs: Vec<f64> = values.iter().map(|&x| signed_log(x)).collect();
-            robust(true, quartiles, moments(&logs).1)
+            robust(true, quartiles.map(signed_log), moments(&logs).1)
         }
+        Scaling::Log => Transform::Linear {
+            log: true,
+            center: signed_log(quartiles[1]),
+            scale: 1.0,
+        },
         Scaling::Rank => ranks(values),
         Scaling::Standard | Scaling::Auto => Transform::Linear {
             log: false,
             center: mean,
             scale: positive(sd),
         },
-    };
-    let mut quantiles = QUANTILES.map(at);
-    quantiles[0] = least;
-    quantiles[QUANTILES.len() - 1] = largest;
-    Feature {
-        name,
-        scaling,
-        transform,
-        quantiles,
     }
 }
 
@@ -337,9 +383,11 @@ mod tests {
         for (name, scaling) in Scaling::NAMES {
             let feature = fit("x".into(), scaling, &mut values.clone(), (0.0, 999.0));
             let probes: Vec<f64> = (-500..3000).map(|i| f64::from(i) * 0.7).collect();
-            let scaled: Vec<f64> = probes.iter().map(|&x| feature.transform.apply(x)).collect();
-            assert!(scaled.is_sorted(), "{name}");
-            assert!(scaled.iter().all(|x| x.is_finite()), "{name}");
+            for transform in feature.transforms {
+                let scaled: Vec<f64> = probes.iter().map(|&x| transform.apply(x)).collect();
+                assert!(scaled.is_sorted(), "{name}");
+                assert!(scaled.iter().all(|x| x.is_finite()), "{name}");
+            }
         }
     }
 
@@ -349,7 +397,8 @@ mod tests {
             for (_, scaling) in Scaling::NAMES {
                 let feature = fit("x".into(), scaling, &mut values.clone(), (-1e30, 1e30));
                 for x in [-1e30, 0.0, 3.0, 1e30] {
-                    assert!(feature.transform.apply(x).is_finite(), "{scaling:?} {x}");
+                    let finite = |t: &Transform| t.apply(x).is_finite();
+                    assert!(feature.transforms.iter().all(finite), "{scaling:?} {x}");
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! Fitting a detector in one pass over batches.
 
+use super::ask::check_width;
 use super::feature::{self, Feature, Scaling, Transform};
-use super::scaler::Scaler;
-use super::{Detector, DetectorConfig, Tail};
+use super::view::View;
+use super::{Detector, DetectorConfig, Relation, Tail, relation_search};
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
@@ -10,7 +11,6 @@ use crate::questions::never;
 use crate::rng::Rng;
 use crate::rows::Rows;
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 /// Rows kept for fitting: a threshold for one alert in a thousand then rests
 /// on 65 exceedances.
@@ -23,6 +23,9 @@ const LEAST_ROWS: usize = 1 << 13;
 const ASKED_EVERY: usize = 1 << 14;
 /// Names that a categorical column keeps; later ones count as never seen.
 const MOST_CATEGORIES: usize = 1 << 16;
+
+/// How far the seeds of views are apart: no seed that people type is another's.
+const VIEW_SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl DetectorBuilder {
     /// changed then.
     pub fn add_with(&mut self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let d = self.columns.len();
-        super::check_width(rows, d)?;
+        check_width(rows, d)?;
         // All that takes long comes first and changes nothing.
         let mut extremes = self.extremes.clone();
         rows.each_checked(None, interrupt, |tile| rows.widen(tile, &mut extremes))?;
@@ -228,14 +231,24 @@ impl DetectorBuilder {
             };
             features.push(feature);
         }
-        let sample_size = self.config.sample_size.min(n);
+        // Each view needs a tree.
+        let views = features.iter().map(|f| f.transforms.len()).max();
+        let views = views.unwrap_or(1).min(self.config.n_trees);
+        features
+            .iter_mut()
+            .for_each(|f| f.transforms.truncate(views));
+        let relations = match self.config.relations {
+            true => self.find_relations(interrupt)?,
+            false => Vec::new(),
+        };
         let mut detector = Detector {
-            scaler: Scaler::new(&features),
-            forest: Forest::new(self.config.forest(sample_size), d)?,
-            frozen: OnceLock::new(),
+            views: self.views(views, &features, relations.len(), n)?,
+            relations,
             kind: self.config.score,
             tail: Tail::fit(&mut [0.0]),
             threshold: 0.0,
+            tracks: self.config.tracks,
+            budget: None,
             alert_rate: self.config.alert_rate,
             n_fitted: self.n_seen,
             n_sampled: n as u64,
@@ -247,6 +260,33 @@ impl DetectorBuilder {
         detector.tail = Tail::fit(&mut scores);
         detector.threshold = detector.tail.threshold(detector.alert_rate);
         Ok(detector)
+    }
+
+    fn find_relations(&mut self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<Relation>> {
+        let d = self.columns.len();
+        let is_number = |j: &usize| matches!(self.columns[*j].1, ColumnKind::Number(_));
+        let numbers: Vec<usize> = (0..d).filter(is_number).collect();
+        relation_search::find(&self.sample, d, &numbers, &mut self.rng, interrupt)
+    }
+
+    /// Views with empty forests, which share the trees.
+    fn views(
+        &self,
+        n: usize,
+        features: &[Feature],
+        n_relations: usize,
+        n_rows: usize,
+    ) -> Result<Vec<View>> {
+        let width = features.len() + n_relations;
+        let sample_size = self.config.sample_size.min(n_rows);
+        (0..n)
+            .map(|number| {
+                let mut config = self.config.forest(sample_size);
+                config.n_trees = (self.config.n_trees + n - 1 - number) / n;
+                config.seed = config.seed.wrapping_add(number as u64 * VIEW_SEED);
+                Ok(View::new(number, features, Forest::new(config, width)?))
+            })
+            .collect()
     }
 
     /// Puts a column's categories in order of falling count, so that numbers
@@ -267,11 +307,11 @@ impl DetectorBuilder {
         Feature {
             name,
             scaling: Scaling::None,
-            transform: Transform::Category {
+            transforms: vec![Transform::Category {
                 counts: order.iter().map(|(_, old)| counts[*old]).collect(),
                 names: order.into_iter().map(|(name, _)| name).collect(),
                 total: self.n_seen,
-            },
+            }],
             quantiles: [0.0; 9],
         }
     }

@@ -1,18 +1,23 @@
 //! Why a row stands out, in the user's columns and units.
 
-use super::feature::{Feature, Transform, category};
+use super::feature::{Feature, category};
+use super::relation::Relation;
+use super::view::Seen;
 
-/// One column's part in a score.
+/// The part of one column, or of one relation between columns, in a score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason {
-    /// The column's place among the detector's features.
+    /// The column's place among the detector's features; relations follow them.
     pub feature: usize,
     /// Its share of the score, in (0, 1].
     pub share: f64,
     /// Whether the value is unusually high; for a category, rare.
     pub high: bool,
-    /// The value, in the user's unit (for a category, its number).
+    /// The value, in the user's unit: of a category its number, of a relation its sum.
     pub value: f64,
+    /// What is usual: the 5 % and the 95 % quantile of the training values; three times
+    /// its usual variation about a relation's usual sum. NaN for categories.
+    pub usual: [f64; 2],
     /// The same in words.
     pub text: String,
 }
@@ -22,16 +27,16 @@ pub struct Reason {
 const MOST: usize = 3;
 const LEAST_SHARE: f64 = 0.08;
 
-/// The columns that an attribution names, largest part first.
+/// The columns and relations that an attribution names, largest part first.
 pub(super) fn reasons(
-    features: &[Feature],
+    seen: Seen<'_>,
     low: &[f64],
     high: &[f64],
     value: impl Fn(usize) -> f64,
 ) -> Vec<Reason> {
     let total: f64 = low.iter().chain(high).sum();
     let part = |j: &usize| low[*j] + high[*j];
-    let mut order: Vec<usize> = (0..features.len()).collect();
+    let mut order: Vec<usize> = (0..low.len()).collect();
     // Equal parts keep the order of the columns.
     order.sort_by(|a, b| part(b).total_cmp(&part(a)));
     order
@@ -41,35 +46,70 @@ pub(super) fn reasons(
         .take_while(|&(i, (_, share))| i < MOST && (i == 0 || share >= LEAST_SHARE))
         .map(|(_, (j, share))| {
             let high = high[j] >= low[j];
-            let value = value(j);
-            Reason {
-                feature: j,
-                share,
-                high,
-                value,
-                text: features[j].sentence(value, high),
+            match j
+                .checked_sub(seen.features.len())
+                .and_then(|at| seen.relations.get(at))
+            {
+                Some(relation) => relation.reason(j, share, high, seen.features, &value),
+                None => seen.features[j].reason(j, share, high, value(j)),
             }
         })
         .collect()
 }
 
+impl Relation {
+    fn reason(
+        &self,
+        feature: usize,
+        share: f64,
+        high: bool,
+        features: &[Feature],
+        value: impl Fn(usize) -> f64,
+    ) -> Reason {
+        let sum = self.sum(value);
+        let spread = 3.0 * self.scale;
+        let expression = self.expression(|j| features[j].name.clone());
+        let usual = number(self.usual);
+        Reason {
+            feature,
+            share,
+            high,
+            value: sum,
+            usual: [self.usual - spread, self.usual + spread],
+            text: match (sum - self.usual).abs() > spread {
+                true => format!("usually {expression} is {usual}; here {}", number(sum)),
+                false => format!("{expression} is {}, as usual ({usual})", number(sum)),
+            },
+        }
+    }
+}
+
 impl Feature {
+    fn reason(&self, feature: usize, share: f64, high: bool, value: f64) -> Reason {
+        Reason {
+            feature,
+            share,
+            high,
+            value,
+            usual: match self.category() {
+                Some(_) => [f64::NAN; 2],
+                None => [self.quantiles[2], self.quantiles[6]],
+            },
+            text: self.sentence(value, high),
+        }
+    }
+
     /// What is unusual about a value, in words.
     fn sentence(&self, value: f64, high: bool) -> String {
         let name = &self.name;
-        if let Transform::Category {
-            names,
-            counts,
-            total,
-        } = &self.transform
-        {
+        if let Some((names, counts, total)) = self.category() {
             let at = category(value).filter(|&at| at < names.len());
             return match at {
                 None => format!("{name}: a category never seen in training"),
                 Some(at) => format!(
                     "{name} = {}: the category of {} % of rows",
                     names[at],
-                    number(100.0 * counts[at] as f64 / (*total).max(1) as f64)
+                    number(100.0 * counts[at] as f64 / total.max(1) as f64)
                 ),
             };
         }
@@ -100,7 +140,7 @@ impl Feature {
 }
 
 /// A number with about four digits that count, as people write it.
-fn number(x: f64) -> String {
+pub(super) fn number(x: f64) -> String {
     let magnitude = x.abs();
     if magnitude >= 1e15 || (magnitude > 0.0 && magnitude < 1e-4) {
         return format!("{x:.3e}");

@@ -3,16 +3,17 @@
 //! Most columns lie on a line and are scaled while the rows are loaded; the
 //! others (logarithms, ranks, categories) are written over it afterwards.
 
-use super::Feature;
+use super::{Feature, Relation};
 use crate::error::Result;
 use crate::intake::Points;
 use crate::load::Lines;
 use crate::rows::{Rows, least_limit};
 use std::ops::Range;
 
-/// The columns' lines side by side.
+/// A view's columns: their lines side by side, and which are more than a line.
 #[derive(Clone, Debug)]
 pub(super) struct Scaler {
+    view: usize,
     centers: Vec<f64>,
     scales: Vec<f64>,
     /// Columns that lie on no line.
@@ -20,11 +21,12 @@ pub(super) struct Scaler {
 }
 
 impl Scaler {
-    pub(super) fn new(features: &[Feature]) -> Scaler {
-        let line = |f: &Feature| f.transform.line();
+    pub(super) fn new(features: &[Feature], view: usize) -> Scaler {
+        let line = |f: &Feature| f.transform(view).line();
         let lines = features.iter().map(|f| line(f).unwrap_or((0.0, 1.0)));
         let (centers, scales) = lines.unzip();
         Scaler {
+            view,
             centers,
             scales,
             bent: (0..features.len())
@@ -33,15 +35,21 @@ impl Scaler {
         }
     }
 
-    /// The columns that this was made of, ready to scale rows.
-    pub(super) fn of<'a>(&'a self, features: &'a [Feature]) -> Scaled<'a> {
+    /// The columns that this was made of, ready to scale rows; relations follow them.
+    pub(super) fn of<'a>(
+        &'a self,
+        features: &'a [Feature],
+        relations: &'a [Relation],
+    ) -> Scaled<'a> {
         Scaled {
+            view: self.view,
             lines: Lines {
                 centers: &self.centers,
                 scales: &self.scales,
             },
             bent: &self.bent,
             features,
+            relations,
         }
     }
 }
@@ -49,20 +57,34 @@ impl Scaler {
 /// Scales rows of the columns that it borrows.
 #[derive(Clone, Copy)]
 pub(super) struct Scaled<'a> {
+    view: usize,
     lines: Lines<'a>,
     bent: &'a [usize],
     features: &'a [Feature],
+    relations: &'a [Relation],
 }
 
 impl Scaled<'_> {
+    /// Coordinates of a row.
+    pub(super) fn width(&self) -> usize {
+        self.features.len() + self.relations.len()
+    }
+
     /// Writes checked rows, scaled, one after the other into `out`.
     pub(super) fn load_rows(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f32]) {
-        let d = self.features.len();
-        rows.load_rows(range.clone(), self.lines, out, d);
+        let (d, width) = (self.features.len(), self.width());
+        rows.load_rows(range.clone(), self.lines, out, width);
         for &j in self.bent {
             let values = range.clone().map(|i| rows.value(i, j));
-            let out = out.iter_mut().skip(j).step_by(d);
-            self.features[j].transform.apply_each(values.zip(out));
+            let out = out.iter_mut().skip(j).step_by(width);
+            self.features[j]
+                .transform(self.view)
+                .apply_each(values.zip(out));
+        }
+        for (relation, k) in self.relations.iter().zip(d..) {
+            for (i, row) in range.clone().zip(out.chunks_exact_mut(width)) {
+                row[k] = relation.coordinate(|j| rows.value(i, j));
+            }
         }
     }
 }
@@ -75,7 +97,9 @@ impl Points for Scaled<'_> {
         columns: &mut [f32],
         stride: usize,
     ) -> Result<()> {
+        let d = self.features.len();
         let limit = least_limit(None);
+        let mut sums = Vec::new();
         for tile in rows.tiles(range.clone()) {
             rows.check_tile(tile.clone(), None, limit)?;
             let to = &mut columns[tile.start - range.start..];
@@ -83,7 +107,13 @@ impl Points for Scaled<'_> {
             for &j in self.bent {
                 let values = tile.clone().map(|i| rows.value(i, j));
                 let out = &mut to[j * stride..][..tile.len()];
-                self.features[j].transform.apply_each(values.zip(out));
+                self.features[j]
+                    .transform(self.view)
+                    .apply_each(values.zip(out));
+            }
+            for (relation, k) in self.relations.iter().zip(d..) {
+                let out = &mut to[k * stride..][..tile.len()];
+                relation.coordinates(rows, tile.clone(), &mut sums, out);
             }
         }
         Ok(())
@@ -104,11 +134,11 @@ mod tests {
             let scaling = Scaling::NAMES[j % Scaling::NAMES.len()].1;
             let mut feature = fit(format!("x{j}"), scaling, &mut values, (-3.0, 6.0));
             if j % 7 == 6 {
-                feature.transform = Transform::Category {
+                feature.transforms = vec![Transform::Category {
                     names: vec!["a".into(), "b".into()],
                     counts: vec![90, 10],
                     total: 100,
-                };
+                }];
             }
             feature
         };
@@ -118,11 +148,17 @@ mod tests {
     #[test]
     fn rows_and_columns_are_scaled_as_one_value_at_a_time() {
         let mut rng = Rng::new(1, 0);
-        for d in [1, 3, 6, 7, 20] {
+        for (d, view) in [(1, 0), (3, 1), (6, 0), (7, 1), (20, 1)] {
             let features = features(d, &mut rng);
-            let scaler = Scaler::new(&features);
-            let scaled = scaler.of(&features);
-            let n = 1000;
+            let relation = |k: usize| Relation {
+                terms: (0..d).map(|j| (j, 1.0 + (j + k) as f64)).collect(),
+                usual: 2.0,
+                scale: 0.3,
+            };
+            let relations: Vec<Relation> = (0..d / 3).map(relation).collect();
+            let scaler = Scaler::new(&features, view);
+            let scaled = scaler.of(&features, &relations);
+            let (n, width) = (1000, scaled.width());
             let turned: Vec<f64> = (0..n * d).map(|_| rng.unit() * 12.0 - 5.0).collect();
             let x: Vec<f64> = (0..n * d).map(|i| turned[i % d * n + i / d]).collect();
             let columns = turned.chunks_exact(n);
@@ -132,16 +168,19 @@ mod tests {
                 Rows::from_columns(columns.collect(), n).unwrap(),
             ] {
                 let range = 5..n - 2;
-                let mut out = vec![0.0; range.len() * d];
+                let mut out = vec![0.0; range.len() * width];
                 scaled.load_rows(&rows, range.clone(), &mut out);
                 let stride = range.len() + 1;
-                let mut columns = vec![0.0; stride * d];
+                let mut columns = vec![0.0; stride * width];
                 scaled
                     .load_columns(&rows, range.clone(), &mut columns, stride)
                     .unwrap();
-                for (i, row) in range.zip(out.chunks_exact(d)) {
+                for (i, row) in range.zip(out.chunks_exact(width)) {
                     for (j, value) in row.iter().enumerate() {
-                        let expected = features[j].transform.apply(x[i * d + j]) as f32 + 0.0;
+                        let expected = match j.checked_sub(d) {
+                            None => features[j].transform(view).apply(x[i * d + j]) as f32 + 0.0,
+                            Some(k) => relations[k].coordinate(|j| x[i * d + j]),
+                        };
                         assert_eq!(value.to_bits(), expected.to_bits());
                         assert_eq!(columns[j * stride + i - 5].to_bits(), expected.to_bits());
                     }

@@ -76,7 +76,7 @@ pub fn small_models() -> Vec<Model> {
 /// A detector with a column of each kind.
 pub fn small_detector() -> Detector {
     let kinds = [
-        ColumnKind::Number(Scaling::None),
+        ColumnKind::Number(Scaling::Auto),
         ColumnKind::Number(Scaling::LogRobust),
         ColumnKind::Number(Scaling::Rank),
         ColumnKind::Category,
@@ -97,9 +97,15 @@ pub fn small_detector() -> Detector {
     let mut values = stream(40, 4, 8);
     for (i, row) in values.chunks_exact_mut(4).enumerate() {
         row[3] = codes[i * i % 4];
+        row[1] = 3.0 * row[0];
     }
     builder.add(&rows_of(&values, 4)).unwrap();
-    builder.finish(&mut || false).unwrap()
+    let detector = builder.finish(&mut || false).unwrap();
+    assert_eq!(
+        (detector.forests().len(), detector.relations().len()),
+        (2, 1)
+    );
+    detector
 }
 
 /// Makes the checksum right again, and the announced length if asked.

@@ -1,0 +1,129 @@
+"""At most so many alerts for an entity and day: a card, a SIM, a customer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrcf._parameters import count
+from fastrcf.errors import InvalidInputError, InvalidParameterError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DAY = 86_400.0
+
+
+class AlertLimit:
+    """Keeps at most some alerts for each entity and day.
+
+    What is kept is an alert; the others are known without one. A table is judged as a
+    whole (:meth:`keep_best`), a stream row by row, by its past alone (:meth:`keep_first`).
+
+    Parameters
+    ----------
+    per_day : int
+        Alerts for an entity and day, at least 1.
+    day : float, default 86400
+        Length of a day in seconds; days begin at multiples of it since 1970.
+    max_entities : int, default 1000000
+        Entities that a stream remembers. Of more, those that have had no alert for longest
+        are forgotten: an entity may then have more than ``per_day``.
+
+    Examples
+    --------
+    >>> import fastrcf
+    >>> limit = fastrcf.AlertLimit(1)
+    >>> limit.keep_best([5.0, 9.0, 7.0], [True, True, True], ["a", "a", "b"], [0, 60, 90])
+    array([False,  True,  True])
+    >>> limit.keep_first([True, True, True], ["a", "a", "b"], [0, 60, 90])
+    array([ True, False,  True])
+    """
+
+    def __init__(self, per_day: int, *, day: float = DAY, max_entities: int = 1_000_000) -> None:
+        self.per_day = count("per_day", per_day, 1)
+        self.max_entities = count("max_entities", max_entities, 1)
+        if not 0 < day < float("inf"):
+            raise InvalidParameterError(f"day: {day} is not above 0")
+        self.day = float(day)
+        # Entity: the day of its last alert and the alerts of that day.
+        self._alerts: OrderedDict[Any, tuple[int, int]] = OrderedDict()
+
+    def keep_best(
+        self, scores: Any, is_anomaly: Any, entities: Any, times: Any
+    ) -> NDArray[np.bool_]:
+        """Keep those of highest score; of equal ones the earlier rows.
+
+        Parameters
+        ----------
+        scores : array of float, shape (n,)
+        is_anomaly : array of bool, shape (n,)
+        entities : array, shape (n,)
+            Names or numbers.
+        times : array of datetimes, or of numbers in seconds, shape (n,)
+
+        Returns
+        -------
+        numpy.ndarray of bool, shape (n,)
+            True for alerts that are kept.
+
+        Raises
+        ------
+        InvalidInputError
+            If lengths differ or a time is missing.
+        """
+        flags, names, days = self._checked(is_anomaly, entities, times)
+        values = np.asarray(scores, dtype=np.float64)
+        if values.shape != flags.shape:
+            raise InvalidInputError(f"{len(values)} scores for {len(flags)} rows")
+        alerts = np.flatnonzero(flags)
+        kept = np.zeros(len(flags), dtype=bool)
+        taken: dict[tuple[Any, int], int] = {}
+        for row in alerts[np.argsort(-values[alerts], kind="stable")].tolist():
+            key = (names[row], int(days[row]))
+            taken[key] = taken.get(key, 0) + 1
+            kept[row] = taken[key] <= self.per_day
+        return kept
+
+    def keep_first(self, is_anomaly: Any, entities: Any, times: Any) -> NDArray[np.bool_]:
+        """Keep the first ones of a day, call after call.
+
+        Takes and returns what :meth:`keep_best` does, without scores. A row of an earlier
+        day than its entity's last alert counts for that alert's day.
+        """
+        flags, names, days = self._checked(is_anomaly, entities, times)
+        kept = np.zeros(len(flags), dtype=bool)
+        for row in np.flatnonzero(flags).tolist():
+            name, day = names[row], int(days[row])
+            last, alerts = self._alerts.pop(name, (day, 0))
+            if day > last:
+                last, alerts = day, 0
+            self._alerts[name] = (last, alerts + 1)
+            kept[row] = alerts < self.per_day
+            if len(self._alerts) > self.max_entities:
+                self._alerts.popitem(last=False)
+        return kept
+
+    def _checked(
+        self, is_anomaly: Any, entities: Any, times: Any
+    ) -> tuple[NDArray[np.bool_], list[Any], NDArray[np.int64]]:
+        flags = np.asarray(is_anomaly, dtype=bool)
+        names = np.asarray(entities)
+        seconds = np.asarray(times)
+        if seconds.dtype.kind == "M":
+            missing = np.isnat(seconds)
+            seconds = seconds.astype("datetime64[us]").astype(np.int64) / 1e6
+        else:
+            seconds = seconds.astype(np.float64)
+            missing = ~np.isfinite(seconds)
+        if not flags.ndim == 1 or names.shape != flags.shape or seconds.shape != flags.shape:
+            raise InvalidInputError(
+                f"expected as many entities and times as rows, found {len(names)} and "
+                f"{len(seconds)} for {len(flags)}"
+            )
+        if missing.any():
+            row = int(missing.argmax())
+            raise InvalidInputError(f"row {row}: the time is missing", row=row)
+        return flags, names.tolist(), np.floor(seconds / self.day).astype(np.int64)

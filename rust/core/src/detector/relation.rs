@@ -1,0 +1,103 @@
+//! Near-exact linear relations between columns: sums that are the same in nearly all
+//! rows, as `max - min - width`. A row that breaks one is odd though none of its values
+//! is. `relation_search.rs` finds them.
+
+use super::reasons::number;
+use crate::load::on_line;
+use crate::rows::Rows;
+
+/// A weighted sum of columns that is nearly always the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relation {
+    /// Columns and their weights, in the user's units, by column; at least two.
+    pub terms: Vec<(usize, f64)>,
+    /// What the sum usually is.
+    pub usual: f64,
+    /// By how much it usually varies, above 0.
+    pub scale: f64,
+}
+
+impl Relation {
+    /// A row's sum.
+    pub(crate) fn sum(&self, value: impl Fn(usize) -> f64) -> f64 {
+        self.terms
+            .iter()
+            .map(|&(j, weight)| weight * value(j))
+            .sum()
+    }
+
+    /// The coordinate of a row: how far its sum is from usual, in usual variations.
+    pub(super) fn coordinate(&self, value: impl Fn(usize) -> f64) -> f32 {
+        place(self.sum(value), self.usual, self.scale)
+    }
+
+    /// Writes the coordinates of some rows; `sums` is overwritten.
+    pub(super) fn coordinates(
+        &self,
+        rows: &Rows<'_>,
+        range: std::ops::Range<usize>,
+        sums: &mut Vec<f64>,
+        out: &mut [f32],
+    ) {
+        sums.clear();
+        sums.resize(range.len(), 0.0);
+        // Column by column, as they often lie.
+        for &(j, weight) in &self.terms {
+            for (sum, i) in sums.iter_mut().zip(range.clone()) {
+                *sum += weight * rows.value(i, j);
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = place(*sum, self.usual, self.scale);
+        }
+    }
+
+    /// The sum in words, as `max - min - width`.
+    pub(crate) fn expression(&self, name: impl Fn(usize) -> String) -> String {
+        // The weightiest columns first would hide that signs belong together.
+        let told = &self.terms[..self.terms.len().min(MOST_TOLD)];
+        let mut text = String::new();
+        for (at, &(j, weight)) in told.iter().enumerate() {
+            text += match (at, weight < 0.0) {
+                (0, false) => "",
+                (0, true) => "-",
+                (_, false) => " + ",
+                (_, true) => " - ",
+            };
+            if weight.abs() != 1.0 {
+                text += &format!("{} ", number(weight.abs()));
+            }
+            text += &name(j);
+        }
+        match self.terms.len() - told.len() {
+            0 => text,
+            more => text + &format!(" and {more} more columns"),
+        }
+    }
+}
+
+/// Terms that a relation's words name.
+const MOST_TOLD: usize = 6;
+
+fn place(sum: f64, usual: f64, scale: f64) -> f32 {
+    // Sums of the largest numbers may have no value.
+    let sum = if sum.is_nan() { f64::MAX } else { sum };
+    on_line(sum, usual, scale) as f32 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_values_have_coordinates() {
+        let relation = Relation {
+            terms: vec![(0, 1.0), (1, -1.0)],
+            usual: 0.0,
+            scale: 1e-4,
+        };
+        for values in [[1e30, -1e30], [f64::MAX, -f64::MAX], [0.0, 0.0]] {
+            assert!(relation.coordinate(|j| values[j]).is_finite());
+        }
+    }
+}

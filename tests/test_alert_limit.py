@@ -1,0 +1,69 @@
+"""Alerts for an entity and day."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastrcf
+
+ROWS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from("abc"), st.floats(0, 4 * 86_400), st.integers(0, 5)),
+    max_size=60,
+)
+
+
+@given(ROWS, st.integers(1, 3))
+def test_no_entity_has_more_in_a_day_and_the_best_are_kept(rows, per_day):
+    flags, names, times, scores = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
+    kept = fastrcf.AlertLimit(per_day).keep_best(scores, flags, names, times)
+    assert not (kept & ~np.array(flags, dtype=bool)).any()
+    days = [(name, int(time // 86_400)) for name, time in zip(names, times, strict=True)]
+    counts = Counter(day for day, keep in zip(days, kept, strict=True) if keep)
+    alerts = Counter(day for day, flag in zip(days, flags, strict=True) if flag)
+    for day, n in alerts.items():
+        assert counts[day] == min(n, per_day)
+        inside = [s for s, d, k in zip(scores, days, kept, strict=True) if d == day and k]
+        outside = [
+            s
+            for s, d, k, f in zip(scores, days, kept, flags, strict=True)
+            if d == day and f and not k
+        ]
+        assert not outside or min(inside) >= max(outside)
+
+
+@given(ROWS, st.integers(1, 3), st.integers(0, 60))
+def test_a_stream_is_judged_by_its_past_in_any_pieces(rows, per_day, cut):
+    rows = sorted(rows, key=lambda row: row[2])
+    flags, names, times, _ = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
+    whole = fastrcf.AlertLimit(per_day).keep_first(flags, names, times)
+    pieces = fastrcf.AlertLimit(per_day)
+    parts = [
+        pieces.keep_first(flags[part], names[part], times[part])
+        for part in (slice(0, cut), slice(cut, None))
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    counts: Counter = Counter()
+    for flag, name, time, keep in zip(flags, names, times, whole, strict=True):
+        day = (name, int(time // 86_400))
+        counts[day] += flag
+        assert keep == (flag and counts[day] <= per_day)
+
+
+def test_datetimes_memory_and_wrong_input():
+    limit = fastrcf.AlertLimit(1, max_entities=2)
+    times = np.array(["2026-01-01T23:59", "2026-01-02T00:01"], dtype="datetime64[s]")
+    assert limit.keep_first([True, True], ["a", "a"], times).tolist() == [True, True]
+    names = [f"card {i}" for i in range(1000)]
+    assert limit.keep_first([True] * 1000, names, np.zeros(1000)).all()
+    assert len(limit._alerts) == 2
+    with pytest.raises(fastrcf.InvalidInputError, match="row 1: the time is missing"):
+        limit.keep_first([True, True], ["a", "a"], [1.0, np.nan])
+    with pytest.raises(fastrcf.InvalidInputError, match="found 1 and 2 for 2"):
+        limit.keep_first([True, True], ["a"], [1.0, 2.0])
+    with pytest.raises(fastrcf.InvalidInputError, match="1 scores for 2 rows"):
+        limit.keep_best([1.0], [True, True], ["a", "a"], [1.0, 2.0])
+    with pytest.raises(fastrcf.InvalidParameterError, match="per_day"):
+        fastrcf.AlertLimit(0)

@@ -1,0 +1,109 @@
+"""The threshold of a stream: alerts keep their rate as scores drift."""
+
+import numpy as np
+import pytest
+
+import fastrcf
+
+RATE = 0.01
+WINDOW = int(10 / RATE)
+
+
+def drifting(kind, n, rng):
+    """Rows of three columns whose level, spread or shape changes over time."""
+    t = np.arange(n)[:, None] / n
+    x = rng.normal(size=(n, 3))
+    if kind == "wider":
+        return x * (1 + t)
+    if kind == "heavier":
+        return np.where(rng.random((n, 1)) < 0.02 + 0.05 * t, 4.0, 1.0) * x
+    if kind == "moving":
+        return x + 3 * t
+    if kind == "seasons":
+        return x * (1 + 0.4 * np.sin(40 * t))
+    return x
+
+
+def detector(**options):
+    rng = np.random.default_rng(5)
+    made = fastrcf.Detector(alert_rate=RATE, n_trees=20, sample_size=64, random_state=1, **options)
+    return made.fit(rng.normal(size=(3000, 3)))
+
+
+@pytest.mark.parametrize("kind", ["still", "wider", "heavier", "moving", "seasons"])
+def test_ten_alerts_asked_are_eight_to_twelve(kind, rng):
+    stream = drifting(kind, 20_000, rng)
+    found = detector().process(stream)
+    alerts = np.concatenate([[0], np.cumsum(found.is_anomaly)])
+    counts = alerts[WINDOW:] - alerts[:-WINDOW]
+    assert np.mean((counts >= 8) & (counts <= 12)) > 0.98
+    assert found.is_anomaly.mean() == pytest.approx(RATE, rel=0.1)
+    # Alerts are rows that score high, not just rows whose turn it is.
+    ranks = found.score.argsort().argsort() / len(stream)
+    assert np.median(ranks[found.is_anomaly]) > 0.95
+
+
+def test_a_threshold_that_stays_loses_the_rate(rng):
+    stream = drifting("wider", 20_000, rng)
+    fixed = detector(track_threshold=False)
+    before = fixed.threshold
+    found = fixed.process(stream)
+    assert fixed.threshold == before
+    np.testing.assert_array_equal(found.is_anomaly, found.score > before)
+    assert found.is_anomaly[-5000:].mean() > 2 * RATE
+
+
+def test_grades_are_half_at_the_threshold_of_the_moment(rng):
+    stream = drifting("wider", 3000, rng)
+    made = detector()
+    found = made.process(stream)
+    np.testing.assert_array_equal(found.is_anomaly, found.grade > 0.5)
+    assert made.threshold != detector().threshold
+    # Tables are judged by the threshold as it stands then.
+    later = made.detect(stream)
+    np.testing.assert_array_equal(later.is_anomaly, later.score > made.threshold)
+
+
+def test_rows_blocks_and_a_model_file_in_between_give_the_same(rng):
+    stream = drifting("heavier", 1500, rng)
+    whole, rows = detector(), detector()
+    expected = whole.process(stream)
+    single = [rows.process(row) for row in stream[:300]]
+    np.testing.assert_array_equal(
+        np.concatenate([f.is_anomaly for f in single]), expected.is_anomaly[:300]
+    )
+    np.testing.assert_array_equal(np.concatenate([f.grade for f in single]), expected.grade[:300])
+    again = fastrcf.loads(bytes(rows))
+    rest = again.process(stream[300:])
+    np.testing.assert_array_equal(rest.is_anomaly, expected.is_anomaly[300:])
+    assert again.threshold == whole.threshold
+    assert bytes(again) == bytes(whole)
+
+
+def test_the_future_changes_nothing(rng):
+    stream = drifting("still", 1000, rng)
+    other = stream.copy()
+    other[600:] = rng.normal(size=(400, 3)) * 50
+    first, second = detector().process(stream), detector().process(other)
+    np.testing.assert_array_equal(first.is_anomaly[:600], second.is_anomaly[:600])
+    np.testing.assert_array_equal(first.grade[:600], second.grade[:600])
+
+
+def test_another_rate_begins_anew(rng):
+    made = detector()
+    made.process(drifting("wider", 2000, rng))
+    made.alert_rate = 0.05
+    untouched = detector()
+    untouched.alert_rate = 0.05
+    assert made.threshold == untouched.threshold
+
+
+def test_the_interval_of_the_rate_narrows_with_rows(rng):
+    low, high = detector().alert_rate_interval
+    assert 0 < low < RATE < high < 3 * RATE
+    many = fastrcf.Detector(alert_rate=RATE, n_trees=5, random_state=1)
+    narrow = many.fit(rng.normal(size=(30_000, 3))).alert_rate_interval
+    assert low < narrow[0] < RATE < narrow[1] < high
+    # Realised on fresh rows, with the error of the fresh rows on top.
+    share = many.detect(rng.normal(size=(30_000, 3))).is_anomaly.mean()
+    assert narrow[0] * 0.8 < share < narrow[1] * 1.25
