@@ -83,7 +83,8 @@ def interval(found: float, n: float) -> tuple[float, float]:
     spread = _Z * _Z / n
     middle = (found + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * math.sqrt(found * (1 - found) / n + spread / (4 * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # The share itself is within, whatever rounding does.
+    return max(0.0, min(found, middle - half)), min(1.0, max(found, middle + half))
 
 
 def effective_rows(n: int, n_fitted: int) -> float:
