@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -240,6 +241,9 @@ def test_tables_of_any_kind(detector):
     frame = pl.from_pandas(table)
     for given_ in (frame, frame.to_arrow(), frame.to_dict(as_series=False), frame.lazy()):
         same(expected, report.build(detector, given_, keep=["id"]).facts)
+    # What is not asked for need not be a column that anything can read.
+    indexed = table.assign(junk=[object()] * 500).set_index(np.arange(500) % 7)
+    same(expected, report.build(detector, indexed, keep=["id"]).facts)
     numbers = fastrcf.Detector(random_state=2, n_trees=20).fit(table[["amount", "items"]])
     x = table[["amount", "items"]].to_numpy(float)
     same(report.build(numbers, x).facts, report.build(numbers, table).facts)
@@ -392,15 +396,15 @@ def test_wrong_use_is_named(detector):
         report.build(detector, table, label="amount")
     with pytest.raises(fastrcf.InvalidParameterError, match="top: 0"):
         report.build(detector, table, top=0)
+    bad = table.assign(amount=table["amount"].where(table.index != 3))
     with pytest.raises(fastrcf.InvalidInputError, match=r"row 103, column 'amount'.*missing"):
-        bad = table.assign(amount=table["amount"].where(table.index != 3))
         report.build(detector, [table, bad])
     with pytest.raises(fastrcf.InvalidInputError, match=r"row 102, column 'fraud'.*found 2"):
         report.build(detector, [table, table.assign(fraud=[0, 1, 2, *[0] * 97])], label="fraud")
     with pytest.raises(fastrcf.NotFittedError):
         report.build(fastrcf.Detector(), table)
+    numbers = fastrcf.Detector(random_state=2, n_trees=5).fit(table[["amount", "items"]])
     with pytest.raises(fastrcf.InvalidInputError, match="2 columns in the fitted order"):
-        numbers = fastrcf.Detector(random_state=2, n_trees=5).fit(table[["amount", "items"]])
         report.build(numbers, np.zeros((3, 3)))
 
 
@@ -466,6 +470,22 @@ def test_lines_do_not_depend_on_batches(values, data):
     assert (found.highest[place] >= score).all()
 
 
+def test_few_rows_are_joined_to_fewer_stretches():
+    x = np.arange(100)
+    line = Line(BY_ROW, 64)
+    line.add(x, x % 10 == 0, x * 1.0)
+    line.thin_out(20)
+    found = line.stretches()
+    assert found.width == 32
+    assert found.start.tolist() == [0, 32, 64, 96]
+    assert found.rows.tolist() == [32, 32, 32, 4]
+    assert found.alerts.tolist() == [4, 3, 3, 0]
+    assert found.highest.tolist() == [31, 63, 95, 99]
+    assert line.find(x).tolist() == (x // 32).tolist()
+    line.thin_out(1000)
+    assert line.stretches().rows.tolist() == [100]
+
+
 @given(st.lists(st.integers(-(10**17), 10**17), min_size=1, max_size=40), st.integers(0, 40))
 def test_lines_of_time_do_not_depend_on_batches(values, cut):
     x = np.array(values)
@@ -479,7 +499,7 @@ def test_lines_of_time_do_not_depend_on_batches(values, cut):
 
 @pytest.mark.parametrize("ladder", [BY_ROW, BY_TIME, BY_NUMBER])
 def test_widths_are_multiples_of_those_before(ladder):
-    for one, next_ in zip(ladder, ladder[1:], strict=False):
+    for one, next_ in pairwise(ladder):
         assert next_ > one
         assert next_ % one == 0
 

@@ -129,8 +129,9 @@ def build(
         if column is not None and column in columns:
             raise InvalidParameterError(f"{what}: {column!r} is a column that the model looks at")
     gatherer = Gatherer(detector, name=name, keep=keep, label=label, time=time, top=top)
+    others = [name for name in (label, time, *keep) if name is not None]
     for batch in as_batches(tables):
-        table = _arrow(batch, columns)
+        table = _arrow(batch, columns, others)
         for first in range(0, max(1, table.num_rows), _ROWS):
             part = table.slice(first, _ROWS)
             with _counted_on(batch.first_row + first):
@@ -138,20 +139,23 @@ def build(
     return Report(gatherer.facts())
 
 
-def _arrow(batch: Table, columns: Sequence[str]) -> Any:
-    """Give a table's columns as Arrow, those of an array by the fitted names."""
-    try:
-        if batch.frame is not None:
-            native = batch.frame.to_arrow()
-            return native.rename_columns(batch.names)
+def _arrow(batch: Table, columns: Sequence[str], others: Sequence[str]) -> Any:
+    """Give the columns that are needed as Arrow, those of an array by the fitted names."""
+    if batch.frame is None:
         if batch.array.shape[1] != len(columns):
             raise InvalidInputError(
                 f"expected {len(columns)} columns in the fitted order, found "
                 f"{batch.array.shape[1]}: arrays have no names"
             )
-        return pa.table({name: batch.array[:, j] for j, name in enumerate(columns)})
-    except (pa.ArrowException, TypeError) as error:
-        raise InvalidInputError(f"expected a table: {error}") from None
+        batch = Table(list(columns), batch.n_rows, array=batch.array)
+    made = {}
+    for name in dict.fromkeys([*columns, *others]):
+        column = batch.column(name)
+        try:
+            made[name] = pa.array(column) if batch.frame is None else column.to_arrow()
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise InvalidInputError(f"column {name!r}: {error}") from None
+    return pa.table(made)
 
 
 def _chunk(
@@ -162,10 +166,6 @@ def _chunk(
     keep: Sequence[str],
     first_row: int,
 ) -> Chunk:
-    for name in (*columns, label, time, *keep):
-        if name is not None and name not in part.column_names:
-            shown = ", ".join(repr(name) for name in part.column_names[:12])
-            raise InvalidInputError(f"the table has no column {name!r}; it has {shown}")
     return Chunk(
         table=part.select(columns),
         origin=part.select(list(dict.fromkeys(keep))),

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 # there are so many columns that they would take more than 32 MB.
 _SAMPLED, _VALUES = 1 << 16, 1 << 22
 _STRETCHES, _SPREAD = 200, 128
+# Rows that a stretch has on average at least, for a picture to show more than chance.
+_ROWS_EACH, _SCORES_EACH = 20, 5
 # Alerts that a picture shows, and rows to look at where there is no alert.
 _POINTS, _INSTEAD = 500, 10
 # Columns, or sets of related ones, whose reasons are counted.
@@ -366,6 +368,7 @@ class Gatherer:
     def _score_facts(self, sampled: Floats) -> ScoreFacts:
         rate, n_fitted = self._detector.alert_rate, self._detector.n_fitted
         least, largest = self._scores
+        self._spread.thin_out(_SCORES_EACH)
         return ScoreFacts(
             alerts=_level(rate, self._detector.threshold, self._n_alerts, self._n, n_fitted),
             levels=tuple(
@@ -382,6 +385,7 @@ class Gatherer:
 
     def _course_facts(self, sampled: Floats) -> Course:
         assert self._course is not None
+        self._course.thin_out(_ROWS_EACH)
         stretches = self._course.stretches()
         at = sampled[:, 1] if self._kind == "seconds" else sampled[:, 1].astype(np.int64)
         place = self._course.find(at)

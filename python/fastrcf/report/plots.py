@@ -82,16 +82,12 @@ class Plots:
             usual = spread.rows - spread.alerts
             some = usual > 0
             middle = spread.start + spread.width / 2
-            axes.bar(middle[some], usual[some], spread.width, color=_DATA, label="rows")
+            if some.any():
+                axes.bar(middle[some], usual[some], spread.width, color=_DATA, label="rows")
             some = spread.alerts > 0
-            axes.bar(
-                middle[some],
-                spread.alerts[some],
-                spread.width,
-                bottom=usual[some],
-                color=_ALERT,
-                label="alerts",
-            )
+            if some.any():
+                alerts, under = spread.alerts[some], usual[some]
+                axes.bar(middle[some], alerts, spread.width, under, color=_ALERT, label="alerts")
             axes.axvline(scores.alerts.score, color=_INK, lw=1.2, ls="--", label="threshold")
             axes.set_yscale("log")
             axes.set_ylim(bottom=0.7)

@@ -84,7 +84,7 @@ def alerts_said(facts: Facts) -> str:
     return (
         text
         + {
-            "as fitted": f"The data tell the share only to be {between}, which agrees.",
+            "as fitted": f"So many rows tell the share to be {between}, which agrees.",
             "more": f"Chance does not explain it: the share of rows like these is {between}.",
             "fewer": f"Chance does not explain so few: the share of rows like these is {between}.",
         }[alerts.reading]

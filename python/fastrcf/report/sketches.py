@@ -101,16 +101,27 @@ class Line:
         if self._ends is not None:
             low, high = min(low, self._ends[0]), max(high, self._ends[1])
         self._ends = (low, high)
-        before, self._step = self.width, self._fitting(low, high)
-        if self.width != before:
-            # Numbers of stretches are below 2^53, so that a larger factor does the same.
-            self._ids //= min(round(self.width / before), 1 << 62)
+        self._widen(self._fitting(low, high))
         self._join(
             np.concatenate([self._ids, self.place(at)]),
             np.concatenate([self._rows, np.ones(len(at), np.int64)]),
             np.concatenate([self._alerts, is_alert.astype(np.int64)]),
             np.concatenate([self._highest, score]),
         )
+
+    def _widen(self, step: int) -> None:
+        before, self._step = self.width, step
+        if self.width != before:
+            # Numbers of stretches are below 2^53, so that a larger factor does the same.
+            self._ids //= min(round(self.width / before), 1 << 62)
+
+    def thin_out(self, rows: int) -> None:
+        """Join stretches until they hold so many rows on average, at the end."""
+        while len(self._ids) > 1 and self._rows.sum() < rows * len(self._ids):
+            if self._step + 1 == len(self._ladder):
+                break
+            self._widen(self._step + 1)
+            self._join(self._ids, self._rows, self._alerts, self._highest)
 
     def _fitting(self, low: Any, high: Any) -> int:
         step, last = self._step, len(self._ladder) - 1
