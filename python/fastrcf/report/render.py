@@ -53,6 +53,7 @@ def render(facts: Facts) -> str:
         shares=drift.SHARES,
         signs=SIGNS,
         title=title(facts),
+        called=words.plain(_base(facts.model.name)),
     )
     # A figure and its unit stay in one line.
     return re.sub(r"(?<=\d) %", "\u00a0%", page).rstrip() + "\n"
@@ -67,8 +68,12 @@ def title(facts: Facts) -> str:
     sources = [name for name, _ in facts.data.files if name]
     if not sources:
         return "a table in memory"
-    names = ["standard input" if name == "-" else name.rpartition("/")[2] for name in sources]
+    names = ["standard input" if name == "-" else _base(name) for name in sources]
     return words.listed(names, 2)
+
+
+def _base(path: str) -> str:
+    return re.split(r"[/\\]", path)[-1] or path
 
 
 def alerts_said(facts: Facts) -> str:
