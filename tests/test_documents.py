@@ -53,7 +53,9 @@ def test_options_and_targets_that_are_shown_exist(page):
     targets = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)):
         assert re.search(rf"^{target}:", targets, re.MULTILINE), target
-    for line in re.findall(r"fastrcf ((?:train|score|detect|evaluate|inspect|stream) .*)", text):
+    for line in re.findall(
+        r"fastrcf ((?:train|score|detect|evaluate|inspect|stream|report) .*)", text
+    ):
         command = line.split()[0]
         help_text = CliRunner().invoke(app, [command, "--help"]).output
         for option in re.findall(r"--[a-z][a-z-]+", line.split("fastrcf")[0]):

@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 # Parts with dependencies of their own, imported when first asked for.
-_PARTS = ("sklearn",)
+_PARTS = ("report", "sklearn")
 
 
 def __getattr__(name: str) -> _Any:

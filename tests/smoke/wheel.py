@@ -29,7 +29,9 @@ def check_file(wheel: Path) -> None:
     assert platform.startswith(PLATFORMS), f"{wheel.name}: nobody else can install {platform}"
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    for name in ("fastrcf/py.typed", "fastrcf/_fastrcf.pyi", "licenses/LICENSE"):
+    kept = ["fastrcf/py.typed", "fastrcf/_fastrcf.pyi", "licenses/LICENSE"]
+    kept += ["fastrcf/report/template.html", "fastrcf/report/style.css"]
+    for name in kept:
         assert any(entry.endswith(name) for entry in names), f"{wheel.name} lacks {name}"
     engines = [name for name in names if name.endswith((".so", ".pyd"))]
     assert len(engines) == 1, f"{wheel.name} holds {engines}, not one engine"

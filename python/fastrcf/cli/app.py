@@ -159,6 +159,31 @@ def evaluate(model: str, data: str, **options: Any) -> None:
     run(fastrcf.load(model), data, **options)
 
 
+@app.command(epilog=_EPILOG)
+@click.argument("model", type=MODEL_IN)
+@click.argument("data")
+@click.option(
+    "-o", "--out", type=OUT, required=True, help="HTML file to write, or - for standard output."
+)
+@click.option("--label", help="Column that says which rows are anomalies.")
+@click.option("--positive", type=NAMES, default=(), help="Labels of anomalies.")
+@click.option("--normal", type=NAMES, default=(), help="Labels of all that is none.")
+@click.option("--time", "time_column", help="Column of times, for scores over time.")
+@click.option("--keep", type=NAMES, default=(), help="Columns of DATA to show for alerts.")
+@click.option(
+    "--top", type=click.IntRange(1), default=50, show_default=True, help="Alerts to show, at most."
+)
+@reading
+def report(model: str, data: str, out: str, **options: Any) -> None:
+    """Write one HTML page on DATA: scores, alerts and why, drift, labels.
+
+    The page needs no network and nothing beside it.
+    """
+    from fastrcf.cli.report import report as run
+
+    run(fastrcf.load(model), model, data, out, **options)
+
+
 @app.command()
 @click.argument("model", type=MODEL_IN)
 @_as_json

@@ -3,7 +3,7 @@
 from fastrcf.files.bad_rows import Aside, BadRow, BadRows, Refuse
 from fastrcf.files.clean import Clean, Role, clean
 from fastrcf.files.formats import FORMATS, Format, find_files, guess_format
-from fastrcf.files.sinks import check_place, open_sink
+from fastrcf.files.sinks import check_place, open_sink, open_whole
 from fastrcf.files.sources import Batch, Kind, Options, Source, open_source
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "guess_format",
     "open_sink",
     "open_source",
+    "open_whole",
 ]

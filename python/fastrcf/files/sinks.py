@@ -121,9 +121,7 @@ def check_place(path: Path) -> None:
 def open_sink(path: str, format: Format | None = None) -> Iterator[Sink]:
     """Open a file to write tables into.
 
-    It is written beside its place and renamed once the ``with`` block has ended
-    well; otherwise what was there before stays. Standard output, too, gets all
-    or nothing.
+    As :func:`open_whole` does it: all of it gets there, or nothing.
 
     Parameters
     ----------
@@ -140,11 +138,33 @@ def open_sink(path: str, format: Format | None = None) -> Iterator[Sink]:
         If it cannot be written.
     """
     chosen = format or guess_format(path)
+    with open_whole(path) as file:
+        sink = _sink(chosen, file)
+        yield sink
+        sink.close()
+
+
+@contextmanager
+def open_whole(path: str) -> Iterator[Any]:
+    """Open a file to write bytes into: all of them get there, or none.
+
+    It is written beside its place and renamed once the ``with`` block has ended
+    well; otherwise what was there before stays. Standard output, too, gets all
+    or nothing.
+
+    Parameters
+    ----------
+    path : str
+        A file's name, or ``"-"``.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
     if path == STANDARD:
         with tempfile.TemporaryFile() as file:
-            sink = _sink(chosen, file)
-            yield sink
-            sink.close()
+            yield file
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
             sys.stdout.buffer.flush()
@@ -154,9 +174,7 @@ def open_sink(path: str, format: Format | None = None) -> Iterator[Sink]:
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.unfinished")
     try:
         with unfinished.open("wb") as file:
-            sink = _sink(chosen, file)
-            yield sink
-            sink.close()
+            yield file
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(place)

@@ -1,0 +1,638 @@
+"""Reports: figures against naive ones, any batches the same, pages safe and whole."""
+
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastrcf
+from fastrcf import report
+from fastrcf.report import drift, words
+from fastrcf.report.sketches import BY_NUMBER, BY_ROW, BY_TIME, Highest, Line, Names, Sample
+from tests.page import checked
+
+N = 6000
+
+
+def payments(seed=3, n=N, shift=0.0):
+    """Some payments; one in a hundred is large and labelled."""
+    rng = np.random.default_rng(seed)
+    fraud = rng.random(n) < 0.01
+    return pd.DataFrame(
+        {
+            "id": [f"t{i:05}" for i in range(n)],
+            "when": pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(n) * 97, "s"),
+            "amount": rng.lognormal(3 + shift + 1.5 * fraud, 0.5, n).round(2),
+            "items": rng.poisson(3, n),
+            "online": rng.random(n) < 0.3,
+            "shop": rng.choice(["grocery", "fuel", "travel"], n, p=[0.7, 0.25, 0.05]),
+            "fraud": fraud,
+        }
+    )
+
+
+COLUMNS = ["amount", "items", "online", "shop"]
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return fastrcf.Detector(COLUMNS, alert_rate=0.01, random_state=1, n_trees=40).fit(payments())
+
+
+def same(a, b, path="facts"):
+    """Whether two facts are equal to the bit, but for when they were made."""
+    assert type(a) is type(b), path
+    if is_dataclass(a):
+        for field in fields(a):
+            if field.name != "made":
+                same(getattr(a, field.name), getattr(b, field.name), f"{path}.{field.name}")
+    elif isinstance(a, np.ndarray):
+        np.testing.assert_array_equal(a, b, err_msg=path)
+    elif isinstance(a, tuple):
+        assert len(a) == len(b), path
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            same(x, y, f"{path}[{i}]")
+    else:
+        assert a == b, path
+
+
+def test_figures_are_those_that_one_would_count(detector):
+    table = payments(seed=4, shift=0.3)
+    facts = report.build(detector, table, label="fraud", time="when", keep=["id"], top=20).facts
+    found = detector.detect(table)
+    score, alert = found["score"].to_numpy(), found["is_anomaly"].to_numpy()
+    scores = facts.scores
+    assert (facts.data.n_rows, facts.data.n_sampled) == (N, N)
+    assert scores.alerts.rows == alert.sum() > 20
+    assert scores.alerts.found == alert.mean()
+    assert (scores.least, scores.largest) == (score.min(), score.max())
+    assert scores.median == np.median(score)
+    for level in scores.levels:
+        assert level.rows == (score > level.score).sum()
+    spread = scores.spread
+    ends = np.append(spread.start, np.inf)
+    for i in range(len(spread.start)):
+        inside = (score >= spread.start[i]) & (score < spread.start[i] + spread.width)
+        assert (spread.rows[i], spread.alerts[i]) == (inside.sum(), alert[inside].sum())
+        assert spread.start[i] + spread.width <= ends[i + 1]
+    assert spread.rows.sum() == N
+    # In time: stretches of six hours or the like.
+    course = scores.course
+    assert course.kind == "moments"
+    at = table["when"].astype("datetime64[us]").astype(np.int64).to_numpy()
+    by = pd.DataFrame({"at": at // int(course.stretches.width), "score": score, "alert": alert})
+    by = by.groupby("at").agg(
+        rows=("score", "size"),
+        alerts=("alert", "sum"),
+        highest=("score", "max"),
+        median=("score", "median"),
+        high=("score", lambda s: np.quantile(s, 0.95)),
+    )
+    np.testing.assert_array_equal(course.stretches.start, by.index * course.stretches.width)
+    np.testing.assert_array_equal(course.stretches.rows, by["rows"])
+    np.testing.assert_array_equal(course.stretches.alerts, by["alerts"])
+    np.testing.assert_array_equal(course.stretches.highest, by["highest"])
+    np.testing.assert_allclose(course.median, by["median"])
+    np.testing.assert_allclose(course.high, by["high"])
+    # The rows to look at.
+    order = np.argsort(-score, kind="stable")[:20]
+    assert [row.row for row in facts.top] == order.tolist()
+    assert [row.kept for row in facts.top] == [(name,) for name in table["id"][order]]
+    assert [row.score for row in facts.top] == score[order].tolist()
+    assert [row.label for row in facts.top] == table["fraud"][order].tolist()
+    for row in facts.top:
+        assert row.is_alert
+        expected = found["reasons"][row.row]
+        assert [(r.column, r.share, r.direction, r.text) for r in row.reasons] == [
+            (r["column"], r["share"], r["direction"], r["text"]) for r in expected
+        ]
+        assert row.time == str(table["when"][row.row])
+    # Why.
+    named = pd.DataFrame([r for row in found["reasons"] for r in row])
+    shares = named.groupby("column")["share"].sum() / alert.sum()
+    assert {cause.column: cause.alerts for cause in facts.causes} == dict(
+        named["column"].value_counts()
+    )
+    for cause in facts.causes:
+        assert cause.share == pytest.approx(shares[cause.column])
+        assert sum(cause.directions.values()) == cause.alerts
+    assert sum(cause.first for cause in facts.causes) == alert.sum()
+    assert facts.causes[0].column == "amount"
+
+
+def test_columns_are_those_that_one_would_count(detector):
+    fitted, table = payments(), payments(seed=5, shift=0.4)
+    table["shop"] = table["shop"].where(table.index % 50 > 0, "new shop")
+    facts = report.build(detector, table).facts
+    by_name = {column.name: column for column in facts.numbers}
+    assert list(by_name) == ["amount", "items", "online"]
+    for name, column in by_name.items():
+        x, before = table[name].to_numpy(float), fitted[name].to_numpy(float)
+        np.testing.assert_allclose(column.fitted, np.quantile(before, drift.SHARES))
+        np.testing.assert_allclose(column.found, np.quantile(x, drift.SHARES))
+        assert column.below == pytest.approx((x < column.fitted[1]).mean())
+        assert column.above == pytest.approx((x > column.fitted[7]).mean())
+        outside = (x < before.min()) | (x > before.max())
+        assert column.outside == pytest.approx(outside.mean())
+        assert column.counts.sum() == N
+    assert by_name["amount"].reading == "strongly shifted"
+    # Without ties the index is what everybody computes.
+    edges = [-np.inf, *by_name["amount"].fitted[1:-1], np.inf]
+    p = np.histogram(table["amount"], edges)[0] / N
+    e = np.diff(drift.SHARES)
+    assert by_name["amount"].index == pytest.approx(np.sum((p - e) * np.log(p / e)), rel=0.02)
+    assert by_name["items"].reading == by_name["online"].reading == "as fitted"
+    (shop,) = facts.categories
+    assert (shop.n_fitted, shop.n_found, shop.is_all) == (3, 4, True)
+    assert shop.unseen == pytest.approx(0.02)
+    assert shop.reading == "shifted"
+    counts = table["shop"].value_counts()
+    assert [c.name for c in shop.frequent] == list(counts.index)
+    assert [c.rows for c in shop.frequent] == list(counts)
+    assert [c.is_new for c in shop.frequent] == [c.name == "new shop" for c in shop.frequent]
+    found = detector.detect(table)
+    alerts = table["shop"][found["is_anomaly"]].value_counts()
+    assert {c.name: c.alerts for c in shop.frequent} == {n: alerts.get(n, 0) for n in counts.index}
+    warned = " ".join(facts.warnings)
+    assert "amount is strongly shifted" in warned
+
+
+def test_labels_are_judged_as_evaluate_does(detector):
+    table = payments(seed=6)
+    facts = report.build(detector, table, label="fraud", time="when").facts
+    found = detector.detect(table)
+    labels, alert = table["fraud"], found["is_anomaly"]
+    expected = fastrcf.evaluate(found["score"], labels, table["when"], alert_rate=(0.001, 0.01))
+    judged = facts.labels
+    # Rows come by label: draws differ, the measures do not.
+    for name in ("roc_auc", "average_precision", "prevalence"):
+        ours, theirs = getattr(judged.evaluation, name), getattr(expected, name)
+        assert ours.value == pytest.approx(theirs.value)
+        assert ours.low == pytest.approx(theirs.low, abs=0.03)
+    for ours, theirs in zip(judged.evaluation.budgets, expected.budgets, strict=True):
+        assert ours.precision.value == pytest.approx(theirs.precision.value)
+        assert ours.recall.value == pytest.approx(theirs.recall.value)
+    assert judged.evaluation.n_days == expected.n_days == 7
+    table_of = (judged.caught, judged.missed, judged.false, judged.quiet)
+    assert table_of == (
+        (labels & alert).sum(),
+        (labels & ~alert).sum(),
+        (~labels & alert).sum(),
+        (~labels & ~alert).sum(),
+    )
+    # The curve goes through what is above some of the scores.
+    score = found["score"].to_numpy()
+    curve = set(zip(judged.recall.round(9), judged.precision.round(9), strict=True))
+    steps = {
+        (
+            round((labels & (score >= s)).sum() / labels.sum(), 9),
+            round(labels[score >= s].mean(), 9),
+        )
+        for s in np.sort(score)[-30:]
+    }
+    assert steps <= curve
+    assert judged.recall[-1] == 1
+
+
+@pytest.mark.parametrize(("size", "n"), [(1, 60), (7, 400), (1000, N)])
+def test_any_batches_give_the_same_report(detector, size, n):
+    table = payments(seed=7, n=n)
+    whole = report.build(detector, table, label="fraud", time="when", keep=["id", "items"])
+    parts = [table[i : i + size] for i in range(0, len(table), size)]
+    in_parts = report.build(detector, parts, label="fraud", time="when", keep=["id", "items"])
+    same(whole.facts, in_parts.facts)
+    if size == 7:
+        again = report.Report(replace(in_parts.facts, made=whole.facts.made))
+        assert again.html() == whole.html()
+
+
+def test_samples_do_not_depend_on_batches(detector, monkeypatch):
+    from fastrcf.report import gather, labelled
+
+    monkeypatch.setattr(gather, "_SAMPLED", 1024)
+    monkeypatch.setattr(labelled, "_OTHERS", 800)
+    table = payments(seed=8)
+    whole = report.build(detector, table, label="fraud")
+    same(whole.facts, report.build(detector, [table[:1111], table[1111:]], label="fraud").facts)
+    assert whole.facts.data.n_sampled == 1024
+    assert whole.facts.labels.n_used == 800 + table["fraud"].sum()
+    page = checked(whole.html())
+    assert "uniform sample of 1,024 rows" in page.text
+    # Weighted, so that the sample stands for all.
+    exact = fastrcf.evaluate(detector.score(table), table["fraud"])
+    found = whole.facts.labels.evaluation
+    assert found.prevalence.value == pytest.approx(exact.prevalence.value)
+    assert found.average_precision.value == pytest.approx(exact.average_precision.value, abs=0.1)
+    # Rows that are counted one by one are not sampled.
+    assert whole.facts.scores.alerts.rows == detector.detect(table)["is_anomaly"].sum()
+    assert whole.facts.numbers[0].found[-1] == table["amount"].max()
+
+
+def test_tables_of_any_kind(detector):
+    table = payments(seed=9, n=500)
+    expected = report.build(detector, table, keep=["id"]).facts
+    frame = pl.from_pandas(table)
+    for given_ in (frame, frame.to_arrow(), frame.to_dict(as_series=False), frame.lazy()):
+        same(expected, report.build(detector, given_, keep=["id"]).facts)
+    # What is not asked for need not be a column that anything can read.
+    indexed = table.assign(junk=[object()] * 500).set_index(np.arange(500) % 7)
+    same(expected, report.build(detector, indexed, keep=["id"]).facts)
+    numbers = fastrcf.Detector(random_state=2, n_trees=20).fit(table[["amount", "items"]])
+    x = table[["amount", "items"]].to_numpy(float)
+    same(report.build(numbers, x).facts, report.build(numbers, table).facts)
+
+
+def test_no_alerts(detector):
+    table = payments(seed=10)[:300]
+    table = table[~detector.detect(table)["is_anomaly"].to_numpy()]
+    made = report.build(detector, table, top=3)
+    assert made.facts.scores.alerts.rows == 0
+    assert made.facts.causes == ()
+    assert len(made.facts.top) == 3
+    best = np.argsort(-detector.score(table), kind="stable")[:3]
+    assert [row.row for row in made.facts.top] == best.tolist()
+    for row in made.facts.top:
+        assert not row.is_alert
+        assert [r.text for r in row.reasons] == [
+            r.text for r in detector.explain(table.iloc[[row.row]])[0]
+        ]
+    page = checked(made.html())
+    assert "No row is above the threshold" in page.text
+    labelled = report.build(detector, table.assign(fraud=False), label="fraud")
+    assert labelled.facts.labels.evaluation.roc_auc.value is None
+    assert "undefined" in checked(labelled.html()).text
+
+
+def test_one_row(detector):
+    made = report.build(detector, payments(n=1), label="fraud", time="when")
+    assert made.facts.data.n_rows == 1
+    checked(made.html())
+
+
+def test_tables_of_one_value_and_times_beyond_all_years(detector):
+    table = pd.DataFrame({"a": [1.0] * 300, "b": ["x"] * 300})
+    flat = fastrcf.Detector(["a", "b"], random_state=1, n_trees=10).fit(table)
+    made = report.build(flat, table)
+    assert any("a, b had one value only in training" in text for text in made.facts.warnings)
+    checked(made.html())
+    made = report.build(flat, table.assign(a=np.r_[1.0, 1e30, [-1e30] * 298]))
+    assert made.facts.numbers[0].outside == 299 / 300
+    checked(made.html())
+    table = payments(n=300)
+    for times in (
+        np.array(["1970-01-01", "20000-01-01"] * 150, "datetime64[us]"),
+        np.array(["0001-01-01", "9999-12-31"] * 150, "datetime64[us]"),
+        np.r_[-1e30, np.zeros(298), 1e30],
+    ):
+        made = report.build(detector, {**table[COLUMNS].to_dict("list"), "t": times}, time="t")
+        assert made.facts.scores.course.stretches.rows.sum() == 300
+        checked(made.html())
+
+
+def test_columns_that_say_it_all_are_told():
+    table = payments(seed=11)
+    rng = np.random.default_rng(1)
+    table["scenario"] = np.where(table["fraud"], rng.integers(1, 4, N), 0)
+    table["review"] = np.where(table["fraud"], "blocked", rng.choice(["none", "late"], N))
+    table["same"] = 5.0
+    columns = [*COLUMNS, "scenario", "review", "same", "id"]
+    detector = fastrcf.Detector(columns, random_state=1, n_trees=20).fit(table)
+    facts = report.build(detector, table, label="fraud").facts
+    apart = {c.name for c in (*facts.numbers, *facts.categories) if c.separates}
+    # Every id has one row: that tells nothing apart.
+    assert apart == {"scenario", "review"}
+    assert "scenario, review alone tell all rows that fraud marks" in facts.warnings[0]
+    assert any("same had one value only in training" in text for text in facts.warnings)
+    assert not any(c.separates for c in report.build(detector, table).facts.numbers)
+
+
+SCRIPT = "<script>alert('x')</script>\"' &amp; {{ 7 * 7 }} $\\frac{$"
+
+
+def test_what_data_say_stays_text(tmp_path):
+    table = payments(seed=12, n=2000)
+    evil = {"amount": f"amount {SCRIPT}", "shop": f"shop {SCRIPT}", "fraud": f"fraud {SCRIPT}"}
+    table = table.rename(columns=evil)
+    table.loc[:900, evil["shop"]] = f"fuel {SCRIPT}"
+    table.loc[5, evil["amount"]] = 90_000.0
+    table["id"] = "\x00\x1b[31m\u202e" + SCRIPT
+    detector = fastrcf.Detector([evil["amount"], evil["shop"]], random_state=1, n_trees=20)
+    detector.fit(table)
+    detector.notes = {SCRIPT: SCRIPT}
+    made = report.build(
+        detector, table, label=evil["fraud"], keep=["id", "items"], name=f"{SCRIPT}.rcf"
+    )
+    html = made.html()
+    assert "<script" not in html.lower()
+    assert not {"\x00", "\x1b", "\u202e"} & set(html)
+    page = checked(html)
+    assert page.text.count("<script>alert('x')</script>") >= 10
+    assert "{{ 7 * 7 }}" in page.text
+    made.save(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+
+
+def test_pages_are_whole_and_say_what_was_found(detector):
+    made = report.build(
+        detector, payments(seed=13, shift=0.5), label="fraud", time="when", keep=["id"], name="m"
+    )
+    html = made.html()
+    page = checked(html)
+    assert html == made.html()
+    facts = made.facts
+    tables = {len(table): table for table in page.tables}
+    alerts = next(table for table in page.tables if "in words" in table[0])
+    first, reason = alerts[1], facts.top[0].reasons[0]
+    assert first[0] == str(facts.top[0].row)
+    assert first[1] == facts.top[0].kept[0]
+    assert any(reason.text.startswith(f"{reason.column} = ") for _ in first)
+    assert reason.text.endswith(first[-1])
+    assert tables
+    for said in (
+        f"{facts.scores.alerts.rows:,} rows of {N:,} are above the threshold",
+        "Chance does not explain it",
+        "strongly shifted",
+        "More alerts than asked for",
+        "Against the labels in fraud",
+        "score auto",
+    ):
+        assert said in page.text, said
+    # For those who print, and those who like it dark.
+    assert "@media print" in html
+    assert "prefers-color-scheme: dark" in html
+    assert html.count("<svg") == html.count("</svg>") == 4 + 3
+    assert (
+        html.count('role="img"') == html.count("aria-label=", 0) - html.count('role="region"') - 1
+    )
+
+
+def test_reasons_may_say_more_and_be_about_several_columns(detector, monkeypatch):
+    import pyarrow as pa
+
+    real = fastrcf.Detector.detect
+
+    def richer(self, table):
+        found = real(self, table)
+        rows = found["reasons"].to_pylist()
+        for row in rows:
+            for reason in row:
+                reason |= {
+                    "column": "amount + items - online",
+                    "value": 4.1,
+                    "usual_low": -0.5,
+                    "usual_high": 0.25,
+                    "kind": "relation",
+                }
+        return found.set_column(3, "reasons", pa.array(rows))
+
+    monkeypatch.setattr(fastrcf.Detector, "detect", richer)
+    made = report.build(detector, payments(seed=14))
+    reason = made.facts.top[0].reasons[0]
+    assert (reason.column, reason.value, reason.usual) == (
+        "amount + items - online",
+        "4.1",
+        "-0.5 to 0.25",
+    )
+    assert [cause.column for cause in made.facts.causes] == ["amount + items - online"]
+    checked(made.html())
+
+
+def test_wrong_use_is_named(detector):
+    table = payments(n=100)
+    with pytest.raises(fastrcf.InvalidInputError, match="there are no rows"):
+        report.build(detector, table[:0])
+    with pytest.raises(fastrcf.InvalidInputError, match="no column 'nope'"):
+        report.build(detector, table, keep=["nope"])
+    with pytest.raises(fastrcf.InvalidInputError, match="no column 'shop'"):
+        report.build(detector, table.drop(columns="shop"))
+    with pytest.raises(fastrcf.InvalidParameterError, match="'amount' is a column that the model"):
+        report.build(detector, table, label="amount")
+    with pytest.raises(fastrcf.InvalidParameterError, match="top: 0"):
+        report.build(detector, table, top=0)
+    bad = table.assign(amount=table["amount"].where(table.index != 3))
+    with pytest.raises(fastrcf.InvalidInputError, match=r"row 103, column 'amount'.*missing"):
+        report.build(detector, [table, bad])
+    with pytest.raises(fastrcf.InvalidInputError, match=r"row 102, column 'fraud'.*found 2"):
+        report.build(detector, [table, table.assign(fraud=[0, 1, 2, *[0] * 97])], label="fraud")
+    with pytest.raises(fastrcf.NotFittedError):
+        report.build(fastrcf.Detector(), table)
+    numbers = fastrcf.Detector(random_state=2, n_trees=5).fit(table[["amount", "items"]])
+    with pytest.raises(fastrcf.InvalidInputError, match="2 columns in the fitted order"):
+        report.build(numbers, np.zeros((3, 3)))
+
+
+def test_a_page_is_written_whole_or_not_at_all(detector, tmp_path, monkeypatch):
+    made = report.build(detector, payments(n=100))
+    path = tmp_path / "report.html"
+    path.write_text("as it was")
+    with pytest.raises(FileNotFoundError):
+        made.save(tmp_path / "no" / "report.html")
+    monkeypatch.setattr("os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError, match="full"):
+        made.save(path)
+    assert path.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("lacking", ["jinja2", "pyarrow"])
+def test_a_missing_extra_is_named(lacking):
+    code = (
+        f"import sys; sys.modules[{lacking!r}] = None\n"
+        "import fastrcf\n"
+        "try: fastrcf.report\n"
+        "except fastrcf.MissingExtraError as error: print(error)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"reports need {lacking}: pip install 'fastrcf[report]'" in out.stdout
+
+
+def test_importing_fastrcf_imports_nothing_of_it():
+    light = "import fastrcf, sys; print('matplotlib' in sys.modules, 'jinja2' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", light], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["False", "False"]
+
+
+def test_pictures_leave_matplotlib_as_it_was(detector):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context({"text.usetex": True, "font.size": 30}):
+        report.build(detector, payments(n=200)).html()
+    assert dict(matplotlib.rcParams) == before
+
+
+# What the report rests on.
+
+floats = st.floats(-1e30, 1e30, allow_nan=False)
+
+
+@given(st.lists(floats, min_size=1, max_size=60), st.data())
+def test_lines_do_not_depend_on_batches(values, data):
+    x = np.array(values)
+    alert, score = x > 0, np.abs(x)
+    cut = data.draw(st.integers(0, len(x)))
+    whole, parts = Line(BY_NUMBER, 16), Line(BY_NUMBER, 16)
+    whole.add(x, alert, score)
+    for part in (slice(None, cut), slice(cut, None)):
+        parts.add(x[part], alert[part], score[part])
+    same(whole.stretches(), parts.stretches())
+    found = whole.stretches()
+    assert found.rows.sum() == len(x)
+    assert found.alerts.sum() == alert.sum()
+    assert (np.diff(found.start) > 0).all()
+    assert found.start[-1] - found.start[0] < 16 * found.width
+    place = whole.find(x)
+    assert (found.start[place] <= x).all()
+    assert (found.highest[place] >= score).all()
+
+
+def test_few_rows_are_joined_to_fewer_stretches():
+    x = np.arange(100)
+    line = Line(BY_ROW, 64)
+    line.add(x, x % 10 == 0, x * 1.0)
+    line.thin_out(20)
+    found = line.stretches()
+    assert found.width == 32
+    assert found.start.tolist() == [0, 32, 64, 96]
+    assert found.rows.tolist() == [32, 32, 32, 4]
+    assert found.alerts.tolist() == [4, 3, 3, 0]
+    assert found.highest.tolist() == [31, 63, 95, 99]
+    assert line.find(x).tolist() == (x // 32).tolist()
+    line.thin_out(1000)
+    assert line.stretches().rows.tolist() == [100]
+
+
+@given(st.lists(st.integers(-(10**17), 10**17), min_size=1, max_size=40), st.integers(0, 40))
+def test_lines_of_time_do_not_depend_on_batches(values, cut):
+    x = np.array(values)
+    whole, parts = Line(BY_TIME, 16), Line(BY_TIME, 16)
+    whole.add(x, x > 0, x * 1.0)
+    for part in (x[:cut], x[cut:]):
+        parts.add(part, part > 0, part * 1.0)
+    same(whole.stretches(), parts.stretches())
+    assert whole.find(np.array([10**18 * 9]))[0] == -1
+
+
+@pytest.mark.parametrize("ladder", [BY_ROW, BY_TIME, BY_NUMBER])
+def test_widths_are_multiples_of_those_before(ladder):
+    for one, next_ in pairwise(ladder):
+        assert next_ > one
+        assert next_ % one == 0
+
+
+@given(st.integers(1, 40), st.lists(st.integers(0, 60), min_size=1, max_size=6))
+def test_samples_are_uniform_and_do_not_depend_on_batches(capacity, sizes):
+    n = sum(sizes)
+    x = np.arange(n, dtype=float)[:, None]
+    whole, parts = Sample(capacity, 1), Sample(capacity, 1)
+    whole.add(n, x.__getitem__)
+    done = 0
+    for size in sizes:
+        parts.add(size, x[done : done + size].__getitem__)
+        done += size
+    np.testing.assert_array_equal(whole.rows(), parts.rows())
+    assert len(whole.rows()) == min(n, capacity)
+    assert whole.is_all == (n <= capacity)
+    assert (np.diff(whole.rows()[:, 0]) > 0).all()
+
+
+def test_samples_favour_no_place():
+    sample = Sample(20_000, 1)
+    for first in range(0, 400_000, 50_000):
+        sample.add(50_000, lambda i, first=first: (first + i)[:, None].astype(float))
+    counts = np.histogram(sample.rows(), bins=40, range=(0, 400_000))[0]
+    # 500 each; five standard deviations.
+    assert abs(counts - 500).max() < 5 * np.sqrt(500)
+
+
+@given(st.lists(st.integers(0, 9), max_size=60), st.integers(0, 60), st.integers(1, 8))
+def test_highest_rows_are_the_first_of_equal_ones(values, cut, most):
+    x = np.array(values, dtype=float)
+    kept = Highest(most)
+    for first, part in ((0, x[:cut]), (min(cut, len(x)), x[cut:])):
+        kept.add(part, lambda i, first=first: first + i)
+    assert kept.items() == np.argsort(-x, kind="stable")[:most].tolist()
+
+
+def test_names_beyond_the_first_are_counted_together():
+    names = Names(2, 2)
+    for name in "abcab":
+        names.add(name, 1, 0.5)
+    assert names.counts == {"a": [2, 1.0], "b": [2, 1.0]}
+    assert names.others == [1, 0.5]
+    assert not names.is_all
+
+
+@given(st.lists(st.integers(0, 4), min_size=30, max_size=300), st.floats(0.1, 10))
+def test_a_column_that_is_as_fitted_has_no_index(values, unit):
+    x = np.array(values) * unit
+    fitted = np.quantile(x, drift.SHARES, method="inverted_cdf")
+    below = np.array([(x < q).sum() for q in fitted])
+    at_most = np.array([(x <= q).sum() for q in fitted])
+    index = drift.stability_index(below, at_most, len(x))
+    # At most a row is on the other side of each quantile; half a row is what an empty bin counts.
+    assert 0 <= index < 8 * drift.chance_index(len(x), len(x))
+    n = len(x)
+    assert drift.stability_index(np.zeros(9, int), np.zeros(9, int), n) > drift.STRONGLY
+
+
+def test_chance_gives_the_index_that_is_said():
+    rng = np.random.default_rng(5)
+    over = 0
+    for _ in range(400):
+        a, b = rng.normal(size=1500), rng.normal(size=1000)
+        fitted = np.quantile(a, drift.SHARES)
+        below = np.array([(b < q).sum() for q in fitted])
+        over += drift.stability_index(below, below, 1000) > drift.chance_index(1000, 1500)
+    # 5 %, give or take four standard deviations; the approximation errs a little.
+    assert 4 <= over <= 45
+
+
+def test_intervals_are_wilsons():
+    low, high = drift.interval(0.1, 100)
+    assert (round(low, 4), round(high, 4)) == (0.0552, 0.1744)
+    assert drift.interval(0.0, 50)[0] == 0.0
+    assert drift.interval(1.0, 50)[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (22.0, "22"),
+        (1234.56, "1,235"),
+        (123.456, "123.5"),
+        (12.3456, "12.35"),
+        (-1.23456, "-1.235"),
+        (0.0123456, "0.0123"),
+        (0.00123, "0.00123"),
+        (1e-7, "1.000e-07"),
+        (3e20, "3.000e+20"),
+    ],
+)
+def test_numbers_are_written_as_people_do(x, text):
+    assert words.number(x) == text
+
+
+def test_words():
+    assert [words.share(x) for x in (0, 0.5, 0.0123, 0.00012, 1e-7, 0.1234)] == [
+        "0 %",
+        "50 %",
+        "1.2 %",
+        "0.012 %",
+        "1e-05 %",
+        "12.3 %",
+    ]
+    assert words.value(532676.0) == "532676"
+    assert words.value(True) == "true"
+    assert words.plain("a" * 300) == "a" * 120 + "…"
+    assert words.plain("a\u202eb\n") == "a\ufffdb\ufffd"
+    assert words.listed(list("abcdefgh"), 3) == "a, b, c and 5 more"
