@@ -107,3 +107,13 @@ def test_the_interval_of_the_rate_narrows_with_rows(rng):
     # Realised on fresh rows, with the error of the fresh rows on top.
     share = many.detect(rng.normal(size=(30_000, 3))).is_anomaly.mean()
     assert narrow[0] * 0.8 < share < narrow[1] * 1.25
+
+
+def test_confidence_grows_with_the_rows_behind_the_threshold(rng):
+    made = fastrcf.Detector(alert_rate=RATE, n_trees=5, random_state=1).fit(
+        rng.normal(size=(50, 3))
+    )
+    assert made.confidence == pytest.approx(0.05)
+    made.process(rng.normal(size=(450, 3)))
+    assert made.confidence == pytest.approx(0.5)
+    assert detector().confidence == 1

@@ -333,7 +333,7 @@ def test_what_data_say_stays_text(tmp_path):
     assert "<script" not in html.lower()
     assert not {"\x00", "\x1b", "\u202e"} & set(html)
     page = checked(html)
-    assert page.text.count("<script>alert('x')</script>") >= 10
+    assert page.text.count("<script>alert('x')</script>") >= 6
     assert "{{ 7 * 7 }}" in page.text
     made.save(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html

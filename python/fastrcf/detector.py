@@ -405,8 +405,18 @@ class Detector:
         The threshold rests on a sample of rows of which few score higher: Wilson's
         interval of a share of as many rows. It says nothing about a world that changes.
         """
-        n = min(self.n_fitted, self._fitted().n_sampled)
-        return wilson(self.alert_rate, n)
+        return wilson(self.alert_rate, self._fitted().n_sampled)
+
+    @property
+    def confidence(self) -> float:
+        """How far the threshold can be trusted, between 0 and 1.
+
+        A tenth for each alert that was to be expected among the rows that the threshold
+        rests on, those of a stream included; 1 from ten on. Below, it is extrapolated.
+        """
+        core = self._fitted()
+        rows = core.n_sampled + (core.n_seen - core.n_fitted if core.tracks else 0)
+        return min(1.0, rows * self.alert_rate / 10)
 
     @property
     def notes(self) -> Mapping[str, str]:
