@@ -4,6 +4,7 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 from fastrcf._fastrcf import __version__, simd_level
+from fastrcf.answers import Attribution, Backtest, Density, Forecast, Imputation, Neighbors
 from fastrcf.detection import Detection, Reason
 from fastrcf.detector import Detector
 from fastrcf.errors import (
@@ -16,20 +17,25 @@ from fastrcf.errors import (
     NotReadyError,
 )
 from fastrcf.evaluation import Evaluation, evaluate
-from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
+from fastrcf.forest import FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
 
 __all__ = [
     "Attribution",
+    "Backtest",
+    "Density",
     "Detection",
     "Detector",
     "Evaluation",
     "FastRCFError",
+    "Forecast",
     "FrozenForest",
+    "Imputation",
     "InvalidInputError",
     "InvalidParameterError",
     "MissingExtraError",
     "ModelFileError",
+    "Neighbors",
     "NotFittedError",
     "NotReadyError",
     "RandomCutForest",

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def to_rows(x: Any) -> Matrix | Columns:
+def to_rows(x: Any, *, gaps: bool = False) -> Matrix | Columns:
     """Turn ``x`` into what the engine takes.
 
     Parameters
     ----------
     x : array-like or data frame
         Shape (n, d), or (d,) for one row.
+    gaps : bool, default False
+        Whether values may be missing: NaN, None, null or masked become NaN. The
+        engine refuses NaN wherever it means nothing.
 
     Returns
     -------
@@ -45,13 +48,13 @@ def to_rows(x: Any) -> Matrix | Columns:
     """
     # What has one face only is not asked for others: a row takes microseconds.
     if not isinstance(x, (np.ndarray, list, tuple)) and is_frame(x):
-        return frame_columns(x)
-    return matrix(as_array(x))
+        return frame_columns(x, gaps)
+    return matrix(as_array(x, gaps), gaps)
 
 
-def matrix(x: np.ndarray[Any, Any]) -> Matrix:
+def matrix(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     """Make a NumPy array a matrix that the engine takes."""
-    x = unmasked(x)
+    x = unmasked(x, gaps)
     if x.ndim == 1:
         x = x.reshape(1, -1)
     if x.ndim != 2:
@@ -60,7 +63,7 @@ def matrix(x: np.ndarray[Any, Any]) -> Matrix:
         )
     if x.shape[1] == 0:
         raise InvalidInputError("the input has no columns")
-    x = _numbers(x)
+    x = _numbers(x, gaps)
     contiguous = x.flags.c_contiguous or x.flags.f_contiguous
     if not contiguous or not x.flags.aligned:
         x = np.ascontiguousarray(x)
@@ -69,9 +72,12 @@ def matrix(x: np.ndarray[Any, Any]) -> Matrix:
     return x
 
 
-def unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Give the plain array; a masked value is no number."""
+def unmasked(x: np.ndarray[Any, Any], gaps: bool = False) -> np.ndarray[Any, Any]:
+    """Give the plain array; a masked value is no number, or a gap."""
     if isinstance(x, np.ma.MaskedArray):
+        if gaps and x.dtype.kind in "fiubO":
+            wide = x.astype(object if x.dtype.kind == "O" else np.float64)
+            return np.asarray(wide.filled(np.nan))
         masked = np.atleast_2d(np.ma.getmaskarray(x))
         if masked.ndim == 2 and masked.any():
             row, column = (int(i) for i in np.argwhere(masked)[0])
@@ -81,7 +87,7 @@ def unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(x)
 
 
-def _numbers(x: np.ndarray[Any, Any]) -> Matrix:
+def _numbers(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     """Convert to a native floating-point dtype the engine takes."""
     if x.dtype in _FLOATS and x.dtype.isnative:
         return x
@@ -91,11 +97,11 @@ def _numbers(x: np.ndarray[Any, Any]) -> Matrix:
         with np.errstate(over="ignore"):
             return x.astype(np.float64)
     if kind in "OUST":
-        return _objects(x)
+        return _objects(x, gaps)
     raise InvalidInputError(f"expected numbers, found dtype {x.dtype}")
 
 
-def _objects(x: np.ndarray[Any, Any]) -> Matrix:
+def _objects(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     """Convert objects, one by one where need be, to name the culprit."""
     # NumPy would read numbers out of text, and take None for NaN.
     if not any(issubclass(kind, (str, bytes, type(None))) for kind in set(map(type, x.flat))):
@@ -105,6 +111,9 @@ def _objects(x: np.ndarray[Any, Any]) -> Matrix:
             pass
     out = np.empty(x.shape)
     for index, value in np.ndenumerate(x):
+        if gaps and _is_missing(value):
+            out[index] = np.nan
+            continue
         try:
             if isinstance(value, (str, bytes)):
                 raise TypeError
@@ -115,6 +124,10 @@ def _objects(x: np.ndarray[Any, Any]) -> Matrix:
     return out
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or is_kind(value, "pandas.api.typing", "NAType", "NaTType")
+
+
 def _no_number(value: Any, row: int, column: int) -> InvalidInputError:
     if isinstance(value, str):
         value = str(value)
@@ -122,7 +135,7 @@ def _no_number(value: Any, row: int, column: int) -> InvalidInputError:
     return InvalidInputError(f"row {row}, column {column}: {what}", row=row, column=column)
 
 
-def as_array(x: Any) -> np.ndarray[Any, Any]:
+def as_array(x: Any, gaps: bool = False) -> np.ndarray[Any, Any]:
     """Convert sequences, series and objects with an array face.
 
     Text stays beside numbers, as objects. A series is one row.
@@ -130,7 +143,7 @@ def as_array(x: Any) -> np.ndarray[Any, Any]:
     if isinstance(x, np.ndarray):
         return x
     if not isinstance(x, (list, tuple)) and is_series(x):
-        return _series_row(x)
+        return _series_row(x, gaps)
     if x is None or isinstance(x, (str, bytes, bytearray, dict)):
         raise InvalidInputError(f"expected rows of numbers, found {type(x).__name__}")
     if type(x).__module__.startswith("scipy.sparse"):
@@ -194,7 +207,7 @@ def as_series(x: Any) -> Any:
     return nw.from_native(x, series_only=True)
 
 
-def _series_row(x: Any) -> np.ndarray[Any, Any]:
+def _series_row(x: Any, gaps: bool = False) -> np.ndarray[Any, Any]:
     """Give a series as one row."""
     nw = narwhals()
     series = as_series(x)
@@ -203,6 +216,8 @@ def _series_row(x: Any) -> np.ndarray[Any, Any]:
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         raise InvalidInputError(f"expected a row of numbers, found a series of {series.dtype}")
     if series.null_count():
+        if gaps:
+            return _with_gaps(series)
         column = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row 0, column {column}: the value is missing", row=0, column=column
@@ -226,12 +241,12 @@ def is_frame(x: Any) -> bool:
     ) or (type(x).__module__.partition(".")[0] in {"duckdb", "_duckdb", "polars", "pandas"})
 
 
-def frame_columns(x: Any) -> Columns:
+def frame_columns(x: Any, gaps: bool = False) -> Columns:
     """Columns of a data frame, without copies where their memory allows it."""
     frame = as_frame(x)
     if not frame.columns:
         raise InvalidInputError("the input has no columns")
-    return [series_to_array(j, series) for j, series in enumerate(frame.iter_columns())]
+    return [series_to_array(j, series, gaps) for j, series in enumerate(frame.iter_columns())]
 
 
 def narwhals() -> Any:
@@ -285,7 +300,13 @@ def _has_nulls(series: Any) -> bool:
     return bool(series.null_count())
 
 
-def series_to_array(j: int, series: Any) -> Any:
+def _with_gaps(series: Any) -> np.ndarray[Any, Any]:
+    """Give a series of numbers, null as NaN."""
+    values = series.cast(narwhals().Float64).to_numpy()
+    return np.ascontiguousarray(values, np.float64)
+
+
+def series_to_array(j: int, series: Any, gaps: bool = False) -> Any:
     """Give a column as an array, without a copy where its memory allows it."""
     nw = narwhals()
     name, dtype = series.name, series.dtype
@@ -294,6 +315,8 @@ def series_to_array(j: int, series: Any) -> Any:
             f"column {j} ({name!r}) holds {dtype}, not numbers", row=0, column=j
         )
     if _has_nulls(series):
+        if gaps:
+            return _with_gaps(series)
         row = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row {row}, column {j} ({name!r}): the value is missing", row=row, column=j
