@@ -77,7 +77,7 @@ def unmasked(x: np.ndarray[Any, Any], gaps: bool = False) -> np.ndarray[Any, Any
     if isinstance(x, np.ma.MaskedArray):
         if gaps and x.dtype.kind in "fiubO":
             wide = x.astype(object if x.dtype.kind == "O" else np.float64)
-            return np.asarray(wide.filled(np.nan))
+            return np.asarray(np.ma.filled(wide, np.nan))
         masked = np.atleast_2d(np.ma.getmaskarray(x))
         if masked.ndim == 2 and masked.any():
             row, column = (int(i) for i in np.argwhere(masked)[0])

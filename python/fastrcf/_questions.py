@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
 from fastrcf._parameters import DEPTH, check_kind, count
@@ -128,10 +130,7 @@ class Questions:
         """
         rows = to_rows(X)
         if dimension is not None:
-            try:
-                dimension = float(dimension)
-            except (TypeError, ValueError):
-                raise InvalidParameterError(f"dimension: {dimension!r} is not a number") from None
+            dimension = _number("dimension", dimension)
         return Density(*_fastrcf.density(self._asked(), rows, dimension))
 
     def neighbors(self, X: Any, k: int = 10) -> Neighbors:
@@ -219,9 +218,137 @@ class Forecasts:
         """Give the engine's forest, or say that there is none yet."""
         raise NotImplementedError
 
-    def forecast(self, horizon: int) -> Forecast:
-        return Forecast(*_fastrcf.forecast(self._asked(), count("horizon", horizon, 1)))
+    def forecast(
+        self, horizon: int, *, backtest: Backtest | None = None, coverage: float | None = None
+    ) -> Forecast:
+        """Say which rows are expected next; needs ``shingle_size`` above 1.
+
+        Parameters
+        ----------
+        horizon : int
+            Rows, 1 to 65,536.
+        backtest : Backtest, optional
+            What :meth:`backtest` gave for as many rows or more. It calibrates the
+            ranges, and holds for later forecasts too, as long as the stream goes on as
+            it did.
+        coverage : float, optional
+            The share of what comes that ranges should hold, between 0 and 1; default
+            0.9. Needs a backtest of at least ``(1 + coverage) / (1 - coverage)``
+            forecasts: 19 for 0.9.
+
+        Returns
+        -------
+        Forecast
+            ``values``, ``lower`` and ``upper`` of shape (horizon, n_features).
+
+        Raises
+        ------
+        InvalidParameterError
+            Without shingles; if a parameter is out of its range; if the backtest is too
+            short, or of another number of columns.
+        NotReadyError
+            Before the forest answers and has seen ``shingle_size - 1`` rows.
+
+        Notes
+        -----
+        The last rows make a shingle whose last row is missing: it is imputed, put behind
+        them, and so on.
+
+        Without a backtest, ranges are the 0.1 and 0.9 quantiles over trees. They say how
+        far trees differ and hold far less than 0.8 of what comes, the less the farther
+        ahead. With one, each end is moved by a quantile of how far what came was beyond
+        it in the backtest (conformalized quantile regression: Romano, Patterson and
+        Candes 2019), for each step and column by itself. Where the coming errors are
+        exchangeable with those of the backtest, each range holds what comes with at
+        least the probability ``coverage``. Errors of a stream are so only as far as it
+        goes on as in the backtest: no coverage is promised after a change, and none of
+        a whole path of steps or of all columns at once. Far steps are promised no less
+        than near ones, but their errors depend on each other, so that it takes a
+        history of many times the horizon to know them.
+
+        Examples
+        --------
+        >>> import numpy as np, fastrcf
+        >>> rng = np.random.default_rng(0)
+        >>> x = 10 * np.sin(np.arange(1500) * 2 * np.pi / 24)[:, None] + rng.normal(size=(1500, 1))
+        >>> forest = fastrcf.RandomCutForest(30, shingle_size=24, random_state=7)
+        >>> forest.insert(x[:1488])
+        >>> past = forest.backtest(x[1188:1488], horizon=12)
+        >>> found = forest.forecast(12, backtest=past, coverage=0.9)
+        >>> int(((found.lower <= x[1488:]) & (x[1488:] <= found.upper)).sum()) >= 9
+        True
+        """
+        if backtest is None:
+            if coverage is not None:
+                raise InvalidParameterError("coverage: ranges are calibrated by a backtest only")
+            calibration = None
+        else:
+            coverage = 0.9 if coverage is None else _number("coverage", coverage)
+            calibration = (_parts(backtest), coverage)
+        horizon = count("horizon", horizon, 1)
+        return Forecast(*_fastrcf.forecast(self._asked(), horizon, calibration))
 
     def backtest(self, history: Any, horizon: int) -> Backtest:
+        """Forecast from each of the last rows as if what came after it were unknown.
+
+        A copy of the forest forgets the rows of ``history`` and takes them in again one
+        by one, with a forecast before each. The forest stays as it is.
+
+        Parameters
+        ----------
+        history : array-like or data frame, shape (m, n_features)
+            The last rows of the stream, in order, up to the last one that the forest has
+            seen.
+        horizon : int
+            Rows of each forecast, 1 to 65,536.
+
+        Returns
+        -------
+        Backtest
+            ``m - horizon - shingle_size + 2`` forecasts, and what came.
+
+        Raises
+        ------
+        InvalidInputError
+            If history is too short for one forecast, does not end with the last rows
+            seen, or is so long that without it trees hold too little; names row and
+            column of a bad value.
+        InvalidParameterError, NotReadyError
+            As :meth:`forecast`.
+
+        Notes
+        -----
+        Rows that have made place for those of ``history`` are lost to the copy, so it
+        knows slightly less than the forest knew then. Equal shingles are not told apart:
+        of one that came many times, a tree forgets as many copies as it can be expected
+        to have taken from ``history``.
+
+        Each thread works on a copy of its own. It takes the time of as many forecasts;
+        do it now and then, not for each forecast.
+        """
         rows = to_rows(history)
         return Backtest(*_fastrcf.backtest(self._asked(), rows, count("horizon", horizon, 1)))
+
+
+def _number(name: str, given: Any) -> float:
+    """Give a parameter as a number."""
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise InvalidParameterError(f"{name}: {given!r} is not a number") from None
+
+
+def _parts(backtest: Any) -> tuple[Floats, Floats, Floats, Floats]:
+    """Give the arrays of a backtest as the engine takes them."""
+    if not isinstance(backtest, Backtest):
+        raise InvalidParameterError(
+            f"backtest: expected a Backtest, found {type(backtest).__name__}"
+        )
+    actual, values, lower, upper = (
+        np.asarray(part, np.float64)
+        for part in (backtest.actual, backtest.values, backtest.lower, backtest.upper)
+    )
+    shapes = {part.shape for part in (actual, values, lower, upper)}
+    if len(shapes) > 1 or actual.ndim != 3:
+        raise InvalidParameterError("backtest: its arrays do not fit each other")
+    return actual, values, lower, upper

@@ -3,10 +3,12 @@
 //! The rows of the last stretch of a stream are taken out of a copy of the
 //! forest and put back one by one, with a forecast before each: no forecast
 //! knows what comes after it. How far they were off says how far the next one
-//! may be off.
+//! may be off: conformalized quantile regression (Romano, Patterson and Candes
+//! 2019) moves each end of the trees' range by a quantile of how far what came
+//! was beyond it, step by step and column by column.
 
-use crate::error::Result;
-use crate::forecast::forecast;
+use crate::error::{Error, Result};
+use crate::forecast::{Forecast, forecast};
 use crate::forest::Forest;
 use crate::parallel;
 use crate::questions::Trees;
@@ -33,6 +35,98 @@ pub struct Backtest {
     pub lower: Vec<f64>,
     /// Their 0.9 quantiles over trees.
     pub upper: Vec<f64>,
+}
+
+impl Backtest {
+    /// Forecasts that were made.
+    pub fn n_origins(&self) -> usize {
+        self.actual.len() / (self.horizon * self.n_columns).max(1)
+    }
+
+    /// The conformal quantile of a score over origins, which is asked for by where
+    /// an origin's values begin.
+    fn quantile(&self, level: f64, score: impl Fn(usize) -> f64, sorted: &mut Vec<f64>) -> f64 {
+        sorted.clear();
+        let size = self.horizon * self.n_columns;
+        sorted.extend((0..self.n_origins()).map(|origin| score(origin * size)));
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted[rank(sorted.len(), level) - 1]
+    }
+
+    fn check(&self, forecast: &Forecast, coverage: f64) -> Result<()> {
+        if !(coverage > 0.0 && coverage < 1.0) {
+            return Err(Error::config(
+                "coverage",
+                format!("{coverage} is not between 0 and 1"),
+            ));
+        }
+        let wrong = |message| Err(Error::config("backtest", message));
+        let (columns, size) = (self.n_columns, self.horizon * self.n_columns);
+        let all = [&self.values, &self.lower, &self.upper];
+        if size == 0
+            || !self.actual.len().is_multiple_of(size)
+            || all.iter().any(|part| part.len() != self.actual.len())
+        {
+            return wrong("its arrays do not fit each other".into());
+        }
+        if columns != forecast.n_columns {
+            return wrong(format!(
+                "has {columns} columns, the forecast {}",
+                forecast.n_columns
+            ));
+        }
+        if size < forecast.values.len() {
+            return wrong(format!(
+                "has {} steps, the forecast {}",
+                self.horizon,
+                forecast.values.len() / columns
+            ));
+        }
+        let n = self.n_origins();
+        if rank(n, 0.5 + 0.5 * coverage) > n {
+            return wrong(format!(
+                "has {n} forecasts, and a coverage of {coverage} needs {}: give it a longer history",
+                ((1.0 + coverage) / (1.0 - coverage) - ROUNDING).ceil()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// By how much a whole number may be missed.
+const ROUNDING: f64 = 1e-9;
+
+/// The rank, from 1 on, among `n` scores that a further one does not exceed with
+/// the probability `level`; beyond `n` if they are too few to say.
+fn rank(n: usize, level: f64) -> usize {
+    (((n + 1) as f64 * level - ROUNDING).ceil() as usize).max(1)
+}
+
+impl Forecast {
+    /// The forecast with ranges that hold the share `coverage` of what comes, at
+    /// each step and in each column, as far as the forest goes on as in the
+    /// backtest: each end is moved until it would have been passed by half of
+    /// the rest. Values are as they were, and within their ranges.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] unless `coverage` is between 0 and 1, and the
+    /// backtest is of as many columns, of no fewer steps and of at least
+    /// `(1 + coverage) / (1 - coverage)` forecasts.
+    pub fn calibrated(mut self, backtest: &Backtest, coverage: f64) -> Result<Forecast> {
+        backtest.check(&self, coverage)?;
+        let level = 0.5 + 0.5 * coverage;
+        let mut sorted = Vec::with_capacity(backtest.n_origins());
+        let (actual, lower, upper) = (&backtest.actual, &backtest.lower, &backtest.upper);
+        for (i, &value) in self.values.iter().enumerate() {
+            let below = |at: usize| lower[at + i] - actual[at + i];
+            let above = |at: usize| actual[at + i] - upper[at + i];
+            let below = backtest.quantile(level, below, &mut sorted);
+            let above = backtest.quantile(level, above, &mut sorted);
+            self.lower[i] = (self.lower[i] - below).min(value);
+            self.upper[i] = (self.upper[i] + above).max(value);
+        }
+        Ok(self)
+    }
 }
 
 /// A stretch of origins, and the forest at the first of them.

@@ -5,7 +5,10 @@ use crate::forest::Forest;
 use crate::frozen::FrozenForest;
 use crate::input::Input;
 use crate::interrupt::run;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods};
+use numpy::{
+    IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray3,
+    PyUntypedArrayMethods,
+};
 use pyo3::prelude::*;
 
 type Matrix<'py, T> = Bound<'py, PyArray2<T>>;
@@ -125,16 +128,39 @@ pub(crate) fn impute<'py>(
     ))
 }
 
+/// What came, values, lower and upper ends; and the coverage.
+type Calibration<'py> = ([PyReadonlyArray3<'py, f64>; 4], f64);
+
 /// The rows that a stream with shingles is expected to go on with.
 #[pyfunction]
 pub(crate) fn forecast<'py>(
     py: Python<'py>,
     model: &Bound<'py, Forest>,
     horizon: usize,
+    calibration: Option<Calibration<'py>>,
 ) -> PyResult<Ranges<'py>> {
-    let found = model
-        .get()
-        .read(py, |forest, stop| forest.forecast_with(horizon, stop))?;
+    let calibration = calibration.map(|(arrays, coverage)| {
+        let shape = arrays[0].shape();
+        let [actual, values, lower, upper] = arrays
+            .each_ref()
+            .map(|a| a.as_array().iter().copied().collect());
+        let backtest = fastrcf::Backtest {
+            n_columns: shape[2],
+            horizon: shape[1],
+            actual,
+            values,
+            lower,
+            upper,
+        };
+        (backtest, coverage)
+    });
+    let found = model.get().read(py, |forest, stop| {
+        let found = forest.forecast_with(horizon, stop)?;
+        match &calibration {
+            Some((backtest, coverage)) => found.calibrated(backtest, *coverage),
+            None => Ok(found),
+        }
+    })?;
     let d = found.n_columns;
     Ok((
         matrix(py, found.values, d)?,
