@@ -47,7 +47,7 @@ fn no_forecast_knows_what_comes_after_it() {
         .collect();
     for sampling in SAMPLINGS {
         let mut forest = forest(2, sampling, &x, 1);
-        let (before, bytes) = (forest.clone(), forest.to_bytes().unwrap());
+        let (before, bytes) = (forest.clone(), forest.to_bytes());
         let history = Rows::from_f64(&x[500..], 1).unwrap();
         let one = forest.backtest(&history, 1).unwrap();
         assert_eq!(one.n_origins(), 99);
@@ -60,7 +60,7 @@ fn no_forecast_knows_what_comes_after_it() {
             assert_eq!(forest.backtest(&history, 1).unwrap(), one);
         }
         forest.set_threads(before.config().n_threads);
-        assert_eq!(forest.to_bytes().unwrap(), bytes);
+        assert_eq!(forest.to_bytes(), bytes);
     }
 }
 
