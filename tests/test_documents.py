@@ -41,6 +41,23 @@ def test_small_forests_kept_as_bytes_go_on_as_if_awake():
     assert stored["key"] == bytes(awake)
 
 
+def test_the_questions_are_answered_as_told():
+    page = (ROOT / "docs" / "questions.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(compile(code, "questions.md", "exec"), names)
+    gap, odd, thin = names["gap"], names["odd"], names["thin"]
+    assert gap.lower[0, 1] < 5 < gap.upper[0, 1]
+    assert abs(gap.values[0, 1] - 5) < 0.1
+    unlike = np.abs(odd - names["alike"].points[0].mean(axis=0))
+    assert np.argmax(unlike) == 1
+    assert 1000 < thin.values[0] / thin.values[1] < 10_000
+    assert thin.high[1, 1] > 0.9 * thin.values[1]
+    ahead = names["ahead"]
+    expected = 50 + 30 * np.sin(np.arange(2000, 2012) * 2 * np.pi / 24)
+    assert ((ahead.lower[:, 0] < expected) & (expected < ahead.upper[:, 0])).all()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):

@@ -26,6 +26,11 @@ model = fastrcf.RandomCutForest(60, 16, random_state=1, n_threads=THREADS)
 model.insert(x[:20])
 x = np.tile(x, (20, 1))
 """
+SHINGLES = """
+model = fastrcf.RandomCutForest(100, 256, shingle_size=20, random_state=1, n_threads=THREADS)
+x = x[:, :1]
+model.insert(x[:2000])
+"""
 DETECTOR = """
 model = fastrcf.Detector(n_trees=100, alert_rate=0.5, random_state=1, n_threads=THREADS)
 model.fit(x[:2000])
@@ -42,10 +47,18 @@ CALLS = {
     "displacement": (FOREST, "model.displacement(x)"),
     "codisp": (FOREST, "model.codisp(x)"),
     "attribution": (FOREST, "model.attribution(x)"),
+    "density": (FOREST, "model.density(x)"),
+    "neighbors": (FOREST, "model.neighbors(x)"),
+    "impute": (FOREST, "x[:, 3] = np.nan; model.impute(x)"),
+    "forecast": (SHINGLES, "model.forecast(2**16)"),
+    "backtest": (SHINGLES, "model.backtest(x[1000:2000], 200)"),
     "frozen score": (FROZEN + MANY, "model.score(x)"),
     "frozen displacement": (FROZEN, "model.displacement(x)"),
     "frozen codisp": (FROZEN, "model.codisp(x)"),
     "frozen attribution": (FROZEN, "model.attribution(x)"),
+    "frozen density": (FROZEN, "model.density(x)"),
+    "frozen neighbors": (FROZEN, "model.neighbors(x)"),
+    "frozen impute": (FROZEN, "x[:, 3] = np.nan; model.impute(x)"),
     "few wide rows": (WIDE, "model.codisp(x)"),
     "insert wide rows": (WIDE, "model.insert(x)"),
     "detect": (DETECTOR, "model.detect(x)"),
@@ -85,7 +98,7 @@ def run(code, timeout=120):
 @pytest.mark.parametrize("call", CALLS)
 def test_ctrl_c_stops_a_call_within_a_second_and_changes_nothing(call):
     setup, statement = CALLS[call]
-    threads = 2 if call in ("score", "codisp", "few wide rows") else 1
+    threads = 2 if call in ("score", "codisp", "few wide rows", "neighbors", "backtest") else 1
     done = run(INTERRUPTED.format(setup=setup, call=statement, threads=threads))
     assert done.stdout == "stopped\n", done.stderr
 
@@ -359,7 +372,12 @@ os._exit(0)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.parametrize(
-    ("method", "answers"), [("process", ["forked", "forked"]), ("attribution", ["done", "forked"])]
+    ("method", "answers"),
+    [
+        ("process", ["forked", "forked"]),
+        ("attribution", ["done", "forked"]),
+        ("density", ["done", "forked"]),
+    ],
 )
 def test_a_child_forked_while_its_model_was_in_use_is_told(method, answers):
     done = run(FORK_IN_USE.format(method=method))

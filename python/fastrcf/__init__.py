@@ -5,6 +5,7 @@ from typing import Any as _Any
 
 from fastrcf._fastrcf import __version__, simd_level
 from fastrcf.alert_limit import AlertLimit
+from fastrcf.answers import Attribution, Backtest, Density, Forecast, Imputation, Neighbors
 from fastrcf.detection import Detection, Reason, Relation
 from fastrcf.detector import Detector
 from fastrcf.errors import (
@@ -17,21 +18,26 @@ from fastrcf.errors import (
     NotReadyError,
 )
 from fastrcf.evaluation import Evaluation, evaluate
-from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
+from fastrcf.forest import FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
 
 __all__ = [
     "AlertLimit",
     "Attribution",
+    "Backtest",
+    "Density",
     "Detection",
     "Detector",
     "Evaluation",
     "FastRCFError",
+    "Forecast",
     "FrozenForest",
+    "Imputation",
     "InvalidInputError",
     "InvalidParameterError",
     "MissingExtraError",
     "ModelFileError",
+    "Neighbors",
     "NotFittedError",
     "NotReadyError",
     "RandomCutForest",

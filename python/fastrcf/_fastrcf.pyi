@@ -10,8 +10,13 @@ __all__ = [
     "Forest",
     "FrozenForest",
     "__version__",
+    "backtest",
+    "density",
+    "forecast",
+    "impute",
     "load",
     "loads",
+    "neighbors",
     "simd_level",
     "write_atomically",
 ]
@@ -22,6 +27,24 @@ def simd_level() -> str: ...
 def load(path: str | PathLike[str]) -> Forest | FrozenForest | Detector: ...
 def loads(data: bytes) -> Forest | FrozenForest | Detector: ...
 def write_atomically(path: str | PathLike[str], data: bytes) -> None: ...
+
+_Floats: TypeAlias = NDArray[np.float64]
+
+def density(
+    model: Forest | FrozenForest, x: Any, dimension: float | None
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def neighbors(
+    model: Forest | FrozenForest, x: Any, k: int
+) -> tuple[NDArray[np.float32], _Floats, NDArray[np.int64]]: ...
+def impute(model: Forest | FrozenForest, x: Any) -> tuple[_Floats, _Floats, _Floats]: ...
+def forecast(
+    model: Forest,
+    horizon: int,
+    calibration: tuple[tuple[_Floats, _Floats, _Floats, _Floats], float] | None,
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def backtest(
+    model: Forest, history: Any, horizon: int
+) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
 
 @final
 class Forest:

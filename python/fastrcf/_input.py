@@ -27,13 +27,16 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _ARROW_FLOATS = ("float", "double")
 
 
-def to_rows(x: Any) -> Matrix | Columns:
+def to_rows(x: Any, *, gaps: bool = False) -> Matrix | Columns:
     """Turn ``x`` into what the engine takes.
 
     Parameters
     ----------
     x : array-like or data frame
         Shape (n, d), or (d,) for one row.
+    gaps : bool, default False
+        Whether values may be missing: NaN, None, null or masked become NaN. The
+        engine refuses NaN wherever it means nothing.
 
     Returns
     -------
@@ -49,13 +52,13 @@ def to_rows(x: Any) -> Matrix | Columns:
     """
     # What has one face only is not asked for others: a row takes microseconds.
     if not isinstance(x, (np.ndarray, list, tuple)) and is_frame(x):
-        return frame_columns(x)
-    return matrix(as_array(x))
+        return frame_columns(x, gaps)
+    return matrix(as_array(x, gaps), gaps)
 
 
-def matrix(x: np.ndarray[Any, Any]) -> Matrix:
+def matrix(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     """Make a NumPy array a matrix that the engine takes."""
-    x = unmasked(x)
+    x = unmasked(x, gaps)
     if x.ndim == 1:
         x = x.reshape(1, -1)
     if x.ndim != 2:
@@ -64,7 +67,7 @@ def matrix(x: np.ndarray[Any, Any]) -> Matrix:
         )
     if x.shape[1] == 0:
         raise InvalidInputError("the input has no columns")
-    x = _numbers(x)
+    x = _numbers(x, gaps)
     contiguous = x.flags.c_contiguous or x.flags.f_contiguous
     if not contiguous or not x.flags.aligned:
         x = np.ascontiguousarray(x)
@@ -73,9 +76,12 @@ def matrix(x: np.ndarray[Any, Any]) -> Matrix:
     return x
 
 
-def unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Give the plain array; a masked value is no number."""
+def unmasked(x: np.ndarray[Any, Any], gaps: bool = False) -> np.ndarray[Any, Any]:
+    """Give the plain array; a masked value is no number, or a gap."""
     if isinstance(x, np.ma.MaskedArray):
+        if gaps and x.dtype.kind in "fiubO":
+            wide = x.astype(object if x.dtype.kind == "O" else np.float64)
+            return np.asarray(np.ma.filled(wide, np.nan))
         masked = np.atleast_2d(np.ma.getmaskarray(x))
         if masked.ndim == 2 and masked.any():
             row, column = (int(i) for i in np.argwhere(masked)[0])
@@ -85,7 +91,7 @@ def unmasked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(x)
 
 
-def _numbers(x: np.ndarray[Any, Any]) -> Matrix:
+def _numbers(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     """Convert to a native floating-point dtype the engine takes."""
     if x.dtype in _FLOATS and x.dtype.isnative:
         return x
@@ -95,11 +101,11 @@ def _numbers(x: np.ndarray[Any, Any]) -> Matrix:
         with np.errstate(over="ignore"):
             return x.astype(np.float64)
     if kind in "OUST":
-        return _objects(x)
+        return _objects(x, gaps)
     raise InvalidInputError(f"expected numbers, found dtype {x.dtype}")
 
 
-def _objects(x: np.ndarray[Any, Any]) -> Matrix:
+def _objects(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     """Convert objects, one by one where need be, to name the culprit."""
     # NumPy would read numbers out of text, and take None for NaN.
     if not any(issubclass(kind, (str, bytes, type(None))) for kind in set(map(type, x.flat))):
@@ -109,6 +115,9 @@ def _objects(x: np.ndarray[Any, Any]) -> Matrix:
             pass
     out = np.empty(x.shape)
     for index, value in np.ndenumerate(x):
+        if gaps and _is_missing(value):
+            out[index] = np.nan
+            continue
         try:
             if isinstance(value, (str, bytes)):
                 raise TypeError
@@ -119,6 +128,10 @@ def _objects(x: np.ndarray[Any, Any]) -> Matrix:
     return out
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or is_kind(value, "pandas.api.typing", "NAType", "NaTType")
+
+
 def _no_number(value: Any, row: int, column: int) -> InvalidInputError:
     if isinstance(value, str):
         value = str(value)
@@ -126,7 +139,7 @@ def _no_number(value: Any, row: int, column: int) -> InvalidInputError:
     return InvalidInputError(f"row {row}, column {column}: {what}", row=row, column=column)
 
 
-def as_array(x: Any) -> np.ndarray[Any, Any]:
+def as_array(x: Any, gaps: bool = False) -> np.ndarray[Any, Any]:
     """Convert sequences, series and objects with an array face.
 
     Text stays beside numbers, as objects. A series is one row.
@@ -134,7 +147,7 @@ def as_array(x: Any) -> np.ndarray[Any, Any]:
     if isinstance(x, np.ndarray):
         return x
     if not isinstance(x, (list, tuple)) and is_series(x):
-        return _series_row(x)
+        return _series_row(x, gaps)
     if x is None or isinstance(x, (str, bytes, bytearray, dict)):
         raise InvalidInputError(f"expected rows of numbers, found {type(x).__name__}")
     if type(x).__module__.startswith("scipy.sparse"):
@@ -198,7 +211,7 @@ def as_series(x: Any) -> Any:
     return nw.from_native(x, series_only=True)
 
 
-def _series_row(x: Any) -> np.ndarray[Any, Any]:
+def _series_row(x: Any, gaps: bool = False) -> np.ndarray[Any, Any]:
     """Give a series as one row."""
     nw = narwhals()
     series = as_series(x)
@@ -207,6 +220,8 @@ def _series_row(x: Any) -> np.ndarray[Any, Any]:
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         raise InvalidInputError(f"expected a row of numbers, found a series of {series.dtype}")
     if series.null_count():
+        if gaps:
+            return _with_gaps(series)
         column = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row 0, column {column}: the value is missing", row=0, column=column
@@ -230,7 +245,7 @@ def is_frame(x: Any) -> bool:
     ) or (type(x).__module__.partition(".")[0] in {"duckdb", "_duckdb", "polars", "pandas"})
 
 
-def frame_columns(x: Any) -> Columns:
+def frame_columns(x: Any, gaps: bool = False) -> Columns:
     """Columns of a data frame, without copies where their memory allows it."""
     plain = arrow_floats(x)
     if plain is not None:
@@ -238,7 +253,7 @@ def frame_columns(x: Any) -> Columns:
     frame = as_frame(x)
     if not frame.columns:
         raise InvalidInputError("the input has no columns")
-    return [series_to_array(j, series) for j, series in enumerate(frame.iter_columns())]
+    return [series_to_array(j, series, gaps) for j, series in enumerate(frame.iter_columns())]
 
 
 def arrow_floats(x: Any, names: Sequence[str] | None = None) -> Columns | None:
@@ -332,7 +347,13 @@ def _has_nulls(series: Any) -> bool:
     return bool(series.null_count())
 
 
-def series_to_array(j: int, series: Any) -> Any:
+def _with_gaps(series: Any) -> np.ndarray[Any, Any]:
+    """Give a series of numbers, null as NaN."""
+    values = series.cast(narwhals().Float64).to_numpy()
+    return np.ascontiguousarray(values, np.float64)
+
+
+def series_to_array(j: int, series: Any, gaps: bool = False) -> Any:
     """Give a column as an array, without a copy where its memory allows it."""
     nw = narwhals()
     name, dtype = series.name, series.dtype
@@ -341,6 +362,8 @@ def series_to_array(j: int, series: Any) -> Any:
             f"column {j} ({name!r}) holds {dtype}, not numbers", row=0, column=j
         )
     if _has_nulls(series):
+        if gaps:
+            return _with_gaps(series)
         row = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row {row}, column {j} ({name!r}): the value is missing", row=row, column=j

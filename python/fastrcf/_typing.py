@@ -9,5 +9,6 @@ from numpy.typing import NDArray
 
 Matrix: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Columns: TypeAlias = list[Any]
+Singles: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -12,6 +11,7 @@ import numpy as np
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
 from fastrcf._parameters import DEPTH, check_kind, count, notes, seed
+from fastrcf._questions import Forecasts, Questions
 from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
 if TYPE_CHECKING:
@@ -24,28 +24,7 @@ _T = TypeVar("_T")
 Sampling = Literal["decay", "uniform", "window"]
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """Which columns a score comes from, and in which direction.
-
-    ``low + high`` summed over a row is the row's score.
-
-    Attributes
-    ----------
-    low, high : numpy.ndarray of float64, shape (n, d)
-        Parts of the score due to a value below, or above, what is usual.
-    """
-
-    low: Floats
-    high: Floats
-
-    @property
-    def total(self) -> Floats:
-        """Parts by column, whatever the direction, shape (n, d)."""
-        return self.low + self.high
-
-
-class RandomCutForest:
+class RandomCutForest(Questions, Forecasts):
     """A random cut forest that learns from a stream, row by row, exactly.
 
     Whole-array calls give, bit for bit, what a loop over single rows gives, for
@@ -203,39 +182,6 @@ class RandomCutForest:
         check_kind(kind)
         return self._learn(to_rows(X), lambda core, rows: core.process_by(kind, rows))
 
-    def score(self, X: Any, *, kind: str = DEPTH) -> Floats:
-        """Score rows: higher is more unusual.
-
-        Parameters
-        ----------
-        X : array-like or data frame, shape (n, d) or (d,)
-            With shingles, a row of ``n_features`` values is taken to follow the
-            last rows seen, one of ``n_features * shingle_size`` is a whole shingle.
-        kind : str, default "expected_inverse_depth"
-            What the score is: ``"expected_inverse_depth"``, the scale of the
-            open-source forests; ``"local_range"``, how much room there is around the
-            row, in bits: each more is twice the room, 20 that of the whole sample;
-            ``"auto"``, the local range and half the expected inverse depth, which
-            ranks best on tables; ``"displacement"``, see :meth:`displacement`.
-
-        Returns
-        -------
-        numpy.ndarray of float64, shape (n,)
-            Expected inverse depths are in (0, log2(sample_size + 1)]; about 1 and
-            less for usual rows.
-
-        Raises
-        ------
-        NotReadyError
-            Before the forest has seen a quarter of ``sample_size`` rows.
-        InvalidInputError
-            Names row and column.
-        """
-        rows = to_rows(X)
-        if kind == DEPTH:
-            return self._asked().score(rows)
-        return self._asked().score_by(check_kind(kind), rows)
-
     def delete(self, X: Any) -> Integers:
         """Take rows out: one copy from every tree that holds it.
 
@@ -258,38 +204,6 @@ class RandomCutForest:
         if self._core is None:
             return np.zeros(len(rows[0]) if isinstance(rows, list) else len(rows), np.int64)
         return self._core.delete(rows)
-
-    def displacement(self, X: Any) -> Floats:
-        """Give the expected mass of the node each row is separated from, shape (n,)."""
-        rows = to_rows(X)
-        return self._asked().displacement(rows)
-
-    def codisp(self, X: Any) -> Floats:
-        """Give the collusive displacement (Guha et al. 2016) of each row, shape (n,).
-
-        For a row that a tree does not hold, the expectation over its random
-        insertion.
-        """
-        rows = to_rows(X)
-        return self._asked().codisp(rows)
-
-    def attribution(self, X: Any, *, kind: str = DEPTH) -> Attribution:
-        """Say which columns each score comes from.
-
-        Parameters
-        ----------
-        X : array-like or data frame, shape (n, d) or (d,)
-            As :meth:`score` takes them.
-        kind : str, default "expected_inverse_depth"
-            What the score is; see :meth:`score`.
-
-        Returns
-        -------
-        Attribution
-            ``low`` and ``high`` of shape (n, d); their sum over a row is its score.
-        """
-        rows = to_rows(X)
-        return Attribution(*self._asked().attribution(check_kind(kind), rows))
 
     def freeze(self) -> FrozenForest:
         """Give an immutable copy for scoring tables; its scores are the same bits."""
@@ -393,7 +307,7 @@ def _restore_frozen(data: bytes) -> FrozenForest:
     return FrozenForest(core)
 
 
-class FrozenForest:
+class FrozenForest(Questions):
     """An immutable forest for scoring tables; made by :meth:`RandomCutForest.freeze`.
 
     It gives, bit for bit, the scores of the forest it was made from, and may be
@@ -403,23 +317,8 @@ class FrozenForest:
     def __init__(self, core: _fastrcf.FrozenForest) -> None:
         self._core = core
 
-    def score(self, X: Any, *, kind: str = DEPTH) -> Floats:
-        """Score rows, as :meth:`RandomCutForest.score`."""
-        if kind == DEPTH:
-            return self._core.score(to_rows(X))
-        return self._core.score_by(check_kind(kind), to_rows(X))
-
-    def displacement(self, X: Any) -> Floats:
-        """Displace rows, as :meth:`RandomCutForest.displacement`."""
-        return self._core.displacement(to_rows(X))
-
-    def codisp(self, X: Any) -> Floats:
-        """Displace rows collusively, as :meth:`RandomCutForest.codisp`."""
-        return self._core.codisp(to_rows(X))
-
-    def attribution(self, X: Any, *, kind: str = DEPTH) -> Attribution:
-        """Attribute scores to columns, as :meth:`RandomCutForest.attribution`."""
-        return Attribution(*self._core.attribution(check_kind(kind), to_rows(X)))
+    def _asked(self) -> _fastrcf.FrozenForest:
+        return self._core
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the forest to a model file, whole or not at all."""

@@ -3,8 +3,8 @@
 //! The rows seen last make a shingle whose last row is missing. It is imputed,
 //! put behind them, and so on: a step takes what the steps before found for
 //! true. The range is that of imputation, the trees' 0.1 and 0.9 quantiles at
-//! each step. It says how far trees differ; it is not calibrated, and does not
-//! take in how errors add up from step to step.
+//! each step. It says how far trees differ, and does not take in how errors add
+//! up from step to step: [`Forecast::calibrated`] makes it one that does.
 
 use crate::error::{Error, Result};
 use crate::impute::Imputer;

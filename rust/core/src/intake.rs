@@ -66,6 +66,21 @@ impl Intake {
         &self.recent
     }
 
+    /// Forgets the last rows: the next one begins a shingle.
+    pub(crate) fn forget_recent(&mut self) {
+        self.recent.clear();
+    }
+
+    /// Whether the last rows seen are the last ones of `rows`, which are checked.
+    pub(crate) fn ends_with(&self, rows: &Rows<'_>) -> bool {
+        let n = self.recent_rows();
+        let mut last = vec![0.0; n * self.n_features];
+        let range = rows.n_rows().saturating_sub(n)..rows.n_rows();
+        let weights = self.weights.as_deref();
+        load_rows(rows, range, weights, Some(&mut last), self.n_features);
+        last == self.recent
+    }
+
     fn recent_rows(&self) -> usize {
         self.recent.len() / self.n_features
     }

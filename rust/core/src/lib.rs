@@ -16,6 +16,7 @@
 //! either happens or leaves everything as it was, and all input is checked.
 
 mod attribution;
+mod backtest;
 mod codec;
 mod config;
 mod density;
@@ -45,6 +46,7 @@ mod tree;
 mod walk;
 
 pub use attribution::Attribution;
+pub use backtest::Backtest;
 pub use codec::{Model, write_atomically};
 pub use config::{
     ForestConfig, MAX_DIMENSIONS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_VALUE, Sampling, ScoreKind,

@@ -189,6 +189,11 @@ impl Clock {
         })
     }
 
+    /// Turns the clock back by `n` rows that came without times.
+    pub(crate) fn turn_back(&mut self, n: i64) {
+        self.state.now = self.state.now.saturating_sub(n);
+    }
+
     /// The time of the last of the next `n` rows when the caller gives none.
     pub(crate) fn time_after(&self, n: usize) -> i64 {
         self.state.now.saturating_add_unsigned(n as u64)

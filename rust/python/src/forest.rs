@@ -23,7 +23,7 @@ impl Forest {
         }
     }
 
-    fn read<T: Send>(
+    pub(crate) fn read<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&fastrcf::Forest, Stop<'_>) -> Result<T> + Send,

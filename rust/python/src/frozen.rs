@@ -29,6 +29,10 @@ impl FrozenForest {
     pub(crate) fn of(inner: fastrcf::FrozenForest) -> FrozenForest {
         FrozenForest { inner }
     }
+
+    pub(crate) fn inner(&self) -> &fastrcf::FrozenForest {
+        &self.inner
+    }
 }
 
 #[pymethods]

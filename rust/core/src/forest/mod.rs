@@ -2,9 +2,10 @@
 
 mod leaving;
 mod member;
-mod more;
+mod missing;
 mod persist;
 mod query;
+mod surroundings;
 mod update;
 
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};

@@ -54,6 +54,10 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
         self.intake.check_query(rows, interrupt)?;
+        self.check_ready()
+    }
+
+    pub(super) fn check_ready(&self) -> Result<()> {
         if self.is_ready() {
             Ok(())
         } else {

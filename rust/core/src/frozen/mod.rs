@@ -3,11 +3,12 @@
 mod alone;
 mod block;
 mod keys;
-mod more;
+mod missing;
 mod part;
 mod score;
 mod shape;
 mod sort;
+mod surroundings;
 mod tree;
 
 pub(crate) use block::{Block, rank_body};
@@ -218,6 +219,10 @@ impl FrozenForest {
 
     fn check_question(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         self.intake.check_query(rows, interrupt)?;
+        self.check_ready()
+    }
+
+    fn check_ready(&self) -> Result<()> {
         if self.is_ready() {
             Ok(())
         } else {

@@ -1,9 +1,8 @@
-//! What a frozen forest answers about density, neighbours and gaps.
+//! What lies around a row in a frozen forest: its density and its neighbours.
 
 use super::FrozenForest;
 use crate::density::{Density, check_dimension, densities};
-use crate::error::{Error, Result};
-use crate::impute::{self, Imputation};
+use crate::error::Result;
 use crate::neighbors::{Named, Neighbors, check_count, neighbors};
 use crate::questions::never;
 use crate::rows::Rows;
@@ -25,16 +24,6 @@ impl Named for FrozenForest {
 }
 
 impl FrozenForest {
-    fn check_ready(&self) -> Result<()> {
-        match self.is_ready() {
-            true => Ok(()),
-            false => Err(Error::NotReady {
-                seen: self.smallest,
-                needed: self.rows_needed(),
-            }),
-        }
-    }
-
     /// How many rows of the sample lie near each row, and in which direction:
     /// see [`Density`]. `dimension` is that of what the rows lie on, by default
     /// the number of columns.
@@ -85,30 +74,5 @@ impl FrozenForest {
         self.check_question(rows, interrupt)?;
         self.build(interrupt)?;
         neighbors(self, self, rows, k, interrupt)
-    }
-
-    /// Rows with what is missing in them, NaN, filled: see [`Imputation`]. With
-    /// shingles, rows as wide as the input follow the last ones seen.
-    ///
-    /// # Errors
-    /// As [`FrozenForest::score`]; [`Error::InvalidValue`] for a row of which nothing
-    /// is known.
-    pub fn impute(&self, rows: &Rows<'_>) -> Result<Imputation> {
-        self.impute_with(rows, &mut never)
-    }
-
-    /// [`FrozenForest::impute`] with an interrupt callback.
-    ///
-    /// # Errors
-    /// As [`FrozenForest::impute`], and [`Error::Interrupted`].
-    pub fn impute_with(
-        &self,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Imputation> {
-        impute::check(self, rows, interrupt)?;
-        self.check_ready()?;
-        self.build(interrupt)?;
-        impute::imputations(self, rows, interrupt)
     }
 }

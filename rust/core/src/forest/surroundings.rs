@@ -1,11 +1,8 @@
-//! What a living forest answers about density, neighbours and gaps, and what
-//! it expects next.
+//! What lies around a row in a living forest: its density and its neighbours.
 
 use super::Forest;
 use crate::density::{Density, check_dimension, densities};
 use crate::error::{Error, Result};
-use crate::forecast::{self, Forecast};
-use crate::impute::{self, Imputation};
 use crate::neighbors::{Named, Neighbors, check_count, neighbors};
 use crate::points::PointStore;
 use crate::questions::never;
@@ -52,16 +49,6 @@ impl Forest {
         }
         let store = &self.points;
         Ok(Numbered { store, names })
-    }
-
-    fn check_ready(&self) -> Result<()> {
-        match self.is_ready() {
-            true => Ok(()),
-            false => Err(Error::NotReady {
-                seen: self.smallest_tree(),
-                needed: self.rows_needed(),
-            }),
-        }
     }
 
     /// How many rows of the sample lie near each row, and in which direction:
@@ -113,52 +100,5 @@ impl Forest {
         self.check_question(rows, interrupt)?;
         let named = self.numbered(interrupt)?;
         neighbors(self, &named, rows, k, interrupt)
-    }
-
-    /// Rows with what is missing in them, NaN, filled: see [`Imputation`]. With
-    /// shingles, rows as wide as the input follow the last ones seen.
-    ///
-    /// # Errors
-    /// As [`Forest::score`]; [`Error::InvalidValue`] for a row of which nothing
-    /// is known.
-    pub fn impute(&self, rows: &Rows<'_>) -> Result<Imputation> {
-        self.impute_with(rows, &mut never)
-    }
-
-    /// [`Forest::impute`] with an interrupt callback.
-    ///
-    /// # Errors
-    /// As [`Forest::impute`], and [`Error::Interrupted`].
-    pub fn impute_with(
-        &self,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Imputation> {
-        impute::check(self, rows, interrupt)?;
-        self.check_ready()?;
-        impute::imputations(self, rows, interrupt)
-    }
-
-    /// The next `horizon` rows of a stream with shingles: see [`Forecast`].
-    ///
-    /// # Errors
-    /// [`Error::InvalidConfig`] without shingles, or unless the horizon is
-    /// between 1 and [`crate::MAX_HORIZON`]; [`Error::NotReady`].
-    pub fn forecast(&self, horizon: usize) -> Result<Forecast> {
-        self.forecast_with(horizon, &mut never)
-    }
-
-    /// [`Forest::forecast`] with an interrupt callback.
-    ///
-    /// # Errors
-    /// As [`Forest::forecast`], and [`Error::Interrupted`].
-    pub fn forecast_with(
-        &self,
-        horizon: usize,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Forecast> {
-        forecast::check(self, horizon)?;
-        self.check_ready()?;
-        forecast::forecast(self, horizon, interrupt)
     }
 }
