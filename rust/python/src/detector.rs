@@ -13,11 +13,11 @@ use pyo3::types::{PyBytes, PyDict};
 use std::sync::{Mutex, PoisonError};
 
 /// Feature, share, whether high, value, text.
-type ReasonTuple = (usize, f64, bool, f64, String);
+pub(crate) type ReasonTuple = (usize, f64, bool, f64, String);
 /// Name, scaling, number of categories (−1 for numbers) and quantiles.
 type FeatureTuple = (String, &'static str, i64, Vec<f64>);
 /// Scores, grades, alerts and the alerts' reasons.
-type Found<'py> = (
+pub(crate) type Found<'py> = (
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<i64>>,
@@ -32,7 +32,7 @@ fn tuples(reasons: Vec<Vec<Reason>>) -> Vec<Vec<ReasonTuple>> {
         .collect()
 }
 
-fn found(py: Python<'_>, detection: Detection) -> Found<'_> {
+pub(crate) fn found(py: Python<'_>, detection: Detection) -> Found<'_> {
     let alerts: Vec<i64> = detection.alerts.iter().map(|&i| i as i64).collect();
     (
         detection.scores.into_pyarray(py),

@@ -8,6 +8,7 @@ mod frozen;
 mod input;
 mod interrupt;
 mod model;
+mod series;
 mod shared;
 
 use pyo3::prelude::*;
@@ -22,6 +23,8 @@ mod _fastrcf {
     use super::frozen::FrozenForest;
     #[pymodule_export]
     use super::model::{load, loads, write_atomically};
+    #[pymodule_export]
+    use super::series::{SeriesDetector, SeriesSet};
     use pyo3::prelude::*;
 
     /// The instruction set in use: "portable", "avx2" or "avx512".
