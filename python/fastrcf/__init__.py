@@ -18,6 +18,7 @@ from fastrcf.errors import (
 from fastrcf.evaluation import Evaluation, evaluate
 from fastrcf.forest import Attribution, FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
+from fastrcf.series import SeriesDetector
 
 __all__ = [
     "Attribution",
@@ -34,6 +35,7 @@ __all__ = [
     "NotReadyError",
     "RandomCutForest",
     "Reason",
+    "SeriesDetector",
     "__version__",
     "evaluate",
     "load",

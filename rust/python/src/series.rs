@@ -42,6 +42,8 @@ fn parameters<'py>(py: Python<'py>, config: &SeriesConfig) -> PyResult<Bound<'py
     parameters.set_item("threshold", config.threshold)?;
     parameters.set_item("seed", config.seed)?;
     parameters.set_item("n_threads", config.n_threads)?;
+    parameters.set_item("time_column", config.time_column.as_deref())?;
+    parameters.set_item("key_column", config.key_column.as_deref())?;
     Ok(parameters)
 }
 
@@ -62,6 +64,8 @@ fn config(given: &Bound<'_, PyDict>) -> PyResult<SeriesConfig> {
         threshold: item("threshold")?.extract()?,
         seed: item("seed")?.extract()?,
         n_threads: item("n_threads")?.extract()?,
+        time_column: item("time_column")?.extract()?,
+        key_column: item("key_column")?.extract()?,
     })
 }
 
@@ -282,6 +286,15 @@ impl SeriesSet {
             }
             Ok(sums)
         })
+    }
+
+    /// What people wrote down about it.
+    fn notes(&self, py: Python<'_>) -> PyResult<Notes> {
+        self.read(py, |set, _| Ok(set.notes().clone()))
+    }
+
+    fn set_notes(&self, py: Python<'_>, notes: Notes) -> PyResult<()> {
+        self.write(py, |set, _| set.set_notes(notes))
     }
 
     /// The keys of the series held.

@@ -1,6 +1,7 @@
 //! A series detector's sections, which follow those of its forest, and a set's.
 
 use super::container::{Container, Sections};
+use super::forest;
 use super::wire::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::series::{
@@ -57,6 +58,10 @@ pub(super) fn write_config(config: &SeriesConfig, out: &mut Writer) {
     out.f64(config.kappa);
     out.f64(config.exponent);
     out.f64(config.threshold);
+    for name in [&config.time_column, &config.key_column] {
+        out.u32(u32::from(name.is_some()));
+        out.text(name.as_deref().unwrap_or_default());
+    }
 }
 
 pub(super) fn write_columns(columns: &[String], out: &mut Writer) {
@@ -160,8 +165,20 @@ pub(super) fn read_config(section: &mut Reader<'_>) -> Result<SeriesConfig> {
         kappa: section.f64()?,
         exponent: section.f64()?,
         threshold: section.f64()?,
+        time_column: read_name(section)?,
+        key_column: read_name(section)?,
         ..SeriesConfig::default()
     })
+}
+
+fn read_name(section: &mut Reader<'_>) -> Result<Option<String>> {
+    let code = section.u32()?;
+    let name = section.text()?;
+    match (code, name.is_empty()) {
+        (0, true) => Ok(None),
+        (1, _) => Ok(Some(name)),
+        _ => Err(section.error("a column's name that is none")),
+    }
 }
 
 /// None is a zero without a sign.
@@ -215,6 +232,7 @@ pub(super) fn write_set(set: &SeriesSet, files: &[(&str, u64, Vec<u8>)], out: &m
     write_columns(set.columns(), &mut section);
     section.u64s(&[set.max_series() as u64, set.n_seen(), set.n_dropped()]);
     out.add(*b"SSET", section);
+    out.add(*b"NOTE", forest::notes(set.notes()));
     let (mut keys, mut all) = (Writer::default(), Writer::default());
     keys.u64(files.len() as u64);
     for (key, last, file) in files {
@@ -246,6 +264,8 @@ pub(super) fn read_set(
     let (n_seen, n_dropped) = (section.u64()?, section.u64()?);
     section.finish()?;
     let mut set = SeriesSet::new(config, columns, max_series)
+        .map_err(|error| Error::file(error.to_string()))?;
+    set.set_notes(forest::read_notes(file.section(b"NOTE")?)?)
         .map_err(|error| Error::file(error.to_string()))?;
     let mut keys = file.section(b"SKEY")?;
     let mut all = file.section(b"SALL")?;

@@ -52,6 +52,11 @@ pub struct SeriesConfig {
     pub seed: u64,
     /// Threads for whole-array calls; 0 takes what the process may use.
     pub n_threads: usize,
+    /// Names of the columns of times and of keys, for who reads tables: nothing here
+    /// looks at them.
+    pub time_column: Option<String>,
+    /// See [`SeriesConfig::time_column`].
+    pub key_column: Option<String>,
 }
 
 impl Default for SeriesConfig {
@@ -70,6 +75,8 @@ impl Default for SeriesConfig {
             threshold: 0.075,
             seed: 0,
             n_threads: 0,
+            time_column: None,
+            key_column: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::config::SeriesConfig;
 use super::detector::{SeriesDetector, check_rows};
 use crate::detector::{Detection, Reason};
 use crate::error::{Error, Result};
+use crate::notes::{self, Notes};
 use crate::questions::never;
 use crate::rows::Rows;
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ pub struct SeriesSet {
     max_series: usize,
     n_seen: u64,
     n_dropped: u64,
+    notes: Notes,
     series: HashMap<String, Kept>,
 }
 
@@ -64,6 +66,7 @@ impl SeriesSet {
             max_series,
             n_seen: 0,
             n_dropped: 0,
+            notes: Notes::new(),
             series: HashMap::new(),
         })
     }
@@ -107,6 +110,21 @@ impl SeriesSet {
     pub fn series(&self) -> impl Iterator<Item = (&str, &SeriesDetector)> {
         let series = self.series.iter();
         series.map(|(key, kept)| (key.as_str(), &kept.detector))
+    }
+
+    /// What people wrote down about it.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Writes down other notes.
+    ///
+    /// # Errors
+    /// As [`Forest::set_notes`](crate::Forest::set_notes).
+    pub fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        notes::check(&notes)?;
+        self.notes = notes;
+        Ok(())
     }
 
     /// As [`SeriesDetector::set_threshold`], for every series.
