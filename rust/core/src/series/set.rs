@@ -1,7 +1,7 @@
 //! Many series by key, each with a detector of its own, in bounded memory.
 
 use super::config::SeriesConfig;
-use super::detector::{SeriesDetector, check_rows};
+use super::detector::{Clock, SeriesDetector, check_rows};
 use crate::detector::{Detection, Reason};
 use crate::error::{Error, Result};
 use crate::notes::{self, Notes};
@@ -336,7 +336,7 @@ impl SeriesSet {
         if series.len() > self.max_series {
             return wrong("a set holds more series than it may");
         }
-        let mut before = 0;
+        let (mut before, mut all_timed) = (0, None);
         for (key, last, detector) in series {
             if last <= before || last > n_seen {
                 return wrong("the series of a set are not in the order of their last rows");
@@ -344,6 +344,10 @@ impl SeriesSet {
             before = last;
             if detector.config != self.config || detector.columns != self.columns {
                 return wrong("a series is not of its set's parameters");
+            }
+            let timed = matches!(detector.clock, Clock::At(_));
+            if detector.counts.seen == 0 || *all_timed.get_or_insert(timed) != timed {
+                return wrong("some series of a set have times and others have not");
             }
             if self.series.insert(key, Kept { detector, last }).is_some() {
                 return wrong("two series of a set have one key");
