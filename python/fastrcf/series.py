@@ -52,7 +52,7 @@ class SeriesDetector:
         compares with all earlier rows.
     threshold : float, optional
         Score from which on a row is an anomaly, above 0; default 0.075 with
-        habituation and 0.3 without.
+        habituation and 0.3 without. Smaller samples give larger scores.
     trailing : int, default 48
         Rows of the window whose mean and standard deviation are looked at, 2 to 4096.
     warm_up : int, default 32
@@ -162,7 +162,7 @@ class SeriesDetector:
         detector._core = core
         return detector
 
-    def _make(self, names: list[str]) -> _Core:
+    def _parameters(self, names: list[str]) -> dict[str, Any]:
         episode, habituation = self._episode, self._habituation
         if episode == "auto":
             episode = EPISODE if len(names) == 1 else None
@@ -171,7 +171,7 @@ class SeriesDetector:
         threshold = self._threshold
         if threshold is None:
             threshold = PLAIN_THRESHOLD if habituation is None else THRESHOLD
-        parameters = {
+        return {
             **self._engine,
             "episode": episode,
             "habituation": habituation,
@@ -179,6 +179,9 @@ class SeriesDetector:
             "time_column": self._time,
             "key_column": self._key,
         }
+
+    def _make(self, names: list[str]) -> _Core:
+        parameters = self._parameters(names)
         if self._key is None:
             return _fastrcf.SeriesDetector(names, parameters)
         return _fastrcf.SeriesSet(names, parameters, self._max_series)
@@ -272,10 +275,13 @@ class SeriesDetector:
 
     @property
     def threshold(self) -> float:
-        """Score from which on a row is an anomaly; may be set at any time."""
-        if self._core is None:
-            return THRESHOLD if self._threshold is None else self._threshold
-        return float(self._core.parameters()["threshold"])
+        """Score from which on a row is an anomaly; may be set at any time.
+
+        Until columns are known, by default that of a single column.
+        """
+        core = self._core
+        known = self._parameters([read.UNNAMED]) if core is None else core.parameters()
+        return float(known["threshold"])
 
     @threshold.setter
     def threshold(self, threshold: float) -> None:

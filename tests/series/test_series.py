@@ -128,8 +128,9 @@ def test_saved_in_the_middle_it_goes_on_as_if_not(cut, tmp_path):
         rest = {k: v[cut:] for k, v in rows.items()}
         expected = detector.process(rest)
         assert expected["is_anomaly"].to_pylist()[900 - cut]
-        assert loaded.process(rest).equals(expected)
-        assert pickled.process(rest).equals(expected)
+        for other in (loaded, pickled):
+            # Polars takes NaN for equal to itself.
+            assert pl.from_arrow(other.process(rest)).equals(pl.from_arrow(expected))
         assert bytes(loaded) == bytes(detector)
 
 
@@ -223,14 +224,13 @@ def test_gaps_and_clocks_that_stand_or_go_back_are_counted():
 def test_a_constant_series_is_usual_and_a_jump_is_not():
     x = np.full(600, 0.1)
     x[500] = 0.2
-    found = fastrcf.SeriesDetector(**SMALL).process(x)
-    assert np.flatnonzero(found.is_anomaly).tolist() == [500]
-    assert (
-        not fastrcf.SeriesDetector(["a", "b"], **SMALL)
-        .process({"a": np.zeros(300), "b": np.full(300, 7.0)})["is_anomaly"]
-        .to_numpy()
-        .any()
-    )
+    found = fastrcf.SeriesDetector(random_state=1).process(x)
+    assert found.score[32] > 0
+    assert not found.is_anomaly[:500].any()
+    assert found.is_anomaly[500]
+    constants = {"a": np.zeros(300), "b": np.full(300, 7.0)}
+    found = fastrcf.SeriesDetector(["a", "b"], **SMALL).process(constants)
+    assert not any(found["is_anomaly"].to_pylist())
 
 
 def test_missing_values_are_neither_scored_nor_learnt():
@@ -359,7 +359,7 @@ def test_input_that_cannot_be_used_changes_nothing():
         ({"t": [1.0, 2.0], "x": [1.0, math.inf]}, "row 1, column 'x': inf is not finite"),
         ({"t": [1.0], "x": [1e30]}, "row 0, column 'x'"),
         ({"t": [1.0, math.nan], "x": [1.0, 1.0]}, "t, row 1"),
-        ({"t": ["noon"], "x": [1.0]}, "parse texts first"),
+        ({"t": ["noon"], "x": [1.0]}, "t: expected datetimes or numbers in seconds"),
         ({"x": [1.0]}, "no column 't'"),
         ({"t": [1.0], "y": [1.0]}, "no column 'x'"),
         ({"t": [1.0], "x": ["a"]}, "not numbers"),

@@ -26,7 +26,8 @@ class Series(StreamDetector):
         """Score each row, then learn it."""
         detector = fastrcf.SeriesDetector(time_column="x0", random_state=self.seed)
         found = detector.process(np.column_stack((seconds, values)))
-        return np.nan_to_num(found.score, nan=0.0)
+        score: Rows = np.nan_to_num(found.score)
+        return score
 
 
 class Value(StreamDetector):

@@ -12,8 +12,8 @@
 mod files;
 
 use fastrcf::{
-    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model,
-    Sampling, Scaling, ScoreKind,
+    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Sampling,
+    Scaling, ScoreKind,
 };
 use files::{rows_of, small_series, small_set, stream};
 use std::path::PathBuf;

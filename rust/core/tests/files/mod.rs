@@ -4,7 +4,8 @@
 
 use fastrcf::{
     ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
-    Sampling, Scaling, SeriesConfig, SeriesDetector, SeriesSet};
+    Sampling, Scaling, SeriesConfig, SeriesDetector, SeriesSet,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// SplitMix64.
