@@ -5,7 +5,8 @@ use super::forest;
 use super::wire::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::series::{
-    ContextState, Counts, Event, Running, SeriesConfig, SeriesDetector, SeriesSet, SeriesState,
+    ContextState, Counts, Event, FEATURES, Running, SeriesConfig, SeriesDetector, SeriesSet,
+    SeriesState,
 };
 use crate::state::ForestState;
 
@@ -84,7 +85,12 @@ fn write_context(context: &ContextState, out: &mut Writer) {
 
 fn write_running(running: &Running, out: &mut Writer) {
     out.u32(running.count);
-    out.f64s(&[running.mean, running.variance]);
+    out.f64s(&[
+        running.mean,
+        running.variance,
+        running.least,
+        running.greatest,
+    ]);
 }
 
 pub(super) fn read(file: &mut Container<'_>, forest: &ForestState) -> Result<SeriesState> {
@@ -100,6 +106,10 @@ pub(super) fn read(file: &mut Container<'_>, forest: &ForestState) -> Result<Ser
     config.seed = forest.config.seed;
     config.n_threads = forest.config.n_threads;
     let columns = read_columns(&mut section)?;
+    // Before a forest is built: one without rows may be as wide as it says.
+    if forest.n_features != columns.len().saturating_mul(FEATURES) {
+        return Err(section.error("its forest has other columns"));
+    }
     let counts = Counts {
         seen: section.u64()?,
         missing: section.u64()?,
@@ -218,6 +228,8 @@ fn read_running(section: &mut Reader<'_>) -> Result<Running> {
         count: section.u32()?,
         mean: section.f64()?,
         variance: section.f64()?,
+        least: section.f64()?,
+        greatest: section.f64()?,
     })
 }
 

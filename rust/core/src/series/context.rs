@@ -23,10 +23,19 @@ pub struct Running {
     pub mean: f64,
     /// Their variance.
     pub variance: f64,
+    /// Least value of all rows, forgotten ones included.
+    pub least: f64,
+    /// Greatest value of all rows.
+    pub greatest: f64,
 }
 
 impl Running {
     fn add(&mut self, x: f64, most: u32) {
+        if self.count == 0 {
+            (self.least, self.greatest) = (x, x);
+        }
+        self.least = self.least.min(x);
+        self.greatest = self.greatest.max(x);
         self.count = (self.count + 1).min(most);
         let before = x - self.mean;
         self.mean += before / f64::from(self.count);
@@ -39,7 +48,9 @@ impl Running {
     /// Where most rows lie, if there are some.
     fn usual(&self) -> Option<(f64, f64)> {
         let spread = USUAL * self.variance.sqrt();
-        (self.count > 1).then(|| (self.mean - spread, self.mean + spread))
+        let low = (self.mean - spread).max(self.least);
+        let high = (self.mean + spread).min(self.greatest);
+        (self.count > 1).then_some((low, high))
     }
 }
 

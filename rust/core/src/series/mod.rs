@@ -14,6 +14,7 @@ mod set;
 mod state;
 mod words;
 
+pub(crate) use config::FEATURES;
 pub use config::{DAY, MAX_EVENTS, MAX_SERIES_VALUE, MAX_SLOTS, SeriesConfig};
 pub use context::{ContextState, Running};
 pub use detector::{Counts, SeriesDetector};

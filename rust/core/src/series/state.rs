@@ -182,7 +182,19 @@ fn is_sound(running: &Running) -> bool {
         count,
         mean,
         variance,
+        least,
+        greatest,
     } = *running;
-    let sound = mean.abs() <= 10.0 * MAX_SERIES_VALUE && (0.0..=1e61).contains(&variance);
-    sound && (count > 0 || (mean.to_bits() == 0 && variance.to_bits() == 0))
+    let values = [mean, least, greatest];
+    let known = values.iter().all(|x| x.abs() <= 10.0 * MAX_SERIES_VALUE);
+    let sound = known && (0.0..=1e61).contains(&variance) && least <= greatest;
+    sound
+        && (count > 0
+            || *running == Running::default()
+                && ![mean, variance, least, greatest].iter().any(signed))
+}
+
+/// Whether a zero would be written in another way.
+fn signed(x: &f64) -> bool {
+    x.is_sign_negative()
 }

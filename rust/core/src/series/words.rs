@@ -48,15 +48,23 @@ fn sentence(
     feature: usize,
     high: bool,
 ) -> String {
-    let is = if high { "high" } else { "low" };
     let n = config.trailing;
     let usual = moment.usual[feature];
+    let place = |x: f64| match usual {
+        Some((_, greatest)) if high && x > greatest => "high",
+        Some((least, _)) if !high && x < least => "low",
+        // Rare only together with the other features.
+        _ if high => "high for rows like this one",
+        _ => "low for rows like this one",
+    };
+    let [x, _, mean_value, spread_value] = moment.features;
     let [value, _, mean, spread] = moment.features.map(number);
     match feature {
         0 => {
             let recent = moment.recent.map_or(String::new(), |span| {
                 format!("; last {n} rows {}", between(span))
             });
+            let is = place(x);
             format!("{name} = {value}: {is}{}{recent}", told(usual, "usual"))
         }
         1 => {
@@ -64,18 +72,18 @@ fn sentence(
                 .slot
                 .map_or("all rows".into(), |slot| slot_name(config, slot));
             let usual = told(usual, &format!("usual for {slot}"));
+            let is = if high { "high" } else { "low" };
             format!("{name} = {value}: {is} for {slot}{usual}")
         }
         2 => format!(
-            "{name} = {value}: the mean of the last {n} rows, {mean}, is {is}{}",
+            "{name} = {value}: the mean of the last {n} rows, {mean}, is {}{}",
+            place(mean_value),
             told(usual, "usual")
         ),
         _ => {
-            let usual = usual.map(|(low, high)| (low.max(0.0), high));
-            let are = if high { "restless" } else { "calm" };
             format!(
-                "{name} = {value}: the last {n} rows are {are}, with a standard deviation of \
-                 {spread}{}",
+                "{name} = {value}: the standard deviation of the last {n} rows, {spread}, is {}{}",
+                place(spread_value),
                 told(usual, "usual")
             )
         }
