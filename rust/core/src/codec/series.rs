@@ -107,7 +107,8 @@ pub(super) fn read(file: &mut Container<'_>, forest: &ForestState) -> Result<Ser
     config.n_threads = forest.config.n_threads;
     let columns = read_columns(&mut section)?;
     // Before a forest is built: one without rows may be as wide as it says.
-    if forest.n_features != columns.len().saturating_mul(FEATURES) {
+    let width = columns.len().saturating_mul(FEATURES);
+    if (forest.n_features, forest.config.shingle_size) != (width, 1) {
         return Err(section.error("its forest has other columns"));
     }
     let counts = Counts {
