@@ -240,7 +240,11 @@ def number_width(n):
     return 1 if n <= 255 else 2 if n <= 65_535 else 4
 
 
-FORESTS = [path for path in sorted(GOLDEN.glob("*.rcf")) if "detector" not in path.stem]
+FORESTS = [
+    path
+    for path in sorted(GOLDEN.glob("*.rcf"))
+    if not path.stem.startswith(("detector", "series"))
+]
 
 
 @pytest.mark.parametrize("path", FORESTS, ids=lambda path: path.stem)
@@ -374,3 +378,110 @@ def test_the_documentation_suffices_to_read_a_detector():
     assert relation.text == "c0 - 2 c1 - c3"
     assert relation.weights == {"c0": 1.0, "c1": -2.0, "c3": -1.0}
     assert (relation.usual, relation.variation) == (usual, scale)
+
+
+class Cursor:
+    """The next values of a section."""
+
+    def __init__(self, section):
+        self.section, self.at = section, 0
+
+    def take(self, form):
+        values = struct.unpack_from("<" + form, self.section, self.at)
+        self.at += struct.calcsize("<" + form)
+        return values if len(values) > 1 else values[0]
+
+    def text(self):
+        n = self.take("I")
+        self.at += n
+        return self.section[self.at - n : self.at].decode()
+
+    def done(self):
+        assert self.at == len(self.section)
+
+
+def series_parameters(section):
+    names = "period trailing warm_up episode habituation kappa exponent threshold"
+    found = dict(zip(names.split(), section.take("dQQQdddd"), strict=True))
+    for name in ("period", "episode", "habituation"):
+        found[name] = found[name] or None
+    for name in ("time_column", "key_column"):
+        is_named, text = section.take("I"), section.text()
+        found[name] = text if is_named else None
+    return found, [section.text() for _ in range(section.take("I"))]
+
+
+def check_series(data):
+    file, model = Reader(data), fastrcf.loads(data)
+    assert file.kind == 4
+    section = Cursor(file.sections["SERI"])
+    parameters, columns = series_parameters(section)
+    assert parameters.items() <= model._core.parameters().items()
+    assert columns == model.columns
+    assert file.columns == 4 * len(columns)
+    seen, missing, repeated, backward = section.take("4Q")
+    assert (seen, missing) == (model.n_seen, model.n_missing)
+    assert (repeated, backward) == (model.n_repeated, model.n_backward)
+    assert section.take("Id")[0] == 2
+    section.done()
+    context = Cursor(file.sections["CTXT"])
+    for _ in columns:
+        recent = [context.take("d") for _ in range(context.take("Q"))]
+        assert len(recent) == min(parameters["trailing"], seen - missing)
+        runs = [context.take("Idddd") for _ in range(3)]
+        everything = runs[0]
+        for count, mean, variance, least, greatest in runs:
+            assert count == min(seen - missing, 2000)
+            assert least <= mean <= greatest
+            assert variance >= 0
+        slots = [context.take("Idddd") for _ in range(context.take("Q"))]
+        assert sum(count for count, *_ in slots) == seen - missing
+    context.done()
+    warm = Cursor(file.sections["WARM"])
+    assert warm.take("Q") == 0
+    frames = [warm.take("dd") for _ in columns]
+    warm.done()
+    # Points are features less the column's origin, in its unit.
+    origin, unit = frames[-1]
+    values = file.points[:, -4].astype(float) * unit + origin
+    assert values.min() >= everything[3] - 1e-6
+    assert values.max() <= everything[4] + 1e-6
+    events = Cursor(file.sections["EVNT"])
+    rows = [events.take("Qd") for _ in range(events.take("Q"))]
+    events.done()
+    assert rows == sorted(rows)
+    assert all(row < seen and novelty > 0 for row, novelty in rows)
+    return seen
+
+
+def test_the_documentation_suffices_to_read_series():
+    check_series((GOLDEN / "series-v1.rcf").read_bytes())
+
+
+def test_the_documentation_suffices_to_read_a_set_of_series():
+    data = (GOLDEN / "series-set-v1.rcf").read_bytes()
+    model = fastrcf.loads(data)
+    n = struct.unpack_from("<I", data, 24)[0]
+    sections = {}
+    for i in range(n):
+        tag, _, offset, length = struct.unpack_from("<4sIQQ", data, 32 + 24 * i)
+        sections[tag.decode()] = Cursor(data[offset : offset + length])
+    assert list(sections) == ["SSET", "NOTE", "SKEY", "SALL"]
+    own = sections["SSET"]
+    trees, sample, decay, seed = own.take("QQdQ")
+    parameters, columns = series_parameters(own)
+    parameters |= {"n_trees": trees, "sample_size": sample, "time_decay": decay, "seed": seed}
+    assert parameters.items() <= model._core.parameters().items()
+    assert columns == model.columns
+    assert own.take("3Q") == (3, model.n_seen, model.n_dropped)
+    own.done()
+    keys, at, last = sections["SKEY"], 0, []
+    for _ in range(keys.take("Q")):
+        assert keys.text() in model.series()
+        number, length = keys.take("QQ")
+        last.append(number)
+        assert check_series(sections["SALL"].section[at : at + length]) > 0
+        at += length
+    keys.done()
+    assert at == len(sections["SALL"].section)
+    assert last == sorted(last)

@@ -20,6 +20,7 @@ from fastrcf.errors import (
 from fastrcf.evaluation import Evaluation, evaluate
 from fastrcf.forest import FrozenForest, RandomCutForest
 from fastrcf.model_file import load, loads
+from fastrcf.series import SeriesDetector
 
 __all__ = [
     "AlertLimit",
@@ -43,6 +44,7 @@ __all__ = [
     "RandomCutForest",
     "Reason",
     "Relation",
+    "SeriesDetector",
     "__version__",
     "evaluate",
     "load",

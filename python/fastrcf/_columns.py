@@ -107,23 +107,39 @@ def labels(x: Any) -> NDArray[np.bool_]:
 
 def days(x: Any) -> Integers:
     """Give each time the number of its day."""
-    times = _column("time", x)
+    times = _times("time", x)
+    if times.dtype.kind == "M":
+        return times.astype("datetime64[D]").astype(np.int64)
+    return np.floor(times.astype(np.float64) / 86400.0).astype(np.int64)
+
+
+def seconds(name: str, x: Any) -> Floats:
+    """Give each time in seconds; those of datetimes since 1970, as their clock shows them."""
+    times = _times(name, x)
+    if times.dtype.kind == "M":
+        return times.astype("datetime64[us]").astype(np.int64) / 1e6
+    return np.ascontiguousarray(times, dtype=np.float64)
+
+
+def _times(name: str, x: Any) -> NDArray[Any]:
+    """Read a column of datetimes or numbers, none of them missing."""
+    times = _column(name, x)
     if times.dtype.kind == "O":
         aware = [getattr(value, "tzinfo", None) is not None for value in times]
-        _refuse("time", np.array(aware), "has a time zone; give a column of datetimes, or UTC")
+        _refuse(name, np.array(aware), "has a time zone; give a column of datetimes, or UTC")
         try:
             times = times.astype("datetime64[us]")
         except (TypeError, ValueError):
             raise InvalidInputError(
-                f"time: expected datetimes or numbers in seconds, found {times[0]!r}"
+                f"{name}: expected datetimes or numbers in seconds, found {times[0]!r}"
             ) from None
     if times.dtype.kind == "M":
-        _refuse("time", np.isnat(times), "the value is missing")
-        return times.astype("datetime64[D]").astype(np.int64)
+        _refuse(name, np.isnat(times), "the value is missing")
+        return times
     if times.dtype.kind not in "fiu":
         raise InvalidInputError(
-            f"time: expected datetimes or numbers in seconds, found dtype {times.dtype}; "
+            f"{name}: expected datetimes or numbers in seconds, found dtype {times.dtype}; "
             "parse texts first"
         )
-    _refuse("time", ~np.isfinite(times), lambda row: f"{times[row]} is no time")
-    return np.floor(times.astype(np.float64) / 86400.0).astype(np.int64)
+    _refuse(name, ~np.isfinite(times), lambda row: f"{times[row]} is no time")
+    return times

@@ -31,7 +31,7 @@ class Reason:
     usual_low, usual_high : float or None
         Between what values usually lie: the 5 % and 95 % quantiles of the rows that
         the detector was fitted to; for a relation three times its usual variation
-        about its usual sum. None for a category.
+        about its usual sum. None for a category, and where it is not known.
     text : str
         The same in words.
     """

@@ -8,12 +8,13 @@ from fastrcf import _fastrcf
 from fastrcf.detector import Detector
 from fastrcf.errors import ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
+from fastrcf.series import SeriesDetector
 
 if TYPE_CHECKING:
     from os import PathLike
 
 
-def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector:
+def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
     """Load a model from a file.
 
     Parameters
@@ -23,8 +24,8 @@ def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector
 
     Returns
     -------
-    RandomCutForest, FrozenForest or Detector
-        A forest goes on exactly as the one that was saved. The number of
+    RandomCutForest, FrozenForest, Detector or SeriesDetector
+        It goes on exactly as the one that was saved. The number of
         threads is not in the file.
 
     Raises
@@ -51,16 +52,18 @@ def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector
     return _model(core)
 
 
-def loads(data: bytes) -> RandomCutForest | FrozenForest | Detector:
+def loads(data: bytes) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
     """Load a model from the bytes of a model file, as :func:`load`."""
     return _model(_fastrcf.loads(bytes(data)))
 
 
 def _model(
-    core: _fastrcf.Forest | _fastrcf.FrozenForest | _fastrcf.Detector,
-) -> RandomCutForest | FrozenForest | Detector:
+    core: _fastrcf._Model,
+) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
     if isinstance(core, _fastrcf.FrozenForest):
         return FrozenForest(core)
     if isinstance(core, _fastrcf.Detector):
         return Detector._of(core)
+    if isinstance(core, (_fastrcf.SeriesDetector, _fastrcf.SeriesSet)):
+        return SeriesDetector._of(core)
     return RandomCutForest._of(core)

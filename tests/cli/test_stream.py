@@ -150,3 +150,72 @@ def test_a_reader_that_leaves_ends_the_stream_quietly(shell):
             pass
         assert child.wait(60) == 1
         assert child.stderr.read() == ""
+
+
+def hourly(n=400, at=300):
+    rng = np.random.default_rng(1)
+    x = 100 + 20 * np.sin(2 * np.pi * np.arange(n) / 24) + rng.normal(size=n)
+    x[at] = 400
+    stamps = np.datetime64("2024-03-01T00:00") + np.arange(n) * np.timedelta64(1, "h")
+    return [str(stamp).replace("T", " ") for stamp in stamps], x.round(3).tolist()
+
+
+SERIES = ("--time", "when", "--trees", 10, "--sample-size", 64, "--seed", 4)
+
+
+def test_with_a_time_column_lines_are_a_series(shell):
+    stamps, x = hourly()
+    text = "when,load\n" + "".join(f"{t},{v}\n" for t, v in zip(stamps, x, strict=True))
+    code, out, err = piped(shell, text, *SERIES)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "when,load,score,grade,is_anomaly,reasons"
+    assert lines[1].split(",")[2:5] == ["", "0.0", "false"]
+    detector = fastrcf.SeriesDetector(n_trees=10, sample_size=64, random_state=4, time_column="t")
+    seconds = np.array(stamps, dtype="datetime64[s]").astype(float)
+    found = detector.process(pl.DataFrame({"t": seconds, "load": x}))
+    assert [float(line.split(",")[2] or "nan") for line in lines[1:]] == pytest.approx(
+        found["score"].to_list(), nan_ok=True, abs=0
+    )
+    assert ",true," in lines[301]
+    assert "load = 400: high" in lines[301]
+
+
+def test_series_of_keys_with_gaps_go_on_from_their_state(shell, tmp_path):
+    stamps, x = hourly()
+    rows = [
+        {"when": t, "who": "ab"[i % 2], "load": None if i == 50 else v, "note": "text"}
+        for i, (t, v) in enumerate(zip(stamps, x, strict=True))
+    ]
+    lines = [json.dumps(row) + "\n" for row in rows]
+    words = (*SERIES, "--key", "who", "--input-format", "jsonl", "--period", "none")
+    code, whole, err = piped(shell, "".join(lines), *words)
+    assert (code, err) == (0, "")
+    answers = [json.loads(line) for line in whole.splitlines()]
+    assert answers[50]["score"] is None
+    assert answers[300]["is_anomaly"]
+    state = tmp_path / "s.rcf"
+    first = piped(shell, "".join(lines[:117]), *words, "--state", state)
+    second = piped(shell, "".join(lines[117:]), "--input-format", "jsonl", "--state", state)
+    assert first[0] == second[0] == 0
+    assert first[1] + second[1] == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        (("--period", "60"), "", "is of a time series: give --time or --key"),
+        (("--time", "t", "--shingle", 2), "", "--shingle is of a forest"),
+        (("--time", "t", "--period", "week"), "", "neither day, none nor seconds"),
+        (("--time", "t"), "t,x\nnoon,1\n", "'noon' is no time"),
+        (("--time", "t"), "t,x\n,1\n", "the value is missing"),
+        (("--time", "t"), "x\n1\n", "there is no column 't'"),
+        (("--time", "t"), "t,x\n1,a\n", "no column of the first row holds a number"),
+        (("--time", "t"), "t,x\n1,1\n2,a\n", "'a' is not a number"),
+        (("--time", "t"), "t,x\n1,1\n2,inf\n", "larger than 1e+29"),
+    ],
+)
+def test_what_is_no_series_is_refused(shell, words, text, said):
+    code, _, err = piped(shell, text, *words)
+    assert code != 0
+    assert said in err

@@ -17,7 +17,7 @@ from benches.detection.detectors.isolation import Isolation
 from benches.detection.detectors.knn import Knn
 from benches.detection.detectors.krcf import Krcf, KrcfStream
 from benches.detection.detectors.protocol import StreamDetector, TableDetector
-from benches.detection.detectors.streams import LongValue, Value, ValueAndTime
+from benches.detection.detectors.streams import LongValue, Series, Value, ValueAndTime
 
 __all__ = [
     "STREAMS",
@@ -45,4 +45,5 @@ TABLES: tuple[type[TableDetector], ...] = (
     Inne,
     Krcf,
 )
-STREAMS: tuple[type[StreamDetector], ...] = (ValueAndTime, LongValue, Value, KrcfStream)
+# The product's own detector first.
+STREAMS: tuple[type[StreamDetector], ...] = (Series, ValueAndTime, LongValue, Value, KrcfStream)

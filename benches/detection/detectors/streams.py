@@ -1,4 +1,4 @@
-"""Forests over a series: what there is before the detector knows of streams."""
+"""The detector of series, and plain forests over a series to compare it with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
 N_TREES, DECAY = 50, 1e-4
 DAY = 86_400.0
+
+
+class Series(StreamDetector):
+    """What users get: context, episodes and habituation."""
+
+    name: ClassVar[str] = "fastrcf SeriesDetector"
+    settings: ClassVar[str] = "defaults; process"
+
+    def process(self, values: Rows, seconds: Rows) -> Rows:
+        """Score each row, then learn it."""
+        detector = fastrcf.SeriesDetector(time_column="x0", random_state=self.seed)
+        found = detector.process(np.column_stack((seconds, values)))
+        score: Rows = np.nan_to_num(found.score)
+        return score
 
 
 class Value(StreamDetector):

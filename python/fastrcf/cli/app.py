@@ -204,17 +204,36 @@ def inspect(model: str, as_json: bool) -> None:
 )
 @click.option("--save-every", type=click.IntRange(1), help="Rows between further savings.")
 @click.option("--skip-seen", is_flag=True, help="The input starts with rows that FILE has seen.")
-@click.option("--columns", type=NAMES, default=(), help="Columns for a forest; default: all.")
-@click.option("--shingle", "shingle_size", type=int, default=1, show_default=True)
-@click.option("--trees", "n_trees", type=int, default=100, show_default=True)
-@click.option("--sample-size", type=int, default=256, show_default=True)
+@click.option(
+    "--columns", type=NAMES, default=(), help="Columns to look at; default: all, or all numbers."
+)
+@click.option("--time", "time_column", help="Column of times: the rows are a time series.")
+@click.option("--key", "key_column", help="Column that tells time series apart.")
+@click.option(
+    "--period",
+    help="Of a series: day, none, or the seconds after which it repeats.  [default: day]",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Of a series: score of an alert.  [default: 0.075; 0.3 for several columns]",
+)
+@click.option("--shingle", "shingle_size", type=int, help="Of a forest.  [default: 1]")
+@click.option("--trees", "n_trees", type=int, help="[default: 100, for a series 50]")
+@click.option("--sample-size", type=int, help="[default: 256, for a series 2048]")
 @click.option(
     "--sampling",
     type=click.Choice(["decay", "uniform", "window"]),
-    default="decay",
-    show_default=True,
+    help="Of a forest.  [default: decay]",
 )
-@click.option("--time-decay", type=float, help="Decay per row; default: 0.1 / sample size.")
+@click.option(
+    "--time-decay",
+    type=float,
+    help="Decay per row.  [default: 0.1 / sample size, for a series 0.0001]",
+)
+@click.option(
+    "--max-series", type=click.IntRange(1), help="Series of a --key held.  [default: 100]"
+)
 @click.option("--seed", "random_state", type=int, default=0, show_default=True)
 @reading
 def stream(model: str | None, **options: Any) -> None:
@@ -222,28 +241,24 @@ def stream(model: str | None, **options: Any) -> None:
 
     Lines are CSV (with --input-format jsonl: JSON) and come out with the score
     behind them, or with score, grade, decision and reasons if the model is a
-    detector. Scores are empty until the forest has seen enough rows.
+    detector or, with --time or --key, the rows are a time series. Scores are
+    empty until enough rows have come.
     """
     from fastrcf.cli.stream import stream as run
+    from fastrcf.cli.stream_models import new_model
 
-    forest = {
-        name: options.pop(name)
-        for name in (
-            "shingle_size",
-            "n_trees",
-            "sample_size",
-            "sampling",
-            "time_decay",
-            "random_state",
-        )
-    }
+    names = (
+        "time_column key_column period threshold shingle_size n_trees sample_size sampling "
+        "time_decay max_series random_state"
+    )
+    given = {name: options.pop(name) for name in names.split()}
     if options["read"].format not in (None, "csv", "jsonl"):
         raise click.UsageError("--input-format: streams are csv or jsonl")
     if options["state"] is None and (options["save_every"] or options["skip_seen"]):
         raise click.UsageError("--save-every and --skip-seen need --state")
 
     def make() -> Any:
-        return fastrcf.load(model) if model else fastrcf.RandomCutForest(**forest)
+        return fastrcf.load(model) if model else new_model(options["columns"], given)
 
     run(make, **options)
 

@@ -38,6 +38,7 @@ def describe(path: str) -> dict[str, Any]:
         fastrcf.Detector: "detector",
         fastrcf.RandomCutForest: "living forest",
         fastrcf.FrozenForest: "frozen forest",
+        fastrcf.SeriesDetector: "detector of series",
     }
     described: dict[str, Any] = {
         "file": path,
@@ -51,6 +52,14 @@ def describe(path: str) -> dict[str, Any]:
             "rows_streamed": model.n_seen - model.n_fitted,
             "alert_rate": model.alert_rate,
             "threshold": model.threshold,
+        }
+    elif isinstance(model, fastrcf.SeriesDetector):
+        described |= {
+            "rows_seen": model.n_seen,
+            "rows_missing": model.n_missing,
+            "series": model.n_series,
+            "series_dropped": model.n_dropped,
+            "watched": ", ".join(model.columns),
         }
     else:
         described |= {

@@ -86,8 +86,12 @@ def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[st
     InvalidInputError
         If a forest would get another number of columns than it takes.
     """
-    from fastrcf import Detector
+    from fastrcf import Detector, SeriesDetector
 
+    if isinstance(model, SeriesDetector):
+        raise InvalidInputError(
+            "the model is a detector of series, which scores rows as it learns them: use stream"
+        )
     if isinstance(model, Detector):
         if columns:
             raise InvalidInputError("--columns: a detector knows its columns; only forests do not")

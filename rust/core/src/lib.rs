@@ -34,6 +34,7 @@ mod local_range;
 mod lockstep;
 mod neighbors;
 mod notes;
+mod novelty;
 mod parallel;
 mod points;
 mod questions;
@@ -41,6 +42,7 @@ mod rng;
 mod rows;
 mod sampler;
 mod score;
+mod series;
 pub mod state;
 mod tree;
 mod walk;
@@ -65,3 +67,7 @@ pub use kernels::{Level, level};
 pub use neighbors::{MAX_NEIGHBORS, Neighbors};
 pub use notes::{MAX_NOTES, Notes};
 pub use rows::{Column, Rows};
+pub use series::{
+    ContextState, Counts, DAY, Event, MAX_EVENTS, MAX_SERIES, MAX_SERIES_VALUE, MAX_SLOTS, Running,
+    SeriesConfig, SeriesDetector, SeriesSet, SeriesState,
+};

@@ -83,7 +83,7 @@ pub(crate) struct ScoreBuffers {
     pub(crate) paths: Paths,
     /// Nodes from the root on that hold the last row scored.
     holding: usize,
-    bounds: BoxBuffer,
+    pub(crate) bounds: BoxBuffer,
     norm: Norm,
     /// For local ranges.
     pub(crate) near: NearBuffers,

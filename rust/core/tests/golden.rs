@@ -12,10 +12,10 @@
 mod files;
 
 use fastrcf::{
-    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
-    Sampling, Scaling, ScoreKind,
+    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Sampling,
+    Scaling, ScoreKind,
 };
-use files::{rows_of, stream};
+use files::{rows_of, small_series, small_set, stream};
 use std::path::PathBuf;
 
 const D: usize = 5;
@@ -57,6 +57,8 @@ fn models() -> Vec<(&'static str, Model)> {
         ("window-shingle", Model::Forest(window)),
         ("frozen", Model::Frozen(uniform.freeze().unwrap())),
         ("detector", Model::Detector(Box::new(detector()))),
+        ("series", Model::Series(Box::new(small_series(true)))),
+        ("series-set", Model::SeriesSet(Box::new(small_set()))),
     ]
 }
 
@@ -100,11 +102,23 @@ fn detector() -> Detector {
     detector
 }
 
-fn scores(model: &Model, rows: &Rows<'_>) -> Vec<f64> {
+fn scores(model: &Model, values: &[f64]) -> Vec<f64> {
+    let rows = &rows_of(values, D);
+    let times: Vec<f64> = (0..40).map(|i| 3e3 + 50.0 * f64::from(i)).collect();
     match model {
         Model::Forest(forest) => forest.score(rows).unwrap(),
         Model::Frozen(forest) => forest.score(rows).unwrap(),
         Model::Detector(detector) => detector.score(rows).unwrap(),
+        Model::Series(series) => {
+            let rows = rows_of(&values[..80], 2);
+            series.clone().process(&rows, Some(&times)).unwrap().scores
+        }
+        Model::SeriesSet(set) => {
+            let keys: Vec<String> = (0..40u32).map(|i| format!("k{}", i % 4)).collect();
+            let rows = rows_of(&values[..40], 1);
+            let found = set.clone().process(&keys, &rows, Some(&times));
+            found.unwrap().scores
+        }
         _ => Vec::new(),
     }
 }
@@ -119,7 +133,6 @@ fn hex(scores: &[f64]) -> String {
 #[test]
 fn golden_files_are_read_and_would_be_written_again() {
     let asked = stream(40, D, 78);
-    let asked = rows_of(&asked, D);
     for (name, model) in models() {
         let file = folder().join(format!("{name}-v1.rcf"));
         let table = folder().join(format!("{name}-v1.txt"));

@@ -10,7 +10,7 @@
 
 mod files;
 
-use fastrcf::{Detector, Forest, FrozenForest, Model, Rows};
+use fastrcf::{Detector, Forest, FrozenForest, Model, Rows, SeriesDetector, SeriesSet};
 use files::{Numbers, mutate, small_models};
 use peak_alloc::PeakAlloc;
 
@@ -49,6 +49,29 @@ fn works_detector(mut detector: Detector) {
     }
 }
 
+fn works_series(mut series: SeriesDetector) {
+    let d = series.columns().len();
+    let values = vec![0.25; d * 4];
+    let rows = Rows::from_f64(&values, d).unwrap();
+    // Series have times or have none; whichever it is, one of the two is taken.
+    let timed = series.process(&rows, Some(&[1.0, 2.0, 3.0, 4.0]));
+    if timed.is_err() {
+        series.process(&rows, None).unwrap();
+    }
+    series.forest().check().unwrap();
+}
+
+fn works_set(mut set: SeriesSet) {
+    let d = set.columns().len();
+    let values = vec![0.25; d * 4];
+    let rows = Rows::from_f64(&values, d).unwrap();
+    let keys = ["k0", "k1", "new", "k1"].map(str::to_owned);
+    let timed = set.process(&keys, &rows, Some(&[1.0, 2.0, 3.0, 4.0]));
+    if timed.is_err() {
+        set.process(&keys, &rows, None).unwrap();
+    }
+}
+
 #[test]
 fn mutated_files_neither_panic_nor_swallow_memory() {
     let tries: usize = std::env::var("FASTRCF_MUTATIONS")
@@ -78,6 +101,8 @@ fn mutated_files_neither_panic_nor_swallow_memory() {
                     Model::Forest(forest) => works_living(forest),
                     Model::Frozen(forest) => works_frozen(forest),
                     Model::Detector(detector) => works_detector(*detector),
+                    Model::Series(series) => works_series(*series),
+                    Model::SeriesSet(set) => works_set(*set),
                     _ => {}
                 }
             }

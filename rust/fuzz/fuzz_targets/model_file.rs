@@ -38,6 +38,24 @@ fuzz_target!(|data: &[u8]| {
             assert!(found.grades.iter().all(|grade| (0.0..=1.0).contains(grade)));
             detector.forest().check().expect("and its forest stays whole");
         }
+        Ok(Model::Series(mut series)) => {
+            assert!(series.to_bytes() == file, "read and written again");
+            let row = vec![0.5; series.columns().len()];
+            let rows = Rows::from_f64(&row, row.len()).expect("one row");
+            if series.process(&rows, None).is_err() {
+                series.process(&rows, Some(&[1.0])).expect("with a time or without");
+            }
+            series.forest().check().expect("and its forest stays whole");
+        }
+        Ok(Model::SeriesSet(mut set)) => {
+            assert!(set.to_bytes() == file, "read and written again");
+            let row = vec![0.5; set.columns().len()];
+            let rows = Rows::from_f64(&row, row.len()).expect("one row");
+            let key = ["k".to_owned()];
+            if set.process(&key, &rows, None).is_err() {
+                set.process(&key, &rows, Some(&[1.0])).expect("with a time or without");
+            }
+        }
         _ => {}
     }
 });

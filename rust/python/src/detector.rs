@@ -13,13 +13,13 @@ use pyo3::types::{PyBytes, PyDict};
 use std::sync::{Mutex, PoisonError};
 
 /// Feature, share, whether high, value, what is usual, text.
-type ReasonTuple = (usize, f64, bool, f64, [f64; 2], String);
+pub(crate) type ReasonTuple = (usize, f64, bool, f64, [f64; 2], String);
 /// Name, scaling in each view, number of categories (−1 for numbers) and quantiles.
 type FeatureTuple = (String, Vec<&'static str>, i64, Vec<f64>);
 /// Sum in words, columns and their weights, what the sum usually is, its variation.
 type RelationTuple = (String, Vec<(usize, f64)>, f64, f64);
 /// Scores, grades, alerts and the alerts' reasons.
-type Found<'py> = (
+pub(crate) type Found<'py> = (
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<i64>>,
@@ -34,7 +34,7 @@ fn tuples(reasons: Vec<Vec<Reason>>) -> Vec<Vec<ReasonTuple>> {
         .collect()
 }
 
-fn found(py: Python<'_>, detection: Detection) -> Found<'_> {
+pub(crate) fn found(py: Python<'_>, detection: Detection) -> Found<'_> {
     let alerts: Vec<i64> = detection.alerts.iter().map(|&i| i as i64).collect();
     (
         detection.scores.into_pyarray(py),

@@ -9,6 +9,7 @@ mod input;
 mod interrupt;
 mod model;
 mod questions;
+mod series;
 mod shared;
 
 use pyo3::prelude::*;
@@ -25,6 +26,8 @@ mod _fastrcf {
     use super::model::{load, loads, write_atomically};
     #[pymodule_export]
     use super::questions::{backtest, density, forecast, impute, neighbors};
+    #[pymodule_export]
+    use super::series::{SeriesDetector, SeriesSet};
     use pyo3::prelude::*;
 
     /// The instruction set in use: "portable", "avx2" or "avx512".

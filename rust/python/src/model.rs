@@ -5,6 +5,7 @@ use crate::error::{about, to_python};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
 use crate::interrupt::run;
+use crate::series::{SeriesDetector, SeriesSet};
 use fastrcf::{Error, Model};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -16,6 +17,8 @@ fn loaded(py: Python<'_>, model: Model) -> PyResult<Py<PyAny>> {
         Model::Forest(forest) => Ok(Py::new(py, Forest::of(forest))?.into_any()),
         Model::Frozen(forest) => Ok(Py::new(py, FrozenForest::of(forest))?.into_any()),
         Model::Detector(detector) => Ok(Py::new(py, Detector::of(*detector))?.into_any()),
+        Model::Series(series) => Ok(Py::new(py, SeriesDetector::of(*series))?.into_any()),
+        Model::SeriesSet(set) => Ok(Py::new(py, SeriesSet::of(*set))?.into_any()),
         _ => Err(to_python(
             py,
             Error::ModelFile {

@@ -59,7 +59,8 @@ def test_the_future_changes_nothing(detector):
     assert whole.shape == (2_400,)
     assert np.isfinite(other).all()
     np.testing.assert_array_equal(whole[:2_200], other[:2_200])
-    assert whole[2_199] > 0
+    # Some detectors score only rows that tell something new.
+    assert whole[1_500:2_200].max() > 0
     # Whether a forest takes early rows for odd while it is young is not asked here.
     assert other[2_200] > whole[1_500:2_200].max()
 

@@ -64,7 +64,7 @@ fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {
     out.add(*b"PLCS", places);
 }
 
-fn notes(notes: &Notes) -> Writer {
+pub(super) fn notes(notes: &Notes) -> Writer {
     let mut out = Writer::default();
     out.u32(notes.len() as u32);
     for (name, text) in notes {
@@ -74,7 +74,7 @@ fn notes(notes: &Notes) -> Writer {
     out
 }
 
-fn read_notes(mut section: Reader<'_>) -> Result<Notes> {
+pub(super) fn read_notes(mut section: Reader<'_>) -> Result<Notes> {
     let mut notes = Notes::new();
     for _ in 0..section.u32()? {
         let (name, text) = (section.text()?, section.text()?);

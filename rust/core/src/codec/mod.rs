@@ -1,4 +1,4 @@
-//! The model file: one format for living forests, frozen ones and detectors.
+//! The model file: one format for living forests, frozen ones, detectors and series.
 //!
 //! `docs/model-file.md` describes it byte by byte. A file is untrusted input:
 //! lengths are checked against what is there before anything is allocated,
@@ -9,6 +9,7 @@ mod container;
 mod detector;
 mod file;
 mod forest;
+mod series;
 mod trees;
 mod wire;
 
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::frozen::FrozenForest;
 use crate::questions::{asking, never};
+use crate::series::{SeriesDetector, SeriesSet};
 use crate::state::ForestState;
 use container::{Container, Sections};
 use std::convert::Infallible;
@@ -27,6 +29,8 @@ use std::path::Path;
 const FOREST: u32 = 1;
 const FROZEN: u32 = 2;
 const DETECTOR: u32 = 3;
+const SERIES: u32 = 4;
+const SERIES_SET: u32 = 5;
 
 /// What a model file holds.
 #[derive(Clone, Debug)]
@@ -38,6 +42,10 @@ pub enum Model {
     Frozen(FrozenForest),
     /// A detector with its forests.
     Detector(Box<Detector>),
+    /// A detector of a series; it goes on as if it had never been saved.
+    Series(Box<SeriesDetector>),
+    /// Detectors of many series.
+    SeriesSet(Box<SeriesSet>),
 }
 
 impl Model {
@@ -83,6 +91,23 @@ impl Model {
                 let detector = Detector::from_state(state, forests.collect::<Result<_>>()?)?;
                 Ok(Model::Detector(Box::new(detector)))
             }
+            SERIES => {
+                let mut room = room(bytes.len());
+                let series = read_series(file, &mut room, interrupt)?;
+                Ok(Model::Series(Box::new(series)))
+            }
+            SERIES_SET => {
+                // What one series takes is missing to the others.
+                let mut room = room(bytes.len());
+                let set = series::read_set(&mut file, |bytes| {
+                    let file = Container::parse(bytes)?;
+                    match file.kind {
+                        SERIES => read_series(file, &mut room, interrupt),
+                        other => Err(Error::file(format!("a set holds a model of kind {other}"))),
+                    }
+                })?;
+                Ok(Model::SeriesSet(Box::new(set)))
+            }
             other => Err(Error::file(format!("kind {other} is unknown"))),
         }
     }
@@ -109,6 +134,8 @@ impl Model {
             Model::Forest(forest) => forest.to_bytes(),
             Model::Frozen(forest) => forest.to_bytes(),
             Model::Detector(detector) => detector.to_bytes(),
+            Model::Series(series) => series.to_bytes(),
+            Model::SeriesSet(set) => set.to_bytes(),
         }
     }
 
@@ -227,24 +254,106 @@ impl Detector {
     }
 }
 
+/// Reads a series' detector, whose forest may take so much memory.
+fn read_series(
+    mut file: Container<'_>,
+    room: &mut usize,
+    interrupt: &mut dyn FnMut() -> bool,
+) -> Result<SeriesDetector> {
+    let state = forest::read(&mut file, true)?;
+    let series = series::read(&mut file, &state)?;
+    file.finish()?;
+    take_memory(&state, room)?;
+    let forest = Forest::from_state_with(state, interrupt)?;
+    SeriesDetector::from_state(series, forest)
+}
+
+impl SeriesDetector {
+    /// The bytes of the model file. Detectors that behave alike have equal ones.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let state = self.forest().to_state();
+        let Ok(bytes) = self.bytes(&state, &mut || Ok::<(), Infallible>(()));
+        bytes
+    }
+
+    /// [`SeriesDetector::to_bytes`] with a callback that is asked now and then whether
+    /// to stop.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        let state = self.forest().to_state_with(interrupt)?;
+        self.bytes(&state, &mut asking(interrupt))
+    }
+
+    fn bytes<E>(
+        &self,
+        state: &ForestState,
+        ask: &mut impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Vec<u8>, E> {
+        let mut sections = Sections::default();
+        forest::write(state, &mut sections, ask)?;
+        series::write(&self.to_state(), &mut sections);
+        Ok(sections.finish(SERIES))
+    }
+}
+
+impl SeriesSet {
+    /// The bytes of the model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let series = self.in_order().into_iter();
+        let files = series.map(|(key, last, series)| (key, last, series.to_bytes()));
+        self.bytes(&files.collect::<Vec<_>>())
+    }
+
+    /// [`SeriesSet::to_bytes`] with an interrupt callback.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn to_bytes_with(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<Vec<u8>> {
+        let mut files = Vec::with_capacity(self.n_series());
+        for (key, last, series) in self.in_order() {
+            files.push((key, last, series.to_bytes_with(interrupt)?));
+        }
+        Ok(self.bytes(&files))
+    }
+
+    fn bytes(&self, files: &[(&str, u64, Vec<u8>)]) -> Vec<u8> {
+        let mut sections = Sections::default();
+        series::write_set(self, files, &mut sections);
+        sections.finish(SERIES_SET)
+    }
+}
+
 /// A living forest may take this much memory, or 64 times its file.
 const ROOM: usize = 1 << 30;
+
+fn room(file: usize) -> usize {
+    ROOM.max(file.saturating_mul(64))
+}
 
 /// Refuses a file whose boxes would take far more memory than the file: many
 /// trees that all name the same few wide points. Frozen forests build theirs
 /// only when they are asked.
 fn check_memory(states: &[ForestState], file: usize) -> Result<()> {
-    let room = ROOM.max(file.saturating_mul(64));
-    let taken = |state: &ForestState| {
-        let d = state.n_features * state.config.shingle_size;
-        let leaves: usize = state.trees.iter().map(|t| t.nodes.len().div_ceil(2)).sum();
-        let limit = crate::tree::resting_limit(crate::kernels::lanes::stride(d));
-        (leaves / usize::from(limit) * 2 * 4).saturating_mul(d)
-    };
-    let all = states.iter().map(taken).fold(0, usize::saturating_add);
-    match all <= room {
-        true => Ok(()),
-        false => Err(Error::file(format!(
+    let mut room = room(file);
+    states
+        .iter()
+        .try_for_each(|state| take_memory(state, &mut room))
+}
+
+/// Takes what a forest's boxes need out of the room that is left.
+fn take_memory(state: &ForestState, room: &mut usize) -> Result<()> {
+    let d = state.n_features * state.config.shingle_size;
+    let leaves: usize = state.trees.iter().map(|t| t.nodes.len().div_ceil(2)).sum();
+    let limit = crate::tree::resting_limit(crate::kernels::lanes::stride(d));
+    let boxes = leaves / usize::from(limit) * 2 * 4;
+    match room.checked_sub(boxes.saturating_mul(d)) {
+        Some(left) => {
+            *room = left;
+            Ok(())
+        }
+        None => Err(Error::file(format!(
             "it would take more than {room} bytes of memory, far more than its size"
         ))),
     }

@@ -16,7 +16,8 @@ pub struct Reason {
     /// The value, in the user's unit: of a category its number, of a relation its sum.
     pub value: f64,
     /// What is usual: the 5 % and the 95 % quantile of the training values; three times
-    /// its usual variation about a relation's usual sum. NaN for categories.
+    /// its usual variation about a relation's usual sum. NaN for categories, and where it is
+    /// not known.
     pub usual: [f64; 2],
     /// The same in words.
     pub text: String,

@@ -442,7 +442,7 @@ mod tests {
 
     #[test]
     fn nothing_is_found_in_noise_or_in_few_rows() {
-        assert!(found(50, 1e-3).is_empty());
+        assert!(found(45, 1e-3).is_empty());
         let mut rng = Rng::new(9, 0);
         let noise: Vec<f64> = (0..3000 * 6).map(|_| rng.unit()).collect();
         let columns = [0, 1, 2, 3, 4, 5];

@@ -6,6 +6,7 @@ use crate::displacement::displacement;
 use crate::kernels::entry;
 use crate::kernels::simd::{Eights, Portable, Simd};
 use crate::local_range::Blend;
+use crate::novelty::Novelty;
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
@@ -64,6 +65,8 @@ pub(crate) struct MemberBlock<'a> {
     /// What is scored, and the blend that it is.
     pub(crate) kind: ScoreKind,
     pub(crate) blend: Option<Blend>,
+    /// Or that novelties are.
+    pub(crate) novelty: Option<Novelty>,
 }
 
 impl Member {
@@ -282,7 +285,10 @@ pub(crate) fn run_member_body<S: Simd>(
                 &mut buffers.score,
                 out,
             );
-            if let Some(blend) = block.blend {
+            if let Some(novelty) = block.novelty {
+                let score = &mut buffers.score;
+                entry::novelty_group(&live, rows, novelty, next..end, score, out);
+            } else if let Some(blend) = block.blend {
                 entry::blend_group(&live, rows, blend, next..end, &mut buffers.score, out);
             } else if block.kind == ScoreKind::Displacement {
                 let MemberBuffers { path, bounds, .. } = buffers;

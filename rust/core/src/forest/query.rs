@@ -5,6 +5,7 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
+use crate::novelty::{self, Novelty};
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::tree::{Live, resting_limit};
@@ -218,5 +219,17 @@ impl Forest {
     ) -> Result<Vec<f64>> {
         self.check_question(rows, interrupt)?;
         questions::codisps(self, rows, interrupt)
+    }
+
+    /// The novelty of a few checked rows, which [`Forest::process_novelty`] gives too.
+    pub(crate) fn novelty(&self, novelty: Novelty, rows: &Rows<'_>) -> Vec<f64> {
+        let mut points = Vec::new();
+        self.intake.load_query(rows, 0..rows.n_rows(), &mut points);
+        novelty::novelties(self, novelty, &points)
+    }
+
+    /// Which columns the novelty of checked rows comes from.
+    pub(crate) fn novelty_parts(&self, novelty: Novelty, rows: &Rows<'_>) -> Result<Attribution> {
+        novelty::parts(self, novelty, self.config.sample_size, rows)
     }
 }

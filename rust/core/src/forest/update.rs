@@ -9,6 +9,7 @@ use super::{Forest, Member, MemberBlock, MemberBuffers};
 use crate::config::{Sampling, ScoreKind};
 use crate::error::{Error, Result};
 use crate::kernels::entry;
+use crate::novelty::Novelty;
 use crate::parallel;
 use crate::questions::mean_over_trees;
 use crate::questions::{self, never};
@@ -35,6 +36,13 @@ const LONG_DELETE: usize = 2048;
 
 /// What is scored unless another kind is asked for.
 const DEPTH: ScoreKind = ScoreKind::ExpectedInverseDepth;
+
+/// What is asked about each row of a stream.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    Kind(ScoreKind),
+    Novelty(Novelty),
+}
 
 /// Buffers that outlive a call.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +106,7 @@ impl Forest {
     /// # Errors
     /// As [`Forest::insert`].
     pub fn process(&mut self, rows: &Rows<'_>) -> Result<Vec<f64>> {
-        self.update(rows, None, Some(DEPTH), None)
+        self.update(rows, None, Some(Asked::Kind(DEPTH)), None)
     }
 
     /// [`Forest::process`] with a time per row and an interrupt callback, as
@@ -112,7 +120,7 @@ impl Forest {
         clock: Option<&[i64]>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.update(rows, clock, Some(DEPTH), Some(interrupt))
+        self.update(rows, clock, Some(Asked::Kind(DEPTH)), Some(interrupt))
     }
 
     /// [`Forest::process_with`] for another kind of score; see [`Forest::score_by`].
@@ -126,7 +134,19 @@ impl Forest {
         clock: Option<&[i64]>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.update(rows, clock, Some(kind), Some(interrupt))
+        self.update(rows, clock, Some(Asked::Kind(kind)), Some(interrupt))
+    }
+
+    /// Gives each row's [novelty](crate::novelty) and then takes it in.
+    ///
+    /// # Errors
+    /// As [`Forest::insert`].
+    pub(crate) fn process_novelty(
+        &mut self,
+        novelty: Novelty,
+        rows: &Rows<'_>,
+    ) -> Result<Vec<f64>> {
+        self.update(rows, None, Some(Asked::Novelty(novelty)), None)
     }
 
     /// Rows of the first block of a call.
@@ -141,7 +161,7 @@ impl Forest {
         &mut self,
         rows: &Rows<'_>,
         clock: Option<&[i64]>,
-        kind: Option<ScoreKind>,
+        asked: Option<Asked>,
         interrupt: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<Vec<f64>> {
         let n = rows.n_rows();
@@ -155,7 +175,7 @@ impl Forest {
         let mut never = || false;
         let interrupt = interrupt.unwrap_or(&mut never);
         self.intake.check_stream(rows, interrupt)?;
-        let scored = kind.is_some();
+        let scored = asked.is_some();
         let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
         // A call that may be interrupted half-way keeps what it would undo.
         let backup = match may_stop {
@@ -178,7 +198,7 @@ impl Forest {
             } else {
                 &mut [][..]
             };
-            let stored = self.run_block(rows, start..end, kind.unwrap_or(DEPTH), out);
+            let stored = self.run_block(rows, start..end, asked, out);
             start = end;
             // Where trees take few rows, blocks that are not scored may grow.
             if !scored && !self.intake.has_shingles() {
@@ -233,7 +253,7 @@ impl Forest {
         &mut self,
         rows: &Rows<'_>,
         range: Range<usize>,
-        kind: ScoreKind,
+        asked: Option<Asked>,
         out: &mut [f64],
     ) -> usize {
         let mut buffers = std::mem::take(&mut self.buffers);
@@ -252,7 +272,7 @@ impl Forest {
         self.store_rows(rows, first, n, &mut buffers);
         // Rows before the first whole shingle keep their NaN.
         let out = out.get_mut(skipped..).unwrap_or_default();
-        self.run_members(n, scored.then_some(kind), &mut buffers, out);
+        self.run_members(n, asked.filter(|_| scored), &mut buffers, out);
         for member in &mut self.members {
             member.acquire(&mut self.points);
         }
@@ -321,7 +341,7 @@ impl Forest {
     fn run_members(
         &mut self,
         n: usize,
-        kind: Option<ScoreKind>,
+        asked: Option<Asked>,
         buffers: &mut Buffers,
         out: &mut [f64],
     ) {
@@ -329,26 +349,34 @@ impl Forest {
         let trees = self.members.len();
         // All trees score a row that comes alone together, and those that want
         // it take it then.
-        let alone =
-            kind == Some(DEPTH) && n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
+        let alone = asked == Some(Asked::Kind(DEPTH))
+            && n == 1
+            && parallel::threads_for(0, n, trees, stride) == 1;
         if alone {
             let needed = self.config.rows_needed();
             let score = questions::few_scores(self, needed, &buffers.rows, &mut never);
             out.copy_from_slice(&score.unwrap_or_default());
         }
-        let scored = kind.is_some() && !alone;
+        let scored = asked.is_some() && !alone;
         let width = if scored { n } else { 0 };
         let scores = &mut buffers.scores;
         scores.clear();
         scores.resize(trees * width, 0.0);
+        let (kind, novelty) = match asked {
+            Some(Asked::Kind(kind)) => (Some(kind), None),
+            Some(Asked::Novelty(novelty)) => (None, Some(novelty)),
+            None => (None, None),
+        };
+        let needed = novelty.map_or(self.config.rows_needed(), |novelty| novelty.needed);
         let block = MemberBlock {
             points: &self.points,
             rows: &buffers.rows,
             stride,
             ids: &buffers.ids,
-            needed: self.config.rows_needed(),
+            needed,
             kind: kind.unwrap_or(DEPTH),
             blend: kind.and_then(|kind| kind.blend(self.config.sample_size)),
+            novelty,
         };
         let work = if scored {
             n

@@ -8,6 +8,7 @@ use crate::frozen::{
 use crate::load::{self, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
+use crate::novelty::{Novelty, novelty_group_body};
 use crate::questions::Trees;
 use crate::score::{ScoreBuffers, score_group_body};
 use crate::walk::{GROUP, Nodes};
@@ -45,6 +46,18 @@ simd_kernel! {
         buffers: &mut ScoreBuffers,
         out: &mut [f64],
     ) = blend_group_body;
+}
+
+simd_kernel! {
+    /// Turns scores of rows of a group into novelties.
+    pub(crate) fn novelty_group<N: Nodes>(
+        nodes: &N,
+        rows: &[f32],
+        novelty: Novelty,
+        which: Range<usize>,
+        buffers: &mut ScoreBuffers,
+        out: &mut [f64],
+    ) = novelty_group_body;
 }
 
 /// Adds one tree's scores of padded rows, taken one by one, to `totals`.

@@ -4,7 +4,7 @@
 
 use fastrcf::{
     ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
-    Sampling, Scaling,
+    Sampling, Scaling, SeriesConfig, SeriesDetector, SeriesSet,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -70,7 +70,52 @@ pub fn small_models() -> Vec<Model> {
         Model::Forest(forest),
         Model::Frozen(frozen),
         Model::Detector(detector),
+        Model::Series(Box::new(small_series(true))),
+        Model::Series(Box::new(small_series(false))),
+        Model::SeriesSet(Box::new(small_set())),
     ]
+}
+
+fn series_config() -> SeriesConfig {
+    SeriesConfig {
+        n_trees: 3,
+        sample_size: 8,
+        period: Some(600.0),
+        trailing: 3,
+        warm_up: 6,
+        episode: Some(2),
+        habituation: Some(20.0),
+        seed: 5,
+        n_threads: 1,
+        time_column: Some("when".into()),
+        ..Default::default()
+    }
+}
+
+/// A detector of a series, in its warm-up or behind it.
+pub fn small_series(is_warm: bool) -> SeriesDetector {
+    let columns = vec!["a".to_owned(), "ü".to_owned()];
+    let mut detector = SeriesDetector::new(series_config(), columns).unwrap();
+    let n = if is_warm { 40 } else { 4 };
+    let mut values = stream(n, 2, 11);
+    values[3] = f64::NAN;
+    let times: Vec<f64> = (0..n).map(|i| (i / 2) as f64 * 60.0).collect();
+    detector
+        .process(&rows_of(&values, 2), Some(&times))
+        .unwrap();
+    detector
+}
+
+/// Three series, and one that made room.
+pub fn small_set() -> SeriesSet {
+    let columns = vec!["a".to_owned()];
+    let mut set = SeriesSet::new(series_config(), columns, 3).unwrap();
+    let values = stream(60, 1, 12);
+    let keys: Vec<String> = (0..60u32).map(|i| format!("k{}", i / 15)).collect();
+    let times: Vec<f64> = (0..60).map(|i| f64::from(i) * 30.0).collect();
+    set.process(&keys, &rows_of(&values, 1), Some(&times))
+        .unwrap();
+    set
 }
 
 /// A detector with a column of each kind.

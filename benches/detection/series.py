@@ -1,0 +1,112 @@
+"""What the parts of the detector of series do, on NAB, and what it takes.
+
+``python -m benches.detection.series`` prints the tables of docs/series.md.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import fastrcf
+from benches.detection import nab_score
+from benches.detection.case import folder
+from benches.detection.families import nab
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benches.detection.case import Rows
+    from benches.detection.families.nab import Series
+    from benches.detection.nab_score import Labelled, Profile
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "no habituation": {"habituation": None},
+    "no episodes": {"episode": None},
+    "no period": {"period": None},
+    "trees of 1,024 rows": {"sample_size": 1024},
+    "trees of 512 rows": {"sample_size": 512},
+    "trees of 256 rows": {"sample_size": 256},
+}
+# Rows of an episode: the figures should not hang on one length.
+LENGTHS = range(50, 121, 10)
+SIZES = ((50, 2048), (50, 1024), (50, 512), (50, 256), (25, 256))
+SEED = 1
+
+
+def scores(series: Series, **options: Any) -> Rows:
+    """Score a series, 0 where there is no score."""
+    detector = fastrcf.SeriesDetector(time_column="x0", random_state=SEED, **options)
+    found = detector.process(np.column_stack((series.seconds, series.values)))
+    score: Rows = np.nan_to_num(found.score)
+    return score
+
+
+def figures(
+    corpus: Sequence[Series], profiles: dict[str, Profile], **options: Any
+) -> tuple[list[float], list[float]]:
+    """Give the score of each profile at its best threshold, and at the default one."""
+    labelled = [nab_score.label(scores(one, **options), one.windows) for one in corpus]
+    usual = fastrcf.SeriesDetector(**options).threshold
+    best = [nab_score.corpus(labelled, profile).value for profile in profiles.values()]
+    return best, [at(labelled, profile, usual) for profile in profiles.values()]
+
+
+def at(labelled: Sequence[Labelled], profile: Profile, threshold: float) -> float:
+    """Give the corpus's score at a threshold, normalised as the best one."""
+    total = sum(nab_score.score_at(one, profile, threshold) for one in labelled)
+    n = sum(len(np.unique(one.window[one.window >= 0])) for one in labelled)
+    nothing = -profile.missed * n
+    return 100 * (total - nothing) / (profile.found * n - nothing)
+
+
+def row(name: str, found: tuple[list[float], list[float]]) -> str:
+    """Lay out a line of the table."""
+    cells = " | ".join(f"{value:.1f}" for part in found for value in part)
+    return f"| {name} | {cells} |"
+
+
+def memory() -> None:
+    """Print what a detector of one column takes."""
+    values = np.random.default_rng(0).normal(size=12_000)
+    print(
+        "| trees | rows of each | memory, MB | model file, MB | CPU us a row, in blocks | alone |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|")
+    for n_trees, sample_size in SIZES:
+        detector = fastrcf.SeriesDetector(
+            n_trees=n_trees, sample_size=sample_size, random_state=SEED, n_threads=1
+        )
+        detector.process(values[:10_000])
+        began = time.process_time()
+        detector.process(values[10_000:])
+        block = (time.process_time() - began) / 2000
+        began = time.process_time()
+        for value in values[:500]:
+            detector.process(value[None])
+        alone = (time.process_time() - began) / 500
+        held, saved = detector.memory_usage() / 1e6, len(bytes(detector)) / 1e6
+        print(
+            f"| {n_trees} | {sample_size:,} | {held:.1f} | {saved:.1f} | {block * 1e6:.0f} | "
+            f"{alone * 1e6:.0f} |"
+        )
+
+
+def main() -> None:
+    """Print all tables."""
+    memory()
+    corpus, profiles = nab.load(folder()), nab.profiles(folder())
+    print(f"\n| | best threshold: {', '.join(profiles)} | | | default threshold | | |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for name, options in VARIANTS.items():
+        print(row(name, figures(corpus, profiles, **options)), flush=True)
+    lengths = [figures(corpus, profiles, episode=length) for length in LENGTHS]
+    mean = [list(np.mean([one[part] for one in lengths], axis=0)) for part in (0, 1)]
+    print(row("mean over episodes of 50 to 120 rows", (mean[0], mean[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Series of whatever kind as columns of numbers that may be missing, times and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrcf._columns import seconds
+from fastrcf._input import as_series, is_frame, is_series, series_to_array
+from fastrcf._tables import Table, as_table
+from fastrcf.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fastrcf._typing import Columns, Floats
+
+# Name of the one column of a series that has none.
+UNNAMED = "value"
+
+
+def as_rows(x: Any) -> Table:
+    """See a series, one value a row, or anything table-like as a table."""
+    if is_series(x):
+        return as_table(_frame(x))
+    if not isinstance(x, Mapping) and not is_frame(x):
+        array = x if isinstance(x, np.ndarray) else None
+        if array is None and isinstance(x, (list, tuple)) and not any(map(_is_nested, x)):
+            array = np.array([np.nan if value is None else value for value in x])
+        if array is not None and array.ndim == 1:
+            return as_table(array.reshape(-1, 1))
+    return as_table(x)
+
+
+def _is_nested(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes))
+
+
+def _frame(x: Any) -> Any:
+    series = as_series(x)
+    if type(x).__module__.startswith("pandas"):
+        return series.to_native().to_frame(series.name or UNNAMED)
+    return series.alias(series.name or UNNAMED).to_frame().to_native()
+
+
+def values(table: Table, names: list[str]) -> Columns:
+    """Give columns as the engine takes them, NaN where a value is missing.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column holds no numbers; named.
+    """
+    return [_column(table, j, name) for j, name in enumerate(names)]
+
+
+def _column(table: Table, j: int, name: str) -> Floats:
+    column = table.column(name)
+    if table.frame is not None:
+        import narwhals as nw
+
+        if column.dtype == nw.Unknown or not column.dtype.is_numeric():
+            return np.ascontiguousarray(series_to_array(j, column), dtype=np.float64)
+        column = column.cast(nw.Float64)
+        if column.null_count():
+            column = column.fill_null(float("nan"))
+        return np.ascontiguousarray(column.to_numpy(), dtype=np.float64)
+    if column.dtype.kind == "O":
+        column = np.array([np.nan if value is None else value for value in column])
+    if column.dtype.kind not in "fiub":
+        raise InvalidInputError(f"column {name!r}: expected numbers, found dtype {column.dtype}")
+    return np.ascontiguousarray(column, dtype=np.float64)
+
+
+def times(table: Table, name: str) -> Floats:
+    """Give a column of times in seconds."""
+    column = table.column(name)
+    return seconds(name, column if table.frame is None else column.to_native())
+
+
+def keys(table: Table, name: str) -> list[str]:
+    """Give a column of keys as texts; a missing one is refused."""
+    column = table.column(name)
+    if table.frame is not None:
+        if column.null_count():
+            row = int(np.flatnonzero(column.is_null().to_numpy())[0])
+            raise InvalidInputError(f"row {row}, column {name!r}: the key is missing", row=row)
+        column = column.to_list()
+    else:
+        column = column.tolist()
+    for row, key in enumerate(column):
+        if key is None or key != key:
+            raise InvalidInputError(f"row {row}, column {name!r}: the key is missing", row=row)
+    return [_key(key) for key in column]
+
+
+def _key(key: Any) -> str:
+    """Name a key alike whatever table it comes from: 7 and 7.0 are one."""
+    return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)

@@ -1,0 +1,258 @@
+"""What answers the rows of a stream: a forest, a detector, a detector of series."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import click
+import numpy as np
+
+from fastrcf import Detector, RandomCutForest, SeriesDetector
+from fastrcf.errors import InvalidInputError
+from fastrcf.files.values import parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LearningModel: TypeAlias = RandomCutForest | Detector | SeriesDetector
+# A row as the model takes it, or the column that cannot be used and why.
+Values: TypeAlias = list[Any] | tuple[str, str]
+
+_ADDED: tuple[str, ...] = ("score", "grade", "is_anomaly", "reasons")
+# Parameters of one kind of model alone.
+_OF_FORESTS = ("shingle_size", "sampling")
+_OF_SERIES = ("period", "threshold", "max_series")
+_LARGEST = 1e30
+_LARGEST_OF_SERIES = 1e29
+_MISSING = "the value is missing"
+
+
+class Answering(Protocol):
+    """A model that answers rows and learns them.
+
+    Attributes
+    ----------
+    added : tuple of str
+        Names of what an answer adds to a row.
+    """
+
+    added: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that a row must have."""
+
+    def values(self, row: dict[str, Any]) -> Values:
+        """Give a row's values, or the column that cannot be used and why."""
+
+    def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:
+        """Answer rows in order, learning each."""
+
+
+def answering(model: LearningModel, chosen: Sequence[str], names: Sequence[str]) -> Answering:
+    """Make a model answer rows of these names; some may be chosen.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or there are more or fewer than the model takes.
+    """
+    made: Answering
+    if isinstance(model, SeriesDetector):
+        made = _Series(model, chosen, names)
+    elif isinstance(model, Detector):
+        made = _Table(model)
+    else:
+        made = _Forest(model, chosen or names)
+    missing = [name for name in made.columns if name not in names]
+    if missing:
+        raise InvalidInputError(
+            f"there is no column {missing[0]!r}; there are {', '.join(names[:12])}"
+        )
+    if isinstance(model, RandomCutForest) and model.n_features not in (None, len(made.columns)):
+        raise InvalidInputError(
+            f"the forest takes {model.n_features} columns and would get {len(made.columns)}: "
+            "choose with --columns"
+        )
+    return made
+
+
+def new_model(columns: Sequence[str], given: dict[str, Any]) -> LearningModel:
+    """Make a detector of series, if a column of times or keys is given, or a forest.
+
+    Raises
+    ------
+    click.UsageError
+        If an option is of the other kind.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    is_series = "time_column" in given or "key_column" in given
+    for name in _OF_FORESTS if is_series else _OF_SERIES:
+        if name in given:
+            option = "--" + name.removesuffix("_size").replace("_", "-")
+            kind = "a forest" if is_series else "a time series: give --time or --key"
+            raise click.UsageError(f"{option} is of {kind}")
+    if not is_series:
+        return RandomCutForest(**given)
+    period = given.pop("period", "day")
+    if period == "none":
+        given["period"] = None
+    elif period != "day":
+        given["period"] = parse_number(period)
+        if math.isnan(given["period"]):
+            raise click.UsageError(f"--period: {period!r} is neither day, none nor seconds")
+    return SeriesDetector(list(columns) or None, **given)
+
+
+def streamed(model: LearningModel) -> int:
+    """Count the rows that a model has taken from streams."""
+    return model.n_seen - model.n_fitted if isinstance(model, Detector) else model.n_seen
+
+
+def _number(name: str, value: Any, largest: float) -> float | tuple[str, str]:
+    number = parse_number(value) if isinstance(value, str) else value
+    if not isinstance(number, (int, float)) or math.isnan(number):
+        return name, f"{value!r} is not a number"
+    if not abs(number) <= largest:
+        return name, f"{value} is not finite or larger than {largest:g}"
+    return float(number)
+
+
+class _Forest:
+    """A forest: scores alone."""
+
+    added = _ADDED[:1]
+
+    def __init__(self, model: RandomCutForest, columns: Sequence[str]) -> None:
+        self._model = model
+        self.columns = list(columns)
+
+    def values(self, row: dict[str, Any]) -> Values:
+        """Every value must be a number."""
+        return _values(row, self.columns, set())
+
+    def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:
+        """Score rows."""
+        scores = self._model.process(np.array(values, dtype=np.float64)).tolist()
+        return [{"score": None if math.isnan(s) else s} for s in scores]
+
+
+class _Table:
+    """A detector of tables."""
+
+    added = _ADDED
+
+    def __init__(self, model: Detector) -> None:
+        self._model = model
+        self.columns = model.columns
+        self._categories = {n for n, kind in model.scaling.items() if kind == "category"}
+
+    def values(self, row: dict[str, Any]) -> Values:
+        """Every value must be a number or, of categories, a text."""
+        return _values(row, self.columns, self._categories)
+
+    def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:
+        """Detect rows."""
+        columns = dict(zip(self.columns, zip(*values, strict=True), strict=True))
+        table = self._model.process({name: list(column) for name, column in columns.items()})
+        rows: list[dict[str, Any]] = cast("Any", table).select(list(_ADDED)).to_pylist()
+        return rows
+
+
+def _values(row: dict[str, Any], columns: list[str], categories: set[str]) -> Values:
+    out: list[Any] = []
+    for name in columns:
+        value = row.get(name)
+        if value is None or value == "":
+            return name, _MISSING
+        if name in categories:
+            out.append(str(value))
+            continue
+        number = _number(name, value, _LARGEST)
+        if isinstance(number, tuple):
+            return number
+        out.append(number)
+    return out
+
+
+class _Series:
+    """A detector of series: a value may be missing, a time or a key may not."""
+
+    added = _ADDED
+
+    def __init__(self, model: SeriesDetector, chosen: Sequence[str], names: Sequence[str]) -> None:
+        self._model = model
+        self._time, self._key = model.time_column, model.key_column
+        self._numbers = model.columns if model.n_seen else list(chosen)
+        self._names = names
+
+    @property
+    def columns(self) -> list[str]:
+        """What is known of them before the first row."""
+        others = (self._time, self._key)
+        return [*self._numbers, *(name for name in others if name is not None)]
+
+    def _choose(self, row: dict[str, Any]) -> None:
+        """Take the columns in which the first row holds a number."""
+        others = (self._time, self._key)
+        names = [name for name in self._names if name not in others]
+        self._numbers = [name for name in names if _holds_number(row.get(name))]
+        if not self._numbers:
+            raise InvalidInputError(
+                "no column of the first row holds a number; choose with --columns"
+            )
+
+    def values(self, row: dict[str, Any]) -> Values:
+        """Give numbers, NaN where there is none; then the time in seconds, then the key."""
+        if not self._numbers:
+            self._choose(row)
+        out: list[Any] = []
+        for name in self._numbers:
+            value = row.get(name)
+            if value is None or value == "":
+                out.append(math.nan)
+                continue
+            number = _number(name, value, _LARGEST_OF_SERIES)
+            if isinstance(number, tuple):
+                return number
+            out.append(number)
+        for other, read in ((self._time, _seconds), (self._key, str)):
+            if other is None:
+                continue
+            value = row.get(other)
+            if value is None or value == "":
+                return other, _MISSING
+            known = read(value)
+            if known is None:
+                return other, f"{value!r} is no time: expected seconds or an ISO date and time"
+            out.append(known)
+        return out
+
+    def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:
+        """Detect rows."""
+        columns = dict(zip(self.columns, map(list, zip(*values, strict=True)), strict=True))
+        table = self._model.process(columns)
+        rows: list[dict[str, Any]] = cast("Any", table).select(list(_ADDED)).to_pylist()
+        for row in rows:
+            if math.isnan(row["score"]):
+                row["score"] = None
+        return rows
+
+
+def _holds_number(value: Any) -> bool:
+    # An empty field may be a number that is missing.
+    return value is None or value == "" or isinstance(_number("", value, math.inf), float)
+
+
+def _seconds(value: Any) -> float | None:
+    """Read a time, in seconds; that of a date is what its clock shows, counted from 1970."""
+    number = parse_number(value) if isinstance(value, str) else value
+    if isinstance(number, (int, float)) and math.isfinite(number):
+        return float(number)
+    try:
+        moment = datetime.fromisoformat(str(value).strip()).replace(tzinfo=None)
+    except ValueError:
+        return None
+    return (moment - datetime(1970, 1, 1)).total_seconds()

@@ -1,0 +1,448 @@
+//! The detector: rows in, scores, alerts and reasons out.
+
+use super::config::{FEATURES, MAX_SERIES_VALUE, SeriesConfig, check_threshold};
+use super::context::{ContextState, Moment};
+use super::events::Events;
+use super::words;
+use crate::detector::{Detection, Reason};
+use crate::error::{Error, Result};
+use crate::forest::Forest;
+use crate::notes::{self, Notes};
+use crate::novelty::Novelty;
+use crate::questions::never;
+use crate::rows::Rows;
+
+/// Rows that are taken at a time, between two questions whether to stop.
+const BLOCK: usize = 1024;
+/// Up to so many rows are scored and learnt one by one: a copy of the forest, which
+/// reasons of a block may need, would cost more.
+const FEW: usize = 16;
+
+/// What rows were like, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows seen.
+    pub seen: u64,
+    /// Of them, rows with a missing value: not scored and not learnt.
+    pub missing: u64,
+    /// Rows whose time is that of the row before.
+    pub repeated: u64,
+    /// Rows whose time is before that of the row before.
+    pub backward: u64,
+}
+
+impl Counts {
+    /// Rows learnt.
+    pub fn learnt(&self) -> u64 {
+        self.seen - self.missing
+    }
+}
+
+/// What is known of the rows' times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Clock {
+    /// No row has come.
+    Unknown,
+    /// Rows have none.
+    Absent,
+    /// The last one, in seconds.
+    At(f64),
+}
+
+/// Finds anomalies in one series of one or several columns.
+///
+/// Rows are scored by what came before them, then learnt. Whole-array calls give, bit
+/// for bit, what a loop over single rows gives. A call that returns an error has changed
+/// nothing.
+///
+/// # Examples
+/// ```
+/// use fastrcf::{Rows, SeriesConfig, SeriesDetector};
+///
+/// let config = SeriesConfig { sample_size: 256, period: None, ..Default::default() };
+/// let mut detector = SeriesDetector::new(config, vec!["load".into()])?;
+/// let mut values: Vec<f64> = (0..1000).map(|i| (f64::from(i) * 0.3).sin()).collect();
+/// values[900] = 7.0;
+/// let found = detector.process(&Rows::from_f64(&values, 1)?, None)?;
+/// assert!(found.alerts.contains(&900));
+/// # Ok::<(), fastrcf::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SeriesDetector {
+    pub(super) config: SeriesConfig,
+    pub(super) columns: Vec<String>,
+    pub(super) forest: Forest,
+    pub(super) contexts: Vec<ContextState>,
+    pub(super) events: Events,
+    pub(super) counts: Counts,
+    pub(super) clock: Clock,
+    /// Features of the warm-up's rows, until it is over.
+    pub(super) pending: Vec<f64>,
+    /// Where columns are thought to begin, and their unit; since the warm-up's end.
+    pub(super) frames: Vec<(f64, f64)>,
+}
+
+/// A row on its way through a block.
+struct Coming {
+    /// Its place among the call's rows.
+    row: usize,
+    moments: Vec<Moment>,
+}
+
+impl SeriesDetector {
+    /// A detector that has seen nothing, for columns of these names.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] names the parameter that is out of its range.
+    pub fn new(config: SeriesConfig, columns: Vec<String>) -> Result<SeriesDetector> {
+        config.validate(columns.len())?;
+        Ok(SeriesDetector {
+            forest: Forest::new(config.forest(), columns.len() * FEATURES)?,
+            contexts: vec![ContextState::new(config.n_slots()); columns.len()],
+            events: Events::default(),
+            counts: Counts::default(),
+            clock: Clock::Unknown,
+            pending: Vec::new(),
+            frames: Vec::new(),
+            columns,
+            config,
+        })
+    }
+
+    /// The parameters.
+    pub fn config(&self) -> &SeriesConfig {
+        &self.config
+    }
+
+    /// The columns' names.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// What rows were like so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The forest of context features.
+    pub fn forest(&self) -> &Forest {
+        &self.forest
+    }
+
+    /// Sets the score from which on a row is an alert.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] unless it is above 0 and at most 10^6.
+    pub fn set_threshold(&mut self, threshold: f64) -> Result<()> {
+        check_threshold(threshold)?;
+        self.config.threshold = threshold;
+        Ok(())
+    }
+
+    /// Sets the number of threads (0: what the process may use). No result depends on it.
+    pub fn set_threads(&mut self, n_threads: usize) {
+        self.config.n_threads = n_threads;
+        self.forest.set_threads(n_threads);
+    }
+
+    /// What people wrote down about it.
+    pub fn notes(&self) -> &Notes {
+        self.forest.notes()
+    }
+
+    /// Writes down other notes.
+    ///
+    /// # Errors
+    /// As [`Forest::set_notes`].
+    pub fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        notes::check(&notes)?;
+        self.forest.set_notes(notes)
+    }
+
+    /// Bytes that the detector takes.
+    pub fn memory_usage(&self) -> usize {
+        size_of::<SeriesDetector>()
+            + self.forest.memory_usage()
+            + self
+                .contexts
+                .iter()
+                .map(|c| c.memory_usage())
+                .sum::<usize>()
+            + self.contexts.capacity() * size_of::<ContextState>()
+            + self.events.memory_usage()
+            + self.pending.capacity() * size_of::<f64>()
+    }
+
+    /// Scores each row by those before it, then learns it.
+    ///
+    /// The score is NaN for the rows of the warm-up and for rows with a missing value
+    /// (NaN), which are not learnt either. `times` are seconds; a time may repeat or go
+    /// back, which is counted: only the slot of the period is read from it.
+    ///
+    /// # Errors
+    /// [`Error::WrongWidth`], [`Error::InvalidValue`] or [`Error::InvalidInput`], where
+    /// times are missing, not finite, or come for some calls only.
+    pub fn process(&mut self, rows: &Rows<'_>, times: Option<&[f64]>) -> Result<Detection> {
+        self.process_with(rows, times, &mut never)
+    }
+
+    /// [`SeriesDetector::process`] with a callback that is asked now and then whether to
+    /// stop.
+    ///
+    /// # Errors
+    /// As [`SeriesDetector::process`], and [`Error::Interrupted`].
+    pub fn process_with(
+        &mut self,
+        rows: &Rows<'_>,
+        times: Option<&[f64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Detection> {
+        check_rows(rows, times, self.columns.len())?;
+        self.check_clock(times)?;
+        let n = rows.n_rows();
+        let mut found = Detection {
+            scores: vec![f64::NAN; n],
+            ..Detection::default()
+        };
+        // A call that may be interrupted half-way keeps what it would undo.
+        let backup = (n > BLOCK).then(|| self.clone());
+        for start in (0..n).step_by(BLOCK) {
+            // A short call keeps nothing, and is not asked once it has begun.
+            let stopped = (start == 0 || backup.is_some()) && interrupt();
+            let done = match stopped {
+                true => Err(Error::Interrupted),
+                false => self.block(rows, times, start..n.min(start + BLOCK), &mut found),
+            };
+            if let Err(error) = done {
+                if let Some(backup) = backup {
+                    *self = backup;
+                }
+                return Err(error);
+            }
+        }
+        found.grades = found.scores.iter().map(|&s| self.grade(s)).collect();
+        Ok(found)
+    }
+
+    /// The grade of a score: 0 where there is nothing new, 0.5 at the threshold, up to 1;
+    /// `score / (score + threshold)`.
+    pub fn grade(&self, score: f64) -> f64 {
+        match score.is_nan() {
+            true => 0.0,
+            false => score / (score + self.config.threshold),
+        }
+    }
+
+    pub(super) fn check_clock(&self, times: Option<&[f64]>) -> Result<()> {
+        match (self.clock, times) {
+            (Clock::At(_), None) => Err(Error::input(
+                "rows have no times, and those before had some: give times always or never",
+            )),
+            (Clock::Absent, Some(_)) => Err(Error::input(
+                "rows have times, and those before had none: give times always or never",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a block of checked rows.
+    fn block(
+        &mut self,
+        rows: &Rows<'_>,
+        times: Option<&[f64]>,
+        range: std::ops::Range<usize>,
+        found: &mut Detection,
+    ) -> Result<()> {
+        let mut coming = Vec::with_capacity(range.len());
+        for row in range {
+            let slot = self.tick(times.map(|times| times[row]));
+            self.counts.seen += 1;
+            let mut values = (0..self.columns.len()).map(|j| rows.value(row, j));
+            if values.any(f64::is_nan) {
+                self.counts.missing += 1;
+                continue;
+            }
+            let trailing = self.config.trailing;
+            let contexts = self.contexts.iter_mut().enumerate();
+            let moments = contexts
+                .map(|(j, context)| context.take(rows.value(row, j), slot, trailing))
+                .collect();
+            let coming_row = Coming { row, moments };
+            if self.frames.is_empty() {
+                self.warm_up(&coming_row)?;
+            } else {
+                coming.push(coming_row);
+            }
+        }
+        if coming.len() <= FEW {
+            for one in coming.chunks(1) {
+                let features = self.features(one);
+                let one_row = Rows::from_f64(&features, self.forest.n_features())?;
+                let novelty = self.forest.novelty(self.novelty(), &one_row);
+                if self.judge(&one[0], self.forest.n_seen(), novelty[0], found) {
+                    let reasons = self.explain(&self.forest, &one_row, &one[0])?;
+                    found.reasons.push(reasons);
+                }
+                self.forest.insert(&one_row)?;
+            }
+            return Ok(());
+        }
+        let features = self.features(&coming);
+        let block = Rows::from_f64(&features, self.forest.n_features())?;
+        let first = self.forest.n_seen();
+        // Blocks without an alert are the rule; the others are replayed up to each.
+        let mut replay = self.forest.clone();
+        let novelties = self.forest.process_novelty(self.novelty(), &block)?;
+        let mut done = 0;
+        for (i, (one, &novelty)) in coming.iter().zip(&novelties).enumerate() {
+            if self.judge(one, first + i as u64, novelty, found) {
+                replay.insert(&block.slice(done..i))?;
+                done = i;
+                let reasons = self.explain(&replay, &block.slice(i..i + 1), one)?;
+                found.reasons.push(reasons);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the clock; gives the slot of the period that it shows.
+    fn tick(&mut self, time: Option<f64>) -> Option<usize> {
+        let Some(time) = time else {
+            self.clock = Clock::Absent;
+            return None;
+        };
+        if let Clock::At(last) = self.clock {
+            self.counts.repeated += u64::from(time == last);
+            self.counts.backward += u64::from(time < last);
+        }
+        self.clock = Clock::At(time);
+        let (period, n) = (self.config.period?, self.config.n_slots());
+        let place = time.rem_euclid(period) / period * n as f64;
+        Some((place as usize).min(n - 1))
+    }
+
+    /// Keeps a row of the warm-up; at its end finds the columns' units and learns all.
+    fn warm_up(&mut self, one: &Coming) -> Result<()> {
+        let moments = one.moments.iter();
+        self.pending.extend(moments.flat_map(|m| m.features));
+        let d = self.forest.n_features();
+        if self.pending.len() < self.config.warm_up * d {
+            return Ok(());
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        self.frames = (0..self.columns.len())
+            .map(|j| {
+                let values = pending.chunks_exact(d).map(|row| row[j * FEATURES]);
+                let values: Vec<f64> = values.collect();
+                // One column needs no unit: a forest does not know any.
+                let unit = if d == FEATURES { 1.0 } else { unit(&values) };
+                (values[0], unit)
+            })
+            .collect();
+        for row in pending.chunks_exact_mut(d) {
+            self.place(row);
+        }
+        self.forest.insert(&Rows::from_f64(&pending, d)?)
+    }
+
+    /// Moves features into the columns' frames, in which single precision suffices.
+    fn place(&self, row: &mut [f64]) {
+        for (features, (origin, unit)) in row.chunks_exact_mut(FEATURES).zip(&self.frames) {
+            features[0] -= origin;
+            features[2] -= origin;
+            for value in features {
+                *value = (*value / unit).clamp(-MAX_SERIES_VALUE, MAX_SERIES_VALUE);
+            }
+        }
+    }
+
+    /// Features of rows as the forest takes them.
+    fn features(&self, coming: &[Coming]) -> Vec<f64> {
+        let moments = coming.iter().flat_map(|one| &one.moments);
+        let mut features: Vec<f64> = moments.flat_map(|m| m.features).collect();
+        for row in features.chunks_exact_mut(self.forest.n_features()) {
+            self.place(row);
+        }
+        features
+    }
+
+    fn novelty(&self) -> Novelty {
+        Novelty::new(self.config.sample_size, 1)
+    }
+
+    /// Notes the score of a row, whose number among those learnt is `number`; whether it
+    /// is an alert.
+    fn judge(&mut self, one: &Coming, number: u64, novelty: f64, found: &mut Detection) -> bool {
+        let score = self.events.take(&self.config, number, novelty);
+        found.scores[one.row] = score;
+        let is_alert = score >= self.config.threshold;
+        if is_alert {
+            found.alerts.push(one.row);
+        }
+        is_alert
+    }
+
+    fn explain(&self, forest: &Forest, row: &Rows<'_>, one: &Coming) -> Result<Vec<Reason>> {
+        let parts = forest.novelty_parts(self.novelty(), row)?;
+        Ok(words::reasons(
+            &self.columns,
+            &self.config,
+            &one.moments,
+            &parts.low,
+            &parts.high,
+        ))
+    }
+}
+
+/// The unit of a column: the deviation of the warm-up's values, or where they are all
+/// equal their magnitude.
+fn unit(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let first = values[0];
+    let mean = values.iter().map(|x| x - first).sum::<f64>() / n;
+    let squares = values.iter().map(|x| (x - first - mean).powi(2));
+    let spread = (squares.sum::<f64>() / (n - 1.0)).sqrt();
+    [spread, first.abs(), 1.0]
+        .into_iter()
+        .find(|&unit| unit >= f64::MIN_POSITIVE)
+        .unwrap_or(1.0)
+}
+
+/// Checks rows, whose values may be missing, and their times.
+pub(super) fn check_rows(rows: &Rows<'_>, times: Option<&[f64]>, expected: usize) -> Result<()> {
+    let (n, found) = (rows.n_rows(), rows.n_columns());
+    if found != expected {
+        return Err(Error::WrongWidth { expected, found });
+    }
+    for row in 0..n {
+        for column in 0..found {
+            let value = rows.value(row, column);
+            if value.is_nan() || value.abs() <= MAX_SERIES_VALUE {
+                continue;
+            }
+            let reason = match value.is_finite() {
+                true => "is beyond the largest magnitude of a series, 1e29",
+                false => "is not finite",
+            };
+            return Err(Error::InvalidValue {
+                row,
+                column,
+                value,
+                reason,
+            });
+        }
+    }
+    let Some(times) = times else {
+        return Ok(());
+    };
+    if times.len() != n {
+        return Err(Error::input(format!("{} times for {n} rows", times.len())));
+    }
+    match times.iter().position(|time| !time.is_finite()) {
+        None => Ok(()),
+        Some(row) => Err(Error::input(format!(
+            "row {row}: the time {} is not finite",
+            times[row]
+        ))),
+    }
+}
