@@ -28,7 +28,7 @@ demo: $(VENV)/.engine
 
 test: $(VENV)/.engine
 	cargo test --workspace --quiet
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
 
 # The engine's tests once more at each lower instruction set; what the machine
 # lacks is the best that it has.
@@ -39,9 +39,11 @@ levels:
 		FASTRCF_SIMD=$$level cargo test --workspace --quiet || exit 1; \
 	done
 
-# What takes minutes: ten million rows through a whole forest.
-slow:
+# What takes minutes: ten million rows through a whole forest, all of NAB through the series
+# detector.
+slow: $(VENV)/.engine
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
+	$(BIN)/python -m pytest -m slow
 
 # Any bytes as a model file; needs nightly and cargo-fuzz.
 SECONDS := 600

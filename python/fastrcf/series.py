@@ -252,7 +252,8 @@ class SeriesDetector:
                     share,
                     "high" if high else "low",
                     value,
-                    *(None if np.isnan(end) else end for end in usual),
+                    None if np.isnan(usual[0]) else usual[0],
+                    None if np.isnan(usual[1]) else usual[1],
                     text,
                 )
                 for column, share, high, value, usual, text in parts

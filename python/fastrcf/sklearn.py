@@ -95,7 +95,7 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
     >>> from fastrcf.sklearn import RandomCutForestDetector
     >>> X = [[-1.1], [0.3], [0.5], [0.1], [100]]
     >>> detector = RandomCutForestDetector(random_state=0).fit(X)
-    >>> detector.predict([[0.1], [0], [90]])
+    >>> detector.predict([[0.1], [0], [1000]])
     array([ 1,  1, -1])
     """
 

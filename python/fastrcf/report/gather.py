@@ -114,13 +114,13 @@ class Gatherer:
         self._numbers: dict[str, NumberColumn] = {}
         self._categories: dict[str, CategoryColumn] = {}
         self._usual: dict[str, Sequence[float]] = {}
-        for j, (column, scaling, kinds, quantiles) in enumerate(core.features()):
+        for j, (column, scalings, kinds, quantiles) in enumerate(core.features()):
             if kinds >= 0:
                 self._categories[column] = CategoryColumn(
                     column, kinds, partial(core.categories, j)
                 )
             else:
-                self._numbers[column] = NumberColumn(column, scaling, quantiles)
+                self._numbers[column] = NumberColumn(column, " + ".join(scalings), quantiles)
                 self._usual[column] = quantiles
         width = 2 + len(self._numbers)
         self._sample = Sample(max(1024, min(_SAMPLED, _VALUES // width)), width)
