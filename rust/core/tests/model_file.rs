@@ -343,7 +343,7 @@ fn damage_can_reach_every_section() {
             *seen.entry(entry[..4].to_vec()).or_insert(0) += length;
         }
     }
-    assert_eq!(seen.len(), 20);
+    assert_eq!(seen.len(), 22);
     for (name, length) in seen {
         assert!(length > 0, "{}", String::from_utf8_lossy(&name));
     }

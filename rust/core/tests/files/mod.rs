@@ -145,11 +145,13 @@ pub fn small_detector() -> Detector {
         row[1] = 3.0 * row[0];
     }
     builder.add(&rows_of(&values, 4)).unwrap();
-    let detector = builder.finish(&mut || false).unwrap();
+    let mut detector = builder.finish(&mut || false).unwrap();
     assert_eq!(
         (detector.forests().len(), detector.relations().len()),
         (2, 1)
     );
+    // So that its threshold rests on a stream.
+    detector.process(&rows_of(&values[..4 * 9], 4)).unwrap();
     detector
 }
 
