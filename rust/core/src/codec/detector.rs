@@ -81,6 +81,7 @@ fn read_budget(section: &mut Reader<'_>, rate: f64) -> Result<Budget> {
         threshold: section.f64()?,
         rows: section.u64()?,
         bins: vec![0.0; BUDGET_BINS],
+        used: 0,
     };
     let mut next = 0;
     for _ in 0..section.u32()? {
@@ -92,6 +93,7 @@ fn read_budget(section: &mut Reader<'_>, rate: f64) -> Result<Budget> {
         budget.bins[k] = weight;
         next = k + 1;
     }
+    budget.used = next;
     Ok(budget)
 }
 

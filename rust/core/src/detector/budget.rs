@@ -36,6 +36,8 @@ pub struct Budget {
     pub(crate) rate: f64,
     /// Faded rows by score; weights are relative to `unit`.
     pub(crate) bins: Vec<f64>,
+    /// Bins that may hold anything: walks begin here.
+    pub(crate) used: usize,
     pub(crate) total: f64,
     /// What the latest row counted.
     pub(crate) unit: f64,
@@ -52,6 +54,7 @@ impl Budget {
         let mut budget = Budget {
             rate,
             bins: vec![0.0; BINS],
+            used: BINS,
             total: MEMORY / rate,
             unit: 1.0,
             credit: 0.0,
@@ -69,6 +72,7 @@ impl Budget {
             above = share;
         }
         budget.bins[bin(tail.threshold(above))] += above * budget.total;
+        budget.used = used(&budget.bins);
         budget
     }
 
@@ -83,7 +87,9 @@ impl Budget {
         let credit = self.credit + self.rate - f64::from(u8::from(alert));
         self.credit = credit.clamp(-MOST_CREDIT, MOST_CREDIT);
         self.unit *= 1.0 + self.rate / MEMORY;
-        self.bins[bin(score)] += self.unit;
+        let bin = bin(score);
+        self.bins[bin] += self.unit;
+        self.used = self.used.max(bin + 1);
         self.total += self.unit;
         self.rows += 1;
         if alert || self.rows as f64 * self.rate >= OFTEN {
@@ -128,7 +134,7 @@ impl Budget {
         let mut above = 0.0;
         // Sum of the scores above, weighted.
         let mut sum = 0.0;
-        for k in (0..BINS).rev() {
+        for k in (0..self.used).rev() {
             let weight = self.bins[k];
             if above + weight < reliable {
                 above += weight;
@@ -147,6 +153,13 @@ impl Budget {
         }
         0.0
     }
+}
+
+/// Bins up to the last that holds anything.
+fn used(bins: &[f64]) -> usize {
+    bins.iter()
+        .rposition(|&weight| weight > 0.0)
+        .map_or(0, |k| k + 1)
 }
 
 /// The bin of a score: exponent and leading bits of its mantissa.
