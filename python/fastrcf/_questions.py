@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from fastrcf._typing import Floats
 
 
-class Questions:
+class Questions(ABC):
     """What a forest of either kind answers about rows."""
 
+    @abstractmethod
     def _asked(self) -> _fastrcf.Forest | _fastrcf.FrozenForest:
         """Give the engine's forest, or say that there is none yet."""
-        raise NotImplementedError
 
     def score(self, X: Any, *, kind: str = DEPTH) -> Floats:
         """Score rows: higher is more unusual.
@@ -211,12 +212,12 @@ class Questions:
         return Imputation(*_fastrcf.impute(self._asked(), rows))
 
 
-class Forecasts:
+class Forecasts(ABC):
     """What a living forest with shingles says about the rows that come next."""
 
+    @abstractmethod
     def _asked(self) -> _fastrcf.Forest:
         """Give the engine's forest, or say that there is none yet."""
-        raise NotImplementedError
 
     def forecast(
         self, horizon: int, *, backtest: Backtest | None = None, coverage: float | None = None
