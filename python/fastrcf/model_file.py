@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastrcf import _fastrcf
+from fastrcf._parameters import count
 from fastrcf.detector import Detector
 from fastrcf.errors import ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
@@ -14,19 +15,23 @@ if TYPE_CHECKING:
     from os import PathLike
 
 
-def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
+def load(
+    path: str | PathLike[str], *, n_threads: int | None = None
+) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
     """Load a model from a file.
 
     Parameters
     ----------
     path : str or path
         A file that ``save`` wrote.
+    n_threads : int, optional
+        Threads that it may take; default: what the process may use. The number is not
+        in the file, and never changes a result.
 
     Returns
     -------
     RandomCutForest, FrozenForest, Detector or SeriesDetector
-        It goes on exactly as the one that was saved. The number of
-        threads is not in the file.
+        It goes on exactly as the one that was saved.
 
     Raises
     ------
@@ -46,15 +51,21 @@ def load(path: str | PathLike[str]) -> RandomCutForest | FrozenForest | Detector
     True
     """
     try:
-        core = _fastrcf.load(path)
+        core = _fastrcf.load(path, _threads(n_threads))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     return _model(core)
 
 
-def loads(data: bytes) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
+def loads(
+    data: bytes, *, n_threads: int | None = None
+) -> RandomCutForest | FrozenForest | Detector | SeriesDetector:
     """Load a model from the bytes of a model file, as :func:`load`."""
-    return _model(_fastrcf.loads(bytes(data)))
+    return _model(_fastrcf.loads(bytes(data), _threads(n_threads)))
+
+
+def _threads(n_threads: int | None) -> int:
+    return 0 if n_threads is None else count("n_threads", n_threads, 1)
 
 
 def _model(

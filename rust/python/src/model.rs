@@ -12,7 +12,8 @@ use pyo3::pybacked::PyBackedBytes;
 use std::path::PathBuf;
 
 /// What a model file holds, as the Python object for it.
-fn loaded(py: Python<'_>, model: Model) -> PyResult<Py<PyAny>> {
+fn loaded(py: Python<'_>, mut model: Model, n_threads: usize) -> PyResult<Py<PyAny>> {
+    model.set_threads(n_threads);
     match model {
         Model::Forest(forest) => Ok(Py::new(py, Forest::of(forest))?.into_any()),
         Model::Frozen(forest) => Ok(Py::new(py, FrozenForest::of(forest))?.into_any()),
@@ -30,17 +31,19 @@ fn loaded(py: Python<'_>, model: Model) -> PyResult<Py<PyAny>> {
 
 /// Reads a model from the bytes of its file.
 #[pyfunction]
-pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (data, n_threads = 0))]
+pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes, n_threads: usize) -> PyResult<Py<PyAny>> {
     let model = run(py, |stop| Model::from_bytes_with(&data, stop))?;
-    loaded(py, model)
+    loaded(py, model, n_threads)
 }
 
 /// Reads a model from its file.
 #[pyfunction]
-pub(crate) fn load(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (path, n_threads = 0))]
+pub(crate) fn load(py: Python<'_>, path: PathBuf, n_threads: usize) -> PyResult<Py<PyAny>> {
     let model =
         run(py, |stop| Model::load_with(&path, stop)).map_err(|error| about(py, error, &path))?;
-    loaded(py, model)
+    loaded(py, model, n_threads)
 }
 
 /// Writes bytes to a file, whole or not at all.

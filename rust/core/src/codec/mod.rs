@@ -128,6 +128,18 @@ impl Model {
         Model::from_bytes_with(&std::fs::read(path)?, interrupt)
     }
 
+    /// Sets the number of threads that calls may take; 0 is what the process may use. It never
+    /// changes a result.
+    pub fn set_threads(&mut self, n_threads: usize) {
+        match self {
+            Model::Forest(forest) => forest.set_threads(n_threads),
+            Model::Frozen(forest) => forest.set_threads(n_threads),
+            Model::Detector(detector) => detector.set_threads(n_threads),
+            Model::Series(series) => series.set_threads(n_threads),
+            Model::SeriesSet(set) => set.set_threads(n_threads),
+        }
+    }
+
     /// The bytes of the model file.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {

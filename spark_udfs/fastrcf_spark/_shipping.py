@@ -1,0 +1,148 @@
+"""How models and code reach the workers.
+
+A model travels as the bytes of its file: small ones in the closure of the function that is
+sent, larger ones once as a file that every executor fetches. Workers keep what they have
+loaded (``_cache.py``). The functions that are sent hold nothing of this package by reference,
+so that a worker without it can say so, or find it in an archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import fastrcf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+    Model = fastrcf.Detector | fastrcf.RandomCutForest | fastrcf.FrozenForest
+
+# Above this a closure costs more than a file; Connect refuses closures of 128 MB.
+IN_CLOSURE = 1 << 22
+# What an archive must be called on the workers for its packages to be found there.
+ARCHIVE = "fastrcf_lib"
+
+
+class Reference(TypedDict):
+    """What a worker needs to get a model: plain values, which any worker can unpickle."""
+
+    digest: str
+    """SHA-256 of the model file, in hexadecimal."""
+    data: bytes | None
+    """The file itself, where it is small."""
+    file: str | None
+    """Else the name that the file has among the session's files."""
+
+
+def loaded(model: Model | bytes | str | os.PathLike[str]) -> Model:
+    """Give a model, whether it is one, its bytes or the path of its file.
+
+    Raises
+    ------
+    fastrcf.ModelFileError
+        If it is no model.
+    fastrcf.InvalidInputError
+        If it is a model that does not score rows of tables.
+    fastrcf.NotReadyError
+        If it is a forest of too few rows.
+    """
+    found: object = model
+    if isinstance(model, (bytes, bytearray)):
+        found = fastrcf.loads(bytes(model))
+    elif isinstance(model, (str, os.PathLike)):
+        found = fastrcf.load(model)
+    if not isinstance(found, (fastrcf.Detector, fastrcf.RandomCutForest, fastrcf.FrozenForest)):
+        raise fastrcf.InvalidInputError(
+            f"expected a Detector or a forest, its bytes or its file, found {type(found).__name__}"
+        )
+    if not isinstance(found, fastrcf.Detector) and not found.is_ready:
+        raise fastrcf.NotReadyError("the forest has seen too few rows to score any")
+    return found
+
+
+def ship(spark: SparkSession, model: Model, limit: int = IN_CLOSURE) -> Reference:
+    """Make a model reachable for the workers of a session.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Classic or Connect.
+    model : Detector, RandomCutForest or FrozenForest
+    limit : int
+        Bytes up to which it travels in the closure.
+    """
+    data = bytes(model)
+    digest = hashlib.sha256(data).hexdigest()
+    if len(data) <= limit:
+        return {"digest": digest, "data": data, "file": None}
+    name = f"fastrcf-{digest}.rcf"
+    sent = _SENT.setdefault(spark, set())
+    if digest not in sent:
+        _send(spark, name, data)
+        sent.add(digest)
+    return {"digest": digest, "data": None, "file": name}
+
+
+_SENT: weakref.WeakKeyDictionary[SparkSession, set[str]] = weakref.WeakKeyDictionary()
+
+
+def _send(spark: SparkSession, name: str, data: bytes) -> None:
+    # Executors of classic Spark fetch the file when a task starts: it stays until this process
+    # ends.
+    folder = Path(tempfile.mkdtemp(prefix="fastrcf-"))
+    weakref.finalize(spark, _forget, str(folder))
+    path = folder / name
+    path.write_bytes(data)
+    try:
+        spark.addArtifacts(str(path), file=True)
+    except (AttributeError, NotImplementedError):
+        # Classic Spark 3.5 has no artifacts.
+        spark.sparkContext.addFile(str(path))
+
+
+def _forget(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def deferred(function: str, plan: dict[str, Any]) -> Callable[..., Any]:
+    """Make the function that workers run: ``function`` of ``_worker.py`` with a plan.
+
+    It imports this package when it is called, and is itself pickled by value, with the plan:
+    plain values only. Where the package is not installed it looks into the archive
+    ``fastrcf_lib`` of the session's files.
+    """
+    archive = ARCHIVE
+
+    def run(*arguments: Any) -> Any:
+        import os
+        import sys
+
+        try:
+            from fastrcf_spark import _worker
+        except ImportError:
+            from pyspark import SparkFiles
+
+            path = os.path.join(SparkFiles.getRootDirectory(), archive)
+            sys.path.insert(0, path)
+            try:
+                from fastrcf_spark import _worker
+            except ImportError as error:
+                raise ImportError(
+                    f"this Spark worker cannot import fastrcf ({error}; {sys.executable}, Python "
+                    f"{sys.version.split()[0]}). Install fastrcf and fastrcf-spark where the "
+                    "workers run, or send them as an archive: python -m fastrcf_spark.archive "
+                    f"fastrcf.tar.gz, then spark.addArtifacts('fastrcf.tar.gz#{archive}', "
+                    "archive=True). docs/spark.md has both."
+                ) from None
+        return getattr(_worker, function)(plan, *arguments)
+
+    return run

@@ -1,0 +1,212 @@
+"""Whole data frames: each row with its score, or with what the detector says of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DoubleType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+import fastrcf
+from fastrcf_spark import _features
+from fastrcf_spark._shipping import deferred, loaded, ship
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from pyspark.sql import DataFrame
+
+    from fastrcf_spark._shipping import Model
+    from fastrcf_spark.watch import Watch
+
+    Missing = Literal["error", "null", "impute"]
+
+MISSING = ("error", "null", "impute")
+# As fastrcf.Reason has them.
+REASON = StructType(
+    [
+        StructField(field.name, DoubleType() if "float" in str(field.type) else StringType())
+        for field in fields(fastrcf.Reason)
+    ]
+)
+
+
+def score(
+    df: DataFrame,
+    model: Model | bytes | str | PathLike[str],
+    columns: str | Sequence[str] | None = None,
+    *,
+    keep: Literal["all"] | Sequence[str] = "all",
+    output: str = "score",
+    missing: Missing = "error",
+    key: Sequence[str] = (),
+    watch: Watch | None = None,
+) -> DataFrame:
+    """Score every row of a data frame, batch or stream: higher is more unusual.
+
+    A row's score is that of ``fastrcf.load(model).score`` on it, bit for bit, however the rows
+    lie in partitions and batches.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Of classic Spark or of Spark Connect.
+    model : Detector, RandomCutForest or FrozenForest, or its bytes or its file
+    columns : str or sequence of str, optional
+        The model's inputs: columns of numbers (of text for categories), or one column that
+        holds an array or a vector of all. Default: the detector's own columns, by name.
+    keep : "all" or sequence of str, default "all"
+        Which columns the result has beside the score. What is kept travels to the workers and
+        back: few are faster.
+    output : str, default "score"
+        What the column of scores is called; a double.
+    missing : {"error", "null", "impute"}, default "error"
+        What happens to rows with a value that is null, NaN, infinite or beyond 1e30: the query
+        fails and names the row; the score is null; or, forests only, what is null or NaN is
+        filled as the forest expects it (:meth:`RandomCutForest.impute`).
+    key : sequence of str
+        Columns that an error names a row by; default: its place in its partition.
+    watch : Watch, optional
+        Counts rows, alerts and bad rows.
+
+    Returns
+    -------
+    DataFrame
+        Lazy: nothing runs before an action asks for it.
+
+    Raises
+    ------
+    fastrcf.InvalidInputError
+        If columns are missing or of a wrong type, or a name is taken.
+    """
+    model = loaded(model)
+    check_missing(missing, model)
+    features, kept = _features.find(df, model, columns), _kept(df, keep)
+    _free([output], kept)
+    result = _mapped(
+        df,
+        model,
+        features,
+        kept,
+        {"output": output, "missing": missing, "key": list(key)},
+        [StructField(output, DoubleType())],
+        "score_batches",
+    )
+    return result if watch is None else watch.over_scores(result, output, model)
+
+
+def detect(
+    df: DataFrame,
+    model: fastrcf.Detector | bytes | str | PathLike[str],
+    columns: str | Sequence[str] | None = None,
+    *,
+    keep: Literal["all"] | Sequence[str] = "all",
+    reasons: bool = True,
+    prefix: str = "",
+    missing: Literal["error", "null"] = "error",
+    key: Sequence[str] = (),
+    watch: Watch | None = None,
+) -> DataFrame:
+    """Score every row, tell which are anomalies, and say why.
+
+    Parameters
+    ----------
+    df, columns, keep, missing, key, watch
+        As :func:`score` takes them.
+    model : Detector, or its bytes or its file
+    reasons : bool, default True
+        Whether alerts come with their reasons.
+    prefix : str, default ""
+        Stands before the names of the new columns.
+
+    Returns
+    -------
+    DataFrame
+        Kept columns, ``score`` and ``grade`` (double), ``is_anomaly`` (boolean), and
+        ``reasons``: an array of structs with the fields of :class:`fastrcf.Reason`, empty for
+        usual rows. See :meth:`fastrcf.Detector.detect`.
+
+    Raises
+    ------
+    fastrcf.InvalidInputError
+        As :func:`score`, and if the model is no detector.
+    """
+    detector = loaded(model)
+    if not isinstance(detector, fastrcf.Detector):
+        raise fastrcf.InvalidInputError(
+            f"detect needs a Detector: a {type(detector).__name__} has no threshold; use score"
+        )
+    check_missing(missing, detector)
+    features, kept = _features.find(df, detector, columns), _kept(df, keep)
+    added = [
+        StructField(f"{prefix}score", DoubleType()),
+        StructField(f"{prefix}grade", DoubleType()),
+        StructField(f"{prefix}is_anomaly", BooleanType()),
+    ]
+    if reasons:
+        added.append(StructField(f"{prefix}reasons", ArrayType(REASON)))
+    outputs = [field.name for field in added]
+    _free(outputs, kept)
+    plan = {"outputs": outputs, "reasons": reasons, "missing": missing, "key": list(key)}
+    result = _mapped(df, detector, features, kept, plan, added, "detect_batches")
+    return result if watch is None else watch.over_alerts(result, f"{prefix}is_anomaly")
+
+
+def check_missing(missing: str, model: Model) -> None:
+    """Refuse what cannot be done with missing values."""
+    if missing not in MISSING:
+        raise fastrcf.InvalidParameterError(f"missing: {missing!r} is none of {', '.join(MISSING)}")
+    if missing == "impute" and isinstance(model, fastrcf.Detector):
+        raise fastrcf.InvalidParameterError(
+            "missing='impute': detectors fill nothing in; use 'null', or fill values before"
+        )
+
+
+def _mapped(
+    df: DataFrame,
+    model: Model,
+    features: _features.Features,
+    kept: list[str],
+    plan: dict[str, Any],
+    added: list[StructField],
+    function: str,
+) -> DataFrame:
+    names = [field.name for field in df.schema.fields]
+    for name in plan["key"]:
+        if name not in names:
+            raise fastrcf.InvalidInputError(f"key: the data frame has no column {name!r}")
+    selected, found = _features.sent(df, features, list(dict.fromkeys([*kept, *plan["key"]])))
+    plan |= found | {"model": ship(df.sparkSession, model), "kept": kept}
+    schema = StructType([df.schema[name] for name in kept] + added)
+    return df.select(*selected).mapInArrow(deferred(function, plan), schema)
+
+
+def _kept(df: DataFrame, keep: Literal["all"] | Sequence[str]) -> list[str]:
+    names = [field.name for field in df.schema.fields]
+    if len(set(names)) < len(names):
+        raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
+    if isinstance(keep, str):
+        if keep != "all":
+            raise fastrcf.InvalidParameterError(f"keep: 'all' or a list of names, found {keep!r}")
+        return names
+    for name in keep:
+        if name not in names:
+            raise fastrcf.InvalidInputError(f"keep: the data frame has no column {name!r}")
+    return list(dict.fromkeys(keep))
+
+
+def _free(outputs: list[str], kept: list[str]) -> None:
+    for name in outputs:
+        if name in kept:
+            raise fastrcf.InvalidInputError(
+                f"the data frame has a column {name!r} already: choose another name, or do not "
+                "keep it"
+            )

@@ -1,0 +1,112 @@
+"""One Spark in one JVM, seen as classic Spark and through Spark Connect."""
+
+import os
+import shutil
+import socket
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fastrcf
+
+pytest.importorskip("pyspark", reason="PySpark is not installed: pip install 'pyspark[connect]'")
+
+if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+    pytest.skip(
+        "no Java: apt-get install openjdk-17-jre-headless (tests/spark is skipped)",
+        allow_module_level=True,
+    )
+
+# pandas 3 and Spark's own warnings are not ours to mend.
+WARNINGS = [
+    "ignore:PySpark does not yet fully support pandas:FutureWarning",
+    "ignore::ResourceWarning",
+    "ignore::DeprecationWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/spark" in str(item.path):
+            for warning in WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def _spark(tmp_path_factory):
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    port = _free_port()
+    folder = tmp_path_factory.mktemp("spark")
+    classic = (
+        SparkSession.builder.master("local[2]")
+        .appName("fastrcf tests")
+        .config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
+        .config("spark.connect.grpc.binding.address", "127.0.0.1")
+        .config("spark.connect.grpc.binding.port", port)
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.memory", "2g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", 3)
+        .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
+        .config(
+            "spark.sql.streaming.stateStore.providerClass",
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+        )
+        .getOrCreate()
+    )
+    classic.sparkContext.setLogLevel("OFF")
+    from pyspark.sql.connect.session import SparkSession as RemoteSession
+
+    connect = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    yield {"classic": classic, "connect": connect}
+    connect.stop()
+    classic.stop()
+
+
+@pytest.fixture(params=["classic", "connect"])
+def spark(request, _spark, monkeypatch):
+    """A session of either kind; functions of PySpark look at the environment for which."""
+    if request.param == "connect":
+        monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1")
+    return _spark[request.param]
+
+
+@pytest.fixture
+def classic(_spark):
+    """The session of classic Spark alone."""
+    return _spark["classic"]
+
+
+@pytest.fixture(scope="session")
+def table() -> pa.Table:
+    """Rows of three kinds of numbers, told apart by ``id``."""
+    rng = np.random.default_rng(11)
+    n = 3_000
+    return pa.table(
+        {
+            "id": np.arange(n),
+            "amount": rng.lognormal(3, 1, n),
+            "speed": rng.normal(size=n).astype(np.float32),
+            "items": rng.poisson(3, n),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def detector(table) -> fastrcf.Detector:
+    model = fastrcf.Detector(
+        ["amount", "speed", "items"], alert_rate=0.01, n_trees=30, sample_size=64, random_state=7
+    )
+    return model.fit(table)

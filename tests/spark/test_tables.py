@@ -1,0 +1,217 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark.sql import functions as F
+
+import fastrcf
+from fastrcf_spark import Watch, detect, score
+from fastrcf_spark._features import SIZE_CHECK
+
+INPUTS = ["amount", "speed", "items"]
+
+
+def rows_of(df) -> pa.Table:
+    """The rows of a data frame, in the order of their numbers."""
+    return df.toArrow().sort_by("id")
+
+
+@pytest.fixture
+def df(spark, table):
+    return spark.createDataFrame(table).repartition(3)
+
+
+@pytest.mark.parametrize("size", ["64MB", str((1 << 31) - 1)])
+def test_scores_are_those_of_the_model_whatever_the_partitioning(spark, table, detector, size):
+    spark.conf.set(SIZE_CHECK, size)
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 700)
+    try:
+        expected = detector.score(table)
+        for n in (1, 4):
+            found = rows_of(score(spark.createDataFrame(table).repartition(n), detector))
+            assert found.column_names == [*table.column_names, "score"]
+            assert found.drop_columns("score") == table
+            assert (found["score"].to_numpy() == expected).all()
+    finally:
+        spark.conf.unset(SIZE_CHECK)
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+
+
+@pytest.mark.parametrize("size", ["64MB", str((1 << 31) - 1)])
+def test_kept_columns_are_those_asked_for(spark, df, table, detector, size):
+    spark.conf.set(SIZE_CHECK, size)
+    try:
+        found = rows_of(score(df, detector, keep=["id"], output="how_odd"))
+        assert found.column_names == ["id", "how_odd"]
+        assert (found["how_odd"].to_numpy() == detector.score(table)).all()
+        alone = score(df, detector, keep=[]).toArrow()
+        assert alone.column_names == ["score"]
+        assert sorted(alone["score"].to_pylist()) == sorted(detector.score(table).tolist())
+    finally:
+        spark.conf.unset(SIZE_CHECK)
+
+
+@pytest.mark.parametrize("kind", ["array<double>", "array<float>"])
+def test_inputs_in_one_array(df, table, kind):
+    x = np.column_stack([table[name].to_numpy() for name in INPUTS]).astype(np.float32)
+    forest = fastrcf.RandomCutForest(20, 64, random_state=1)
+    forest.insert(x[:1000])
+    packed = F.array(*[F.col(name).cast("float") for name in INPUTS]).cast(kind)
+    found = rows_of(score(df.select("id", packed.alias("x")), forest, "x"))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+def test_inputs_in_a_vector_are_kept_as_one(df, table, detector):
+    from pyspark.ml.feature import VectorAssembler
+
+    assembled = VectorAssembler(inputCols=INPUTS, outputCol="x").transform(df)
+    found = score(assembled.select("id", "x"), detector, "x")
+    assert type(found.schema["x"].dataType).__name__ == "VectorUDT"
+    assert (rows_of(found.drop("x"))["score"].to_numpy() == detector.score(table)).all()
+
+
+def test_forests_of_both_kinds_by_columns_and_by_bytes(df, table, tmp_path):
+    x = np.column_stack([table[name].to_numpy() for name in INPUTS])
+    forest = fastrcf.RandomCutForest(20, 64, random_state=1)
+    forest.insert(x[:1000])
+    forest.save(tmp_path / "m.rcf")
+    expected = forest.score(x)
+    for model in (forest, forest.freeze(), bytes(forest), tmp_path / "m.rcf"):
+        found = rows_of(score(df, model, INPUTS, keep=["id"]))
+        assert (found["score"].to_numpy() == expected).all()
+
+
+def test_detect_says_what_the_detector_says(df, table, detector):
+    expected = detector.detect(table)
+    found = rows_of(detect(df, detector, keep=["id"], prefix="rcf_"))
+    assert found.column_names == [
+        "id",
+        "rcf_score",
+        "rcf_grade",
+        "rcf_is_anomaly",
+        "rcf_reasons",
+    ]
+    for name in expected.column_names:
+        assert found[f"rcf_{name}"].to_pylist() == expected[name].to_pylist()
+    assert sum(expected["is_anomaly"].to_pylist()) > 10
+    bare = detect(df, detector, keep=["id"], reasons=False)
+    assert bare.columns == ["id", "score", "grade", "is_anomaly"]
+
+
+def test_categories_travel_as_text(spark, table):
+    rng = np.random.default_rng(2)
+    kinds = pa.array(rng.choice(["meter", "tracker", "camera"], len(table), p=[0.7, 0.29, 0.01]))
+    table = table.append_column("kind", kinds)
+    detector = fastrcf.Detector(["amount", "kind", "speed"], random_state=7, n_trees=20).fit(table)
+    df = spark.createDataFrame(table).repartition(2)
+    for keep in (["id"], "all"):
+        found = rows_of(score(df, detector, keep=keep))
+        assert (found["score"].to_numpy() == detector.score(table)).all()
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan"), float("inf"), 1e35])
+def test_bad_rows_are_named_or_left_without_a_score(df, table, detector, wrong):
+    bad = df.withColumn(
+        "amount", F.when(F.col("id") == 77, F.lit(wrong)).otherwise(F.col("amount"))
+    )
+    with pytest.raises(Exception, match=r"partition \d, id=77, column 'amount': .*missing='null'"):
+        score(bad, detector, keep=["speed"], key=["id"]).toArrow()
+    expected = detector.score(table)
+    watch = Watch()
+    with watch:
+        found = rows_of(score(bad, detector, missing="null", watch=watch))
+    assert found["score"].to_pylist()[77] is None
+    assert (np.delete(found["score"].to_numpy(), 77) == np.delete(expected, 77)).all()
+    assert (watch.rows, watch.bad_rows) == (len(table), 1)
+    assert watch.alerts == (np.delete(expected, 77) > detector.threshold).sum()
+    assert f"{len(table):,} rows" in str(watch)
+    judged = rows_of(detect(bad, detector, missing="null"))
+    assert judged.slice(77, 1).to_pylist()[0]["is_anomaly"] is None
+    assert judged["reasons"].null_count == 1
+
+
+def test_bad_arrays_are_named_or_left_without_a_score(df, detector):
+    packed = F.array(*[F.col(name).cast("double") for name in INPUTS])
+    short = F.when(F.col("id") == 5, F.array(F.lit(1.0)))
+    none = F.when(F.col("id") == 6, F.lit(None).cast("array<double>"))
+    hole = F.when(F.col("id") == 7, F.array(F.lit(1.0), F.lit(None), F.lit(2.0)))
+    wrong = F.coalesce(short, hole, F.when(F.col("id") != 6, packed), none)
+    arrays = df.select("id", wrong.alias("x"))
+    found = rows_of(score(arrays, detector, "x", missing="null"))
+    scores = found["score"].to_pylist()
+    assert [i for i, value in enumerate(scores) if value is None] == [5, 6, 7]
+    with pytest.raises(Exception, match="the array has 1 elements, the model 3 columns"):
+        score(arrays.where("id = 5"), detector, "x").toArrow()
+
+
+def test_forests_fill_in_what_is_missing(df, table):
+    x = np.column_stack([table[name].to_numpy() for name in INPUTS])
+    forest = fastrcf.RandomCutForest(20, 64, random_state=1)
+    forest.insert(x[:1000])
+    x[77, 0] = np.nan
+    bad = df.withColumn("amount", F.when(F.col("id") != 77, F.col("amount")))
+    found = rows_of(score(bad, forest, INPUTS, missing="impute"))
+    assert (found["score"].to_numpy() == forest.score(forest.impute(x).values)).all()
+    with pytest.raises(fastrcf.InvalidParameterError, match="detectors fill nothing in"):
+        score(bad, fastrcf.Detector(random_state=1).fit(table), missing="impute")
+
+
+def test_only_bad_rows_no_rows_and_one_row(spark, table, detector):
+    df = spark.createDataFrame(table)
+    none = score(df.where("id < 0"), detector).toArrow()
+    assert (len(none), none.column_names[-1]) == (0, "score")
+    one = score(df.where("id = 3").repartition(4), detector).toArrow()
+    assert one["score"].to_pylist() == detector.score(table.slice(3, 1)).tolist()
+    bad = score(
+        df.where("id < 9").withColumn("amount", F.lit(None).cast("double")),
+        detector,
+        missing="null",
+    )
+    assert bad.toArrow()["score"].null_count == 9
+
+
+def test_refused_before_anything_runs(df, detector):
+    named = fastrcf.InvalidInputError
+    with pytest.raises(named, match="no column 'amount'"):
+        score(df.drop("amount"), detector)
+    with pytest.raises(named, match="'amount' holds string, not numbers"):
+        score(df.withColumn("amount", F.lit("much")), detector)
+    with pytest.raises(named, match="has a column 'score' already"):
+        score(df.withColumn("score", F.lit(1)), detector)
+    with pytest.raises(named, match="key: the data frame has no column 'nobody'"):
+        score(df, detector, key=["nobody"])
+    forest = fastrcf.RandomCutForest(10, 16, random_state=1)
+    forest.insert(np.arange(60.0).reshape(20, 3))
+    with pytest.raises(named, match="a forest knows no names"):
+        score(df, forest)
+    with pytest.raises(named, match="fitted to the columns"):
+        score(df, detector, ["amount", "speed"])
+    with pytest.raises(named, match="detect needs a Detector"):
+        detect(df, forest, INPUTS)
+    with pytest.raises(fastrcf.InvalidParameterError, match="'skip' is none of"):
+        score(df, detector, missing="skip")
+    with pytest.raises(fastrcf.ModelFileError):
+        score(df, b"no model")
+    with pytest.raises(fastrcf.NotReadyError):
+        score(df, fastrcf.RandomCutForest(10, 16), INPUTS)
+
+
+def test_many_columns(spark):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(50, 10_000)).astype(np.float32)
+    forest = fastrcf.RandomCutForest(4, 16, random_state=1)
+    forest.insert(x)
+    table = pa.table(
+        {
+            "id": np.arange(50),
+            "x": pa.FixedSizeListArray.from_arrays(x.ravel(), 10_000).cast(pa.list_(pa.float32())),
+        }
+    )
+    found = rows_of(score(spark.createDataFrame(table), forest, "x", keep=["id"]))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+def test_columns_with_odd_names(spark, table):
+    odd = table.rename_columns(["id", "a.b", "c d", "%"])
+    detector = fastrcf.Detector(odd.column_names[1:], random_state=1, n_trees=10).fit(odd)
+    found = rows_of(score(spark.createDataFrame(odd), detector, keep=["id"]))
+    assert (found["score"].to_numpy() == detector.score(odd)).all()
