@@ -186,7 +186,7 @@ def packed(features: Features) -> Column:
 
 def sent(
     df: DataFrame, features: Features, kept: Sequence[str]
-) -> tuple[list[Column], dict[str, Any]]:
+) -> tuple[dict[str, Column], dict[str, Any]]:
     """Choose what is sent to the workers, and say how they find the inputs in it.
 
     Spark 4 measures a batch after every row by walking through all its columns, which costs
@@ -195,8 +195,8 @@ def sent(
 
     Returns
     -------
-    list of Column
-        What to select.
+    dict of str to Column
+        What to select, by name.
     dict
         ``names``, ``columns`` and ``packed`` for ``_worker.inputs``.
     """
@@ -215,12 +215,12 @@ def sent(
             apart.setdefault(name, column(name) if name in text else numbers(name, kind))
         n_packed = len(set(chosen) | set(text)) + 1
         if not features.numbers() or _unchecked(df) or 2 * n_packed > len(apart):
-            return [c.alias(name) for name, c in apart.items()], plan
+            return apart, plan
     for name in text:
         chosen.setdefault(name, column(name))
     chosen[PACKED] = packed(features)
     plan["packed"] = PACKED
-    return [c.alias(name) for name, c in chosen.items()], plan
+    return chosen, plan
 
 
 def _unchecked(df: DataFrame) -> bool:

@@ -41,7 +41,7 @@ def score_batches(
     model = _cache.model(plan["model"], n_threads())
     for first, batch in _counted(batches):
         scores = scored(model, plan, batch, first)
-        yield _beside(batch, plan["kept"], {plan["output"]: scores})
+        yield _beside(batch, plan["kept"], [scores])
 
 
 def detect_batches(
@@ -55,8 +55,7 @@ def detect_batches(
         def found(rows: Inputs) -> pa.Table:
             return _detection(model.detect(_table(rows, plan["names"])), reasons)
 
-        results = _answers(plan, batch, first, found, len(plan["outputs"]))
-        yield _beside(batch, plan["kept"], dict(zip(plan["outputs"], results, strict=True)))
+        yield _beside(batch, plan["kept"], _answers(plan, batch, first, found))
 
 
 def scored(model: Any, plan: dict[str, Any], batch: pa.RecordBatch, first: int = 0) -> pa.Array:
@@ -72,7 +71,7 @@ def scored(model: Any, plan: dict[str, Any], batch: pa.RecordBatch, first: int =
     def found(rows: Inputs) -> list[pa.Array]:
         return [pa.array(model.score(rows), pa.float64())]
 
-    return _answers(plan, batch, first, found, 1)[0]
+    return _answers(plan, batch, first, found)[0]
 
 
 def _counted(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -164,7 +163,6 @@ def _answers(
     batch: pa.RecordBatch,
     first: int,
     ask: Callable[[Inputs], list[pa.Array]],
-    n_results: int,
 ) -> list[pa.Array]:
     """Ask about a batch; refuse rows that cannot be asked about, or answer them with null."""
     if plan["missing"] == "error":
@@ -201,9 +199,8 @@ def _answers(
 def _usable(rows: Inputs) -> NDArray[np.bool_]:
     if isinstance(rows, np.ndarray):
         with np.errstate(invalid="ignore"):
-            usable: NDArray[np.bool_] = (np.abs(rows) <= _LARGEST).all(axis=1)
-        return usable
-    good: NDArray[np.bool_] = np.ones(rows.num_rows, dtype=bool)
+            return np.asarray((np.abs(rows) <= _LARGEST).all(axis=1))
+    good = np.ones(rows.num_rows, dtype=bool)
     for column in rows.columns:
         if pa.types.is_floating(column.type):
             values = column.to_numpy(zero_copy_only=False)
@@ -223,8 +220,8 @@ def _refused(
     _, _, what = str(error).partition(": ")
     task = TaskContext.get()
     where = [f"row {first + error.row} of partition {task.partitionId() if task else 0}"]
-    for name in plan["key"]:
-        value = batch.column(name)[error.row].as_py()
+    for name, sent in plan["key"]:
+        value = batch.column(sent)[error.row].as_py()
         where.append(f"{name}={value!r}")
     column = "" if error.column is None else f", column {plan['names'][error.column]!r}"
     return InvalidInputError(
@@ -235,7 +232,7 @@ def _refused(
 
 
 def _beside(
-    batch: pa.RecordBatch, kept: Sequence[str], results: dict[str, pa.Array]
+    batch: pa.RecordBatch, kept: Sequence[str], results: Sequence[pa.Array]
 ) -> pa.RecordBatch:
-    columns = [batch.column(name) for name in kept] + list(results.values())
-    return pa.RecordBatch.from_arrays(columns, names=[*kept, *results])
+    columns = [*(batch.column(name) for name in kept), *results]
+    return pa.RecordBatch.from_arrays(columns, names=[f"r{i}" for i in range(len(columns))])

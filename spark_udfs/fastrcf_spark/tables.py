@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql.types import (
@@ -34,7 +34,7 @@ MISSING = ("error", "null", "impute")
 REASON = StructType(
     [
         StructField(field.name, DoubleType() if "float" in str(field.type) else StringType())
-        for field in fields(fastrcf.Reason)
+        for field in dataclasses.fields(fastrcf.Reason)
     ]
 )
 
@@ -96,7 +96,7 @@ def score(
         model,
         features,
         kept,
-        {"output": output, "missing": missing, "key": list(key)},
+        {"missing": missing, "key": list(key)},
         [StructField(output, DoubleType())],
         "score_batches",
     )
@@ -155,7 +155,7 @@ def detect(
         added.append(StructField(f"{prefix}reasons", ArrayType(REASON)))
     outputs = [field.name for field in added]
     _free(outputs, kept)
-    plan = {"outputs": outputs, "reasons": reasons, "missing": missing, "key": list(key)}
+    plan = {"reasons": reasons, "missing": missing, "key": list(key)}
     result = _mapped(df, detector, features, kept, plan, added, "detect_batches")
     return result if watch is None else watch.over_alerts(result, f"{prefix}is_anomaly")
 
@@ -184,9 +184,24 @@ def _mapped(
         if name not in names:
             raise fastrcf.InvalidInputError(f"key: the data frame has no column {name!r}")
     selected, found = _features.sent(df, features, list(dict.fromkeys([*kept, *plan["key"]])))
-    plan |= found | {"model": ship(df.sparkSession, model), "kept": kept}
-    schema = StructType([df.schema[name] for name in kept] + added)
-    return df.select(*selected).mapInArrow(deferred(function, plan), schema)
+    # mapInArrow cannot resolve names with dots in them: columns travel by number.
+    sent = {name: f"c{i}" for i, name in enumerate(selected)}
+    plan |= {
+        "model": ship(df.sparkSession, model),
+        "names": found["names"],
+        "columns": [sent.get(name) for name in found["columns"]],
+        "text": [sent[name] for name in found["text"]],
+        "packed": found["packed"] and sent[found["packed"]],
+        "kept": [sent[name] for name in kept],
+        "key": [(name, sent[name]) for name in plan["key"]],
+    }
+    fields = [*(df.schema[name] for name in kept), *added]
+    schema = StructType(
+        [StructField(f"r{i}", f.dataType, f.nullable, f.metadata) for i, f in enumerate(fields)]
+    )
+    columns = [expression.alias(sent[name]) for name, expression in selected.items()]
+    scored = df.select(*columns).mapInArrow(deferred(function, plan), schema)
+    return scored.toDF(*[field.name for field in fields])
 
 
 def _kept(df: DataFrame, keep: Literal["all"] | Sequence[str]) -> list[str]:

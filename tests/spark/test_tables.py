@@ -211,7 +211,7 @@ def test_many_columns(spark):
 
 
 def test_columns_with_odd_names(spark, table):
-    odd = table.rename_columns(["id", "a.b", "c d", "%"])
+    odd = table.rename_columns(["id", "a.b", "c `d`", "%"])
     detector = fastrcf.Detector(odd.column_names[1:], random_state=1, n_trees=10).fit(odd)
     found = rows_of(score(spark.createDataFrame(odd), detector, keep=["id"]))
     assert (found["score"].to_numpy() == detector.score(odd)).all()
