@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow fuzz miri asan lint format bench bench-full bench-detection profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow fuzz miri asan lint format bench bench-full bench-detection bench-spark profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,11 +22,16 @@ $(VENV)/.engine: $(VENV)/.deps $(RUST_SOURCES)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	touch $@
 
+# The Spark part, which is Python alone. Java 17 runs it; without, its tests say so and are skipped.
+$(VENV)/.spark: $(VENV)/.engine spark_udfs/pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --editable spark_udfs
+	touch $@
+
 # make demo DATA=transactions.csv LABEL=is_fraud, or without either.
 demo: $(VENV)/.engine
 	$(BIN)/fastrcf demo $(DATA) $(if $(LABEL),--label $(LABEL)) --out build/demo $(OPTIONS)
 
-test: $(VENV)/.engine
+test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(BIN)/python -m pytest -m "not slow"
 
@@ -41,7 +46,7 @@ levels:
 
 # What takes minutes: ten million rows through a whole forest, all of NAB through the series
 # detector.
-slow: $(VENV)/.engine
+slow: $(VENV)/.engine $(VENV)/.spark
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
 	$(BIN)/python -m pytest -m slow
 
@@ -122,6 +127,11 @@ $(VENV)/.detection: $(VENV)/.deps requirements/detection.txt
 bench-detection: $(VENV)/.engine $(VENV)/.detection
 	$(BIN)/python -m benches.detection.run $(OPTIONS)
 	$(BIN)/python -m benches.detection.report
+
+# Spark in local mode: its ways through a table, beside scikit-learn's forest, and a keyed stream.
+bench-spark: $(VENV)/.engine $(VENV)/.spark
+	$(BIN)/python -m benches.spark.run $(OPTIONS)
+	$(BIN)/python -m benches.spark.report
 
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.
 profile: $(VENV)/.engine

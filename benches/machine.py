@@ -24,6 +24,7 @@ PACKAGES = (
     "scikit-learn",
     "isotree",
     "pyod",
+    "pyspark",
 )
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.spark.needs import absent
+
 ROOT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("fast", deadline=None, max_examples=40)
@@ -20,6 +22,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 # A shell has what it starts in the background ignore Ctrl-C, and so would every program
 # that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str | None:
+    return None if absent() is None else f"tests/spark is left out: {absent()}"
 
 
 @pytest.fixture

@@ -113,8 +113,8 @@ def _forget(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def deferred(function: str, plan: dict[str, Any]) -> Callable[..., Any]:
-    """Make the function that workers run: ``function`` of ``_worker.py`` with a plan.
+def deferred(function: str, plan: dict[str, Any], module: str = "_worker") -> Callable[..., Any]:
+    """Make the function that workers run: ``function`` of a module here with a plan.
 
     It imports this package when it is called, and is itself pickled by value, with the plan:
     plain values only. Where the package is not installed it looks into the archive
@@ -123,18 +123,19 @@ def deferred(function: str, plan: dict[str, Any]) -> Callable[..., Any]:
     archive = ARCHIVE
 
     def run(*arguments: Any) -> Any:
+        import importlib
         import os
         import sys
 
         try:
-            from fastrcf_spark import _worker
+            found = importlib.import_module(f"fastrcf_spark.{module}")
         except ImportError:
             from pyspark import SparkFiles
 
             path = os.path.join(SparkFiles.getRootDirectory(), archive)
             sys.path.insert(0, path)
             try:
-                from fastrcf_spark import _worker
+                found = importlib.import_module(f"fastrcf_spark.{module}")
             except ImportError as error:
                 raise ImportError(
                     f"this Spark worker cannot import fastrcf ({error}; {sys.executable}, Python "
@@ -143,6 +144,6 @@ def deferred(function: str, plan: dict[str, Any]) -> Callable[..., Any]:
                     f"fastrcf.tar.gz, then spark.addArtifacts('fastrcf.tar.gz#{archive}', "
                     "archive=True). docs/spark.md has both."
                 ) from None
-        return getattr(_worker, function)(plan, *arguments)
+        return getattr(found, function)(plan, *arguments)
 
     return run

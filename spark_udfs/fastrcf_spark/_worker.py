@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyspark import TaskContext
 
 from fastrcf import InvalidInputError
-from fastrcf_spark import _cache
+from fastrcf_spark import _cache, _numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,10 +109,7 @@ def inputs(plan: dict[str, Any], batch: pa.RecordBatch) -> Inputs:
 
 def floats(column: pa.Array) -> pa.Array:
     """Give a column of numbers as floating point; what is missing stays so."""
-    if pa.types.is_float32(column.type) or pa.types.is_float64(column.type):
-        return column
-    # As the engine does it: integers beyond 2^53 are rounded.
-    return pc.cast(column, pa.float64(), safe=False)
+    return _numbers.floats(column)
 
 
 def unpacked(column: pa.Array, width: int) -> NDArray[Any]:

@@ -1,7 +1,6 @@
 """One Spark in one JVM, seen as classic Spark and through Spark Connect."""
 
 import os
-import shutil
 import socket
 import sys
 
@@ -10,14 +9,12 @@ import pyarrow as pa
 import pytest
 
 import fastrcf
+from tests.spark.needs import absent
 
-pytest.importorskip("pyspark", reason="PySpark is not installed: pip install 'pyspark[connect]'")
-
-if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-    pytest.skip(
-        "no Java: apt-get install openjdk-17-jre-headless (tests/spark is skipped)",
-        allow_module_level=True,
-    )
+if absent() is not None:
+    if os.environ.get("FASTRCF_NEEDS_SPARK"):
+        raise RuntimeError(f"Spark's tests must run here: {absent()}")
+    collect_ignore_glob = ["test_*.py"]
 
 # pandas 3 and Spark's own warnings are not ours to mend.
 WARNINGS = [
