@@ -11,7 +11,7 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::forest::Forest;
-use crate::frozen::FrozenForest;
+use crate::frozen::{Asked, FrozenForest};
 use crate::neighbors::Around;
 use crate::notes::Notes;
 use crate::rows::Rows;
@@ -129,10 +129,9 @@ impl View {
         let n = rows.n_rows();
         if let Some(frozen) = self.frozen.get()
             && frozen.takes_blocks(n)
-            && kind != ScoreKind::Displacement
         {
-            let blend = kind.blend(frozen.config().sample_size);
-            return frozen.score_blocks(&self.scaled(seen), rows, blend, interrupt);
+            let asked = Asked::of(kind, frozen.config().sample_size);
+            return frozen.score_blocks(&self.scaled(seen), rows, asked, interrupt);
         }
         rows.check(None, interrupt)?;
         let mut scores = Vec::with_capacity(n);
