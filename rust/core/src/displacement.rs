@@ -8,8 +8,9 @@
 //! over its random insertion.
 //!
 //! The displacement is computed in single precision, so that sixteen rows fit the lanes of
-//! a vector (`frozen/displaced.rs`) and get the same bits there: a step down to its
-//! sibling's mass errs by a ten-millionth of it, and small gaps are not differences.
+//! a vector (`frozen/displaced.rs`) and get the same bits there. The probability that a
+//! node separates the row comes from the gaps themselves, not from a difference of sums:
+//! masses would magnify the error of a small one.
 
 use crate::kernels::lanes;
 use crate::kernels::simd::Portable;
