@@ -171,6 +171,20 @@ def test_a_stream_gives_the_same_in_blocks_and_row_by_row(track, rng):
                 assert {r.near_low, r.near_high} <= set(come.tolist())
 
 
+@pytest.mark.parametrize("scaling", ["standard", "robust", "log-robust"])
+def test_zeros_come_back_as_zeros(scaling):
+    rng = np.random.default_rng(4)
+    amount = np.where(np.arange(1000) % 4 == 0, 0.0, np.round(rng.normal(3e5, 7e4, 1000)))
+    table = {"amount": amount, "paid": (amount > 0).astype(float)}
+    detector = fastrcf.Detector(scaling=scaling, relations="off", random_state=1).fit(table)
+    (reasons,) = detector.explain({"amount": [2.5e6], "paid": [0.0]})
+    near = {r.column: (r.near_low, r.near_high) for r in reasons}
+    assert {x for x in near["amount"] if abs(x) < 1} <= {0.0}
+    (reasons,) = detector.explain({"amount": [900.0], "paid": [0.0]})
+    for reason in reasons:
+        assert (reason.near_low, reason.near_high) == (0.0, 0.0)
+
+
 def test_constant_tables_have_their_value():
     detector = fastrcf.Detector(n_trees=5, random_state=0).fit(np.full((50, 2), 3.5))
     (reasons,) = detector.explain(np.array([[9.0, 3.5]]))

@@ -2,6 +2,7 @@
 
 use super::feature::Transform;
 use crate::load::FARTHEST;
+use std::iter;
 
 /// Digits behind the first at most: all that double precision has.
 const MOST_DIGITS: usize = 17;
@@ -30,7 +31,8 @@ impl Transform {
         }
         let has = |x: &f64| self.apply(*x) as f32 + 0.0 == at;
         let short = |digits: usize| format!("{x:.digits$e}").parse().ok();
-        let mut values = (0..MOST_DIGITS).filter_map(short);
+        // Zero has no digits; beside a large scale it comes back as a small number.
+        let mut values = iter::once(0.0).chain((0..MOST_DIGITS).filter_map(short));
         values.find(has).or_else(|| Some(x).filter(has))
     }
 }
