@@ -181,8 +181,9 @@ def test_zeros_come_back_as_zeros(scaling):
     near = {r.column: (r.near_low, r.near_high) for r in reasons}
     assert {x for x in near["amount"] if abs(x) < 1} <= {0.0}
     (reasons,) = detector.explain({"amount": [900.0], "paid": [0.0]})
+    # Equal rows count once, so that others are among the ten nearest.
     for reason in reasons:
-        assert (reason.near_low, reason.near_high) == (0.0, 0.0)
+        assert reason.near_low == 0.0
 
 
 def test_constant_tables_have_their_value():
