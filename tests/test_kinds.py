@@ -1,5 +1,9 @@
 """Kinds of scores: the same by every way, additive, and stored with a detector."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -43,6 +47,46 @@ def test_a_stream_gets_each_row_scored_before_it_is_learnt(forest, rows, kind):
         assert again.score(row, kind=kind)[0] == score
         again.insert(row)
     assert bytes(again) == bytes(forest)
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 8, 11, 16, 30, 45])
+def test_displacements_are_the_same_in_blocks_and_alone(width, rng):
+    rows = np.round(rng.normal(size=(3000, width)), 1)
+    forest = fastrcf.RandomCutForest(10, 128, random_state=1)
+    forest.insert(rows[:1000])
+    frozen = forest.freeze()
+    rows[1000:] *= rng.choice([0.5, 1, 8], size=(2000, 1))
+    whole = frozen.displacement(rows)
+    np.testing.assert_array_equal(forest.displacement(rows), whole)
+    np.testing.assert_array_equal(frozen.score(rows, kind="displacement"), whole)
+    for start in range(0, 3000, 300):
+        some = slice(start, start + 20)
+        np.testing.assert_array_equal(forest.displacement(rows[some]), whole[some])
+        np.testing.assert_array_equal(frozen.displacement(rows[some]), whole[some])
+    # Single precision: parts, in double precision, sum to nearly the same.
+    parts = frozen.attribution(rows, kind="displacement").total.sum(axis=1)
+    np.testing.assert_allclose(parts, whole, rtol=2e-6)
+
+
+def test_displacements_are_the_same_at_every_instruction_set(tmp_path):
+    script = tmp_path / "ask.py"
+    script.write_text(
+        "import hashlib, fastrcf, numpy as np\n"
+        "said = hashlib.sha256()\n"
+        "for d in (2, 8, 13, 30):\n"
+        "    rows = np.random.default_rng(d).normal(size=(1500, d))\n"
+        "    forest = fastrcf.RandomCutForest(5, 64, random_state=1)\n"
+        "    forest.insert(rows[:500])\n"
+        "    said.update(forest.freeze().displacement(rows).tobytes())\n"
+        "print(said.hexdigest())\n"
+    )
+
+    def said(level):
+        environment = {**os.environ, "FASTRCF_SIMD": level}
+        run = [sys.executable, str(script)]
+        return subprocess.run(run, env=environment, capture_output=True, check=True).stdout
+
+    assert said("portable") == said("avx2") == said("")
 
 
 def test_what_the_kinds_are(forest, rows):

@@ -109,7 +109,7 @@ class FrozenForest:
     @property
     def is_ready(self) -> bool: ...
 
-_Reason: TypeAlias = tuple[int, float, bool, float, list[float], str]
+_Reason: TypeAlias = tuple[int, float, bool, float, list[float], list[float], str]
 _Found: TypeAlias = tuple[
     NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], list[list[_Reason]]
 ]

@@ -32,6 +32,11 @@ class Reason:
         Between what values usually lie: the 5 % and 95 % quantiles of the rows that
         the detector was fitted to; for a relation three times its usual variation
         about its usual sum. None for a category, and where it is not known.
+    near_low, near_high : float or None
+        The least and the greatest value among the nearest usual rows: of the sampled
+        rows that the trees reach, the ten nearest that are no anomalies themselves (fewer
+        if there are fewer), by the sum of distances between scaled columns. None for a
+        category, a relation, a series, and where it is not known.
     text : str
         The same in words.
     """
@@ -42,6 +47,8 @@ class Reason:
     value: float | None
     usual_low: float | None
     usual_high: float | None
+    near_low: float | None
+    near_high: float | None
     text: str
 
 
@@ -75,6 +82,8 @@ _FIELDS: tuple[tuple[str, type], ...] = (
     ("value", float),
     ("usual_low", float),
     ("usual_high", float),
+    ("near_low", float),
+    ("near_high", float),
     ("text", str),
 )
 

@@ -341,16 +341,20 @@ class Detector:
             reasons[row] = self._reasons(row_reasons)
         return Detection(score, grade, is_anomaly, reasons)
 
-    def _reasons(self, row: list[tuple[int, float, bool, float, list[float], str]]) -> list[Reason]:
+    def _reasons(
+        self, row: list[tuple[int, float, bool, float, list[float], list[float], str]]
+    ) -> list[Reason]:
         out = []
-        for feature, share, high, value, usual, text in row:
+        for feature, share, high, value, usual, near, text in row:
             name = (self._names + self._sums)[feature]
             if name in self._categorical:
                 direction: Literal["rare", "common"] = "rare" if high else "common"
-                out.append(Reason(name, share, direction, None, None, None, text))
+                out.append(Reason(name, share, direction, None, None, None, None, None, text))
             else:
                 way: Literal["high", "low"] = "high" if high else "low"
-                out.append(Reason(name, share, way, value, usual[0], usual[1], text))
+                low, top = (None if np.isnan(x) else x for x in near)
+                low_high = (usual[0], usual[1], low, top)
+                out.append(Reason(name, share, way, value, *low_high, text))
         return out
 
     @property

@@ -254,9 +254,11 @@ class SeriesDetector:
                     value,
                     None if np.isnan(usual[0]) else usual[0],
                     None if np.isnan(usual[1]) else usual[1],
+                    None,
+                    None,
                     text,
                 )
-                for column, share, high, value, usual, text in parts
+                for column, share, high, value, usual, _, text in parts
             ]
         return Detection(score, grade, is_anomaly, reasons)
 

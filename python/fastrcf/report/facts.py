@@ -204,6 +204,8 @@ class ReasonFacts:
         What is usual, as text; empty where nothing is known.
     text : str
         The sentence.
+    near : str
+        What is usual in the nearest rows, as text; empty where nothing is known.
     """
 
     column: str
@@ -212,6 +214,7 @@ class ReasonFacts:
     value: str
     usual: str
     text: str
+    near: str = ""
 
 
 @dataclass(frozen=True)

@@ -273,17 +273,14 @@ class Gatherer:
         low, high = reason.get("usual_low"), reason.get("usual_high")
         if (low is None or high is None) and name in self._usual:
             low, high = self._usual[name][2], self._usual[name][6]
-        usual = ""
-        if low is not None and high is not None:
-            low, high = words.number(low), words.number(high)
-            usual = low if low == high else f"{low} to {high}"
         return ReasonFacts(
             column=name,
             share=float(reason["share"]),
             direction=str(reason["direction"]),
             value=shown,
-            usual=usual,
+            usual=_between(low, high),
             text=str(reason.get("text", "")),
+            near=_between(reason.get("near_low"), reason.get("near_high")),
         )
 
     def facts(self, set_aside: tuple[SetAside, ...] = ()) -> Facts:
@@ -445,3 +442,11 @@ def _shown(time: Any) -> str:
     if isinstance(time, np.datetime64):
         return words.moment(float(time.astype("datetime64[us]").astype(np.int64)))
     return words.value(float(time))
+
+
+def _between(low: float | None, high: float | None) -> str:
+    """Say a range; nothing if it is not known."""
+    if low is None or high is None:
+        return ""
+    least, greatest = words.number(low), words.number(high)
+    return least if least == greatest else f"{least} to {greatest}"

@@ -6,6 +6,11 @@
 //! the group to the mass of the group, so that copies of an anomaly cannot hide
 //! each other. For a row that the tree does not hold, both are expectations
 //! over its random insertion.
+//!
+//! The displacement is computed in single precision, so that sixteen rows fit the lanes of
+//! a vector (`frozen/displaced.rs`) and get the same bits there. The probability that a
+//! node separates the row comes from the gaps themselves, not from a difference of sums:
+//! masses would magnify the error of a small one.
 
 use crate::kernels::lanes;
 use crate::kernels::simd::Portable;
@@ -29,16 +34,21 @@ pub(crate) fn displacement(
     buffer: &mut BoxBuffer,
 ) -> f64 {
     descend(nodes, q, path);
-    let mut value = f64::from(nodes.mass_of(path.leaf));
+    let mut value = nodes.mass_of(path.leaf) as f32;
     if nodes.point(path.leaf) == q {
-        return value;
+        return f64::from(value);
     }
     let mut climb = Climb::new(Portable, nodes, q, path.way(), buffer);
     while let Some(step) = climb.up() {
-        let Some(p) = separation(&step, q) else { break };
-        value += p * (f64::from(step.mass) - value);
+        let gap = lanes::gap_sum(step.lo, step.hi, q);
+        // This box holds the row, and so does every one above it.
+        if gap <= 0.0 {
+            break;
+        }
+        let p = gap / (step.range + gap);
+        value += p * (step.mass as f32 - value);
     }
-    value
+    f64::from(value)
 }
 
 /// Adds the parts of the displacement of padded rows, times `scale`, to totals of lows

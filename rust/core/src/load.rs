@@ -117,7 +117,7 @@ pub(crate) struct Lines<'a> {
 
 /// Scaled values beyond this are cut to it: a constant column must not make
 /// the first other value infinite.
-const FARTHEST: f64 = 1e9;
+pub(crate) const FARTHEST: f64 = 1e9;
 
 /// A value on its column's line.
 #[inline(always)]

@@ -153,7 +153,11 @@ fn check_answers(
     // As many copies as it takes for a frozen forest to take whole blocks.
     let times = 513usize.div_ceil(rows.n_rows());
     let blocks = frozen.score(&rows_of(&asked.repeat(times), width)).unwrap();
-    let same = bits(&frozen.score(&rows).unwrap()) == bits(&scores)
+    let apart = frozen
+        .displacement(&rows_of(&asked.repeat(times), width))
+        .unwrap();
+    let same = bits(&apart) == bits(&displaced.repeat(times))
+        && bits(&frozen.score(&rows).unwrap()) == bits(&scores)
         && bits(&blocks) == bits(&scores.repeat(times))
         && frozen.attribution(&rows).unwrap() == parts
         && frozen.displacement(&rows).unwrap() == displaced

@@ -144,6 +144,29 @@ fn attributions_do_not_depend_on_the_batch() {
     }
 }
 
+#[test]
+fn displacements_do_not_depend_on_the_batch() {
+    for d in [1, 2, 3, 4, 6, 8, 12, 13, 16, 17, 24, 30, 40] {
+        let values = stream(1100, d, 27);
+        let rows = rows_of(&values, d);
+        let mut forest = Forest::new(config(Sampling::Uniform, 1), d).unwrap();
+        // Rows that trees hold are asked about too.
+        forest.insert(&rows.slice(0..500)).unwrap();
+        let frozen = forest.freeze().unwrap();
+        // Enough rows for blocks, whose last group is not full.
+        let whole = bits(&frozen.displacement(&rows).unwrap());
+        assert_eq!(bits(&forest.displacement(&rows).unwrap()), whole, "d = {d}");
+        for start in (0..1100).step_by(100) {
+            let part = rows.slice(start..start + 100);
+            let expected = &whole[start..start + 100];
+            assert_eq!(bits(&forest.displacement(&part).unwrap()), expected);
+            assert_eq!(bits(&frozen.displacement(&part).unwrap()), expected);
+            let one = frozen.displacement(&rows.slice(start..start + 1)).unwrap();
+            assert_eq!(bits(&one), expected[..1]);
+        }
+    }
+}
+
 /// A number that stands for every bit of states and answers at widths that take
 /// all ways through the kernels.
 fn digest() -> u64 {
@@ -162,7 +185,9 @@ fn digest() -> u64 {
         forest.delete(&rows_of(&shingles, d * shingle)).unwrap();
         answers.extend(forest.score(&rows.slice(600..700)).unwrap());
         // Enough rows for whole blocks.
-        answers.extend(forest.freeze().unwrap().score(&rows).unwrap());
+        let frozen = forest.freeze().unwrap();
+        answers.extend(frozen.score(&rows).unwrap());
+        answers.extend(frozen.displacement(&rows).unwrap());
         answers.extend(forest.displacement(&rows.slice(600..700)).unwrap());
         answers.extend(forest.codisp(&rows.slice(600..700)).unwrap());
         let parts = forest.attribution(&rows.slice(600..700)).unwrap();

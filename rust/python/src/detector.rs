@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::sync::{Mutex, PoisonError};
 
-/// Feature, share, whether high, value, what is usual, text.
-pub(crate) type ReasonTuple = (usize, f64, bool, f64, [f64; 2], String);
+/// Feature, share, whether high, value, what is usual, what is usual near the row, text.
+pub(crate) type ReasonTuple = (usize, f64, bool, f64, [f64; 2], [f64; 2], String);
 /// Name, scaling in each view, number of categories (−1 for numbers) and quantiles.
 type FeatureTuple = (String, Vec<&'static str>, i64, Vec<f64>);
 /// Sum in words, columns and their weights, what the sum usually is, its variation.
@@ -27,7 +27,10 @@ pub(crate) type Found<'py> = (
 );
 
 fn tuples(reasons: Vec<Vec<Reason>>) -> Vec<Vec<ReasonTuple>> {
-    let tuple = |r: Reason| (r.feature, r.share, r.high, r.value, r.usual, r.text);
+    let tuple = |r: Reason| {
+        let (usual, near) = (r.usual, r.near);
+        (r.feature, r.share, r.high, r.value, usual, near, r.text)
+    };
     reasons
         .into_iter()
         .map(|row| row.into_iter().map(tuple).collect())

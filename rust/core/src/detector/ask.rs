@@ -92,13 +92,7 @@ impl Detector {
     ) -> Result<Detection> {
         let scores = self.score_with(rows, interrupt)?;
         let mut found = self.judge(scores);
-        let alerts = std::mem::take(&mut found.alerts);
-        for few in alerts.chunks(REASONS_BLOCK) {
-            found
-                .reasons
-                .extend(self.explain(None, rows, few, interrupt)?);
-        }
-        found.alerts = alerts;
+        found.reasons = self.explain_all(rows, &found.alerts, interrupt)?;
         Ok(found)
     }
 
@@ -116,14 +110,36 @@ impl Detector {
         }
     }
 
-    /// Reasons of some rows, by other forests in the views' coordinates or their own.
+    /// Reasons of any number of checked rows, by the detector's forests and threshold.
+    fn explain_all(
+        &self,
+        rows: &Rows<'_>,
+        which: &[usize],
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Vec<Reason>>> {
+        let thresholds = vec![self.threshold(); which.len().min(REASONS_BLOCK)];
+        let mut reasons = Vec::with_capacity(which.len());
+        // The parts of a block, not of all rows, are held at a time.
+        for some in which.chunks(REASONS_BLOCK) {
+            let thresholds = &thresholds[..some.len()];
+            reasons.extend(self.explain(None, rows, some, thresholds, interrupt)?);
+        }
+        Ok(reasons)
+    }
+
+    /// Reasons of some rows, each with the score above which rows are alerts, by other
+    /// forests in the views' coordinates or their own.
     pub(super) fn explain(
         &self,
         others: Option<&[Forest]>,
         rows: &Rows<'_>,
         which: &[usize],
+        thresholds: &[f64],
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Vec<Reason>>> {
+        if which.is_empty() {
+            return Ok(Vec::new());
+        }
         let seen = self.seen();
         let mut parts = Vec::with_capacity(self.views.len());
         for (v, view) in self.views.iter().enumerate() {
@@ -132,11 +148,17 @@ impl Detector {
         }
         let low = self.mixed(parts.iter_mut().map(|p| Ok(std::mem::take(&mut p.low))))?;
         let high = self.mixed(parts.iter_mut().map(|p| Ok(std::mem::take(&mut p.high))))?;
+        let near = self.near(others, rows, which, thresholds, interrupt)?;
         let width = seen.features.len() + seen.relations.len();
+        let parts = low.chunks_exact(width).zip(high.chunks_exact(width));
         Ok(which
             .iter()
-            .zip(low.chunks_exact(width).zip(high.chunks_exact(width)))
-            .map(|(&i, (low, high))| reasons::reasons(seen, low, high, |j| rows.value(i, j)))
+            .zip(parts)
+            .enumerate()
+            .map(|(at, (&i, (low, high)))| {
+                let near = |j: usize| near.values(at, j, &seen.features[j]);
+                reasons::reasons(seen, low, high, |j| rows.value(i, j), near)
+            })
             .collect())
     }
 
@@ -160,12 +182,7 @@ impl Detector {
         check_rows(rows, self.features.len(), interrupt)?;
         self.freeze_for(rows, interrupt)?;
         let all: Vec<usize> = (0..rows.n_rows()).collect();
-        let mut reasons = Vec::with_capacity(all.len());
-        // The parts of a block, not of all rows, are held at a time.
-        for some in all.chunks(REASONS_BLOCK) {
-            reasons.extend(self.explain(None, rows, some, interrupt)?);
-        }
-        Ok(reasons)
+        self.explain_all(rows, &all, interrupt)
     }
 }
 

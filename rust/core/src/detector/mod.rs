@@ -5,6 +5,8 @@ mod ask;
 mod budget;
 mod feature;
 mod fit;
+mod inverse;
+mod near;
 mod reasons;
 mod relation;
 mod relation_search;

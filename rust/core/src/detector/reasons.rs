@@ -19,6 +19,10 @@ pub struct Reason {
     /// its usual variation about a relation's usual sum. NaN for categories, and where it is
     /// not known.
     pub usual: [f64; 2],
+    /// What is usual near the row: the least and the greatest value among the ten nearest
+    /// rows of the trees that are no alerts themselves, fewer if there are fewer. NaN for
+    /// categories and relations, and where it is not known.
+    pub near: [f64; 2],
     /// The same in words.
     pub text: String,
 }
@@ -34,6 +38,7 @@ pub(super) fn reasons(
     low: &[f64],
     high: &[f64],
     value: impl Fn(usize) -> f64,
+    near: impl Fn(usize) -> [f64; 2],
 ) -> Vec<Reason> {
     let total: f64 = low.iter().chain(high).sum();
     let part = |j: &usize| low[*j] + high[*j];
@@ -52,7 +57,7 @@ pub(super) fn reasons(
                 .and_then(|at| seen.relations.get(at))
             {
                 Some(relation) => relation.reason(j, share, high, seen.features, &value),
-                None => seen.features[j].reason(j, share, high, value(j)),
+                None => seen.features[j].reason(j, share, high, value(j), near(j)),
             }
         })
         .collect()
@@ -77,6 +82,7 @@ impl Relation {
             high,
             value: sum,
             usual: [self.usual - spread, self.usual + spread],
+            near: [f64::NAN; 2],
             text: match (sum - self.usual).abs() > spread {
                 true => format!("usually {expression} is {usual}; here {}", number(sum)),
                 false => format!("{expression} is {}, as usual ({usual})", number(sum)),
@@ -86,7 +92,7 @@ impl Relation {
 }
 
 impl Feature {
-    fn reason(&self, feature: usize, share: f64, high: bool, value: f64) -> Reason {
+    fn reason(&self, feature: usize, share: f64, high: bool, value: f64, near: [f64; 2]) -> Reason {
         Reason {
             feature,
             share,
@@ -96,7 +102,25 @@ impl Feature {
                 Some(_) => [f64::NAN; 2],
                 None => [self.quantiles[2], self.quantiles[6]],
             },
-            text: self.sentence(value, high),
+            near,
+            text: self.sentence(value, high) + &self.nearby(value, high, near),
+        }
+    }
+
+    /// What is usual near the row, in words; nothing where it says no more than what is
+    /// usual anyway: where the value is among it, or it is as wide as that.
+    fn nearby(&self, value: f64, high: bool, [low, greatest]: [f64; 2]) -> String {
+        let [_, _, q05, .., q95, _, _] = self.quantiles;
+        let is_beyond = if high { value > greatest } else { value < low };
+        let is_narrow = greatest - low <= (q95 - q05) / 2.0;
+        let is_elsewhere = low > q95 || greatest < q05;
+        if !is_beyond || !(is_narrow || is_elsewhere) {
+            return String::new();
+        }
+        let (least, most) = (number(low), number(greatest));
+        match least == most {
+            true => format!("; {least} in the rows nearest to it"),
+            false => format!("; {least} to {most} in the rows nearest to it"),
         }
     }
 

@@ -45,21 +45,23 @@ impl Detector {
         self.tracks.then(|| self.budget.clone().unwrap_or_else(new))
     }
 
-    /// Grades and alerts of a stream's scores, one after the other.
-    fn judge_stream(&self, scores: Vec<f64>, budget: &mut Option<Budget>) -> Detection {
-        let mut found = Detection::default();
+    /// Grades and alerts of a stream's scores, one after the other, and the threshold that
+    /// each alert was above.
+    fn judge_stream(&self, scores: Vec<f64>, budget: &mut Option<Budget>) -> (Detection, Vec<f64>) {
+        let (mut found, mut thresholds) = (Detection::default(), Vec::new());
         for (i, &score) in scores.iter().enumerate() {
             let threshold = budget.as_ref().map_or(self.threshold, Budget::threshold);
             found.grades.push(self.grade_at(threshold, score));
             if score > threshold {
                 found.alerts.push(i);
+                thresholds.push(threshold);
             }
             if let Some(budget) = budget {
                 budget.take(score);
             }
         }
         found.scores = scores;
-        found
+        (found, thresholds)
     }
 
     /// A stream: detects each row, then learns from it. Reasons are those of
@@ -100,16 +102,17 @@ impl Detector {
                     let block = Rows::from_f32(values, width)?;
                     forest.process_by_with(self.kind, &block, None, interrupt)
                 });
-            let found = self.judge_stream(self.mixed(scores)?, &mut budget);
+            let (found, thresholds) = self.judge_stream(self.mixed(scores)?, &mut budget);
             let mut done = 0;
-            for &alert in &found.alerts {
+            for (&alert, threshold) in found.alerts.iter().zip(thresholds) {
                 for (replay, values) in replays.iter_mut().zip(&coordinates) {
                     let before = Rows::from_f32(&values[done * width..alert * width], width)?;
                     replay.insert_with(&before, None, interrupt)?;
                 }
                 done = alert;
                 let alert = first + alert;
-                let reasons = self.explain(Some(&replays), rows, &[alert], interrupt)?;
+                let forests = Some(replays.as_slice());
+                let reasons = self.explain(forests, rows, &[alert], &[threshold], interrupt)?;
                 all.reasons.extend(reasons);
                 all.alerts.push(alert);
             }
@@ -129,8 +132,8 @@ impl Detector {
     ) -> Result<Detection> {
         let mut budget = self.begun();
         let scores = self.score_with(row, interrupt)?;
-        let mut found = self.judge_stream(scores, &mut budget);
-        found.reasons = self.explain(None, row, &found.alerts, interrupt)?;
+        let (mut found, thresholds) = self.judge_stream(scores, &mut budget);
+        found.reasons = self.explain(None, row, &found.alerts, &thresholds, interrupt)?;
         let seen = self.seen();
         let coordinates: Vec<Vec<f32>> = self
             .views

@@ -11,7 +11,8 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::forest::Forest;
-use crate::frozen::FrozenForest;
+use crate::frozen::{Asked, FrozenForest};
+use crate::neighbors::Around;
 use crate::notes::Notes;
 use crate::rows::Rows;
 use std::ops::Range;
@@ -128,10 +129,9 @@ impl View {
         let n = rows.n_rows();
         if let Some(frozen) = self.frozen.get()
             && frozen.takes_blocks(n)
-            && kind != ScoreKind::Displacement
         {
-            let blend = kind.blend(frozen.config().sample_size);
-            return frozen.score_blocks(&self.scaled(seen), rows, blend, interrupt);
+            let asked = Asked::of(kind, frozen.config().sample_size);
+            return frozen.score_blocks(&self.scaled(seen), rows, asked, interrupt);
         }
         rows.check(None, interrupt)?;
         let mut scores = Vec::with_capacity(n);
@@ -145,6 +145,52 @@ impl View {
         Ok(scores)
     }
 
+    /// Coordinates of some checked rows.
+    pub(super) fn coordinates_of(
+        &self,
+        seen: Seen<'_>,
+        rows: &Rows<'_>,
+        which: &[usize],
+    ) -> Vec<f32> {
+        let scaled = self.scaled(seen);
+        let mut values = vec![0.0; scaled.width() * which.len()];
+        for (&i, values) in which.iter().zip(values.chunks_exact_mut(scaled.width())) {
+            scaled.load_rows(rows, i..i + 1, values);
+        }
+        values
+    }
+
+    /// Scores of rows in this view's coordinates, by another forest or its own.
+    pub(super) fn score_coordinates(
+        &self,
+        other: Option<&Forest>,
+        kind: ScoreKind,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f64>> {
+        match (other, self.frozen.get()) {
+            (None, Some(frozen)) => frozen.score_by_with(kind, rows, interrupt),
+            (other, _) => {
+                let forest = other.unwrap_or(&self.forest);
+                forest.score_by_with(kind, rows, interrupt)
+            }
+        }
+    }
+
+    /// The points nearest to rows in this view's coordinates, by another forest or its own.
+    pub(super) fn around(
+        &self,
+        other: Option<&Forest>,
+        rows: &Rows<'_>,
+        k: usize,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Around> {
+        match (other, self.frozen.get()) {
+            (None, Some(frozen)) => frozen.around(rows, k, interrupt),
+            (other, _) => other.unwrap_or(&self.forest).around(rows, k, interrupt),
+        }
+    }
+
     /// What each coordinate has to do with the scores of some checked rows, by another
     /// forest in this view's coordinates or its own.
     pub(super) fn attribution(
@@ -156,12 +202,8 @@ impl View {
         which: &[usize],
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
-        let scaled = self.scaled(seen);
-        let mut values = vec![0.0; scaled.width() * which.len()];
-        for (&i, values) in which.iter().zip(values.chunks_exact_mut(scaled.width())) {
-            scaled.load_rows(rows, i..i + 1, values);
-        }
-        let asked = Rows::from_f32(&values, scaled.width())?;
+        let values = self.coordinates_of(seen, rows, which);
+        let asked = Rows::from_f32(&values, self.scaled(seen).width())?;
         match (other, self.frozen.get()) {
             (None, Some(frozen)) => frozen.attribution_by_with(kind, &asked, interrupt),
             (other, _) => other

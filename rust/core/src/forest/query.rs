@@ -197,6 +197,10 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
         self.check_question(rows, interrupt)?;
+        if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
+            let frozen = self.freeze_with(interrupt)?;
+            return frozen.displacement_with(rows, interrupt);
+        }
         questions::displacements(self, rows, interrupt)
     }
 

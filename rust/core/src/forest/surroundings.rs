@@ -3,7 +3,7 @@
 use super::Forest;
 use crate::density::{Density, check_dimension, densities};
 use crate::error::{Error, Result};
-use crate::neighbors::{Named, Neighbors, check_count, neighbors};
+use crate::neighbors::{Around, Named, Neighbors, around, check_count, neighbors};
 use crate::points::PointStore;
 use crate::questions::never;
 use crate::rows::Rows;
@@ -100,5 +100,17 @@ impl Forest {
         self.check_question(rows, interrupt)?;
         let named = self.numbered(interrupt)?;
         neighbors(self, &named, rows, k, interrupt)
+    }
+
+    /// The `k` nearest of the points that each row reaches, as the trees hold them; `k` is
+    /// above 0.
+    pub(crate) fn around(
+        &self,
+        rows: &Rows<'_>,
+        k: usize,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Around> {
+        self.check_question(rows, interrupt)?;
+        around(self, rows, k, interrupt)
     }
 }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod block;
+mod displaced;
 mod keys;
 mod missing;
 mod part;
@@ -12,8 +13,10 @@ mod surroundings;
 mod tree;
 
 pub(crate) use block::{Block, rank_body};
+pub(crate) use displaced::displace_part_body;
 pub(crate) use keys::Cuts;
 pub(crate) use part::score_part_body;
+pub(crate) use score::Asked;
 pub(crate) use tree::{FrozenTree, PartTree, build_bounds_body};
 
 use crate::attribution::Attribution;
@@ -290,7 +293,7 @@ impl FrozenForest {
             return questions::scores(self, rows, blend, interrupt);
         }
         self.intake.check_query_shape(rows)?;
-        self.score_blocks(&self.intake, rows, blend, interrupt)
+        self.score_blocks(&self.intake, rows, Asked::Score(blend), interrupt)
     }
 
     /// Which columns each score comes from, as [`Forest::attribution`].
@@ -353,9 +356,13 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
-        self.check_question(rows, interrupt)?;
-        self.build(interrupt)?;
-        questions::displacements(self, rows, interrupt)
+        if !self.takes_blocks(rows.n_rows()) || !self.is_ready() {
+            self.check_question(rows, interrupt)?;
+            self.build(interrupt)?;
+            return questions::displacements(self, rows, interrupt);
+        }
+        self.intake.check_query_shape(rows)?;
+        self.score_blocks(&self.intake, rows, Asked::Displacement, interrupt)
     }
 
     /// The expected collusive displacement of each row, as [`Forest::codisp`].

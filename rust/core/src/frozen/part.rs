@@ -99,27 +99,27 @@ fn run<S: Simd, const W: usize>(
 }
 
 /// Some rows in the order of the leaves, on their way up.
-struct Part<'a, S, const W: usize> {
-    s: S,
-    tree: &'a PartTree<'a>,
-    tiles: &'a Tiles,
+pub(super) struct Part<'a, S, const W: usize> {
+    pub(super) s: S,
+    pub(super) tree: &'a PartTree<'a>,
+    pub(super) tiles: &'a Tiles,
     /// Of each row, what it is worth at the highest node so far.
-    values: &'a mut [[f32; LANES]],
-    rows: Range<u32>,
+    pub(super) values: &'a mut [[f32; LANES]],
+    pub(super) rows: Range<u32>,
     /// Whether the expected inverse depth is asked for.
-    has_depth: bool,
+    pub(super) has_depth: bool,
     /// For local ranges: rows of a neighbourhood at least, the sums of ranges, and which
     /// of these rows the tree holds.
-    least: u32,
-    unions: &'a mut [[f32; LANES]],
-    held: &'a mut Vec<u32>,
+    pub(super) least: u32,
+    pub(super) unions: &'a mut [[f32; LANES]],
+    pub(super) held: &'a mut Vec<u32>,
 }
 
 impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// The places of a node's rows among these; its first and its last group
     /// and a bit for each of their rows. Nothing if there are none.
     #[inline(always)]
-    fn groups(&self, range: &Range<u32>) -> Option<(Range<usize>, u16, u16)> {
+    pub(super) fn groups(&self, range: &Range<u32>) -> Option<(Range<usize>, u16, u16)> {
         let start = range.start.max(self.rows.start) - self.rows.start;
         let end = range.end.min(self.rows.end).saturating_sub(self.rows.start);
         if start >= end {
@@ -196,7 +196,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
     }
 
     #[inline(always)]
-    fn bits(&self, group: usize, groups: &Range<usize>, head: u16, tail: u16) -> u16 {
+    pub(super) fn bits(&self, group: usize, groups: &Range<usize>, head: u16, tail: u16) -> u16 {
         if group == groups.start {
             head
         } else if group == groups.end {
@@ -208,7 +208,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
 
     /// The splits that hold any of the rows, in preorder.
     #[inline(always)]
-    fn splits_above(&self, split_rows: &[Range<u32>], above: &mut Vec<u32>) {
+    pub(super) fn splits_above(&self, split_rows: &[Range<u32>], above: &mut Vec<u32>) {
         above.clear();
         let splits = self.tree.splits();
         let holds = |child: u32| {
@@ -309,7 +309,13 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
 
 /// Puts lanes whose bits are set into a group.
 #[inline(always)]
-fn set<S: Simd>(s: S, to: &mut [[f32; LANES]], group: usize, bits: u16, lanes: S::Lanes) {
+pub(super) fn set<S: Simd>(
+    s: S,
+    to: &mut [[f32; LANES]],
+    group: usize,
+    bits: u16,
+    lanes: S::Lanes,
+) {
     if let Some(values) = to.get_mut(group) {
         let kept = s.load(values);
         s.store(s.select(bits, lanes, kept), values);

@@ -4,6 +4,7 @@ use super::block::{Block, MOST_ROWS};
 use super::keys::Cuts;
 use super::sort::sort_down;
 use super::{FrozenForest, keys, shape};
+use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::intake::Points;
 use crate::kernels::entry;
@@ -21,6 +22,25 @@ const BLOCK_VALUES: usize = 1 << 20;
 /// Rows for each thread from which on threads take rows. With fewer, blocks are
 /// too small to be good, so they take trees: each all rows through some of them.
 const ROWS_A_THREAD: usize = 4096;
+
+/// What rows are asked in blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// The expected inverse depth, or a blend with it.
+    Score(Option<Blend>),
+    /// The expected displacement.
+    Displacement,
+}
+
+impl Asked {
+    /// What a kind of score asks, for samples of this size.
+    pub(crate) fn of(kind: ScoreKind, sample_size: usize) -> Asked {
+        match kind {
+            ScoreKind::Displacement => Asked::Displacement,
+            _ => Asked::Score(kind.blend(sample_size)),
+        }
+    }
+}
 
 /// Rows of a block at most.
 fn most_rows(dimensions: usize) -> usize {
@@ -43,7 +63,7 @@ impl FrozenForest {
         &self,
         points: &impl Points,
         rows: &Rows<'_>,
-        blend: Option<Blend>,
+        asked: Asked,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
         self.build(interrupt)?;
@@ -51,9 +71,9 @@ impl FrozenForest {
         let work = n as f64 * trees as f64 * shape::block_cost(self.n_dimensions());
         let threads = parallel::threads_for_work(self.config.n_threads, work);
         if threads > 1 && n < threads * ROWS_A_THREAD {
-            self.score_by_trees(points, rows, blend, threads, interrupt)
+            self.score_by_trees(points, rows, asked, threads, interrupt)
         } else {
-            self.score_by_rows(points, rows, blend, threads, interrupt)
+            self.score_by_rows(points, rows, asked, threads, interrupt)
         }
     }
 
@@ -62,7 +82,7 @@ impl FrozenForest {
         &self,
         points: &impl Points,
         rows: &Rows<'_>,
-        blend: Option<Blend>,
+        asked: Asked,
         threads: usize,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
@@ -82,7 +102,7 @@ impl FrozenForest {
                 for cuts in cuts {
                     entry::rank(block, cuts);
                     for t in cuts.trees.clone() {
-                        self.add_scores(t, cuts, block, blend, out);
+                        self.add_scores(t, cuts, block, asked, out);
                         if stop.now() {
                             return Ok(());
                         }
@@ -101,7 +121,7 @@ impl FrozenForest {
         &self,
         points: &impl Points,
         rows: &Rows<'_>,
-        blend: Option<Blend>,
+        asked: Asked,
         threads: usize,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
@@ -128,7 +148,7 @@ impl FrozenForest {
                             loaded.has_rows = true;
                         }
                         let cuts = loaded.rank(cuts, t);
-                        self.add_scores(t, cuts, &mut loaded.block, blend, part);
+                        self.add_scores(t, cuts, &mut loaded.block, asked, part);
                         if stop.now() {
                             return Ok(());
                         }
@@ -142,19 +162,15 @@ impl FrozenForest {
     }
 
     /// One tree's scores of a block that is loaded and ranked by its cuts.
-    fn add_scores(
-        &self,
-        t: usize,
-        cuts: &Cuts,
-        block: &mut Block,
-        blend: Option<Blend>,
-        out: &mut [f64],
-    ) {
+    fn add_scores(&self, t: usize, cuts: &Cuts, block: &mut Block, asked: Asked, out: &mut [f64]) {
         let tree = self.tree(t);
         // Boxes are on their way while rows are sorted: 6 % (8 columns).
         tree.prefetch();
         sort_down(&tree, cuts.keys(t), block);
-        entry::add_scores_of_block(&tree, block, blend, out);
+        match asked {
+            Asked::Score(blend) => entry::add_scores_of_block(&tree, block, blend, out),
+            Asked::Displacement => entry::add_displacements_of_block(&tree, block, out),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::FrozenForest;
 use crate::density::{Density, check_dimension, densities};
 use crate::error::Result;
-use crate::neighbors::{Named, Neighbors, check_count, neighbors};
+use crate::neighbors::{Around, Named, Neighbors, around, check_count, neighbors};
 use crate::questions::never;
 use crate::rows::Rows;
 
@@ -74,5 +74,18 @@ impl FrozenForest {
         self.check_question(rows, interrupt)?;
         self.build(interrupt)?;
         neighbors(self, self, rows, k, interrupt)
+    }
+
+    /// The `k` nearest of the points that each row reaches, as the trees hold them; `k` is
+    /// above 0.
+    pub(crate) fn around(
+        &self,
+        rows: &Rows<'_>,
+        k: usize,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Around> {
+        self.check_question(rows, interrupt)?;
+        self.build(interrupt)?;
+        around(self, rows, k, interrupt)
     }
 }

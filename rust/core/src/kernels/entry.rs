@@ -3,7 +3,8 @@
 use crate::attribution::{AttributionBuffers, add_attributions_body};
 use crate::forest::{Member, MemberBlock, MemberBuffers, run_member_body};
 use crate::frozen::{
-    Block, Cuts, FrozenTree, PartTree, build_bounds_body, rank_body, score_part_body,
+    Block, Cuts, FrozenTree, PartTree, build_bounds_body, displace_part_body, rank_body,
+    score_part_body,
 };
 use crate::load::{self, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
@@ -124,6 +125,15 @@ simd_kernel! {
         blend: Option<Blend>,
         totals: &mut [f64],
     ) = score_part_body;
+}
+
+simd_kernel! {
+    /// Adds one frozen tree's displacements of a whole block to `totals`.
+    pub(crate) fn add_displacements_of_block(
+        tree: &PartTree<'_>,
+        block: &mut Block,
+        totals: &mut [f64],
+    ) = displace_part_body;
 }
 
 kernel! {

@@ -162,6 +162,19 @@ pub(crate) fn magnitude(row: &[f32]) -> f64 {
     (total[0] + total[2]) + (total[1] + total[3])
 }
 
+/// Sum of the columns' distances between two padded rows, in double precision: one
+/// column that is very far must not hide the others.
+#[inline(always)]
+pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let mut total = [0.0; 4];
+    for (a, b) in a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0) {
+        for l in 0..4 {
+            total[l] += (f64::from(a[l]) - f64::from(b[l])).abs();
+        }
+    }
+    (total[0] + total[2]) + (total[1] + total[3])
+}
+
 /// Adds to the lows and the highs, in this order in `to`, the negative and the
 /// positive values of a padded row, times `factor`, and `rest`.
 #[inline(always)]

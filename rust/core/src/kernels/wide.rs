@@ -144,11 +144,34 @@ impl Tiles {
         lo: &[f32],
         hi: &[f32],
     ) -> [S::Lanes; G] {
+        self.sums::<S, G, W, false>(s, group, lo, hi)
+    }
+
+    /// [`super::lanes::gap_sum`] of the same.
+    #[inline(always)]
+    pub(crate) fn gap_sums<S: Simd, const G: usize, const W: usize>(
+        &self,
+        s: S,
+        group: usize,
+        lo: &[f32],
+        hi: &[f32],
+    ) -> [S::Lanes; G] {
+        self.sums::<S, G, W, true>(s, group, lo, hi)
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd, const G: usize, const W: usize, const GAPS: bool>(
+        &self,
+        s: S,
+        group: usize,
+        lo: &[f32],
+        hi: &[f32],
+    ) -> [S::Lanes; G] {
         let there = lo.len() >= self.width && hi.len() >= self.width;
         let right = self.width == W || W == 0 && self.width >= TURNED;
         match self.groups(group, G) {
             Some(lines) if there && right => {
-                let sums = Sums::<S, G, W> {
+                let sums = Sums::<S, G, W, GAPS> {
                     s,
                     lines,
                     lo,
@@ -178,8 +201,9 @@ impl Tiles {
     }
 }
 
-/// Sums over the columns of a box and `G` groups.
-struct Sums<'a, S, const G: usize, const W: usize> {
+/// Sums over the columns of a box and `G` groups: of the ranges of the box with each row,
+/// or of the gaps between them.
+struct Sums<'a, S, const G: usize, const W: usize, const GAPS: bool> {
     s: S,
     lines: &'a [Line],
     lo: &'a [f32],
@@ -187,7 +211,7 @@ struct Sums<'a, S, const G: usize, const W: usize> {
     width: usize,
 }
 
-impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
+impl<S: Simd, const G: usize, const W: usize, const GAPS: bool> Sums<'_, S, G, W, GAPS> {
     /// Columns; a constant where it can be.
     #[inline(always)]
     fn width(&self) -> usize {
@@ -209,7 +233,11 @@ impl<S: Simd, const G: usize, const W: usize> Sums<'_, S, G, W> {
             // SAFETY: as the caller says.
             let line = unsafe { self.lines.get_unchecked(g * self.width() + j) };
             let x = s.load(&line.0);
-            terms[g] = s.sub(s.max(x, hi), s.min(x, lo));
+            terms[g] = match GAPS {
+                // One of the two is not above 0, as the box is no less than its least.
+                true => s.max(s.max(s.sub(lo, x), s.sub(x, hi)), s.splat(0.0)),
+                false => s.sub(s.max(x, hi), s.min(x, lo)),
+            };
         }
         terms
     }
@@ -343,14 +371,23 @@ mod tests {
             let mut wide = [[0.0; LANES]; 2];
             s.store(sums[0], &mut wide[0]);
             s.store(sums[1], &mut wide[1]);
-            for (&i, sum) in order[1..].as_flattened().iter().zip(wide.as_flattened()) {
+            let gaps: [S::Lanes; 2] = tiles.gap_sums::<S, 2, W>(s, 1, &lo, &hi);
+            let mut apart = [[0.0; LANES]; 2];
+            s.store(gaps[0], &mut apart[0]);
+            s.store(gaps[1], &mut apart[1]);
+            let apart = apart.as_flattened();
+            let numbers = order[1..].as_flattened().iter();
+            for ((&i, sum), gap) in numbers.zip(wide.as_flattened()).zip(apart) {
                 let mut row = vec![0.0; n];
                 row[..d].copy_from_slice(&values[usize::from(i) * padded..][..d]);
                 let one = union_sum(&lo, &hi, &row);
                 assert_eq!(one.to_bits(), sum.to_bits(), "d = {d}");
+                let one = gap_sum(&lo, &hi, &row);
+                assert_eq!(one.to_bits(), gap.to_bits(), "d = {d}");
                 let inside = contains(&lo, &hi, &row);
                 assert_eq!(inside, gap_sum(&lo, &hi, &row) == 0.0);
                 if inside {
+                    let one = union_sum(&lo, &hi, &row);
                     assert_eq!(one.to_bits(), range_sum(&lo, &hi).to_bits());
                 }
             }

@@ -39,6 +39,7 @@ pub(super) fn reasons(
                     Some((least, greatest)) if feature < 2 => [least, greatest],
                     _ => [f64::NAN; 2],
                 },
+                near: [f64::NAN; 2],
                 text: sentence(&columns[column], config, moment, feature, high),
             }
         })
