@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -143,8 +143,8 @@ def _features(
             raise fastrcf.InvalidInputError(
                 "categorical: elements of an array are numbers; give categories as columns"
             )
-        kind = "array" if isinstance(kinds[0], ArrayType) else "vector"
-        return Features(tuple(names or ()), kind, (wanted[0],), kinds)  # type: ignore[arg-type]
+        whole: Literal["array", "vector"] = "array" if isinstance(kinds[0], ArrayType) else "vector"
+        return Features(tuple(names or ()), whole, (wanted[0],), kinds)
     if names is not None:
         raise fastrcf.InvalidInputError("names: they are for the elements of one array or vector")
     for name, kind in zip(wanted, kinds, strict=True):

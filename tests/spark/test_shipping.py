@@ -237,5 +237,12 @@ def test_nothing_private_of_spark_is_used():
     folder = Path(_shipping.__file__).parent
     for path in folder.rglob("*.py"):
         text = path.read_text()
-        for name in ("_jvm", "._jdf", "._jsparkSession", ".rdd", "sc.broadcast(", "Context.broadcast("):
+        for name in (
+            "_jvm",
+            "._jdf",
+            "._jsparkSession",
+            ".rdd",
+            "sc.broadcast(",
+            "Context.broadcast(",
+        ):
             assert name not in text, f"{path.name}: {name}"
