@@ -1,5 +1,7 @@
 import datetime
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -11,7 +13,7 @@ from pyspark.sql import functions as F
 import fastrcf
 from fastrcf_spark import _stream_worker, score
 from fastrcf_spark.keyed import fit_per_key
-from fastrcf_spark.streaming import PROVIDER, process_stream
+from fastrcf_spark.streaming import PROVIDER, _processor, process_stream
 
 INPUTS = ["amount", "speed"]
 FOREST = {"n_trees": 10, "sample_size": 16}
@@ -313,6 +315,26 @@ def test_state_stays_small(sampling, whole, largest):
     alone = fastrcf.RandomCutForest(**(forest | {"sampling": "decay"}))
     alone.insert(rng.normal(size=(4000, 4)))
     assert len(states[("1:a",)][0]) <= len(bytes(alone)) + 20
+
+
+def test_a_worker_without_the_package_says_so(tmp_path):
+    from pyspark import cloudpickle
+
+    data = cloudpickle.dumps(_processor(plan_of()))
+    # Spark fails to send processors of more than 1 MB.
+    assert len(data) < 20_000
+    (tmp_path / "processor").write_bytes(data)
+    code = f"""
+import pickle, sys
+sys.modules["fastrcf"] = sys.modules["fastrcf_spark"] = None
+from pyspark import SparkFiles
+SparkFiles._root_directory, SparkFiles._is_running_on_worker = "nowhere", True
+processor = pickle.load(open({str(tmp_path / "processor")!r}, "rb"))
+processor._state = [None]
+next(processor.handleInputRows((0,), [{{"rows": []}}], None))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "this Spark worker cannot import fastrcf" in found.stderr
 
 
 def test_state_of_another_version_is_refused():

@@ -1,0 +1,39 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import fastrcf
+import fastrcf_spark
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_the_page_leads_from_a_table_to_alerts(classic, tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(1)
+    n = 4_000
+    rows = {name: rng.lognormal(3, 1, n) for name in ("bytes_up", "bytes_down", "seconds")}
+    rows["bytes_up"][17] = 1e9
+    family = rng.choice(["meter", "camera"], n)
+    (tmp_path / "sessions").mkdir()
+    table = pa.table({"session_id": np.arange(n), "family": family} | rows)
+    pq.write_table(table, tmp_path / "sessions" / "part.parquet")
+    monkeypatch.chdir(tmp_path)
+    # Spark resolves paths where the JVM was started.
+    page = (ROOT / "docs" / "spark.md").read_text()
+    for name in ("sessions/", "alerts/", "models/"):
+        page = page.replace(f'"{name}"', f'"{tmp_path / name}/"')
+    first, keyed, *_ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(compile(first, "spark.md", "exec"), names)
+    assert isinstance(names["model"], fastrcf.Detector)
+    assert "4,000 rows" in capsys.readouterr().out
+    assert 17 in pq.read_table(tmp_path / "alerts")["session_id"].to_pylist()
+
+    names |= vars(fastrcf_spark)
+    exec(compile(keyed, "spark.md", "exec"), names)
+    found = names["alerts"].where("session_id = 17").toArrow()
+    assert found["is_anomaly"].to_pylist() == [True]
+    assert found["model_used"].to_pylist() == ["key"]
