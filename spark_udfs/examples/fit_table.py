@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
-from fastrcf_spark.fitting import fit
+from fastrcf_spark import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 import fastrcf
+from fastrcf_spark import score_udf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Query."""
     given = parser().parse_args(argv)
-    from fastrcf_spark.udf import score_udf
-
     spark = SparkSession.builder.appName("fastrcf: SQL").getOrCreate()
     detector = fastrcf.load(given.model)
     if not isinstance(detector, fastrcf.Detector):

@@ -157,8 +157,8 @@ def sample(
 
 def _of_rows(df: DataFrame, found: Inputs, known: Facts, n_rows: int, seed: int) -> pa.Table:
     number_ = number(seed, found.identity())
-    chosen = df.select(number_.alias("h"), *_values(found))
     weighted = found.weight is not None
+    weight = column(found.weight).cast("double") if found.weight is not None else F.lit(1.0)
     target = _draw.room(n_rows)
     until = _draw.start(target, known.rows, known.weight, known.weight_squares)
     if not weighted:
@@ -166,11 +166,13 @@ def _of_rows(df: DataFrame, found: Inputs, known: Facts, n_rows: int, seed: int)
         until = target / known.rows if known.rows else 1.0
     while True:
         everything = n_rows >= known.rows or (not weighted and until >= 1.0)
-        part = chosen
+        part = df
         if not everything:
-            bound = _below(until * column("w")) if weighted else column("h") < _bound(until)
-            part = chosen.where(bound)
-        table, hashes, weights = _unpacked(found, collected(part))
+            part = df.where(
+                _below(number_, until * weight) if weighted else number_ < _bound(until)
+            )
+        chosen = part.select(number_.alias("h"), *_values(found))
+        table, hashes, weights = _unpacked(found, collected(chosen))
         times = _draw.first_rings(hashes, weights) if weighted else None
         places = _draw.order(table, hashes, times)
         inside = len(places)
@@ -184,20 +186,19 @@ def _of_rows(df: DataFrame, found: Inputs, known: Facts, n_rows: int, seed: int)
 def _of_copies(df: DataFrame, found: Inputs, known: Facts, n_rows: int, seed: int) -> pa.Table:
     target = _draw.room(n_rows)
     until = _draw.start(target, known.rows, known.weight, known.weight_squares)
-    values = found.values()
-    if found.weight is not None:
-        values.append(column(found.weight).cast("double"))
-    first, second = number(seed, values), number(seed ^ _SECOND, values)
-    keyed = df.select(first.alias("h"), second.alias("g"), *_values(found))
-    names = keyed.columns[2:]
-    weight = F.max("w") if found.weight is not None else F.lit(1.0)
+    # One column: each renamed column that a hash is made of doubles what Spark infers of it.
+    values = df.select(F.struct(*_values(found)).alias("c"))
+    first, second = (number(each, [column("c")]) for each in (seed, seed ^ _SECOND))
+    keyed = values.select(first.alias("h"), second.alias("g"), "c")
+    weight = F.max("c.w") if found.weight is not None else F.lit(1.0)
     counts = keyed.groupBy("h", "g").agg(F.count(F.lit(1)).alias("m"), weight.alias("v"))
     while True:
         # Counted by two hashes, which are short to shuffle; then the few rows that ring early
         # are looked up, each with how often it occurs.
-        early = counts.where(_below(until * column("m") * column("v"))).select("h", "g")
-        rows = keyed.join(F.broadcast(early), ["h", "g"], "left_semi").groupBy("h", "g", *names)
-        got = collected(rows.agg(F.count(F.lit(1)).alias("m")))
+        early = counts.where(_below(column("h"), until * column("m") * column("v")))
+        keys = F.broadcast(early.select("h", "g"))
+        rows = keyed.join(keys, ["h", "g"], "left_semi").groupBy("h", "g", "c")
+        got = collected(rows.agg(F.count(F.lit(1)).alias("m")).select("h", "g", "m", "c.*"))
         table, hashes, weights = _unpacked(found, got)
         copies, seeds = _integers(got, "m"), _integers(got, "g")
         row, times = _draw.rings(hashes, seeds, copies, weights, until)
@@ -220,9 +221,9 @@ def _bound(share: float) -> Column:
     return F.lit(int(share * 2.0**64) - (1 << 63)).cast("long")
 
 
-def _below(limit: Column) -> Column:
+def _below(number_: Column, limit: Column) -> Column:
     """Say whether a row may ring early: -ln(1 - u) is at least u, and much cheaper."""
-    chance = column("h").cast("double") * F.lit(2.0**-64) + F.lit(0.5)
+    chance = number_.cast("double") * F.lit(2.0**-64) + F.lit(0.5)
     return chance <= limit * F.lit(1 + 1e-12) + F.lit(1e-15)
 
 
