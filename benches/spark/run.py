@@ -65,6 +65,7 @@ def measured(session: Session, rounds: int) -> dict[str, Any]:
     spark = (
         SparkSession.builder.master(f"local[{session.cores}]")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.memory", "4g")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", 2 * session.cores)

@@ -118,6 +118,11 @@ def find(df: DataFrame, model: Model, columns: str | Sequence[str] | None) -> Fe
         )
     categories = _categories(model)
     for name in wanted:
+        if name in categories and isinstance(types[name], BooleanType):
+            # Engines write these in ways of their own; a detector's are "true" and "false".
+            raise fastrcf.InvalidInputError(
+                f"column {name!r} is a category and holds boolean: cast it to string"
+            )
         if not _is_number(types[name]) and not (
             isinstance(types[name], StringType) and name in categories
         ):

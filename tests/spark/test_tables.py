@@ -210,6 +210,19 @@ def test_many_columns(spark):
     assert (found["score"].to_numpy() == forest.score(x)).all()
 
 
+def test_truth_as_a_category_is_cast_by_the_user(spark, table):
+    rare = pa.array(np.arange(len(table)) % 50 == 0)
+    table = table.append_column("roams", rare)
+    detector = fastrcf.Detector(["amount"], categorical=["roams"], random_state=1, n_trees=10)
+    detector.fit(table)
+    df = spark.createDataFrame(table)
+    with pytest.raises(fastrcf.InvalidInputError, match="'roams' is a category and holds boolean"):
+        score(df, detector)
+    cast = df.withColumn("roams", F.col("roams").cast("string"))
+    found = rows_of(score(cast, detector, keep=["id"]))
+    assert (found["score"].to_numpy() == detector.score(table)).all()
+
+
 def test_columns_with_odd_names(spark, table):
     odd = table.rename_columns(["id", "a.b", "c `d`", "%"])
     detector = fastrcf.Detector(odd.column_names[1:], random_state=1, n_trees=10).fit(odd)
