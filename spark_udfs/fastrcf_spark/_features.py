@@ -194,8 +194,8 @@ def sent(
 ) -> tuple[dict[str, Column], dict[str, Any]]:
     """Choose what is sent to the workers, and say how they find the inputs in it.
 
-    Spark 4 measures a batch after every row by walking through all its columns, which costs
-    more than everything else where there are many; an array is one column to it. So numbers
+    Spark 4 measures a batch after every row by walking through all its columns, which takes
+    time where there are many; an array is one column to it. So numbers
     are packed into an array, unless the check is off or most of them are kept anyway.
 
     Returns
@@ -241,7 +241,7 @@ def _unchecked(df: DataFrame) -> bool:
     if not _told:
         _told = True
         log.info(
-            "Spark measures Arrow batches after every row, which costs more than to score them; "
+            "Spark measures Arrow batches after every row, column by column, which takes time; "
             "spark.conf.set(%r, %d) stops it (rows a batch stay bounded by "
             "spark.sql.execution.arrow.maxRecordsPerBatch)",
             SIZE_CHECK,

@@ -74,8 +74,9 @@ def score_parquet(
 ) -> DataFrame:
     """Score plain Parquet files: workers are sent row groups to read, instead of rows.
 
-    About twice as fast as :func:`fastrcf_spark.score` over ``spark.read.parquet`` where many
-    columns of numbers are scored, since they never pass through the JVM. Scores are the same.
+    Columns never pass through the JVM, which saves what :func:`fastrcf_spark.score` over
+    ``spark.read.parquet`` pays for it; docs/benchmarks-spark.md tells how much. Scores are the
+    same.
 
     What is read is what the files hold, and nothing else that a catalogue or a table format
     knows about them: **no row filters, no column masks, no deletion vectors, no schema
