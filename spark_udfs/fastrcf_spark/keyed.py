@@ -106,7 +106,7 @@ def fit_per_key(
         If columns are missing or of a wrong type, or a name is taken.
     fastrcf.InvalidParameterError
         If a parameter is out of its range.
-    NotImplementedError
+    fastrcf.MissingExtraError
         On Spark 3.5.
     """
     _is_table(df, "fit_per_key")
@@ -180,7 +180,9 @@ def fit_per_key(
     ]
     groups = counts.groupBy(KEY).cogroup(rows.groupBy(KEY))
     if not hasattr(groups, "applyInArrow"):
-        raise NotImplementedError("fit_per_key needs Spark 4.0 or newer")
+        raise fastrcf.MissingExtraError(
+            f"fit_per_key needs Spark 4.0 or newer; this is Spark {df.sparkSession.version}"
+        )
     fitted = groups.applyInArrow(_of_two("fit_key", plan), StructType(fields))
     remembered = {_COLUMNS: list(features.names)} if features.names else {}
     return fitted.select(

@@ -128,7 +128,7 @@ def process_stream(
         If columns are missing or of a wrong type, a name is taken, or it is no stream.
     fastrcf.InvalidParameterError
         If a parameter is out of its range, or the session keeps state elsewhere than in RocksDB.
-    NotImplementedError
+    fastrcf.MissingExtraError
         On Spark 3.5.
     """
     if not df.isStreaming:
@@ -190,7 +190,9 @@ def process_stream(
     packed = rows.mapInArrow(deferred("pack", plan, "_stream_worker"), packet)
     groups = packed.groupBy("bucket")
     if not hasattr(groups, "transformWithStateInPandas"):
-        raise NotImplementedError("process_stream needs Spark 4.0 or newer")
+        raise fastrcf.MissingExtraError(
+            f"process_stream needs Spark 4.0 or newer; this is Spark {df.sparkSession.version}"
+        )
     # Spark's own time to live works in its processing time mode alone, in which a query of
     # all that is available never ends.
     processed = groups.transformWithStateInPandas(

@@ -334,3 +334,12 @@ def test_refused_before_anything_runs(spark, keyed, models, by_hand):
     broken = table.withColumn("model", F.lit(b"nothing"))
     with pytest.raises(Exception, match=r"the model of the key \('large'\): "):
         score_per_key(df.where("sim = 'large'"), broken, "sim", columns=INPUTS).toArrow()
+
+
+def test_an_older_spark_is_named(classic, monkeypatch):
+    from pyspark.sql.pandas.group_ops import PandasCogroupedOps
+
+    monkeypatch.delattr(PandasCogroupedOps, "applyInArrow")
+    df = classic.range(3).selectExpr("id", "double(id) AS x")
+    with pytest.raises(fastrcf.MissingExtraError, match=r"needs Spark 4\.0 or newer; this is"):
+        fit_per_key(df, ["id"], ["x"])
