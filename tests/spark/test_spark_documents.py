@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import fastrcf
-import fastrcf_spark
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -32,7 +31,6 @@ def test_the_page_leads_from_a_table_to_alerts(classic, tmp_path, monkeypatch, c
     assert "4,000 rows" in capsys.readouterr().out
     assert 17 in pq.read_table(tmp_path / "alerts")["session_id"].to_pylist()
 
-    names |= vars(fastrcf_spark)
     exec(compile(keyed, "spark.md", "exec"), names)
     found = names["alerts"].where("session_id = 17").toArrow()
     assert found["is_anomaly"].to_pylist() == [True]
