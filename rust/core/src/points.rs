@@ -81,6 +81,37 @@ impl PointStore {
         }
     }
 
+    /// Closes the gaps that points left behind where they are more than an eighth;
+    /// returns the new number of each point.
+    pub(crate) fn compact(&mut self) -> Option<Vec<u32>> {
+        let n = self.len();
+        if self.free.len() <= n / 8 {
+            return None;
+        }
+        let mut names: Vec<u32> = (0..self.counts.len() as u32).collect();
+        let mut gaps = (0..n)
+            .filter(|&id| self.counts[id] == 0)
+            .collect::<Vec<_>>();
+        for id in n..self.counts.len() {
+            if self.counts[id] == 0 {
+                continue;
+            }
+            // As many points lie beyond the first `n` places as gaps among them.
+            let Some(to) = gaps.pop() else { break };
+            names[id] = to as u32;
+            self.counts[to] = self.counts[id];
+            let at = id * self.stride;
+            self.values
+                .copy_within(at..at + self.stride, to * self.stride);
+        }
+        self.counts.truncate(n);
+        self.values.truncate(n * self.stride);
+        self.counts.shrink_to(n + n / 8);
+        self.values.shrink_to((n + n / 8) * self.stride);
+        self.free = Vec::new();
+        Some(names)
+    }
+
     /// Points stored now.
     pub(crate) fn len(&self) -> usize {
         self.counts.len() - self.free.len()
@@ -105,5 +136,55 @@ impl PointStore {
 pub(crate) fn grow_by_an_eighth<T>(values: &mut Vec<T>, more: usize) {
     if values.capacity() - values.len() < more {
         values.reserve_exact(more.max(values.len() / 8));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn points_follow_their_new_numbers() {
+        let mut rng = Rng::new(5, 0);
+        for n in [0, 1, 9, 300] {
+            for kept in [0.0, 0.1, 0.5, 0.95, 1.0] {
+                let mut store = PointStore::new(4);
+                // References to each point by its value.
+                let mut held = BTreeMap::new();
+                for value in 0..n {
+                    let id = store.add(&[value as f32; 4]);
+                    store.acquire(id);
+                    if rng.unit() < 0.3 {
+                        store.acquire(id);
+                    }
+                    held.insert(value, id);
+                }
+                held.retain(|_, &mut id| {
+                    let stays = rng.unit() < kept;
+                    while !stays && store.count(id) > 0 {
+                        store.release(id);
+                    }
+                    stays
+                });
+                let counts: Vec<u32> = held.values().map(|&id| store.count(id)).collect();
+                let gaps = store.places() - held.len();
+                let names = store.compact();
+                assert_eq!(names.is_some(), gaps > held.len() / 8);
+                let name = |id: u32| names.as_ref().map_or(id, |names| names[id as usize]);
+                for ((value, id), count) in held.iter_mut().zip(counts) {
+                    *id = name(*id);
+                    assert_eq!(store.row(*id), [*value as f32; 4]);
+                    assert_eq!(store.count(*id), count);
+                }
+                assert_eq!(store.len(), held.len());
+                assert!(store.places() - store.len() <= store.len() / 8);
+                // Places that are free now are given out again, and no other.
+                let id = store.add(&[-1.0; 4]);
+                assert!(held.values().all(|&other| other != id));
+                assert_eq!(store.row(id), [-1.0; 4]);
+            }
+        }
     }
 }

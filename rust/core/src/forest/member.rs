@@ -112,6 +112,14 @@ impl Member {
         self.released.drain(..).for_each(|id| points.release(id));
     }
 
+    /// Follows points to their new numbers.
+    pub(crate) fn rename(&mut self, names: &[u32]) {
+        for place in self.places.iter_mut().filter(|place| **place != NONE) {
+            *place = names[*place as usize];
+        }
+        self.tree.rename(names);
+    }
+
     /// Takes one copy of `q` out; returns the reference to give back.
     pub(crate) fn delete(
         &mut self,

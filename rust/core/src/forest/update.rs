@@ -21,9 +21,11 @@ use std::ops::Range;
 /// Most rows of a block that is scored, and of one that is not.
 const SCORED_ROWS: usize = 2048;
 const PLAIN_ROWS: usize = 131_072;
-/// Rows that a block should add to the store at most: they stay there until
-/// the block is done, and a store does not shrink.
-const NEW_POINTS: usize = 256;
+/// Bytes of points that a block should add to the store at most, where they stay
+/// until the block is done, and rows. The more of them a tree takes at a time, the
+/// longer it stays in the cache and the fewer times its boxes are made.
+const NEW_BYTES: usize = 1 << 20;
+const NEW_POINTS: usize = 8192;
 /// Bytes that the points of a scored block take at most.
 const SCORED_BYTES: usize = 128 * 1024;
 /// Work of the first block at most, well below a second: a call asks between
@@ -182,6 +184,7 @@ impl Forest {
             true => Some(self.clone_with(interrupt)?),
             false => None,
         };
+        let most = (NEW_BYTES / 4 / self.intake.stride()).clamp(1, NEW_POINTS);
         let mut start = 0;
         while start < n {
             // A short call keeps nothing, and is not asked once it has begun.
@@ -202,10 +205,10 @@ impl Forest {
             start = end;
             // Where trees take few rows, blocks that are not scored may grow.
             if !scored && !self.intake.has_shingles() {
-                block = if stored < NEW_POINTS / 4 {
+                block = if stored <= most / 2 {
                     (2 * block).min(PLAIN_ROWS)
-                } else if stored > NEW_POINTS {
-                    self.block_rows()
+                } else if stored > most {
+                    (block / 2).max(1)
                 } else {
                     block
                 };
@@ -214,6 +217,11 @@ impl Forest {
         if n > 1 {
             self.buffers.shrink();
             self.members.iter_mut().for_each(Member::shrink);
+            if let Some(names) = self.points.compact() {
+                self.members
+                    .iter_mut()
+                    .for_each(|member| member.rename(&names));
+            }
         }
         Ok(scores)
     }

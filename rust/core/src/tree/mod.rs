@@ -358,6 +358,16 @@ impl Tree {
         std::mem::replace(&mut node.parts, parts) != parts
     }
 
+    /// Follows points to their new numbers.
+    pub(crate) fn rename(&mut self, names: &[u32]) {
+        for leaf in &mut self.leaves {
+            // A leaf that is free may have any number.
+            if let Some(&name) = names.get(leaf.point as usize) {
+                leaf.point = name;
+            }
+        }
+    }
+
     /// Boxes of the tree, stored or not.
     #[inline(always)]
     pub(crate) fn boxes(&self) -> usize {
