@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow fuzz miri asan lint format bench bench-full bench-detection bench-spark profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow spark-versions fuzz miri asan lint format bench bench-full bench-detection bench-spark profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,7 +33,7 @@ demo: $(VENV)/.engine
 
 test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
 
 # The engine's tests once more at each lower instruction set; what the machine
 # lacks is the best that it has.
@@ -49,6 +49,14 @@ levels:
 slow: $(VENV)/.engine $(VENV)/.spark
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
 	$(BIN)/python -m pytest -m slow
+
+# Spark's smoke tests on older versions: the newest of those that we support less or through other
+# interfaces. With -j2 two at once.
+SPARK_VERSIONS ?= 3.5.9 4.0.5
+spark-versions: $(SPARK_VERSIONS:%=spark-%)
+
+spark-%: $(VENV)/.engine
+	.ci/try-spark $(PYTHON) $*
 
 # Any bytes as a model file; needs nightly and cargo-fuzz.
 SECONDS := 600
@@ -168,6 +176,7 @@ lock: $(VENV)/.deps
 	$(PIN) --constraint requirements/dev.txt --group peers-source --output-file requirements/peers-source.txt
 	$(PIN) --constraint requirements/dev.txt --group detection --output-file requirements/detection.txt
 	$(PIN) --group wheel --output-file requirements/wheel.txt
+	$(PIN) --group spark-versions --output-file requirements/spark-versions.txt
 
 format: $(VENV)/.deps
 	cargo fmt --all

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 GATHERED_ROWS = 1 << 16
 GATHERED_BYTES = 1 << 26
 
+# The bucket that no key is put into.
+WATCHED = -1
+
 # State: version, flags, the latest time of a row as an integer or a floating point number, the
 # clock at the last use in milliseconds; then the forest.
 _HEAD = struct.Struct("<BB8sq")
@@ -40,7 +43,10 @@ _NOTED, _SWEPT = 1 / 16, 1 / 4
 
 
 def pack(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Put the rows of each bucket into packets."""
+    """Put the rows of each bucket into packets; a bucket of its own gets one without rows.
+
+    Its number is ``WATCHED``: its state is how many buckets there are.
+    """
     gathered: list[pa.RecordBatch] = []
     for batch in batches:
         gathered.append(batch)
@@ -67,7 +73,10 @@ def _packets(plan: dict[str, Any], batches: list[pa.RecordBatch]) -> Iterator[pa
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
     yield pa.RecordBatch.from_arrays(
-        [pa.array(buckets[starts], pa.int32()), pa.array(packets, pa.binary())],
+        [
+            pa.array([*buckets[starts], WATCHED], pa.int32()),
+            pa.array([*packets, b""], pa.binary()),
+        ],
         names=["bucket", "rows"],
     )
 
@@ -75,7 +84,7 @@ def _packets(plan: dict[str, Any], batches: list[pa.RecordBatch]) -> Iterator[pa
 def unpack(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Take answers out of their packets."""
     for batch in batches:
-        packets = batch.column("rows").to_pylist()
+        packets = [packet for packet in batch.column("rows").to_pylist() if packet]
         if packets:
             yield _one(pa.concat_tables([_read(packet) for packet in packets]))
 
@@ -83,6 +92,7 @@ def unpack(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[
 def process(
     plan: dict[str, Any],
     packets: Sequence[bytes],
+    buckets: Any,
     states: Any,
     used: Any = None,
     swept: Any = None,
@@ -94,6 +104,8 @@ def process(
     plan : dict
     packets : sequence of bytes
         The rows of a micro-batch.
+    buckets : pyspark.sql.streaming.ValueState
+        Into how many buckets keys are put: of the bucket that is watched for it.
     states : pyspark.sql.streaming.MapState
         Forests by key.
     used : pyspark.sql.streaming.MapState, optional
@@ -104,8 +116,16 @@ def process(
     Returns
     -------
     bytes
-        Kept columns and answers.
+        Kept columns and answers; nothing for the bucket that has no rows.
+
+    Raises
+    ------
+    fastrcf.InvalidParameterError
+        If the checkpoint is one of another number of buckets.
     """
+    if not any(packets):
+        _same_buckets(plan["n_buckets"], buckets)
+        return b""
     forests = _Forests(plan, states, used)
     if swept is not None:
         forests.sweep(swept)
@@ -136,6 +156,17 @@ def process(
     if times is not None:
         answers.append(pa.array(late, mask=~times.known))
     return _written(_worker._beside(rows, plan["kept"], answers))
+
+
+def _same_buckets(n_buckets: int, state: Any) -> None:
+    """Refuse another number of buckets: keys would not find their forests in them."""
+    if not state.exists():
+        state.update((n_buckets,))
+    elif state.get()[0] != n_buckets:
+        raise fastrcf.InvalidParameterError(
+            f"n_buckets: {n_buckets}; the checkpoint is one of {state.get()[0]} buckets, in which "
+            "its forests are: keep that number, or start from a new checkpoint"
+        )
 
 
 def _of_key(

@@ -113,7 +113,7 @@ def process_stream(
     n_buckets : int, default 256
         Into how many buckets keys are put; a bucket's rows of a micro-batch are in the memory
         of one worker. Some ten times the cores of the cluster are right. A query that starts
-        from a checkpoint must keep it, or it forgets its forests.
+        from a checkpoint must keep it: it fails with another one.
 
     Returns
     -------
@@ -129,12 +129,13 @@ def process_stream(
     fastrcf.InvalidParameterError
         If a parameter is out of its range, or the session keeps state elsewhere than in RocksDB.
     fastrcf.MissingExtraError
-        On Spark 3.5.
+        On Spark 3.5, and on Spark Connect before 4.1.
     """
     if not df.isStreaming:
         raise fastrcf.InvalidInputError(
             "process_stream takes a stream (spark.readStream); for tables there is fit_per_key"
         )
+    _needs_states(df)
     names = [] if keys is None else _keys.checked(df, keys)
     features = _keys.chosen(df, columns, names, () if time_column is None else (time_column,))
     for name in features.text():
@@ -173,6 +174,7 @@ def process_stream(
         "ttl": _milliseconds(ttl),
         "kind": kind,
         "forest": forest,
+        "n_buckets": n_buckets,
         "names": list(features.names),
         "columns": [sent.get(name) for name in found["columns"]],
         "text": [],
@@ -188,14 +190,9 @@ def process_stream(
     )
     packet = StructType([StructField("bucket", IntegerType()), StructField("rows", BinaryType())])
     packed = rows.mapInArrow(deferred("pack", plan, "_stream_worker"), packet)
-    groups = packed.groupBy("bucket")
-    if not hasattr(groups, "transformWithStateInPandas"):
-        raise fastrcf.MissingExtraError(
-            f"process_stream needs Spark 4.0 or newer; this is Spark {df.sparkSession.version}"
-        )
     # Spark's own time to live works in its processing time mode alone, in which a query of
     # all that is available never ends.
-    processed = groups.transformWithStateInPandas(
+    processed = packed.groupBy("bucket").transformWithStateInPandas(
         statefulProcessor=_processor(plan),
         outputStructType=StructType([StructField("rows", BinaryType())]),
         outputMode="Append",
@@ -257,6 +254,14 @@ def _milliseconds(ttl: timedelta | float | None) -> int | None:
     return int(seconds * 1000)
 
 
+def _needs_states(df: DataFrame) -> None:
+    if not hasattr(df.groupBy(), "transformWithStateInPandas"):
+        raise fastrcf.MissingExtraError(
+            "process_stream needs Spark 4.0 or newer, through Spark Connect 4.1; this is Spark "
+            f"{df.sparkSession.version}"
+        )
+
+
 def _needs_rocksdb(spark: SparkSession) -> None:
     try:
         provider = spark.conf.get(PROVIDER, None)
@@ -281,14 +286,21 @@ def _processor(plan: dict[str, Any]) -> Any:
     run = deferred("process", plan, "_stream_worker")
     key = StructType([StructField("key", StringType())])
     forest = StructType([StructField("forest", BinaryType())])
+    number = StructType([StructField("n", IntegerType())])
     when = StructType([StructField("milliseconds", LongType())])
     ages = plan["ttl"] is not None
 
     class Forests(StatefulProcessor):
-        """Keeps the forests of the keys of a bucket, and where they age their last use."""
+        """Keeps the forests of the keys of a bucket, and where they age their last use.
+
+        One bucket has no keys, and keeps how many buckets there are.
+        """
 
         def init(self, handle: Any) -> None:
-            self._state = [handle.getMapState("forests", key, forest)]
+            self._state = [
+                handle.getValueState("buckets", number),
+                handle.getMapState("forests", key, forest),
+            ]
             if ages:
                 self._state.append(handle.getMapState("used", key, when))
                 self._state.append(handle.getValueState("swept", when))

@@ -1,7 +1,6 @@
-"""One Spark in one JVM, seen as classic Spark and through Spark Connect."""
+"""One Spark in one JVM, seen as classic Spark and, from 4.0 on, through Spark Connect."""
 
 import os
-import socket
 import sys
 
 import numpy as np
@@ -9,12 +8,15 @@ import pyarrow as pa
 import pytest
 
 import fastrcf
-from tests.spark.needs import absent
+from tests.spark.needs import SPARK, absent, free_port
 
 if absent() is not None:
     if os.environ.get("FASTRCF_NEEDS_SPARK"):
         raise RuntimeError(f"Spark's tests must run here: {absent()}")
     collect_ignore_glob = ["test_*.py"]
+
+# Spark 3.5 has its Connect in a package of its own.
+KINDS = ["classic", "connect"] if SPARK >= (4, 0) else ["classic"]
 
 # pandas 3 and Spark's own warnings are not ours to mend.
 WARNINGS = [
@@ -28,14 +30,10 @@ WARNINGS = [
 def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/spark" in str(item.path):
+            # All in the process that has the JVM.
+            item.add_marker(pytest.mark.xdist_group("spark"))
             for warning in WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -43,14 +41,17 @@ def _spark(tmp_path_factory):
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    port = _free_port()
+    port = free_port()
     folder = tmp_path_factory.mktemp("spark")
+    builder = SparkSession.builder.master("local[2]")
+    if "connect" in KINDS:
+        builder = (
+            builder.config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
+            .config("spark.connect.grpc.binding.address", "127.0.0.1")
+            .config("spark.connect.grpc.binding.port", port)
+        )
     classic = (
-        SparkSession.builder.master("local[2]")
-        .appName("fastrcf tests")
-        .config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
-        .config("spark.connect.grpc.binding.address", "127.0.0.1")
-        .config("spark.connect.grpc.binding.port", port)
+        builder.appName("fastrcf tests")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "2g")
         .config("spark.driver.host", "127.0.0.1")
@@ -64,15 +65,17 @@ def _spark(tmp_path_factory):
         .getOrCreate()
     )
     classic.sparkContext.setLogLevel("OFF")
-    from pyspark.sql.connect.session import SparkSession as RemoteSession
+    sessions = {"classic": classic}
+    if "connect" in KINDS:
+        from pyspark.sql.connect.session import SparkSession as RemoteSession
 
-    connect = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-    yield {"classic": classic, "connect": connect}
-    connect.stop()
-    classic.stop()
+        sessions["connect"] = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    yield sessions
+    for session in reversed(sessions.values()):
+        session.stop()
 
 
-@pytest.fixture(params=["classic", "connect"])
+@pytest.fixture(params=KINDS)
 def spark(request, _spark, monkeypatch):
     """A session of either kind; functions of PySpark look at the environment for which."""
     if request.param == "connect":

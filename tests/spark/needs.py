@@ -1,8 +1,12 @@
-"""What Spark's tests need."""
+"""What Spark's tests need, and which Spark they run on."""
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
+import socket
+
+import pytest
 
 
 def absent() -> str | None:
@@ -13,3 +17,22 @@ def absent() -> str | None:
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         return "no Java: apt-get install openjdk-17-jre-headless"
     return None
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _version() -> tuple[int, int]:
+    try:
+        major, minor = importlib.metadata.version("pyspark").split(".")[:2]
+    except importlib.metadata.PackageNotFoundError:
+        return (0, 0)
+    return int(major), int(minor)
+
+
+SPARK = _version()
+needs_spark_4 = pytest.mark.skipif(SPARK < (4, 0), reason="Spark 4.0 and newer have it")

@@ -7,8 +7,9 @@ from pyspark.sql import functions as F
 from scipy import stats
 
 import fastrcf
-from fastrcf_spark import _draw, _learnable, _sampling, score
+from fastrcf_spark import _draw, _learnable, _sampling, detect, score
 from fastrcf_spark.fitting import fit
+from tests.spark.frames import by_id, frame
 
 INPUTS = ["amount", "speed", "items"]
 SMALL = {"n_trees": 10, "sample_size": 32, "relations": "off"}
@@ -16,7 +17,7 @@ SMALL = {"n_trees": 10, "sample_size": 32, "relations": "off"}
 
 @pytest.fixture
 def df(spark, table):
-    return spark.createDataFrame(table)
+    return frame(spark, table)
 
 
 def drawn(df, n_rows, seed=1, columns=None, **options):
@@ -44,13 +45,13 @@ def test_all_rows_are_learnt_where_there_are_few(df, table):
     assert score(df, detector, keep=[]).count() == len(table)
 
 
-@pytest.mark.parametrize("key", [None, "id"])
+@pytest.mark.parametrize("key", [pytest.param(None, marks=pytest.mark.smoke), "id"])
 @pytest.mark.parametrize("weight", [None, "amount"])
 def test_bytes_do_not_depend_on_the_partitioning(_spark, monkeypatch, table, key, weight):  # noqa: PT019
     models = []
-    for kind, n in (("classic", 1), ("classic", 7), ("connect", 3)):
+    for kind, n in (("classic", 1), ("classic", 7), (list(_spark)[-1], 3)):
         monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1") if kind == "connect" else None
-        df = _spark[kind].createDataFrame(table).repartition(n, "items")
+        df = frame(_spark[kind], table).repartition(n, "items")
         models.append(bytes(fit(df, INPUTS, seed=3, key=key, weight=weight, n_rows=200, **SMALL)))
     assert models[0] == models[1] == models[2]
     other = fit(df, INPUTS, seed=4, key=key, weight=weight, n_rows=200, **SMALL)
@@ -58,6 +59,26 @@ def test_bytes_do_not_depend_on_the_partitioning(_spark, monkeypatch, table, key
     assert (other.n_fitted, other.notes["rows"]) == (200, "3000")
 
 
+@pytest.mark.smoke
+def test_every_version_of_spark_draws_the_same_rows(spark):
+    # What the hashes of Spark 4.3 choose: a model that is fitted anew must not change with Spark.
+    df = spark.range(2_000).select("id", (F.col("id") % 50 * 0.5).alias("x")).repartition(3)
+    rows, _ = drawn(df, 100, 7, ["id"])
+    numbers = rows["c0"].to_numpy().astype(int)
+    assert numbers[:6].tolist() == [964, 206, 1404, 1222, 497, 624]
+    assert sum(i * n for i, n in enumerate(numbers.tolist())) == 4_654_875
+    rows, counted = drawn(df.select("x"), 100, 7, ["x"])
+    assert counted
+    assert rows["c0"].to_pylist()[:6] == [9.5, 10.5, 9.5, 17.5, 15.5, 12.0]
+    model = fit(df, ["id"], seed=7, n_rows=100, **SMALL)
+    by_hand = fastrcf.Detector(["id"], random_state=7, **SMALL).fit(
+        pa.table({"id": numbers.astype(float)})
+    )
+    by_hand.notes = model.notes
+    assert bytes(model) == bytes(by_hand)
+
+
+@pytest.mark.smoke
 def test_copies_are_counted_whatever_the_partitioning(spark, table):
     heavy = repeated(spark, 3_000)
     models = [
@@ -220,7 +241,7 @@ def test_categories_arrays_and_vectors(df, table):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (None, "the value is missing"),
+        pytest.param(None, "the value is missing", marks=pytest.mark.smoke),
         (float("nan"), "the value NaN cannot be used"),
         (float("inf"), "the value Infinity cannot be used"),
         (-1e35, "the value -1.0E35 cannot be used"),
@@ -319,6 +340,11 @@ def test_refused_before_anything_runs(df):
     ):
         with pytest.raises(named, match=said):
             fit(df, **given)
+    text = df.withColumn("t", F.col("amount").cast("string"))
+    with pytest.raises(named, match=r"'x' holds array<string>, neither numbers nor text"):
+        fit(text.select(F.array("t").alias("x")), "x")
+    with pytest.raises(named, match="weight: column 't' holds string, not numbers"):
+        fit(text, INPUTS, weight="t")
     with pytest.raises(named, match="'d' holds date, neither numbers nor text"):
         fit(df.withColumn("d", F.current_date()), ["amount", "d"])
     with pytest.raises(named, match="'yes' holds booleans"):
@@ -342,6 +368,7 @@ def test_refused_before_anything_runs(df):
         fit(stream)
 
 
+@pytest.mark.smoke
 def test_no_rows_one_row_and_two_rows(df):
     for n in (0, 1):
         with pytest.raises(fastrcf.NotReadyError, match=rf"{n} rows \(0 left out\) are too few"):
@@ -363,10 +390,23 @@ def test_columns_with_odd_names_and_many_columns(spark, table):
     assert len(fit(df, seed=1, n_rows=50, **SMALL).columns) == 150
 
 
+def test_empty_partitions_and_one_row(df, table):
+    # Three rows in five partitions.
+    few, plain = df.where("id < 3").repartition(5), df.where("id < 3").coalesce(1)
+    detector = fit(few, INPUTS, key="id", seed=1, **SMALL)
+    assert bytes(detector) == bytes(fit(plain, INPUTS, key="id", seed=1, **SMALL))
+    expected = detector.detect(table.slice(0, 3))
+    found = by_id(detect(few, detector, keep=["id"]))
+    one = by_id(detect(few.where("id = 1"), detector, keep=["id"]))
+    for name in ("score", "grade", "is_anomaly", "reasons"):
+        assert found[name].to_pylist() == expected[name].to_pylist()
+        assert one[name].to_pylist() == expected[name].to_pylist()[1:2]
+
+
 def test_copies_of_many_columns(spark):
     # What Spark infers of a hash of renamed columns may grow beyond any memory.
     x = F.when(F.col("id") % 2 == 0, -1.0).otherwise(F.col("id") * 1.0)
     df = spark.range(600).select(*[(x * j).alias(f"x{j}") for j in range(1, 41)])
-    for frame in (df, df.toDF(*[f"y{j}" for j in range(40)])):
-        rows, counted = drawn(frame, 100)
+    for named in (df, df.toDF(*[f"y{j}" for j in range(40)])):
+        rows, counted = drawn(named, 100)
         assert (rows.shape, counted) == ((100, 40), True)

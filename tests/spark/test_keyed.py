@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 import fastrcf
 from fastrcf_spark.keyed import detect_per_key, fit_per_key, score_per_key
+from tests.spark.needs import needs_spark_4
 
 INPUTS = ["amount", "speed", "items"]
 FIT = {"alert_rate": 0.02, "n_trees": 10, "sample_size": 32, "seed": 5}
@@ -67,6 +68,8 @@ def models(by_hand) -> pa.Table:
     )
 
 
+@pytest.mark.smoke
+@needs_spark_4
 def test_fit_is_that_of_the_rows_in_the_order_of_their_hash_however_they_lie(spark, keyed):
     keys, keyed = ["sim", "day"], keyed.slice(0, 700)
     df = spark.createDataFrame(keyed)
@@ -189,6 +192,8 @@ def test_large_keys_are_shared_out_among_tasks(spark, keyed, models):
     assert max(shares) < 0.75 * sum(shares)
 
 
+@pytest.mark.smoke
+@needs_spark_4
 def test_detect_is_that_of_the_key_s_detector(spark, keyed, models, by_hand):
     found = detect_per_key(
         spark.createDataFrame(keyed),
@@ -336,10 +341,11 @@ def test_refused_before_anything_runs(spark, keyed, models, by_hand):
         score_per_key(df.where("sim = 'large'"), broken, "sim", columns=INPUTS).toArrow()
 
 
+@pytest.mark.smoke
 def test_an_older_spark_is_named(classic, monkeypatch):
     from pyspark.sql.pandas.group_ops import PandasCogroupedOps
 
-    monkeypatch.delattr(PandasCogroupedOps, "applyInArrow")
+    monkeypatch.delattr(PandasCogroupedOps, "applyInArrow", raising=False)
     df = classic.range(3).selectExpr("id", "double(id) AS x")
     with pytest.raises(fastrcf.MissingExtraError, match=r"needs Spark 4\.0 or newer; this is"):
         fit_per_key(df, ["id"], ["x"])

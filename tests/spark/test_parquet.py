@@ -10,6 +10,7 @@ from pyarrow import fs
 import fastrcf
 from fastrcf_spark import Watch, _parquet_files, score
 from fastrcf_spark.parquet import score_parquet, spread
+from tests.spark.frames import arrow, by_id
 
 INPUTS = ["amount", "speed", "items"]
 
@@ -28,10 +29,7 @@ def folder(tmp_path_factory, table):
     return folder
 
 
-def by_id(df) -> pa.Table:
-    return df.toArrow().sort_by("id")
-
-
+@pytest.mark.smoke
 def test_scores_and_rows_are_those_of_spark(spark, folder, table, detector):
     scored = score_parquet(spark, folder, detector, keep=["id"], partitions=3)
     assert scored.columns == ["file_path", "row_index", "id", "score"]
@@ -58,6 +56,7 @@ def test_files_folders_patterns_and_uris(spark, folder, table, detector):
         assert (found["score"].to_numpy() == expected[rows]).all()
 
 
+@pytest.mark.smoke
 def test_the_result_is_written_by_spark(spark, folder, table, detector, tmp_path):
     out = tmp_path / "scores"
     watch = Watch()
@@ -160,7 +159,7 @@ def test_inputs_in_one_column(spark, tmp_path, table, detector, kind):
         assert (found["score"].to_numpy() == detector.score(table)).all()
 
 
-@pytest.mark.parametrize("wrong", [None, float("nan")])
+@pytest.mark.parametrize("wrong", [pytest.param(None, marks=pytest.mark.smoke), float("nan")])
 def test_bad_rows_are_named_by_file_and_row(spark, tmp_path, table, detector, wrong):
     amounts = table["amount"].to_pylist()
     amounts[977] = wrong
@@ -169,7 +168,7 @@ def test_bad_rows_are_named_by_file_and_row(spark, tmp_path, table, detector, wr
     with pytest.raises(
         Exception, match=r"bad\.parquet, row 977, column 'amount': .*missing='null'"
     ):
-        score_parquet(spark, tmp_path, detector).toArrow()
+        arrow(score_parquet(spark, tmp_path, detector))
     found = score_parquet(spark, tmp_path, detector, missing="null", keep=["id"])
     scores = by_id(found)["score"]
     assert scores.to_pylist()[977] is None
@@ -362,6 +361,7 @@ def test_files_that_change_after_they_were_listed_are_refused(classic, table, de
         scored.toArrow()
 
 
+@pytest.mark.smoke
 def test_no_rows(spark, table, detector, tmp_path):
     pq.write_table(table.slice(0, 0), tmp_path / "none.parquet")
     found = score_parquet(spark, tmp_path, detector, keep=["id"])

@@ -10,18 +10,15 @@ from pyspark.sql import functions as F
 import fastrcf
 from fastrcf_spark import fitting
 from fastrcf_spark.pipeline import RandomCutForestEstimator, RandomCutForestModel, vector_names
+from tests.spark.frames import by_id, frame
 
 INPUTS = ["amount", "speed", "items"]
 SMALL = {"numTrees": 20, "sampleSize": 64, "alertRate": 0.01, "seed": 7}
 
 
-def by_id(df) -> pa.Table:
-    return df.toArrow().sort_by("id")
-
-
 @pytest.fixture
 def df(spark, table):
-    return spark.createDataFrame(table).repartition(2)
+    return frame(spark, table).repartition(2)
 
 
 @pytest.fixture
@@ -45,6 +42,7 @@ def test_an_estimator_fits_and_its_model_tells_anomalies(df, table):
     assert model.uid == estimator.uid
 
 
+@pytest.mark.smoke
 def test_a_pipeline_with_a_vector_assembler(spark, df, table, tmp_path):
     assembler = VectorAssembler(inputCols=INPUTS, outputCol="features")
     forest = RandomCutForestEstimator(gradeCol="grade", scoreCol="odd", keyCols=["id"], **SMALL)

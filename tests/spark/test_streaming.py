@@ -1,12 +1,10 @@
 import datetime
-import os
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
@@ -14,45 +12,21 @@ import fastrcf
 from fastrcf_spark import _stream_worker, score
 from fastrcf_spark.keyed import fit_per_key
 from fastrcf_spark.streaming import PROVIDER, _processor, process_stream
+from tests.spark.needs import SPARK, needs_spark_4
+from tests.spark.streams import FOREST, INPUTS, by_hand, equal, events_of_keys, written
 
-INPUTS = ["amount", "speed"]
-FOREST = {"n_trees": 10, "sample_size": 16}
-N_FILES = 3
+
+@pytest.fixture
+def spark(spark):
+    """A session whose streams have state, which those of Connect have from 4.1 on."""
+    if SPARK < (4, 1) and type(spark).__module__.startswith("pyspark.sql.connect"):
+        pytest.skip("Spark Connect has streams with state from 4.1 on")
+    return spark
 
 
 @pytest.fixture(scope="module")
 def events() -> pa.Table:
-    """Rows of four keys, the null one among them, in the order of their times."""
-    rng = np.random.default_rng(9)
-    n = 800
-    return pa.table(
-        {
-            "id": np.arange(n),
-            "sim": pa.array(rng.choice(["a", "b", "c", None], n, p=[0.5, 0.3, 0.1, 0.1])),
-            "time": pa.array(
-                [
-                    datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
-                    + datetime.timedelta(seconds=i)
-                    for i in range(n)
-                ],
-                pa.timestamp("us", "UTC"),
-            ),
-            "amount": rng.lognormal(3, 1, n),
-            "speed": rng.normal(size=n).astype(np.float32),
-        }
-    )
-
-
-def written(table, folder, n_files=N_FILES, first=0):
-    """Write a table as files of a stream, each with its rows in disorder."""
-    folder.mkdir(exist_ok=True)
-    rng = np.random.default_rng(1)
-    for i, places in enumerate(np.array_split(np.arange(len(table)), n_files)):
-        path = folder / f"{first + i:03}.parquet"
-        pq.write_table(table.take(rng.permutation(places)), path)
-        # The stream takes the oldest file first.
-        os.utime(path, (1_000_000 + first + i,) * 2)
-    return folder
+    return events_of_keys()
 
 
 def stream_of(spark, folder, like):
@@ -77,25 +51,6 @@ def read(spark, out):
     return spark.read.parquet(str(out / "rows")).toArrow().sort_by("id")
 
 
-def by_hand(table, inputs=INPUTS, **parameters):
-    """The scores of all rows in order by a forest for each key."""
-    expected = np.full(len(table), np.nan)
-    keys = table["sim"].to_pylist()
-    x = np.column_stack([table[name].to_numpy().astype(float) for name in inputs])
-    for key in set(keys):
-        places = [i for i, other in enumerate(keys) if other == key]
-        forest = fastrcf.RandomCutForest(**(FOREST | {"random_state": 0} | parameters))
-        expected[places] = forest.process(x[places])
-    return expected
-
-
-def equal(found, expected):
-    scores = found["score"].to_numpy()
-    if found["score"].null_count != np.isnan(expected).sum():
-        return False
-    return bool(((scores == expected) | np.isnan(expected)).all())
-
-
 def test_scores_are_those_of_a_forest_for_each_key(spark, events, tmp_path):
     stream = stream_of(spark, written(events, tmp_path / "in"), events)
     run(process_stream(stream, "sim", INPUTS, time_column="time", **FOREST), tmp_path)
@@ -106,6 +61,8 @@ def test_scores_are_those_of_a_forest_for_each_key(spark, events, tmp_path):
     assert not any(found["is_late"].to_pylist())
 
 
+@pytest.mark.smoke
+@needs_spark_4
 def test_a_query_that_died_goes_on_as_if_it_had_not(spark, events, tmp_path):
     stream = stream_of(spark, written(events, tmp_path / "in"), events)
     processed = process_stream(stream, ["sim"], INPUTS, time_column="time", **FOREST)
@@ -130,6 +87,16 @@ def test_forests_that_get_no_rows_are_forgotten(spark, events, tmp_path):
         run(process_stream(stream, "sim", INPUTS, time_column="time", ttl=ttl, **FOREST), tmp_path)
         time.sleep(1.1)
     assert equal(read(spark, tmp_path), np.concatenate([by_hand(half) for half in halves]))
+
+
+def test_another_number_of_buckets_is_refused(spark, events, tmp_path):
+    stream = stream_of(spark, written(events, tmp_path / "in", 1), events)
+    # A key that is alone in any number of buckets, whose own would not tell.
+    run(process_stream(stream.where("sim = 'a'"), "sim", INPUTS, **FOREST), tmp_path)
+    written(events, tmp_path / "in", 1, first=1)
+    other = process_stream(stream.where("sim = 'b'"), "sim", INPUTS, n_buckets=7, **FOREST)
+    with pytest.raises(Exception, match=r"n_buckets: 7; the checkpoint is one of 256 buckets"):
+        run(other, tmp_path)
 
 
 def test_late_rows_are_marked_and_scored(spark, events, tmp_path):
@@ -206,6 +173,7 @@ def plan_of(**other):
         "ttl": None,
         "kind": "expected_inverse_depth",
         "forest": FOREST | {"random_state": 0},
+        "n_buckets": 4,
         "names": ["x", "y"],
         "columns": ["x", "y"],
         "text": [],
@@ -223,7 +191,7 @@ def rows_of(x, key="1:a", **other):
 def processed(plan, rows, *states):
     batch = rows.combine_chunks().to_batches()[0]
     return _stream_worker._read(
-        _stream_worker.process(plan, [_stream_worker._written(batch)], *states)
+        _stream_worker.process(plan, [_stream_worker._written(batch)], Value(), *states)
     ).rename_columns(["id", "score", "is_late"][: 2 + (plan["time"] is not None)])
 
 
@@ -231,8 +199,10 @@ def test_packets_hold_the_rows_of_a_bucket_each():
     rows = pa.table({"bucket": pa.array([2, 0, 2, 1, 0], pa.int32()), "v": list("abcde")})
     batches = [*rows.slice(0, 2).to_batches(), *rows.slice(2).to_batches()]
     [packed] = _stream_worker.pack(plan_of(), iter([batches[0].slice(0, 0), *batches]))
-    assert packed["bucket"].to_pylist() == [0, 1, 2]
-    found = [_stream_worker._read(packet)["v"].to_pylist() for packet in packed["rows"].to_pylist()]
+    assert packed["bucket"].to_pylist() == [0, 1, 2, _stream_worker.WATCHED]
+    *packets, watched = packed["rows"].to_pylist()
+    assert watched == b""
+    found = [_stream_worker._read(packet)["v"].to_pylist() for packet in packets]
     assert found == [["b", "e"], ["d"], ["a", "c"]]
     assert list(_stream_worker.pack(plan_of(), iter([batches[0].slice(0, 0)]))) == []
 
@@ -330,7 +300,7 @@ sys.modules["fastrcf"] = sys.modules["fastrcf_spark"] = None
 from pyspark import SparkFiles
 SparkFiles._root_directory, SparkFiles._is_running_on_worker = "nowhere", True
 processor = pickle.load(open({str(tmp_path / "processor")!r}, "rb"))
-processor._state = [None]
+processor._state = [None, None]
 next(processor.handleInputRows((0,), [{{"rows": []}}], None))
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -343,6 +313,18 @@ def test_state_of_another_version_is_refused():
     states[("1:a",)] = (b"\x07" + states[("1:a",)][0][1:],)
     with pytest.raises(fastrcf.ModelFileError, match="of version 7, not 1"):
         processed(plan_of(), rows_of(np.ones((30, 2))), states)
+
+
+@pytest.mark.smoke
+def test_an_older_spark_is_named(classic, monkeypatch):
+    from pyspark.sql.group import GroupedData
+
+    for each in GroupedData.__mro__:
+        if "transformWithStateInPandas" in vars(each):
+            monkeypatch.delattr(each, "transformWithStateInPandas")
+    stream = classic.readStream.format("rate").load()
+    with pytest.raises(fastrcf.MissingExtraError, match=r"needs Spark 4\.0 or newer.*this is"):
+        process_stream(stream, None, ["value"])
 
 
 def test_refused_before_anything_runs(spark, events, tmp_path):

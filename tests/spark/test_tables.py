@@ -6,28 +6,25 @@ from pyspark.sql import functions as F
 import fastrcf
 from fastrcf_spark import Watch, detect, score
 from fastrcf_spark._features import SIZE_CHECK
+from tests.spark.frames import arrow, by_id, frame
 
 INPUTS = ["amount", "speed", "items"]
-
-
-def rows_of(df) -> pa.Table:
-    """The rows of a data frame, in the order of their numbers."""
-    return df.toArrow().sort_by("id")
+NO_CHECK = str((1 << 31) - 1)
 
 
 @pytest.fixture
 def df(spark, table):
-    return spark.createDataFrame(table).repartition(3)
+    return frame(spark, table).repartition(3)
 
 
-@pytest.mark.parametrize("size", ["64MB", str((1 << 31) - 1)])
+@pytest.mark.parametrize("size", [pytest.param("64MB", marks=pytest.mark.smoke), NO_CHECK])
 def test_scores_are_those_of_the_model_whatever_the_partitioning(spark, table, detector, size):
     spark.conf.set(SIZE_CHECK, size)
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 700)
     try:
         expected = detector.score(table)
         for n in (1, 4):
-            found = rows_of(score(spark.createDataFrame(table).repartition(n), detector))
+            found = by_id(score(frame(spark, table).repartition(n), detector))
             assert found.column_names == [*table.column_names, "score"]
             assert found.drop_columns("score") == table
             assert (found["score"].to_numpy() == expected).all()
@@ -36,37 +33,40 @@ def test_scores_are_those_of_the_model_whatever_the_partitioning(spark, table, d
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
 
 
-@pytest.mark.parametrize("size", ["64MB", str((1 << 31) - 1)])
+@pytest.mark.parametrize("size", ["64MB", NO_CHECK])
 def test_kept_columns_are_those_asked_for(spark, df, table, detector, size):
     spark.conf.set(SIZE_CHECK, size)
     try:
-        found = rows_of(score(df, detector, keep=["id"], output="how_odd"))
+        found = by_id(score(df, detector, keep=["id"], output="how_odd"))
         assert found.column_names == ["id", "how_odd"]
         assert (found["how_odd"].to_numpy() == detector.score(table)).all()
-        alone = score(df, detector, keep=[]).toArrow()
+        alone = arrow(score(df, detector, keep=[]))
         assert alone.column_names == ["score"]
         assert sorted(alone["score"].to_pylist()) == sorted(detector.score(table).tolist())
     finally:
         spark.conf.unset(SIZE_CHECK)
 
 
-@pytest.mark.parametrize("kind", ["array<double>", "array<float>"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("array<double>", marks=pytest.mark.smoke), "array<float>"]
+)
 def test_inputs_in_one_array(df, table, kind):
     x = np.column_stack([table[name].to_numpy() for name in INPUTS]).astype(np.float32)
     forest = fastrcf.RandomCutForest(20, 64, random_state=1)
     forest.insert(x[:1000])
     packed = F.array(*[F.col(name).cast("float") for name in INPUTS]).cast(kind)
-    found = rows_of(score(df.select("id", packed.alias("x")), forest, "x"))
+    found = by_id(score(df.select("id", packed.alias("x")), forest, "x"))
     assert (found["score"].to_numpy() == forest.score(x)).all()
 
 
+@pytest.mark.smoke
 def test_inputs_in_a_vector_are_kept_as_one(df, table, detector):
     from pyspark.ml.feature import VectorAssembler
 
     assembled = VectorAssembler(inputCols=INPUTS, outputCol="x").transform(df)
     found = score(assembled.select("id", "x"), detector, "x")
     assert type(found.schema["x"].dataType).__name__ == "VectorUDT"
-    assert (rows_of(found.drop("x"))["score"].to_numpy() == detector.score(table)).all()
+    assert (by_id(found.drop("x"))["score"].to_numpy() == detector.score(table)).all()
 
 
 def test_forests_of_both_kinds_by_columns_and_by_bytes(df, table, tmp_path):
@@ -76,13 +76,14 @@ def test_forests_of_both_kinds_by_columns_and_by_bytes(df, table, tmp_path):
     forest.save(tmp_path / "m.rcf")
     expected = forest.score(x)
     for model in (forest, forest.freeze(), bytes(forest), tmp_path / "m.rcf"):
-        found = rows_of(score(df, model, INPUTS, keep=["id"]))
+        found = by_id(score(df, model, INPUTS, keep=["id"]))
         assert (found["score"].to_numpy() == expected).all()
 
 
+@pytest.mark.smoke
 def test_detect_says_what_the_detector_says(df, table, detector):
     expected = detector.detect(table)
-    found = rows_of(detect(df, detector, keep=["id"], prefix="rcf_"))
+    found = by_id(detect(df, detector, keep=["id"], prefix="rcf_"))
     assert found.column_names == [
         "id",
         "rcf_score",
@@ -102,29 +103,31 @@ def test_categories_travel_as_text(spark, table):
     kinds = pa.array(rng.choice(["meter", "tracker", "camera"], len(table), p=[0.7, 0.29, 0.01]))
     table = table.append_column("kind", kinds)
     detector = fastrcf.Detector(["amount", "kind", "speed"], random_state=7, n_trees=20).fit(table)
-    df = spark.createDataFrame(table).repartition(2)
+    df = frame(spark, table).repartition(2)
     for keep in (["id"], "all"):
-        found = rows_of(score(df, detector, keep=keep))
+        found = by_id(score(df, detector, keep=keep))
         assert (found["score"].to_numpy() == detector.score(table)).all()
 
 
-@pytest.mark.parametrize("wrong", [None, float("nan"), float("inf"), 1e35])
+@pytest.mark.parametrize(
+    "wrong", [pytest.param(None, marks=pytest.mark.smoke), float("nan"), float("inf"), 1e35]
+)
 def test_bad_rows_are_named_or_left_without_a_score(df, table, detector, wrong):
     bad = df.withColumn(
         "amount", F.when(F.col("id") == 77, F.lit(wrong)).otherwise(F.col("amount"))
     )
     with pytest.raises(Exception, match=r"partition \d, id=77, column 'amount': .*missing='null'"):
-        score(bad, detector, keep=["speed"], key=["id"]).toArrow()
+        arrow(score(bad, detector, keep=["speed"], key=["id"]))
     expected = detector.score(table)
     watch = Watch()
     with watch:
-        found = rows_of(score(bad, detector, missing="null", watch=watch))
+        found = by_id(score(bad, detector, missing="null", watch=watch))
     assert found["score"].to_pylist()[77] is None
     assert (np.delete(found["score"].to_numpy(), 77) == np.delete(expected, 77)).all()
     assert (watch.rows, watch.bad_rows) == (len(table), 1)
     assert watch.alerts == (np.delete(expected, 77) > detector.threshold).sum()
     assert f"{len(table):,} rows" in str(watch)
-    judged = rows_of(detect(bad, detector, missing="null"))
+    judged = by_id(detect(bad, detector, missing="null"))
     assert judged.slice(77, 1).to_pylist()[0]["is_anomaly"] is None
     assert judged["reasons"].null_count == 1
 
@@ -136,11 +139,11 @@ def test_bad_arrays_are_named_or_left_without_a_score(df, detector):
     hole = F.when(F.col("id") == 7, F.array(F.lit(1.0), F.lit(None), F.lit(2.0)))
     wrong = F.coalesce(short, hole, F.when(F.col("id") != 6, packed), none)
     arrays = df.select("id", wrong.alias("x"))
-    found = rows_of(score(arrays, detector, "x", missing="null"))
+    found = by_id(score(arrays, detector, "x", missing="null"))
     scores = found["score"].to_pylist()
     assert [i for i, value in enumerate(scores) if value is None] == [5, 6, 7]
     with pytest.raises(Exception, match="the array has 1 elements, the model 3 columns"):
-        score(arrays.where("id = 5"), detector, "x").toArrow()
+        arrow(score(arrays.where("id = 5"), detector, "x"))
 
 
 def test_forests_fill_in_what_is_missing(df, table):
@@ -149,32 +152,36 @@ def test_forests_fill_in_what_is_missing(df, table):
     forest.insert(x[:1000])
     x[77, 0] = np.nan
     bad = df.withColumn("amount", F.when(F.col("id") != 77, F.col("amount")))
-    found = rows_of(score(bad, forest, INPUTS, missing="impute"))
+    found = by_id(score(bad, forest, INPUTS, missing="impute"))
     assert (found["score"].to_numpy() == forest.score(forest.impute(x).values)).all()
     with pytest.raises(fastrcf.InvalidParameterError, match="detectors fill nothing in"):
         score(bad, fastrcf.Detector(random_state=1).fit(table), missing="impute")
 
 
+@pytest.mark.smoke
 def test_only_bad_rows_no_rows_and_one_row(spark, table, detector):
-    df = spark.createDataFrame(table)
-    none = score(df.where("id < 0"), detector).toArrow()
+    df = frame(spark, table)
+    none = arrow(score(df.where("id < 0"), detector))
     assert (len(none), none.column_names[-1]) == (0, "score")
-    one = score(df.where("id = 3").repartition(4), detector).toArrow()
+    one = arrow(score(df.where("id = 3").repartition(4), detector))
     assert one["score"].to_pylist() == detector.score(table.slice(3, 1)).tolist()
     bad = score(
         df.where("id < 9").withColumn("amount", F.lit(None).cast("double")),
         detector,
         missing="null",
     )
-    assert bad.toArrow()["score"].null_count == 9
+    assert arrow(bad)["score"].null_count == 9
 
 
+@pytest.mark.smoke
 def test_refused_before_anything_runs(df, detector):
     named = fastrcf.InvalidInputError
     with pytest.raises(named, match="no column 'amount'"):
         score(df.drop("amount"), detector)
     with pytest.raises(named, match="'amount' holds string, not numbers"):
         score(df.withColumn("amount", F.lit("much")), detector)
+    with pytest.raises(named, match="'amount' holds string, not numbers"):
+        detect(df.withColumn("amount", F.lit("much")), detector)
     with pytest.raises(named, match="has a column 'score' already"):
         score(df.withColumn("score", F.lit(1)), detector)
     with pytest.raises(named, match="key: the data frame has no column 'nobody'"):
@@ -206,7 +213,7 @@ def test_many_columns(spark):
             "x": pa.FixedSizeListArray.from_arrays(x.ravel(), 10_000).cast(pa.list_(pa.float32())),
         }
     )
-    found = rows_of(score(spark.createDataFrame(table), forest, "x", keep=["id"]))
+    found = by_id(score(frame(spark, table), forest, "x", keep=["id"]))
     assert (found["score"].to_numpy() == forest.score(x)).all()
 
 
@@ -215,16 +222,16 @@ def test_truth_as_a_category_is_cast_by_the_user(spark, table):
     table = table.append_column("roams", rare)
     detector = fastrcf.Detector(["amount"], categorical=["roams"], random_state=1, n_trees=10)
     detector.fit(table)
-    df = spark.createDataFrame(table)
+    df = frame(spark, table)
     with pytest.raises(fastrcf.InvalidInputError, match="'roams' is a category and holds boolean"):
         score(df, detector)
     cast = df.withColumn("roams", F.col("roams").cast("string"))
-    found = rows_of(score(cast, detector, keep=["id"]))
+    found = by_id(score(cast, detector, keep=["id"]))
     assert (found["score"].to_numpy() == detector.score(table)).all()
 
 
 def test_columns_with_odd_names(spark, table):
     odd = table.rename_columns(["id", "a.b", "c `d`", "%"])
     detector = fastrcf.Detector(odd.column_names[1:], random_state=1, n_trees=10).fit(odd)
-    found = rows_of(score(spark.createDataFrame(odd), detector, keep=["id"]))
+    found = by_id(score(frame(spark, odd), detector, keep=["id"]))
     assert (found["score"].to_numpy() == detector.score(odd)).all()

@@ -1,0 +1,29 @@
+"""Arrow tables as data frames and back, on every version of Spark."""
+
+import pyarrow as pa
+
+from tests.spark.needs import SPARK
+
+
+def frame(spark, table: pa.Table):
+    """Make a data frame of a table."""
+    if SPARK >= (4, 0):
+        return spark.createDataFrame(table)
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return spark.createDataFrame(table.to_pylist(), from_arrow_schema(table.schema))
+
+
+def arrow(df) -> pa.Table:
+    """Bring a data frame's rows to the driver."""
+    if hasattr(df, "toArrow"):
+        return df.toArrow()
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    rows = [row.asDict(recursive=True) for row in df.collect()]
+    return pa.Table.from_pylist(rows, to_arrow_schema(df.schema))
+
+
+def by_id(df) -> pa.Table:
+    """Bring a data frame's rows to the driver, in the order of their numbers."""
+    return arrow(df).sort_by("id")
