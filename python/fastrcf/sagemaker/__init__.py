@@ -5,20 +5,27 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
+    from fastrcf.sagemaker.agreement import AgreementReport, Limits, compare
     from fastrcf.sagemaker.managed import ManagedForest
     from fastrcf.sagemaker.metrics import ManagedMetrics, cutoff, managed_metrics
 
 __all__ = [
+    "AgreementReport",
+    "Limits",
     "ManagedForest",
     "ManagedMetrics",
+    "compare",
     "cutoff",
     "managed_metrics",
 ]
 
 # Each is imported when it is first asked for: what talks to AWS needs boto3, the rest does not.
 _FROM = {
+    "AgreementReport": "agreement",
+    "Limits": "agreement",
     "ManagedForest": "managed",
     "ManagedMetrics": "metrics",
+    "compare": "agreement",
     "cutoff": "metrics",
     "managed_metrics": "metrics",
 }
