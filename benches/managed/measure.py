@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benches.detection.case import Rows
-    from benches.managed.runs import Run
+    from benches.managed.runs import Run, Training
+    from fastrcf.sagemaker.sampling import Plan
 
 MEASURES = ("scale", "correlation", "rmse")
+# Of our trainings: the least, the middle 95 % and the median, the largest.
+QUANTILES = (0.0, 0.025, 0.5, 0.975, 1.0)
+# No run tells more scores above its cutoff.
+_HIGHEST = 200
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,22 @@ class Found:
         return min(self.chance(measure) for measure in MEASURES)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain values for JSON, five digits each."""
+        """Give plain values for JSON; of our trainings least, quantiles and largest."""
+        shares = np.quantile(list(self.ours.values()), QUANTILES, axis=1).T
         return {
             **vars(self),
-            "theirs": {key: float(f"{value:.6g}") for key, value in self.theirs.items()},
+            "trainings": len(self.ours["scale"]),
+            "theirs": {name: _short(value) for name, value in self.theirs.items()},
             "ours": {
-                key: [float(f"{value:.5g}") for value in values]
-                for key, values in self.ours.items()
+                name: [_short(value) for value in row]
+                for name, row in zip(self.ours, shares, strict=True)
             },
+            "chance": {name: _short(self.chance(name)) for name in MEASURES},
         }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
 
 
 def against(scores: Rows, center: Rows) -> dict[str, float]:
@@ -82,32 +95,55 @@ def against(scores: Rows, center: Rows) -> dict[str, float]:
     }
 
 
-def trainings(data: Path, run: Run, times: int) -> tuple[Rows, ManagedForest]:
-    """Score a run's rows by several trainings of ours, shape (times, n), and give the last."""
-    rows = runs.training_rows(data, run)
-    known = runs.printed(data, run)
-    asked = rows if known.rows is None else rows[known.rows]
-    scores, forest = np.zeros((times, len(known.scores))), None
+@lru_cache(maxsize=4)
+def trainings(
+    data: Path, training: Training, asked: tuple[int, ...] | None, times: int
+) -> tuple[Rows, Plan]:
+    """Score rows by several trainings of ours.
+
+    Parameters
+    ----------
+    data : Path
+    training : Training
+        Of what, and how.
+    asked : tuple of int, or None
+        Which rows; None for the highest scores of all, the first the highest.
+    times : int
+
+    Returns
+    -------
+    scores : numpy.ndarray of float64, shape (times, n)
+    plan : Plan
+        Which rows the trees hold.
+    """
+    rows = runs.training_rows(data, training)
+    shown = rows if asked is None else rows[list(asked)]
+    forest = _forest(training, rows)
+    scores = []
     for i in range(times):
         # The service always draws the same sample; its cuts differ.
-        forest = _forest(run, rows) if forest is None else forest.redrawn(i)
-        found = forest.score(asked)
-        scores[i] = found if known.rows is not None else _highest(found, len(known.scores))
-    assert forest is not None
-    return scores, forest
+        found = forest.redrawn(i).score(shown)
+        scores.append(found if asked is not None else np.sort(found)[::-1][:_HIGHEST])
+    return np.array(scores), forest.plan
 
 
 def measure(data: Path, run: Run, times: int) -> Found:
     """Train several times and compare."""
-    ours, forest = trainings(data, run, times)
-    theirs = runs.printed(data, run).scores
+    known = runs.printed(data, run)
+    theirs = known.scores
+    asked = None if known.rows is None else _asked(data, run.training)
+    ours, plan = trainings(data, run.training, asked, times)
+    if asked is None or known.rows is None:
+        ours = ours[:, : len(theirs)]
+    else:
+        ours = ours[:, np.searchsorted(asked, known.rows)]
     total = ours.sum(axis=0)
     own = [against(one, (total - one) / (times - 1)) for one in ours]
     return Found(
         name=run.name,
         rows=len(theirs),
-        tree_size=forest.plan.tree_size,
-        kind=forest.plan.kind,
+        tree_size=plan.tree_size,
+        kind=plan.kind,
         theirs=against(theirs, total / times),
         ours={name: [one[name] for one in own] for name in MEASURES},
     )
@@ -115,8 +151,8 @@ def measure(data: Path, run: Run, times: int) -> Found:
 
 def whole(data: Path, run: Run, times: int) -> dict[str, list[float]]:
     """Mean, deviation, least, largest and rows above the cutoff, for each of our trainings."""
-    rows = runs.training_rows(data, run)
-    forest = _forest(run, rows)
+    rows = runs.training_rows(data, run.training)
+    forest = _forest(run.training, rows)
     out: dict[str, list[float]] = {}
     for i in range(times):
         scores = forest.redrawn(i).score(rows)
@@ -131,11 +167,18 @@ def whole(data: Path, run: Run, times: int) -> dict[str, list[float]]:
     return out
 
 
-def _forest(run: Run, rows: Rows) -> ManagedForest:
+@lru_cache(maxsize=16)
+def _asked(data: Path, training: Training) -> tuple[int, ...]:
+    """Give the rows that any run of this training tells, so that one set of ours serves all."""
+    rows: set[int] = set()
+    for run in runs.RUNS:
+        if run.kind == "rows" and run.training == training:
+            known = runs.printed(data, run).rows
+            rows.update([] if known is None else known.tolist())
+    return tuple(sorted(rows))
+
+
+def _forest(training: Training, rows: Rows) -> ManagedForest:
     return ManagedForest(
-        run.num_trees, run.num_samples_per_tree, random_state=1000, n_threads=1
+        training.num_trees, training.num_samples_per_tree, random_state=1000, n_threads=1
     ).fit(rows)
-
-
-def _highest(scores: Rows, n: int) -> Rows:
-    return np.sort(scores)[::-1][:n]

@@ -30,6 +30,16 @@ Kind = Literal["rows", "highest"]
 
 
 @dataclass(frozen=True)
+class Training:
+    """What was trained, and how; the attributes are those of :class:`Run`."""
+
+    series: str
+    window: int
+    num_trees: int
+    num_samples_per_tree: int
+
+
+@dataclass(frozen=True)
 class Run:
     """One training and what was printed of its scores.
 
@@ -59,6 +69,11 @@ class Run:
     kind: Kind
     files: tuple[str, ...]
     by: Literal["timestamp", "index"] = "timestamp"
+
+    @property
+    def training(self) -> Training:
+        """What was trained: runs of different users may have it in common."""
+        return Training(self.series, self.window, self.num_trees, self.num_samples_per_tree)
 
 
 @dataclass(frozen=True)
@@ -154,7 +169,7 @@ def series(data: Path, name: str) -> tuple[list[str], Rows]:
     return [line[0] for line in lines], np.array([float(line[1]) for line in lines])
 
 
-def training_rows(data: Path, run: Run) -> Rows:
+def training_rows(data: Path, run: Training | Run) -> Rows:
     """Give the rows that a run was trained on, shape (n, window).
 
     The notebooks make one window less than there are.
