@@ -186,6 +186,14 @@ def test_theirs_may_be_an_endpoint(rows, forest):
         compare(np.ones(3), Endpoint())
 
 
+def test_theirs_may_be_an_estimator(rows):
+    from fastrcf.sklearn import RandomCutForestDetector
+
+    plain = RandomCutForestDetector(50, 64, scaling="none", random_state=1).fit(rows)
+    found = compare(plain, -plain.score_samples(rows), rows)
+    assert (found.rmse, found.scale) == (0.0, 1.0)
+
+
 def test_what_cannot_be_compared_is_refused(rows, forest):
     scores = forest.score(rows)
     for call, error, said in (

@@ -295,7 +295,8 @@ def compare(
         What scores ``X`` (:class:`ManagedForest`, a forest, a detector), or scores. A
         detector is asked for its expected inverse depth, the scale of the service.
     theirs : endpoint, model or array-like of float, shape (n,)
-        What has ``predict(X)`` or ``score(X)``, or recorded scores.
+        What has ``predict(X)`` (an endpoint), ``score(X)`` or, as estimators of
+        scikit-learn, ``score_samples(X)``; or recorded scores.
     X : array-like or data frame, shape (n, d), optional
         Rows in the order of the scores. Needed by models, and to say why rows differ.
     columns : sequence of str, optional

@@ -54,15 +54,17 @@ def score_of(given: Any, X: Any, name: str) -> Any:
     InvalidInputError
         If there are no rows to be scored.
     """
-    ask = getattr(given, "predict", None) or getattr(given, "score", None)
-    # Data frames and arrays have neither.
-    if not callable(ask):
+    # Data frames and arrays have none of these; estimators of scikit-learn have all.
+    asked = ("score_samples", "predict", "score")
+    ask = next((getattr(given, one) for one in asked if callable(getattr(given, one, None))), None)
+    if ask is None:
         return given
     if X is None:
         raise InvalidInputError(f"{name}: a model needs X, the rows to score")
     if isinstance(given, Detector):
         return given.score(X, kind=DEPTH)
-    return ask(X)
+    # By scikit-learn's conventions the lowest are the most unusual.
+    return -ask(X) if hasattr(given, "score_samples") else ask(X)
 
 
 def causes(model: Any, X: Any, columns: Sequence[str] | None) -> list[tuple[Cause, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +20,7 @@ from fastrcf.sagemaker.metrics import ManagedMetrics, managed_metrics
 from fastrcf.sagemaker.sampling import Plan, draws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from os import PathLike
     from typing import Self
 
@@ -177,12 +178,10 @@ class ManagedForest:
         trees, rows = self._asked(X)
         total = np.zeros(len(rows))
 
-        def add(part: slice, block: Singles) -> None:
-            # In the order of the trees, whatever the thread.
-            for tree in trees:
-                total[part] += tree.score(block)
+        def add(tree: _fastrcf.FrozenForest, part: slice, block: Singles) -> None:
+            total[part] += tree.score(block)
 
-        self._by_block(rows, add)
+        self._by_block(trees, rows, add)
         return np.asarray(total * self._factor())
 
     def attribution(self, X: Any) -> Attribution:
@@ -205,13 +204,12 @@ class ManagedForest:
         trees, rows = self._asked(X)
         low, high = np.zeros((2, *rows.shape))
 
-        def add(part: slice, block: Singles) -> None:
-            for tree in trees:
-                below, above = tree.attribution("expected_inverse_depth", block)
-                low[part] += below
-                high[part] += above
+        def add(tree: _fastrcf.FrozenForest, part: slice, block: Singles) -> None:
+            below, above = tree.attribution("expected_inverse_depth", block)
+            low[part] += below
+            high[part] += above
 
-        self._by_block(rows, add)
+        self._by_block(trees, rows, add)
         return Attribution(low * self._factor(), high * self._factor())
 
     def evaluate(self, X: Any, labels: Any) -> ManagedMetrics:
@@ -362,10 +360,10 @@ class ManagedForest:
         rows: Matrix = np.column_stack(given) if isinstance(given, list) else given
         if width is not None and rows.shape[1] != width:
             raise InvalidInputError(f"expected {width} columns, found {rows.shape[1]}")
-        # Sums find what is wrong in one pass without memory; only then is it looked for.
-        with np.errstate(over="ignore", invalid="ignore"):
-            largest = float(np.abs(rows).max()) if rows.size else 0.0
-        if not largest <= _LARGEST:
+        # Two passes without memory, which NaN does not get through; only then is it looked for.
+        with np.errstate(invalid="ignore"):
+            is_good = not rows.size or bool(rows.max() <= _LARGEST and rows.min() >= -_LARGEST)
+        if not is_good:
             row, column = (int(i) for i in np.argwhere(~(np.abs(rows) <= _LARGEST))[0])
             value = rows[row, column]
             what = (
@@ -399,24 +397,44 @@ class ManagedForest:
 
         return tuple(grow(i) for i in range(self.num_trees))
 
-    def _by_block(self, rows: Matrix, work: Callable[[slice, Singles], None]) -> None:
-        """Do work for blocks of rows, on several threads where there are several blocks."""
+    def _by_block(
+        self,
+        trees: Sequence[_fastrcf.FrozenForest],
+        rows: Matrix,
+        work: Callable[[_fastrcf.FrozenForest, slice, Singles], None],
+    ) -> None:
+        """Take blocks of rows through the trees, on several threads where there are several.
+
+        A block meets the trees in their order, so that sums do not depend on threads.
+        """
         n, width = rows.shape
         threads = self._n_threads or _cores()
         size = max(_LEAST_BLOCK, min(_BLOCK_VALUES // width, -(-n // threads)))
         parts = [slice(first, min(n, first + size)) for first in range(0, n, size)]
+        stopped = threading.Event()
 
         def one(part: slice) -> None:
+            if stopped.is_set():
+                return
             # Rounded once for all trees.
-            work(part, np.ascontiguousarray(rows[part], np.float32))
+            block = np.ascontiguousarray(rows[part], np.float32)
+            for tree in trees:
+                if stopped.is_set():
+                    return
+                work(tree, part, block)
 
         if threads == 1 or len(parts) < 2:
             for part in parts:
                 one(part)
             return
         with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-            for _ in pool.map(one, parts):
-                pass
+            try:
+                for _ in pool.map(one, parts):
+                    pass
+            except BaseException:
+                # The pool is left when its threads have ended, which they do at the next tree.
+                stopped.set()
+                raise
 
 
 def within(name: str, value: Any, limits: tuple[int, int]) -> int:
