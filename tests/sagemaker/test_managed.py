@@ -178,10 +178,11 @@ def test_ctrl_c_ends_scoring_soon(rng):
     main = threading.main_thread().ident
     timer = threading.Timer(1.0, lambda: signal.pthread_kill(main, signal.SIGINT))
     timer.start()
-    started = time.perf_counter()
+    # Of the processor: others may be busy with it.
+    started = time.process_time()
     with pytest.raises(KeyboardInterrupt):
         forest.score(asked)
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4
     timer.join()
 
 
