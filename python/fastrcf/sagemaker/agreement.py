@@ -305,7 +305,7 @@ def compare(
         Numbers of the rows in reports; default: from 0.
     top : int, optional
         How many of the highest rows to compare, 1 to n; default: as many as are above
-        their cutoff; if that is none, a tenth of the rows, but five if there are ten.
+        their cutoff, or a tenth of the rows if that is none; at least five of ten or more.
     limits : Limits, optional
         What counts as agreement.
     show : int, default 20
@@ -349,7 +349,7 @@ def compare(
     ours_cutoff, theirs_cutoff = cutoff(found), cutoff(known)
     above, theirs_above = found > ours_cutoff, known > theirs_cutoff
     if top is None:
-        top = int(theirs_above.sum()) or max(1, min(5, n // 2), n // 10)
+        top = max(int(theirs_above.sum()) or n // 10, min(5, n // 2), 1)
     elif not 1 <= top <= n:
         raise InvalidParameterError(f"top: {top} is not between 1 and {n}")
     figures = _figures(found, known, top)
