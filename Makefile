@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow spark-versions fuzz miri asan lint format bench bench-full bench-detection bench-spark profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test levels slow spark-versions fuzz miri asan lint format bench bench-full bench-detection bench-spark bench-managed profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -140,6 +140,11 @@ bench-detection: $(VENV)/.engine $(VENV)/.detection
 bench-spark: $(VENV)/.engine $(VENV)/.spark
 	$(BIN)/python -m benches.spark.run $(OPTIONS)
 	$(BIN)/python -m benches.spark.report
+
+# The managed service's recorded runs, reproduced; needs ../shared/data or FASTRCF_DATA.
+bench-managed: $(VENV)/.engine
+	$(BIN)/python -m benches.managed.run $(OPTIONS)
+	$(BIN)/python -m benches.managed.report
 
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.
 profile: $(VENV)/.engine

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 failed, 2 wrong use.
+        0 done, 1 failed, 2 wrong use; further ones are a command's own.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
@@ -70,7 +70,7 @@ def _run(arguments: list[str]) -> int:
             f"the command line needs {error.name}: pip install 'fastrcf[cli]'"
         ) from None
     try:
-        app.main(args=arguments, prog_name="fastrcf", standalone_mode=False)
+        code = app.main(args=arguments, prog_name="fastrcf", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
@@ -78,7 +78,8 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    return DONE
+    # A command that decides something says so by a code of its own.
+    return code if isinstance(code, int) else DONE
 
 
 def _message(error: Exception) -> str:

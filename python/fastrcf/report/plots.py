@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fastrcf.report.facts import Course, LabelFacts, NumberFacts, ScoreFacts
 
 # Stand-ins for colours of the page, which differ in light and dark.
-_COLOURS = {
+COLOURS = {
     "ink": "#0a0b01",
     "muted": "#0a0b02",
     "line": "#0a0b03",
@@ -37,7 +37,7 @@ _COLOURS = {
     "alert": "#0a0b06",
     "fit": "#0a0b07",
 }
-_INK, _MUTED, _LINE, _DATA, _SOFT, _ALERT, _FIT = _COLOURS.values()
+_INK, _MUTED, _LINE, _DATA, _SOFT, _ALERT, _FIT = COLOURS.values()
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fastrcf",
@@ -95,9 +95,9 @@ class Plots:
             axes.yaxis.set_major_formatter(_COUNT)
             axes.yaxis.set_minor_formatter(NullFormatter())
             axes.set(xlabel="score", ylabel="rows")
-            _legend(axes, 3)
+            legend(axes, 3)
 
-        return self._picture(draw, 6.4, 2.9)
+        return self.picture(draw, 6.4, 2.9)
 
     def course(self, course: Course, threshold: float, rate: float) -> str:
         """Draw scores and the share of alerts along the rows or along time."""
@@ -130,7 +130,7 @@ class Plots:
                 points, course.alert_score, ".", ms=4, color=_ALERT, mec="none", label="alerts"
             )
             upper.set_ylabel("score")
-            _legend(upper, 3)
+            legend(upper, 3)
             found = stretches.alerts / stretches.rows
             left, foot = np.asarray(lower.convert_xunits(ends)), np.zeros(len(found))
             _bars(lower, left[:-1], left[-1] - left[-2], foot, 100 * found, _ALERT, None)
@@ -148,7 +148,7 @@ class Plots:
                 units = {"rows": "row", "seconds": "seconds", "moments": "microseconds since 1970"}
                 lower.set_xlabel(units[course.kind])
 
-        return self._picture(draw, 6.4, 3.6)
+        return self.picture(draw, 6.4, 3.6)
 
     def tail(self, scores: ScoreFacts) -> str:
         """Draw which share of rows is above each score, found and fitted."""
@@ -167,9 +167,9 @@ class Plots:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.share(y)))
             axes.yaxis.set_minor_formatter(NullFormatter())
             axes.set(xlabel="score", ylabel="share of rows above")
-            _legend(axes, 2)
+            legend(axes, 2)
 
-        return self._picture(draw, 6.4, 2.9)
+        return self.picture(draw, 6.4, 2.9)
 
     def curve(self, labels: LabelFacts, prevalence: float) -> str:
         """Draw precision by recall, and where the threshold is."""
@@ -191,9 +191,9 @@ class Plots:
                     label="at the threshold",
                 )
             axes.set(xlim=(0, 1.01), ylim=(0, 1.03), xlabel="recall", ylabel="precision")
-            _legend(axes, 3)
+            legend(axes, 3)
 
-        return self._picture(draw, 6.4, 2.9)
+        return self.picture(draw, 6.4, 2.9)
 
     def column(self, column: NumberFacts) -> str:
         """Draw a column's histogram on the band where 90 % of the fitted rows are."""
@@ -212,15 +212,16 @@ class Plots:
             axes.set_xlim(edges[0], edges[-1])
             axes.set_ylim(0, 1.05 * max(1.0, float(np.sqrt(column.counts.max()))))
 
-        return self._picture(draw, 1.7, 0.42, layout=None)
+        return self.picture(draw, 1.7, 0.42, layout=None)
 
-    def _picture(
+    def picture(
         self,
         draw: Callable[[Figure], None],
         width: float,
         height: float,
         layout: Any = "constrained",
     ) -> str:
+        """Draw a figure of so many inches and give it as a part of the page."""
         self._drawn += 1
         with rc_context(_STYLE):
             figure = Figure(figsize=(width, height), layout=layout)
@@ -250,7 +251,8 @@ def _bars(
 _COUNT = FuncFormatter(lambda y, _: f"{y:,.0f}" if abs(y) >= 1 or y == 0 else f"{y:g}")
 
 
-def _legend(axes: Axes, columns: int) -> None:
+def legend(axes: Axes, columns: int) -> None:
+    """Put what the lines mean above a picture, in so many columns."""
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
@@ -278,7 +280,7 @@ def _inline(svg: str, prefix: str) -> str:
     svg = svg.replace("url(#", f"url(#{prefix}")
     # The page says which letters.
     svg = re.sub(r"(font: [^;\"]*?px)[^;\"]*", r"\1 sans-serif", svg)
-    for name, stand_in in _COLOURS.items():
+    for name, stand_in in COLOURS.items():
         svg = svg.replace(stand_in, f"var(--{name})")
     # Hundredths of a point are enough.
     svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)

@@ -1,0 +1,1 @@
+"""The managed service's recorded runs, reproduced, and which detector ranks labelled rows best."""

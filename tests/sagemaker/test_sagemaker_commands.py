@@ -1,0 +1,196 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fastrcf.cli import main
+from fastrcf.sagemaker import ManagedForest, managed_metrics
+from tests.page import checked
+
+
+@pytest.fixture
+def run(capfd):
+    """Run the command line in this process; give its exit code and what it printed."""
+
+    def call(*words):
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(1203, 2)) * [1, 3]
+    rows[::120] += [0, 20]
+    frame = pl.DataFrame(rows, schema=["a", "b"]).with_columns(
+        odd=pl.Series((np.arange(1203) % 120 == 0).astype(int)),
+        name=pl.Series([f"r{i}" for i in range(1203)]),
+    )
+    path = tmp_path / "rows.csv"
+    frame.write_csv(path)
+    return path
+
+
+@pytest.fixture
+def rows(table):
+    return pl.read_csv(table).select("a", "b").to_numpy()
+
+
+@pytest.fixture
+def model(table, run, tmp_path):
+    path = tmp_path / "m.zip"
+    words = ["--num-trees", 50, "--num-samples-per-tree", 64, "--drop", "odd", "--seed", 4]
+    code, out, err = run("sagemaker", "fit", table, "-o", path, *words)
+    assert (code, out) == (0, "")
+    assert "50 trees of 24 rows, blocks in the order of the rows" in err
+    assert "1,203 rows of 2 columns, 3 in no tree" in err
+    return path
+
+
+def test_fit_is_that_of_python(model, rows):
+    expected = ManagedForest(50, 64, random_state=4).fit(rows)
+    assert model.read_bytes() == bytes(expected)
+
+
+def test_fit_prints_the_services_figures(table, rows, run, tmp_path):
+    words = ["--num-trees", 50, "--num-samples-per-tree", 20, "--label", "odd"]
+    code, out, err = run("sagemaker", "fit", table, "-o", tmp_path / "m.zip", *words)
+    assert code == 0
+    assert "a random sample; 1,203 rows of 2 columns, 203 in no tree" in err
+    labels = np.arange(1203) % 120 == 0
+    expected = managed_metrics(ManagedForest(50, 20, random_state=0).fit(rows).score(rows), labels)
+    assert out.strip() == str(expected)
+
+
+def test_a_whole_recording(model, table, rows, run, tmp_path):
+    """The service's own answer for all rows, from another training."""
+    scores = ManagedForest.load(model).redrawn(77).score(rows)
+    answer = tmp_path / "rows.csv.out"
+    answer.write_text("\n".join(json.dumps({"score": score}) for score in scores))
+    words = ["--data", table, "--columns", "a,b", "-o", tmp_path / "r.html"]
+    code, out, err = run("sagemaker", "compare", model, "--recorded", answer, *words)
+    assert (code, err) == (0, "")
+    assert "1,203 rows: m.zip against rows.csv.out" in out
+    assert "agree: all figures are within their limits" in out
+    page = checked((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "The two agree" in page.text
+    # Scores of shuffled rows do not.
+    answer.write_text("score\n" + "\n".join(map(str, np.roll(scores, 1))))
+    code, out, _ = run("sagemaker", "compare", model, "--recorded", answer, *words, "--json")
+    assert code == 3
+    plain = json.loads(out)
+    assert plain["verdict"] == "differ"
+    assert "The two differ" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_some_recorded_rows(model, table, rows, run, tmp_path):
+    scores = ManagedForest.load(model).score(rows)
+    picked = [1200, 3, 960, 17, 240, 480, 5, 6, 7, 8, 9, 10]
+    lines = [f"{i},{scores[i] - 0.5 * (i == 480)}" for i in picked]
+    answer = tmp_path / "some.csv"
+    answer.write_text("# of a notebook\nat,s\n" + "\n".join(lines) + "\n")
+    words = ["--data", table, "--columns", "a,b", "--score", "s", "--index", "at", "--json"]
+    base = ["sagemaker", "compare", model, "--recorded", answer, "-o", tmp_path / "r.html"]
+    code, out, _ = run(*base, *words, "--top", 4, "--min-correlation", 0.5)
+    found = json.loads(out)
+    assert code in (0, 3)
+    assert (found["n_rows"], found["top"]) == (12, 4)
+    assert found["worst"][0]["row"] == 480
+    assert found["worst"][0]["causes"][0]["column"] == "b"
+    assert sorted(one["row"] for one in found["worst"]) == sorted(picked)
+    answer.write_text("at,s\n" + "\n".join(lines[:5]) + "\n")
+    code, out, _ = run(*base, *words)
+    assert code == 4
+    assert json.loads(out)["verdict"] == "undecided"
+    answer.write_text("at,s\n5000,1\n")
+    code, out, err = run(*base, *words)
+    assert (code, out) == (1, "")
+    assert "row 5000 is recorded, but cannot be read here" in err
+
+
+def test_a_detector_is_asked_for_the_services_scale(table, rows, run, tmp_path):
+    model = tmp_path / "d.rcf"
+    words = ["--drop", "odd,name", "--scaling", "none", "--seed", 1]
+    assert run("train", table, "-o", model, *words)[0] == 0
+    forest = ManagedForest(100, 12, random_state=1).fit(rows)
+    answer = tmp_path / "a.json"
+    entries = [{"score": score} for score in forest.score(rows)]
+    answer.write_text(json.dumps({"scores": entries}))
+    code, out, err = run(
+        *["sagemaker", "compare", model, "--recorded", answer, "--data", table],
+        *["-o", tmp_path / "r.html", "--json"],
+    )
+    assert err == ""
+    assert code in (0, 3)
+    assert 0.5 < json.loads(out)["scale"] < 2
+
+
+def test_an_endpoint_is_asked(model, table, rows, run, tmp_path, monkeypatch):
+    import sys
+    import types
+
+    asked = []
+
+    class Endpoint:
+        def __init__(self, name, session=None):
+            asked.append(name)
+
+        def predict(self, X):
+            asked.append(X.shape)
+            return ManagedForest.load(model).redrawn(5).score(X)
+
+    module = types.ModuleType("fastrcf.sagemaker.endpoint")
+    module.Endpoint = Endpoint
+    monkeypatch.setitem(sys.modules, "fastrcf.sagemaker.endpoint", module)
+    code, out, err = run(
+        *["sagemaker", "compare", model, "--endpoint", "rcf-live", "--data", table],
+        *["--columns", "a,b", "-o", tmp_path / "r.html"],
+    )
+    assert (code, err) == (0, "")
+    assert asked == ["rcf-live", (1203, 2)]
+    assert "m.zip against rcf-live" in out
+
+
+def test_the_page_to_standard_output(model, table, rows, run, tmp_path):
+    answer = tmp_path / "a.csv"
+    answer.write_text("score\n" + "\n".join(map(str, ManagedForest.load(model).score(rows))))
+    code, out, err = run(
+        *["sagemaker", "compare", model, "--recorded", answer, "--data", table],
+        *["--columns", "a,b", "-o", "-"],
+    )
+    assert code == 0
+    checked(out)
+    assert "agree: all figures" in err
+
+
+def test_wrong_use(model, table, run, tmp_path):
+    answer = tmp_path / "a.csv"
+    answer.write_text("score\n1\n2\n")
+    base = ["sagemaker", "compare", model, "--data", table, "-o", tmp_path / "r.html"]
+    for words, code, said in (
+        ([], 2, "--recorded or --endpoint"),
+        (["--recorded", answer, "--endpoint", "e"], 2, "one of them"),
+        (["--recorded", answer], 1, "the table has 3 with numbers"),
+        (["--recorded", answer, "--columns", "a,b"], 1, "1,203 rows, but 2 scores"),
+        (["--recorded", answer, "--columns", "a,b", "--min-rank", 3], 1, "rank: 3.0"),
+        (["--recorded", table, "--columns", "a,b"], 1, "no column 'score'"),
+    ):
+        found = run(*base, *words)
+        assert found[0] == code, found
+        assert said in found[2]
+    assert not (tmp_path / "r.html").exists()
+    for words, code, said in (
+        (["--num-trees", 20], 1, "num_trees"),
+        (["--num-samples-per-tree", 4000], 1, "num_samples_per_tree"),
+        (["--drop", "a,b,odd"], 1, "no column holds numbers"),
+        (["--columns", "a,odd", "--label", "odd"], 1, "'odd' is a column to take"),
+    ):
+        found = run("sagemaker", "fit", table, "-o", tmp_path / "n.zip", *words)
+        assert found[0] == code, found
+        assert said in found[2]
+    assert not (tmp_path / "n.zip").exists()
