@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 # Parts with dependencies of their own, imported when first asked for.
-_PARTS = ("report", "sklearn")
+_PARTS = ("report", "sagemaker", "sklearn")
 
 
 def __getattr__(name: str) -> _Any:

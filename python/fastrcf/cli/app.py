@@ -8,6 +8,7 @@ import click
 
 import fastrcf
 from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
+from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.detector import SCALINGS
 
 _EPILOG = (
@@ -280,3 +281,6 @@ def demo(data: str | None, **options: Any) -> None:
     from fastrcf.cli.demo import demo as run
 
     run(data, **options)
+
+
+app.add_command(sagemaker)

@@ -1,0 +1,61 @@
+//! Bytes of rows per second and core, beside a general protobuf library:
+//! `cargo bench --package fastrcf-recordio` (a name behind `--` picks some).
+//!
+//! Rates are of the rows' own bytes, without what the format adds.
+
+#[path = "../tests/message/mod.rs"]
+mod message;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use fastrcf_recordio::{Batch, Decoder, Limits, Matrix, Values, Want};
+use message::{encode_with_prost, rows_with_prost};
+use std::hint::black_box;
+use std::time::Duration;
+
+const ROWS: usize = 100_000;
+
+fn batch(values: &[f32], width: usize, labels: Option<Values<'_>>) -> usize {
+    let values = Values::F32(values);
+    Batch::new(Matrix::Dense { values, width }, labels).map_or(0, |batch| {
+        let mut out = Vec::new();
+        batch.append(&mut out);
+        black_box(out).len()
+    })
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    for width in [8, 30, 100] {
+        let mut group = criterion.benchmark_group(format!("{ROWS} float32 rows of {width}"));
+        group
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1))
+            .throughput(Throughput::Bytes((ROWS * width * 4) as u64));
+        let values: Vec<f32> = (0..ROWS * width).map(|i| (i as f32).sin()).collect();
+        let labels = vec![1.0_f32; ROWS];
+        group.bench_function(BenchmarkId::from_parameter("encode"), |b| {
+            b.iter(|| batch(&values, width, None));
+        });
+        group.bench_function(BenchmarkId::from_parameter("encode with labels"), |b| {
+            b.iter(|| batch(&values, width, Some(Values::F32(&labels))));
+        });
+        group.bench_function(BenchmarkId::from_parameter("encode, prost"), |b| {
+            b.iter(|| encode_with_prost(black_box(&values), width).len());
+        });
+        let bytes = encode_with_prost(&values, width);
+        group.bench_function(BenchmarkId::from_parameter("decode"), |b| {
+            b.iter(|| {
+                let mut decoder = Decoder::new(Want::Rows, Limits::default());
+                let done = decoder.push(black_box(&bytes));
+                assert!(done.is_ok(), "{done:?}");
+                decoder.take().map(|rows| rows.n_rows)
+            });
+        });
+        group.bench_function(BenchmarkId::from_parameter("decode, prost"), |b| {
+            b.iter(|| rows_with_prost(black_box(&bytes)).len());
+        });
+        group.finish();
+    }
+    criterion.final_summary();
+}
