@@ -181,6 +181,10 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
             ({"test": DATA}, "test: a channel of the name 'train'"),
             ({"test": X}, "test: expected"),
             ({"max_seconds": 0}, "max_seconds"),
+            ({"role": "me"}, "role: expected arn:aws:iam"),
+            ({"name": "my_job"}, "name: 'my_job' is not"),
+            ({"name": "a" * 64}, "is not 1 to 63"),
+            ({"name": "a-"}, "is not 1 to 63"),
         ]:
             with pytest.raises(InvalidParameterError, match=words):
                 train(X, **given | wrong, session=clients)
@@ -192,6 +196,9 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
             train(DATA, **given, instance_count=3, session=clients)
         for wrong, words in [
             ({"role": None}, "role: needed"),
+            ({"role": "me"}, "role: expected arn:aws:iam"),
+            ({"name": "my_endpoint"}, "name: 'my_endpoint'"),
+            ({"delete_after": 3600, "scheduler_role": "me"}, "scheduler_role: expected"),
             ({"multi_model": True, "serverless": Serverless()}, "one model, not many"),
             ({"delete_after": 5}, "not a minute"),
             ({"delete_after": float("nan")}, "not a minute"),
@@ -515,6 +522,16 @@ def test_part_of_it_cannot_be_deleted():
             ServiceError, match=r"try again: endpoint configuration config: failed .*not you"
         ):
             delete("rcf", session=clients)
+
+
+def test_an_endpoint_that_stays_keeps_what_it_stands_on():
+    with stubbed("sagemaker", "scheduler") as (clients, sagemaker, scheduler):
+        expect_descriptions(sagemaker, scheduler)
+        sagemaker.add_client_error(
+            "delete_endpoint", "ValidationException", "Cannot update in-progress endpoint"
+        )
+        with pytest.raises(ServiceError, match="in-progress"):
+            delete("rcf", data=True, session=clients)
 
 
 def test_a_failing_question_deletes_nothing():

@@ -1,7 +1,9 @@
 """From rows to scores and back to nothing, against moto's AWS on this machine."""
 
 import json
+import re
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,6 +11,8 @@ import pytest
 
 boto3 = pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
 pytest.importorskip("moto", reason="moto is not installed")
+
+from botocore.stub import Stubber  # noqa: E402
 
 from fastrcf.cli import main  # noqa: E402
 from fastrcf.sagemaker import (  # noqa: E402
@@ -23,6 +27,7 @@ from fastrcf.sagemaker import (  # noqa: E402
     train,
     upload,
 )
+from fastrcf.sagemaker._session import Clients  # noqa: E402
 from tests.sagemaker.aws import ROLE  # noqa: E402
 
 
@@ -94,6 +99,23 @@ def test_train_deploy_predict_delete(bucket, aws, rng):
             getattr(boto3.client("sagemaker"), describe)(**{f"{kind}Name": "fraud"})
     # Again: all is gone already.
     assert {step.outcome for step in delete("fraud").steps} == {"absent"}
+
+
+def test_a_job_that_is_refused_leaves_no_data(bucket, rng):
+    clients = Clients.of()
+    with Stubber(clients.sagemaker) as sagemaker:
+        sagemaker.add_client_error("create_training_job", "ResourceLimitExceeded")
+        with pytest.raises(ServiceError, match="quota does not allow it"):
+            train(
+                rng.normal(size=(9, 2)),
+                role=ROLE,
+                output="s3://rows/x",
+                test=(np.ones((2, 2)), [0, 1]),
+                accept_cost=True,
+                session=clients,
+                tell=quiet,
+            )
+    assert not objects(bucket)
 
 
 def test_uploads_of_tables_as_csv(bucket):
@@ -211,3 +233,19 @@ def test_the_command_line(bucket, aws, tmp_path, capfd):
     code, _, err = run("deploy", "no-such-job", "--role", ROLE, "--accept-cost")
     assert code == 1
     assert "Could not find" in err
+
+
+def test_the_page(bucket, aws, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "sagemaker.md").read_text()
+    life, formats = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    bucket.create_bucket(
+        Bucket="my-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    answers(aws, json.dumps({"scores": [{"score": 1.0 + i} for i in range(1000)]}))
+    names = {}
+    exec(compile(life, "sagemaker.md", "exec"), names)
+    np.testing.assert_array_equal(names["scores"], 1.0 + np.arange(1000))
+    assert "Completed after" in capsys.readouterr().out
+    exec(compile(formats, "sagemaker.md", "exec"), names)
+    np.testing.assert_array_equal(names["rows"][-1], names["X"][-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 # Attempts of one call, with back-off between them, before its error is raised.
 MAX_ATTEMPTS = 8
+
+# As botocore's description of the interface has them, which it does not check.
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+_ROLE = re.compile(r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,36 @@ class Clients:
 def new_name(kind: str) -> str:
     """Make up a name that no other has: at most 63 letters, digits and hyphens."""
     return f"fastrcf-{kind}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
+
+
+def check_name(name: str) -> str:
+    """Give the name of a job, model or endpoint, if AWS takes it.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it does not.
+    """
+    if not isinstance(name, str) or len(name) > 63 or not _NAME.fullmatch(name):
+        raise InvalidParameterError(
+            f"name: {name!r} is not 1 to 63 letters and digits, with hyphens between them"
+        )
+    return name
+
+
+def check_role(role: str, parameter: str = "role") -> str:
+    """Give the ARN of a role, if it is one.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is none.
+    """
+    if not isinstance(role, str) or not _ROLE.fullmatch(role):
+        raise InvalidParameterError(
+            f"{parameter}: expected arn:aws:iam::ACCOUNT:role/NAME, found {role!r}"
+        )
+    return role
 
 
 def split_uri(uri: str, name: str = "uri") -> tuple[str, str]:

@@ -168,6 +168,18 @@ def upload(
     return made
 
 
+def remove(channel: Channel, clients: Clients) -> None:
+    """Remove what an upload wrote, as far as AWS lets us; a failure is not told."""
+    bucket, prefix = split_uri(channel.uri)
+    with suppress(Exception):
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=f"{prefix}/"
+        )
+        for page in pages:
+            for entry in page.get("Contents", []):
+                clients.s3.delete_object(Bucket=bucket, Key=entry["Key"])
+
+
 def _labels(labels: Any, channel: ChannelName, n: int) -> Singles | None:
     if channel not in DISTRIBUTION:
         raise InvalidParameterError(f"channel: {channel!r} is neither train nor test")

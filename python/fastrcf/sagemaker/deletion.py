@@ -50,7 +50,8 @@ def delete(name: str, *, data: bool = False, dry_run: bool = False, session: Any
     """Delete an endpoint, its configuration and models, and the schedule of its end.
 
     What is not there any more is passed over, so a call can be repeated until all is
-    gone. What cannot be deleted does not keep the rest.
+    gone. What cannot be deleted does not keep the rest,
+    but for the endpoint: while it is there, so is what it stands on.
 
     Parameters
     ----------
@@ -92,6 +93,10 @@ def delete(name: str, *, data: bool = False, dry_run: bool = False, session: Any
     steps: list[Step] = []
 
     def step(kind: str, what: str, there: bool, act: Callable[[], Any]) -> None:
+        if there and steps and steps[0].outcome == "failed":
+            # AWS forbids to take the configuration from under an endpoint.
+            steps.append(Step(kind, what, "kept", "the endpoint is still there"))
+            return
         steps.append(_step(kind, what, there, act, dry_run))
 
     step(
@@ -113,7 +118,7 @@ def delete(name: str, *, data: bool = False, dry_run: bool = False, session: Any
             known is not None,
             partial(sagemaker.delete_model, ModelName=model),
         )
-    if data:
+    if data and steps[0].outcome != "failed":
         for known in models.values():
             steps += _data(clients, known or {}, dry_run)
     steps += _end(clients, name, dry_run)

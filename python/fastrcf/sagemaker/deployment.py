@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import Clients, new_name
+from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
 from fastrcf.sagemaker.errors import aws_errors
@@ -94,11 +94,13 @@ def deploy(
     if session is None and not isinstance(model, str):
         session = model.clients
     clients = Clients.of(session)
-    name = name or new_name("rcf")
+    name = check_name(name or new_name("rcf"))
     if serverless is not None and multi_model:
         raise InvalidParameterError("serverless: such an endpoint has one model, not many")
     if role is None and not isinstance(model, Model):
         raise InvalidParameterError("role: needed to make a model")
+    if role is not None:
+        check_role(role)
     ends = _ends(delete_after, scheduler_role)
     instance_count = count("instance_count", instance_count, 1)
     endpoint = Endpoint(name, clients, **calling)
@@ -167,6 +169,7 @@ def _ends(delete_after: float | None, scheduler_role: str | None) -> datetime | 
             "delete_after: needs scheduler_role, a role that EventBridge Scheduler may take on and "
             "that allows sagemaker:DeleteEndpoint"
         )
+    check_role(scheduler_role, "scheduler_role")
     return datetime.now(UTC) + timedelta(seconds=float(delete_after))
 
 

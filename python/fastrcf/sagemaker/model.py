@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import Clients, new_name, split_uri
+from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
 from fastrcf.sagemaker.errors import aws_errors
 from fastrcf.sagemaker.image import image_uri
 
@@ -69,8 +69,9 @@ class Model:
                 f"model_data: expected a file model.tar.gz, found {model_data!r}; a prefix is for "
                 "multi_model=True"
             )
+        name = check_name(name or new_name("model"))
+        check_role(role)
         clients = Clients.of(session)
-        name = name or new_name("model")
         if multi_model:
             model_data = model_data.rstrip("/") + "/"
         with aws_errors(f"creating model {name}"):

@@ -31,8 +31,9 @@ def encode_recordio(X: Any, labels: Any = None) -> bytes:
     Parameters
     ----------
     X : array-like, data frame or SciPy sparse matrix, shape (n, d)
-        Rows. float32 and float64 are kept; integers become int32; data frames
-        become float64. A sparse matrix becomes sparse records.
+        Rows. float32 and float64 are kept, integers and truth values become int32,
+        half precision single; of data frames the kind that all columns fit in. A
+        sparse matrix becomes sparse records.
     labels : array-like of shape (n,), optional
         A label per row.
 
@@ -98,9 +99,11 @@ def decode_recordio(data: Any, **limits: int) -> tuple[Any, Any]:
         If a record is malformed, no row, beyond a limit, or unlike the ones
         before; the message names the record and the byte, ``row`` is the record.
     """
-    for rows in read_recordio([bytes(data)], **limits):
-        return rows
-    return np.empty((0, 0), np.float32), None
+    decoder = _decoder(False, **limits)
+    decoder.push(bytes(data))
+    decoder.finish()
+    rows = decoder.take()
+    return (np.empty((0, 0), np.float32), None) if rows is None else rows
 
 
 def read_recordio(source: Iterable[bytes] | IO[bytes], **limits: int) -> Iterator[tuple[Any, Any]]:
@@ -213,7 +216,9 @@ def _pieces(source: Iterable[bytes] | IO[bytes]) -> Iterator[bytes]:
 
 
 def _table(x: Any) -> np.ndarray[Any, Any]:
-    if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim in (1, 2):
+    if isinstance(x, np.ndarray) and x.dtype.kind in "iubf" and x.ndim in (1, 2):
+        if not np.atleast_2d(x).shape[1]:
+            raise InvalidInputError("the input has no columns")
         return _numbers(np.atleast_2d(x), "X")
     rows = to_rows(x)
     return np.column_stack(rows) if isinstance(rows, list) else np.ascontiguousarray(rows)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import Clients, new_name, split_uri, wait_for
-from fastrcf.sagemaker.channel import Channel, upload
+from fastrcf.sagemaker._session import (
+    Clients,
+    check_name,
+    check_role,
+    new_name,
+    split_uri,
+    wait_for,
+)
+from fastrcf.sagemaker.channel import Channel, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors, code_of
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
@@ -195,13 +202,14 @@ def train(
     InvalidInputError, InvalidParameterError
         If data or a parameter cannot be used; nothing was uploaded.
     ServiceError
-        If AWS refuses.
+        If AWS refuses; what was uploaded is removed again.
     """
     bucket, prefix = split_uri(output, "output")
     output = f"s3://{bucket}/{prefix}".rstrip("/")
     instance_count = count("instance_count", instance_count, 1)
     max_seconds = count("max_seconds", max_seconds, 1)
-    name = name or new_name("train")
+    name = check_name(name or new_name("train"))
+    check_role(role)
     if isinstance(data, str):
         data = Channel("train", data, n_features=feature_dim)
     rows = None if isinstance(data, Channel) else single(data)
@@ -233,50 +241,51 @@ def train(
         accept_cost,
         tell,
     )
-    if rows is not None:
-        data = upload(
-            rows,
-            f"{output}/{name}/train",
-            format=format,
-            n_objects=min(max(instance_count, 1), len(rows)),
-            session=clients,
-        )
-    channels = [data]
-    if tested is not None:
-        x, labels = tested
-        channels.append(
-            upload(
-                x,
-                f"{output}/{name}/test",
-                labels=labels,
-                channel="test",
-                format=format,
-                session=clients,
-            )
-        )
-    elif test is not None:
-        channels.append(test)
-    request: dict[str, Any] = {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": data.input_mode},
-        "RoleArn": role,
-        "InputDataConfig": [channel.request() for channel in channels],
-        "OutputDataConfig": {"S3OutputPath": output},
-        "ResourceConfig": {
-            "InstanceType": instance_type,
-            "InstanceCount": instance_count,
-            "VolumeSizeInGB": volume_gb,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": max_seconds},
-        "HyperParameters": hyper.to_strings(),
-    }
-    if spot:
-        request["EnableManagedSpotTraining"] = True
-        request["StoppingCondition"]["MaxWaitTimeInSeconds"] = 2 * max_seconds
-    if tags:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-    with aws_errors(f"creating training job {name}"):
-        clients.sagemaker.create_training_job(**request)
+    channels: list[Channel] = []
+    uploaded: list[Channel] = []
+    where = {"format": format, "session": clients}
+    try:
+        if rows is None:
+            channels.append(data)
+        else:
+            n_objects = min(instance_count, len(rows))
+            uri = f"{output}/{name}/train"
+            uploaded.append(upload(rows, uri, n_objects=n_objects, **where))
+        if tested is not None:
+            x, labels = tested
+            uri = f"{output}/{name}/test"
+            uploaded.append(upload(x, uri, labels=labels, channel="test", **where))
+        channels += uploaded
+        if isinstance(test, Channel):
+            channels.append(test)
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "AlgorithmSpecification": {
+                "TrainingImage": image,
+                "TrainingInputMode": channels[0].input_mode,
+            },
+            "RoleArn": role,
+            "InputDataConfig": [channel.request() for channel in channels],
+            "OutputDataConfig": {"S3OutputPath": output},
+            "ResourceConfig": {
+                "InstanceType": instance_type,
+                "InstanceCount": instance_count,
+                "VolumeSizeInGB": volume_gb,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": max_seconds},
+            "HyperParameters": hyper.to_strings(),
+        }
+        if spot:
+            request["EnableManagedSpotTraining"] = True
+            request["StoppingCondition"]["MaxWaitTimeInSeconds"] = 2 * max_seconds
+        if tags:
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        with aws_errors(f"creating training job {name}"):
+            clients.sagemaker.create_training_job(**request)
+    except BaseException:
+        for channel in uploaded:
+            remove(channel, clients)
+        raise
     return TrainingJob(name, clients)
 
 

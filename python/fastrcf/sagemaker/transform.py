@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import Clients, new_name, split_uri, wait_for
+from fastrcf.sagemaker._session import Clients, check_name, new_name, split_uri, wait_for
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import ResponseError, ServiceError, aws_errors
 from fastrcf.sagemaker.payload import CONTENT_TYPES, parse_scores
@@ -104,7 +104,7 @@ class BatchTransform:
                 f"max_concurrent: {concurrent} requests of {payload} MB are more than {_MAX_MB} MB"
             )
         clients = model.clients
-        name = name or new_name("transform")
+        name = check_name(name or new_name("transform"))
         table = prices or Prices.load()
         n = count("instance_count", instance_count, 1)
         accept(

@@ -97,9 +97,9 @@ impl Table<'_> {
 }
 
 /// Checks rows and writes them, without the interpreter.
-fn written<'py>(
+fn written<'a, 'py>(
     py: Python<'py>,
-    make: impl FnOnce() -> recordio::Result<Batch<'py>> + Send,
+    make: impl FnOnce() -> recordio::Result<Batch<'a>> + Send,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let batch = run(py, |_| Ok(make()))?.map_err(|error| refused(py, error))?;
     PyBytes::new_with(py, batch.len(), |out| {

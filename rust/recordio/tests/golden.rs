@@ -2,6 +2,8 @@
 //! `sagemaker.amazon.common.write_numpy_to_dense_tensor` and
 //! `write_spmatrix_to_sparse_tensor`).
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use fastrcf_recordio::{Batch, Decoder, Limits, Matrix, Numbers, Rows, Values, Want};
 
 fn bytes(hex: &str) -> Vec<u8> {
