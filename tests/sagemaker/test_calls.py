@@ -1,6 +1,10 @@
 """Every call that is made of AWS, and what becomes of its failures, by botocore's stubs."""
 
 import datetime
+import importlib
+import sys
+from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -629,12 +633,32 @@ def test_images_of_all_regions_have_botocores_domains():
         image_uri("mars-1")
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_images_are_those_of_amazons_sdk():
-    sdk = pytest.importorskip("sagemaker.image_uris", reason="Amazon's SDK is not installed")
+    sdk = None
+    # Of version 3, and of version 2.
+    for name in ("sagemaker.core.image_uris", "sagemaker.image_uris"):
+        with suppress(ImportError):
+            sdk = sdk or importlib.import_module(name)
+    if sdk is None:
+        pytest.skip("Amazon's SDK is not installed (extra sagemaker-sdk)")
     from fastrcf.sagemaker.image import from_table, regions
 
     for region in regions():
         assert from_table(region) == sdk.retrieve("randomcutforest", region, version="1"), region
+
+
+def test_an_sdk_that_is_there_is_asked(monkeypatch):
+    def retrieve(framework, region, version):
+        if region == "mars-1":
+            raise ValueError("Unsupported region: mars-1")
+        return f"{framework}/{region}/{version}"
+
+    sdk = SimpleNamespace(retrieve=retrieve)
+    monkeypatch.setitem(sys.modules, "sagemaker.core.image_uris", sdk)
+    assert image_uri("new-region-1") == "randomcutforest/new-region-1/1"
+    with pytest.raises(InvalidParameterError, match="Unsupported region: mars-1"):
+        image_uri("mars-1")
 
 
 def test_the_recorded_table_of_registries(data):
