@@ -9,6 +9,7 @@ __all__ = [
     "DetectorBuilder",
     "Forest",
     "FrozenForest",
+    "RecordIODecoder",
     "SeriesDetector",
     "SeriesSet",
     "__version__",
@@ -19,6 +20,9 @@ __all__ = [
     "load",
     "loads",
     "neighbors",
+    "recordio_encode",
+    "recordio_encode_scores",
+    "recordio_encode_sparse",
     "simd_level",
     "write_atomically",
 ]
@@ -50,6 +54,24 @@ def forecast(
 def backtest(
     model: Forest, history: Any, horizon: int
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
+def recordio_encode(x: NDArray[Any], labels: NDArray[Any] | None = None) -> bytes: ...
+def recordio_encode_sparse(
+    values: NDArray[Any],
+    columns: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    width: int,
+    labels: NDArray[Any] | None = None,
+) -> bytes: ...
+def recordio_encode_scores(scores: NDArray[np.float32]) -> bytes: ...
+
+@final
+class RecordIODecoder:
+    def __new__(
+        cls, *, scores: bool, max_record: int, max_width: int, max_zeros: int
+    ) -> RecordIODecoder: ...
+    def push(self, data: bytes) -> None: ...
+    def take(self) -> tuple[NDArray[Any] | None, NDArray[Any] | None] | None: ...
+    def finish(self) -> None: ...
 
 @final
 class Forest:

@@ -6,12 +6,19 @@ from typing import Any
 
 import click
 
+from fastrcf.cli import adapter_commands
 from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading
 
 
 @click.group()
 def sagemaker() -> None:
     """Compare with Amazon SageMaker's random cut forest, and leave or join it."""
+
+
+sagemaker.add_command(adapter_commands.train)
+sagemaker.add_command(adapter_commands.deploy)
+sagemaker.add_command(adapter_commands.predict)
+sagemaker.add_command(adapter_commands.delete)
 
 
 @sagemaker.command()

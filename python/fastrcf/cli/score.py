@@ -28,12 +28,12 @@ def score(
     keep: Sequence[str],
     columns: Sequence[str],
 ) -> None:
-    """Write a score per row; see :func:`_run` for the other parameters."""
+    """Write a score per row; see :func:`run` for the other parameters."""
 
     def answer(batch: Clean) -> pa.Table:
         return pa.table({"score": model.score(batch.table)})
 
-    _run(model, data, out, answer, "scoring", read, output_format, keep, columns)
+    run(model, data, out, answer, "scoring", read, output_format, keep, columns)
 
 
 def detect(
@@ -63,11 +63,11 @@ def detect(
         return found
 
     wanted = "is_anomaly" if only_alerts else None
-    rows = _run(detector, data, out, answer, "detecting", read, output_format, keep, (), wanted)
+    rows = run(detector, data, out, answer, "detecting", read, output_format, keep, (), wanted)
     click.echo(f"{alerts:,} alerts in {rows:,} rows", err=True)
 
 
-def _run(
+def run(
     model: Any,
     data: str,
     out: str,
@@ -78,6 +78,7 @@ def _run(
     keep: Sequence[str],
     columns: Sequence[str],
     only: str | None = None,
+    roles: dict[str, Role] | None = None,
 ) -> int:
     """Take a table through ``answer``, batch by batch.
 
@@ -97,6 +98,8 @@ def _run(
         Columns for a forest, which knows no names.
     only : str, optional
         A new column of truth values: only rows where it holds are written.
+    roles : dict of str to Role, optional
+        What columns are for, where the model does not say.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def _run(
         Rows that were answered.
     """
     table = Input.of(data, read)
-    roles = model_roles(model, table, columns)
+    roles = model_roles(model, table, columns) if roles is None else roles
     kept = list(keep)
     if kept == ["all"] and "all" not in table.first.names:
         kept = table.first.names

@@ -7,12 +7,20 @@ use pyo3::types::PyDict;
 use std::path::Path;
 
 /// Makes an exception of `fastrcf.errors`.
-fn raise(py: Python<'_>, class: &str, message: String, row: Option<(usize, usize)>) -> PyErr {
+fn raise(
+    py: Python<'_>,
+    class: &str,
+    message: String,
+    row: Option<u64>,
+    column: Option<usize>,
+) -> PyErr {
     let make = || -> PyResult<PyErr> {
         let class = py.import("fastrcf.errors")?.getattr(class)?;
         let kwargs = PyDict::new(py);
-        if let Some((row, column)) = row {
+        if let Some(row) = row {
             kwargs.set_item("row", row)?;
+        }
+        if let Some(column) = column {
             kwargs.set_item("column", column)?;
         }
         Ok(PyErr::from_value(class.call((message,), Some(&kwargs))?))
@@ -24,20 +32,35 @@ fn raise(py: Python<'_>, class: &str, message: String, row: Option<(usize, usize
 pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
     let message = error.to_string();
     match error {
-        Error::InvalidValue { row, column, .. } => {
-            raise(py, "InvalidInputError", message, Some((row, column)))
-        }
-        Error::InvalidConfig { .. } => raise(py, "InvalidParameterError", message, None),
-        Error::NotReady { .. } => raise(py, "NotReadyError", message, None),
-        Error::ModelFile { .. } => raise(py, "ModelFileError", message, None),
+        Error::InvalidValue { row, column, .. } => raise(
+            py,
+            "InvalidInputError",
+            message,
+            Some(row as u64),
+            Some(column),
+        ),
+        Error::InvalidConfig { .. } => raise(py, "InvalidParameterError", message, None, None),
+        Error::NotReady { .. } => raise(py, "NotReadyError", message, None, None),
+        Error::ModelFile { .. } => raise(py, "ModelFileError", message, None, None),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         Error::Io(io) => match io.raw_os_error() {
             // Python makes the subclass of the number.
             Some(number) => PyOSError::new_err((number, strerror(py, number))),
             None => PyOSError::new_err(message),
         },
-        _ => raise(py, "InvalidInputError", message, None),
+        _ => raise(py, "InvalidInputError", message, None, None),
     }
+}
+
+/// The Python exception for rows that make no records, or bytes that are none.
+pub(crate) fn refused(py: Python<'_>, error: fastrcf_recordio::Error) -> PyErr {
+    raise(
+        py,
+        "InvalidInputError",
+        error.to_string(),
+        error.place(),
+        None,
+    )
 }
 
 fn strerror(py: Python<'_>, number: i32) -> String {

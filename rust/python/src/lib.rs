@@ -9,6 +9,7 @@ mod input;
 mod interrupt;
 mod model;
 mod questions;
+mod recordio;
 mod series;
 mod shared;
 
@@ -26,6 +27,10 @@ mod _fastrcf {
     use super::model::{load, loads, write_atomically};
     #[pymodule_export]
     use super::questions::{backtest, density, forecast, impute, neighbors};
+    #[pymodule_export]
+    use super::recordio::{
+        RecordIODecoder, recordio_encode, recordio_encode_scores, recordio_encode_sparse,
+    };
     #[pymodule_export]
     use super::series::{SeriesDetector, SeriesSet};
     use pyo3::prelude::*;

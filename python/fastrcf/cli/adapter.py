@@ -1,0 +1,208 @@
+"""``fastrcf sagemaker train``, ``deploy``, ``predict`` and ``delete``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+import pyarrow as pa
+
+from fastrcf.cli.score import run
+from fastrcf.cli.tables import Input
+from fastrcf.errors import InvalidInputError
+from fastrcf.sagemaker.cost import Prices
+from fastrcf.sagemaker.deletion import delete as delete_all
+from fastrcf.sagemaker.deployment import deploy as begin_endpoint
+from fastrcf.sagemaker.endpoint import Endpoint, Serverless
+from fastrcf.sagemaker.errors import aws_errors, boto
+from fastrcf.sagemaker.payload import MAX_PAYLOAD
+from fastrcf.sagemaker.training import TrainingJob
+from fastrcf.sagemaker.training import train as begin_training
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastrcf._typing import Floats
+    from fastrcf.files import Clean, Format, Options, Role
+
+
+def _session(profile: str | None, region: str | None) -> Any:
+    with aws_errors("opening a session"):
+        return boto().Session(profile_name=profile, region_name=region)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def train(
+    data: str,
+    *,
+    read: Options,
+    columns: Sequence[str],
+    drop: Sequence[str],
+    label: str | None,
+    test: str | None,
+    prices: str | None,
+    poll: float,
+    no_wait: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Begin a training job and wait; the other parameters are those of the adapter's train."""
+    session = _session(profile, region)
+    table = Input.of(data, read)
+    chosen = _chosen(table, columns, [*drop, label or ""])
+    x, _ = _rows(table, chosen, None)
+    tested = None
+    if test is not None:
+        tested = _rows(Input.of(test, read), chosen, label)
+    job = begin_training(
+        x,
+        test=tested,
+        session=session,
+        prices=Prices.load(prices),
+        tell=_say,
+        **given,
+    )
+    if not no_wait:
+        job.wait(poll=poll, tell=_say)
+    told = {
+        "job": job.name,
+        "status": job.status,
+        "rows": len(x),
+        "feature_dim": len(chosen),
+        "columns": chosen,
+    }
+    if told["status"] == "Completed":
+        told |= {"model_data": job.model_data, "metrics": job.metrics}
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"{job.name}: {told['status']}: {len(x):,} rows of {len(chosen)} columns")
+    if "model_data" in told:
+        click.echo(f"model: {told['model_data']}")
+        for name, value in job.metrics.items():
+            click.echo(f"{name}: {value:.6g}")
+
+
+def deploy(
+    model: str,
+    *,
+    serverless: bool,
+    memory_mb: int,
+    max_concurrency: int,
+    delete_after: float | None,
+    prices: str | None,
+    poll: float,
+    no_wait: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Begin an endpoint and wait; the other parameters are those of the adapter's deploy."""
+    session = _session(profile, region)
+    source: Any = model if model.startswith("s3://") else TrainingJob.of(model, session)
+    endpoint = begin_endpoint(
+        source,
+        serverless=Serverless(memory_mb, max_concurrency) if serverless else None,
+        delete_after=None if delete_after is None else 3600 * delete_after,
+        prices=Prices.load(prices),
+        session=session,
+        tell=_say,
+        **given,
+    )
+    if not no_wait:
+        endpoint.wait(poll=poll, tell=_say)
+    status = endpoint.status
+    if as_json:
+        click.echo(json.dumps({"endpoint": endpoint.name, "status": status}))
+        return
+    click.echo(f"{endpoint.name}: {status}")
+    click.echo(f"fastrcf sagemaker delete {endpoint.name} ends it and its cost", err=True)
+
+
+def predict(
+    endpoint: str,
+    data: str,
+    out: str,
+    *,
+    read: Options,
+    output_format: Format | None,
+    keep: Sequence[str],
+    columns: Sequence[str],
+    drop: Sequence[str],
+    max_payload: int | None,
+    profile: str | None,
+    region: str | None,
+    **calling: Any,
+) -> None:
+    """Write a score per row; the other parameters are those of Endpoint."""
+    table = Input.of(data, read)
+    chosen = _chosen(table, columns, drop)
+    asked = Endpoint(
+        endpoint,
+        _session(profile, region),
+        max_payload=max_payload or MAX_PAYLOAD,
+        **calling,
+    )
+
+    def answer(batch: Clean) -> pa.Table:
+        if not len(batch.rows):
+            return pa.table({"score": pa.array([], pa.float64())})
+        return pa.table({"score": asked.predict(batch.table)})
+
+    # A detector knows its columns; an endpoint takes those that are given.
+    roles: dict[str, Role] = dict.fromkeys(chosen, "number")
+    n = run(asked, data, out, answer, "predicting", read, output_format, keep, (), roles=roles)
+    click.echo(f"{n:,} rows scored by {endpoint}", err=True)
+
+
+def delete(
+    endpoint: str,
+    *,
+    data: bool,
+    dry_run: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Delete an endpoint and what belongs to it, and tell of each."""
+    result = delete_all(endpoint, data=data, dry_run=dry_run, session=_session(profile, region))
+    if as_json:
+        click.echo(json.dumps([asdict(step) for step in result.steps]))
+        return
+    click.echo(str(result))
+
+
+def _chosen(table: Input, columns: Sequence[str], drop: Sequence[str]) -> list[str]:
+    """Name the columns to take."""
+    names = table.first.names
+    for name in [*columns, *(name for name in drop if name)]:
+        if name not in names:
+            raise InvalidInputError(f"{table.first.file}: there is no column {name!r}")
+    chosen = [name for name in columns or table.numeric() if name not in drop]
+    if not chosen:
+        raise InvalidInputError(f"{table.first.file}: no column holds numbers")
+    return chosen
+
+
+def _rows(table: Input, columns: Sequence[str], label: str | None) -> tuple[Any, Floats | None]:
+    """Read all rows, in single precision, and their labels."""
+    roles: dict[str, Role] = dict.fromkeys([*columns, *([label] if label else [])], "number")
+    parts: list[Any] = []
+    labels: list[Any] = []
+    for batch in table.batches(roles, "reading"):
+        columns_ = [batch.table[name].to_numpy() for name in columns]
+        parts.append(np.column_stack(columns_).astype(np.float32))
+        if label:
+            labels.append(batch.table[label].to_numpy())
+    if not parts:
+        raise InvalidInputError(f"{table.first.file}: there are no rows")
+    return np.concatenate(parts), np.concatenate(labels) if label else None

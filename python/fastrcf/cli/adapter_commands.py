@@ -1,0 +1,176 @@
+"""Options of ``fastrcf sagemaker train``, ``deploy``, ``predict`` and ``delete``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fastrcf.cli.options import FORMAT, NAMES, OUT, Command, reading
+
+_columns = click.option(
+    "--columns", type=NAMES, default=(), help="Columns to take; default: all that hold numbers."
+)
+_drop = click.option("--drop", type=NAMES, default=(), help="Columns not to take.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_REQUEST_FORMATS = click.Choice(["csv", "json", "jsonlines", "recordio"])
+
+
+def _account(command: Command) -> Command:
+    command = click.option("--region", help="Default: that of the profile.")(command)
+    return click.option("--profile", help="Of the AWS configuration; default: the default.")(
+        command
+    )
+
+
+def _paid(command: Command) -> Command:
+    for option in reversed(
+        [
+            click.option(
+                "--accept-cost", is_flag=True, help="Go on; without, only the estimate is shown."
+            ),
+            click.option(
+                "--prices",
+                type=click.Path(exists=True, dir_okay=False),
+                metavar="FILE",
+                help="Table of prices in place of the built-in one.",
+            ),
+            click.option(
+                "--poll",
+                type=click.FloatRange(0),
+                default=15.0,
+                show_default=True,
+                help="Seconds between two questions whether it is done.",
+            ),
+            click.option("--no-wait", is_flag=True, help="Do not wait until it is done."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("data")
+@click.option("--role", required=True, metavar="ARN", help="Role that the job takes on.")
+@click.option("--output", required=True, metavar="S3URI", help="Prefix for data and model.")
+@_columns
+@_drop
+@click.option("--label", help="Column of labels: not trained on.")
+@click.option("--test", metavar="DATA", help="Labelled rows to measure on; needs --label.")
+@click.option("--trees", "num_trees", type=int, default=100, show_default=True, help="50 to 1000.")
+@click.option(
+    "--sample-size",
+    "num_samples_per_tree",
+    type=int,
+    default=256,
+    show_default=True,
+    help="Rows that each tree is built from, 1 to 2048.",
+)
+@click.option("--name", help="Of the job; default: a new one.")
+@click.option("--instance-type", default="ml.c5.xlarge", show_default=True)
+@click.option("--instances", "instance_count", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--max-seconds",
+    type=click.IntRange(1),
+    default=3600,
+    show_default=True,
+    help="After which AWS stops it.",
+)
+@click.option("--spot", is_flag=True, help="Take spare capacity, which may be interrupted.")
+@click.option(
+    "--upload-format",
+    "format",
+    type=click.Choice(["recordio", "csv"]),
+    default="recordio",
+    show_default=True,
+)
+@_paid
+@_account
+@_as_json
+@reading
+def train(data: str, **options: Any) -> None:
+    """Train the managed random cut forest on DATA.
+
+    DATA is uploaded below --output, a training job begins, and its states are shown
+    until it is done. It costs money: --accept-cost.
+    """
+    from fastrcf.cli.adapter import train as run
+
+    if options["test"] is not None and options["label"] is None:
+        raise click.UsageError("--test needs --label")
+    run(data, **options)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--role", required=True, metavar="ARN", help="Role that the container takes on.")
+@click.option("--name", help="Of the endpoint; default: a new one.")
+@click.option("--instance-type", default="ml.c5.xlarge", show_default=True)
+@click.option("--instances", "instance_count", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--serverless", is_flag=True, help="Pay for calls rather than for hours.")
+@click.option("--memory", "memory_mb", type=int, default=2048, show_default=True, help="In MB.")
+@click.option("--concurrency", "max_concurrency", type=int, default=5, show_default=True)
+@click.option("--multi-model", is_flag=True, help="MODEL is a prefix with many models.")
+@click.option("--image", help="In place of the managed algorithm's.")
+@click.option(
+    "--delete-after",
+    type=click.FloatRange(0.02),
+    metavar="HOURS",
+    help="Have AWS delete the endpoint then; needs --scheduler-role.",
+)
+@click.option("--scheduler-role", metavar="ARN", help="Role that EventBridge Scheduler takes on.")
+@_paid
+@_account
+@_as_json
+def deploy(model: str, **options: Any) -> None:
+    """Make an endpoint of MODEL: a training job's name, or s3://.../model.tar.gz.
+
+    It costs money until it is deleted: --accept-cost, --delete-after.
+    """
+    from fastrcf.cli.adapter import deploy as run
+
+    run(model, **options)
+
+
+@click.command()
+@click.argument("endpoint")
+@click.argument("data")
+@click.option(
+    "-o", "--out", type=OUT, required=True, help="File to write, or - for standard output."
+)
+@click.option("--output-format", type=FORMAT, help="Format of the output; default: by the ending.")
+@click.option("--keep", type=NAMES, default=(), help="Columns of DATA to pass on; 'all' for all.")
+@_columns
+@_drop
+@click.option("--model", help="Which model of a multi-model endpoint.")
+@click.option("--request-format", "format", type=_REQUEST_FORMATS, default="csv", show_default=True)
+@click.option("--max-payload", type=click.IntRange(1), help="Most bytes of a request.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=4, show_default=True, help="Requests at a time."
+)
+@click.option(
+    "--url", "runtime_url", help="Where it is called in place of AWS: a container on this machine."
+)
+@_account
+@reading
+def predict(endpoint: str, data: str, out: str, **options: Any) -> None:
+    """Have ENDPOINT score each row of DATA."""
+    from fastrcf.cli.adapter import predict as run
+
+    run(endpoint, data, out, **options)
+
+
+@click.command()
+@click.argument("endpoint")
+@click.option("--data", is_flag=True, help="Its model.tar.gz in S3 too.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be deleted.")
+@_account
+@_as_json
+def delete(endpoint: str, **options: Any) -> None:
+    """Delete ENDPOINT, its configuration and its models.
+
+    What is gone already is passed over.
+    """
+    from fastrcf.cli.adapter import delete as run
+
+    run(endpoint, **options)

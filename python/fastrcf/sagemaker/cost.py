@@ -1,0 +1,181 @@
+"""What a thing will cost, said before it is made, and made only if that is accepted."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastrcf.errors import InvalidParameterError
+from fastrcf.sagemaker.errors import CostNotAcceptedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# A file of the user's own in place of the one in the package.
+VARIABLE = "FASTRCF_PRICES"
+
+
+@dataclass(frozen=True)
+class Prices:
+    """A dated table of prices.
+
+    Attributes
+    ----------
+    as_of : str
+        The day that the table is of.
+    region, currency : str
+        Where and in what the prices are.
+    instance_hours : mapping of str to float
+        Price of an hour by instance type.
+    serverless_gb_seconds : float
+        Price of a second of serverless inference with one gigabyte.
+    """
+
+    as_of: str
+    region: str
+    currency: str
+    instance_hours: Mapping[str, float]
+    serverless_gb_seconds: float
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] | None = None) -> Prices:
+        """Read a table.
+
+        Parameters
+        ----------
+        path : path, optional
+            A JSON file like ``prices.json`` in this package; default: the one that
+            the variable FASTRCF_PRICES names, else that one.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the file is not such a table.
+        """
+        chosen = path or os.environ.get(VARIABLE)
+        if chosen:
+            text = Path(chosen).read_text(encoding="utf-8")
+        else:
+            text = files("fastrcf.sagemaker").joinpath("prices.json").read_text(encoding="utf-8")
+        try:
+            table = json.loads(text)
+            return cls(
+                as_of=str(table["as_of"]),
+                region=str(table["region"]),
+                currency=str(table["currency"]),
+                instance_hours={str(k): float(v) for k, v in table["instance_hours"].items()},
+                serverless_gb_seconds=float(table["serverless_gb_seconds"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidParameterError(f"{chosen}: no table of prices: {error!r}") from None
+
+    def instances(
+        self, what: str, kind: str, n: int, region: str, hours: float | None = None
+    ) -> Estimate:
+        """Estimate what instances cost.
+
+        Parameters
+        ----------
+        what : str
+            What they are for.
+        kind : str
+            Instance type.
+        n : int
+            How many.
+        region : str
+            Where; prices of another region than the table's are a guess.
+        hours : float, optional
+            At most how long; None if until somebody deletes them.
+        """
+        price = self.instance_hours.get(kind)
+        per_hour = None if price is None else price * n
+        return Estimate(what, f"{n} x {kind}", per_hour, hours, self, region)
+
+    def serverless(self, what: str, memory_mb: int, region: str) -> Estimate:
+        """Estimate an hour of uninterrupted calls of a serverless endpoint; idle costs nothing."""
+        per_hour = 3600 * self.serverless_gb_seconds * memory_mb / 1024
+        text = f"serverless, {memory_mb} MB, for an hour of calls one after the other"
+        return Estimate(what, text, per_hour, None, self, region)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What something will cost.
+
+    Attributes
+    ----------
+    what, of : str
+        What it is, and what is paid for.
+    per_hour : float or None
+        Price of an hour; None where the table does not have it.
+    hours : float or None
+        At most how long; None if until it is deleted.
+    prices : Prices
+        The table.
+    region : str
+        Where it will be.
+    """
+
+    what: str
+    of: str
+    per_hour: float | None
+    hours: float | None
+    prices: Prices
+    region: str
+
+    @property
+    def most(self) -> float | None:
+        """The most it can cost; None where that is not known."""
+        if self.per_hour is None or self.hours is None:
+            return None
+        return self.per_hour * self.hours
+
+    def __str__(self) -> str:
+        table = f"prices of {self.prices.as_of} for {self.prices.region}"
+        if self.per_hour is None:
+            return f"{self.what}: {self.of}: not in the {table}"
+        each = f"{self.per_hour:.4g} {self.prices.currency} an hour"
+        if self.most is None:
+            text = f"{self.what}: {self.of}: about {each}, until it is deleted"
+        else:
+            text = (
+                f"{self.what}: {self.of}: about {each}, at most {self.most:.4g} "
+                f"{self.prices.currency} in {self.hours:.4g} hours"
+            )
+        other = "" if self.region == self.prices.region else f", {self.region} may differ"
+        return f"{text} ({table}{other})"
+
+
+def accept(
+    estimate: Estimate, accept_cost: bool, tell: Callable[[str], Any] | None = None
+) -> Estimate:
+    """Say what something costs, and stop unless that was accepted.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What it costs.
+    accept_cost : bool
+        Whether the user has said so.
+    tell : callable, optional
+        Gets the estimate as text; default: standard error.
+
+    Raises
+    ------
+    CostNotAcceptedError
+        If it was not.
+    """
+    if accept_cost is not True:
+        raise CostNotAcceptedError(
+            f"{estimate}; nothing was created: accept_cost=True (--accept-cost) goes on"
+        )
+    if tell is None:
+        print(estimate, file=sys.stderr)
+    else:
+        tell(str(estimate))
+    return estimate

@@ -1,0 +1,195 @@
+"""A model becomes an endpoint: model, configuration, endpoint, and when it ends."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from fastrcf._parameters import count
+from fastrcf.errors import InvalidParameterError
+from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name
+from fastrcf.sagemaker.cost import Prices, accept
+from fastrcf.sagemaker.endpoint import Endpoint, Serverless
+from fastrcf.sagemaker.errors import aws_errors
+from fastrcf.sagemaker.model import Model
+from fastrcf.sagemaker.training import TrainingJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+VARIANT = "AllTraffic"
+
+
+def deploy(
+    model: TrainingJob | Model | str,
+    *,
+    role: str | None = None,
+    accept_cost: bool = False,
+    name: str | None = None,
+    instance_type: str = "ml.c5.xlarge",
+    instance_count: int = 1,
+    serverless: Serverless | None = None,
+    multi_model: bool = False,
+    image: str | None = None,
+    delete_after: float | None = None,
+    scheduler_role: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    session: Any = None,
+    prices: Prices | None = None,
+    tell: Callable[[str], Any] | None = None,
+    **calling: Any,
+) -> Endpoint:
+    """Begin an endpoint; it answers once :meth:`Endpoint.wait` returns.
+
+    Parameters
+    ----------
+    model : TrainingJob, Model or str
+        A completed job, a model, or the S3 URI of a ``model.tar.gz`` (with
+        ``multi_model`` of a prefix with many).
+    role : str
+        ARN of the role that the container takes on; not needed for a :class:`Model`.
+    accept_cost : bool, default False
+        That it may cost what the estimate says. Without, nothing happens.
+    name : str, optional
+        Of the endpoint, its configuration and its model; default: a new one.
+    instance_type, instance_count
+        What it runs on, unless it is serverless. Amazon advises ml.c5.xlarge.
+    serverless : Serverless, optional
+        Makes it serverless.
+    multi_model : bool, default False
+        Many models behind one endpoint; calls then name one.
+    image : str, optional
+        In place of the managed algorithm's.
+    delete_after : float, optional
+        Seconds after which AWS deletes the endpoint by itself, also if this program
+        is long gone: a schedule of EventBridge does it. Needs ``scheduler_role``.
+        What costs nothing, model and configuration, stays for :func:`delete`.
+    scheduler_role : str, optional
+        ARN of a role that EventBridge Scheduler may take on and that allows
+        ``sagemaker:DeleteEndpoint``.
+    tags : mapping of str to str, optional
+        Of endpoint and configuration.
+    session : boto3.Session or session of Amazon's SDK, optional
+        Default: the job's or model's own, else boto3's.
+    prices, tell
+        See :func:`train`.
+    **calling
+        Of :class:`Endpoint`: ``format``, ``max_payload``, ``workers``, ``model``.
+
+    Returns
+    -------
+    Endpoint
+
+    Raises
+    ------
+    CostNotAcceptedError
+        Without ``accept_cost``; the message has the estimate.
+    InvalidParameterError
+        If a parameter cannot be used; nothing was created.
+    ServiceError
+        If AWS refuses; what had been created is deleted again.
+    """
+    if session is None and not isinstance(model, str):
+        session = model.clients
+    clients = Clients.of(session)
+    name = check_name(name or new_name("rcf"))
+    if serverless is not None and multi_model:
+        raise InvalidParameterError("serverless: such an endpoint has one model, not many")
+    if role is None and not isinstance(model, Model):
+        raise InvalidParameterError("role: needed to make a model")
+    if role is not None:
+        check_role(role)
+    ends = _ends(delete_after, scheduler_role)
+    instance_count = count("instance_count", instance_count, 1)
+    endpoint = Endpoint(name, clients, **calling)
+    table = prices or Prices.load()
+    what, region = f"endpoint {name}", clients.region
+    hours = None if delete_after is None else delete_after / 3600
+    if serverless is not None:
+        estimate = table.serverless(what, serverless.memory_mb, region)
+    else:
+        estimate = table.instances(what, instance_type, instance_count, region, hours)
+    accept(estimate, accept_cost, tell)
+
+    undo: list[Callable[[], Any]] = []
+    sagemaker = clients.sagemaker
+    marks = {"Tags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()]}
+    marks = marks if tags else {}
+    try:
+        if not isinstance(model, Model):
+            model = Model.create(
+                model.model_data if isinstance(model, TrainingJob) else model,
+                role=str(role),
+                name=name,
+                image=image,
+                multi_model=multi_model,
+                session=clients,
+            )
+            undo.append(lambda: sagemaker.delete_model(ModelName=name))
+        variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": model.name}
+        if serverless is not None:
+            variant["ServerlessConfig"] = {
+                "MemorySizeInMB": serverless.memory_mb,
+                "MaxConcurrency": serverless.max_concurrency,
+            }
+        else:
+            variant |= {
+                "InstanceType": instance_type,
+                "InitialInstanceCount": instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+        with aws_errors(f"creating the configuration of endpoint {name}"):
+            sagemaker.create_endpoint_config(
+                EndpointConfigName=name, ProductionVariants=[variant], **marks
+            )
+        undo.append(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=name))
+        if ends is not None:
+            # First, so that there is never an endpoint without an end.
+            _schedule(clients, name, ends, str(scheduler_role))
+            undo.append(lambda: clients.scheduler.delete_schedule(Name=schedule_name(name)))
+        with aws_errors(f"creating endpoint {name}"):
+            sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, **marks)
+    except BaseException:
+        for step in reversed(undo):
+            with suppress(Exception):
+                step()
+        raise
+    return endpoint
+
+
+def _ends(delete_after: float | None, scheduler_role: str | None) -> datetime | None:
+    if delete_after is None:
+        return None
+    if not delete_after >= 60:
+        raise InvalidParameterError(f"delete_after: {delete_after!r} is not a minute or more")
+    if scheduler_role is None:
+        raise InvalidParameterError(
+            "delete_after: needs scheduler_role, a role that EventBridge Scheduler may take on and "
+            "that allows sagemaker:DeleteEndpoint"
+        )
+    check_role(scheduler_role, "scheduler_role")
+    return datetime.now(UTC) + timedelta(seconds=float(delete_after))
+
+
+def schedule_name(endpoint: str) -> str:
+    """Name the schedule that ends an endpoint; 64 characters are the most."""
+    return f"{endpoint[:57]}-delete"
+
+
+def _schedule(clients: Clients, name: str, ends: datetime, role: str) -> None:
+    with aws_errors(f"scheduling the end of endpoint {name}"):
+        clients.scheduler.create_schedule(
+            Name=schedule_name(name),
+            Description=f"Deletes the SageMaker endpoint {name}",
+            ScheduleExpression=f"at({ends:%Y-%m-%dT%H:%M:%S})",
+            ScheduleExpressionTimezone="UTC",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={
+                "Arn": "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint",
+                "RoleArn": role,
+                "Input": json.dumps({"EndpointName": name}),
+            },
+        )

@@ -1,0 +1,110 @@
+"""What can go wrong between here and AWS, in words that say what to do."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastrcf.errors import FastRCFError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ServiceError(FastRCFError):
+    """AWS refused a call or could not be reached.
+
+    Attributes
+    ----------
+    code : str
+        AWS's code for it, such as ``ThrottlingException``; the class's name
+        where no answer came.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class JobFailedError(ServiceError):
+    """A job or an endpoint ended in failure; the message has AWS's reason."""
+
+
+class ResponseError(ServiceError):
+    """An endpoint's answer is none: not its format, or another number of scores."""
+
+
+class CostNotAcceptedError(FastRCFError):
+    """What costs money was asked for without ``accept_cost``. Nothing was created."""
+
+
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+_REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+_UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId")
+THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown")
+_ABSENT = ("ResourceNotFound", "NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException")
+
+
+def boto() -> Any:
+    """Import boto3, or say how to get it."""
+    try:
+        import boto3
+    except ImportError:
+        raise MissingExtraError(
+            "talking to AWS needs boto3: pip install 'fastrcf[sagemaker]'"
+        ) from None
+    return boto3
+
+
+def code_of(error: Exception) -> str:
+    """AWS's code of a botocore error; its class's name where it has none."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    return type(error).__name__
+
+
+def is_absent(error: Exception) -> bool:
+    """Whether an error of botocore or of ours says that something does not exist."""
+    code = error.code if isinstance(error, ServiceError) else code_of(error)
+    # SageMaker has no code for it: what is missing is a bad request there.
+    text = str(error).lower()
+    return code in _ABSENT or (
+        code.startswith("Validation") and ("could not find" in text or "does not exist" in text)
+    )
+
+
+@contextmanager
+def aws_errors(what: str) -> Iterator[None]:
+    """Raise botocore's errors in the block as :class:`ServiceError`.
+
+    Parameters
+    ----------
+    what : str
+        What is being done, as in "creating endpoint x".
+    """
+    boto()
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError, Boto3Error) as error:
+        code = code_of(error)
+        raise ServiceError(f"{what}: {_advice(code)}{error}", code) from error
+
+
+def _advice(code: str) -> str:
+    if code in _EXPIRED or code in ("TokenRetrievalError", "SSOTokenLoadError"):
+        return "the credentials have expired, renew them (such as by aws sso login): "
+    if code in ("NoCredentialsError", "PartialCredentialsError") or code in _UNKNOWN:
+        return "there are no credentials that AWS knows (aws configure): "
+    if code == "NoRegionError":
+        return "no region is set (AWS_REGION, or boto3.Session(region_name=...)): "
+    if code in _REFUSED:
+        return "the credentials do not allow it: "
+    if code in THROTTLED:
+        return "AWS still refuses for too many calls after all retries; try fewer workers: "
+    if code == "ResourceLimitExceeded":
+        return "the account's quota does not allow it (Service Quotas, SageMaker): "
+    return ""

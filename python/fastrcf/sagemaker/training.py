@@ -1,0 +1,305 @@
+"""Training jobs of the managed random cut forest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastrcf._parameters import count
+from fastrcf.errors import InvalidParameterError
+from fastrcf.sagemaker._session import (
+    Clients,
+    check_name,
+    check_role,
+    new_name,
+    split_uri,
+    wait_for,
+)
+from fastrcf.sagemaker.channel import Channel, remove, upload
+from fastrcf.sagemaker.cost import Prices, accept
+from fastrcf.sagemaker.errors import aws_errors, code_of
+from fastrcf.sagemaker.hyperparameters import Hyperparameters
+from fastrcf.sagemaker.image import image_uri
+from fastrcf.sagemaker.payload import single
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A training job in AWS.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    clients : Clients
+        Whose it is; :meth:`of` makes them from a session.
+    """
+
+    name: str
+    clients: Clients
+
+    @classmethod
+    def of(cls, name: str, session: Any = None) -> TrainingJob:
+        """Find a job by its name, whoever began it."""
+        return cls(name, Clients.of(session))
+
+    def describe(self) -> dict[str, Any]:
+        """Give all that AWS says of it."""
+        with aws_errors(f"training job {self.name}"):
+            answer: dict[str, Any] = self.clients.sagemaker.describe_training_job(
+                TrainingJobName=self.name
+            )
+        return answer
+
+    @property
+    def status(self) -> str:
+        """InProgress, Completed, Failed, Stopping or Stopped."""
+        return str(self.describe()["TrainingJobStatus"])
+
+    @property
+    def model_data(self) -> str:
+        """Where its model is, once it is completed."""
+        return str(self.describe()["ModelArtifacts"]["S3ModelArtifacts"])
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """What it was given."""
+        return Hyperparameters.from_strings(self.describe()["HyperParameters"])
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Figures of its test channel, by name; empty where it had none."""
+        found = self.describe().get("FinalMetricDataList", [])
+        return {metric["MetricName"]: float(metric["Value"]) for metric in found}
+
+    def wait(
+        self,
+        *,
+        poll: float = 15.0,
+        timeout: float = 86_400.0,
+        tell: Callable[[str], None] | None = None,
+    ) -> TrainingJob:
+        """Wait until it is completed.
+
+        Parameters
+        ----------
+        poll, timeout : float
+            Seconds between two questions, and until it is given up.
+        tell : callable, optional
+            Gets every change of its state as text.
+
+        Raises
+        ------
+        JobFailedError
+            If it failed or was stopped; the message has AWS's reason.
+        ServiceError
+            If the time is over; the job goes on.
+        """
+        wait_for(
+            f"training job {self.name}",
+            self.describe,
+            "TrainingJobStatus",
+            ("Completed",),
+            ("Failed", "Stopped"),
+            poll=poll,
+            timeout=timeout,
+            tell=tell,
+            detail_key="SecondaryStatus",
+        )
+        return self
+
+    def stop(self) -> None:
+        """Ask AWS to stop it; a job that has ended stays as it is."""
+        from botocore.exceptions import ClientError
+
+        with aws_errors(f"stopping training job {self.name}"):
+            try:
+                self.clients.sagemaker.stop_training_job(TrainingJobName=self.name)
+            except ClientError as error:
+                if code_of(error) != "ValidationException" or self.status in (
+                    "InProgress",
+                    "Stopping",
+                ):
+                    raise
+
+
+def train(
+    data: Any,
+    *,
+    role: str,
+    output: str,
+    accept_cost: bool = False,
+    feature_dim: int | None = None,
+    num_trees: int = 100,
+    num_samples_per_tree: int = 256,
+    eval_metrics: tuple[str, ...] | None = None,
+    test: Any = None,
+    format: Any = "recordio",
+    name: str | None = None,
+    instance_type: str = "ml.c5.xlarge",
+    instance_count: int = 1,
+    volume_gb: int = 10,
+    max_seconds: int = 3600,
+    spot: bool = False,
+    tags: Mapping[str, str] | None = None,
+    session: Any = None,
+    prices: Prices | None = None,
+    tell: Callable[[str], Any] | None = None,
+) -> TrainingJob:
+    """Begin a training job of the managed random cut forest.
+
+    Parameters
+    ----------
+    data : array-like, data frame, Channel or str
+        Rows, which are uploaded below ``output``; or what :func:`upload` gave; or
+        the S3 prefix of data in RecordIO-protobuf, which needs ``feature_dim``
+        (for CSV, give a :class:`Channel`).
+    role : str
+        ARN of the role that the job takes on.
+    output : str
+        S3 prefix for the model, and for data that is uploaded.
+    accept_cost : bool, default False
+        That it may cost what the estimate says. Without, nothing happens.
+    feature_dim, num_trees, num_samples_per_tree, eval_metrics
+        See :class:`Hyperparameters`; ``feature_dim`` is known where rows are given.
+    test : tuple of (X, labels), or Channel, optional
+        Labelled rows that the job is to be measured on.
+    format : {"recordio", "csv"}
+        How rows are uploaded.
+    name : str, optional
+        Of the job; default: a new one.
+    instance_type : str, default "ml.c5.xlarge"
+        Amazon advises m4, c4 and c5, and no GPU.
+    instance_count : int, default 1
+        Needs as many objects of data, which an upload makes.
+    volume_gb : int, default 10
+        Disk of each instance.
+    max_seconds : int, default 3600
+        After which AWS stops the job: what the estimate is for.
+    spot : bool, default False
+        Whether to take spare capacity, which is cheaper and may be interrupted.
+    tags : mapping of str to str, optional
+        Of the job.
+    session : boto3.Session or session of Amazon's SDK, optional
+        Default: boto3's.
+    prices : Prices, optional
+        Default: :meth:`Prices.load`.
+    tell : callable, optional
+        Gets the estimate as text; default: standard error.
+
+    Returns
+    -------
+    TrainingJob
+        The job, which has begun.
+
+    Raises
+    ------
+    CostNotAcceptedError
+        Without ``accept_cost``; the message has the estimate.
+    InvalidInputError, InvalidParameterError
+        If data or a parameter cannot be used; nothing was uploaded.
+    ServiceError
+        If AWS refuses; what was uploaded is removed again.
+    """
+    bucket, prefix = split_uri(output, "output")
+    output = f"s3://{bucket}/{prefix}".rstrip("/")
+    instance_count = count("instance_count", instance_count, 1)
+    max_seconds = count("max_seconds", max_seconds, 1)
+    name = check_name(name or new_name("train"))
+    check_role(role)
+    if isinstance(data, str):
+        data = Channel("train", data, n_features=feature_dim)
+    rows = None if isinstance(data, Channel) else single(data)
+    width = rows.shape[1] if rows is not None else data.n_features
+    if feature_dim is None:
+        feature_dim = width
+    if feature_dim is None:
+        raise InvalidParameterError("feature_dim: needed for data that is in S3 already")
+    if width is not None and feature_dim != width:
+        raise InvalidParameterError(f"feature_dim: {feature_dim}, but the data has {width} columns")
+    chosen = {} if eval_metrics is None else {"eval_metrics": eval_metrics}
+    hyper = Hyperparameters(feature_dim, num_trees, num_samples_per_tree, **chosen)
+    if rows is None and data.n_objects is not None and data.n_objects < instance_count:
+        raise InvalidParameterError(
+            f"instance_count: {instance_count} instances need as many objects, "
+            f"the data is in {data.n_objects}"
+        )
+    tested = _test_rows(test, feature_dim)
+    clients = Clients.of(session)
+    image = image_uri(clients.region)
+    accept(
+        (prices or Prices.load()).instances(
+            f"training job {name}",
+            instance_type,
+            instance_count,
+            clients.region,
+            max_seconds / 3600,
+        ),
+        accept_cost,
+        tell,
+    )
+    channels: list[Channel] = []
+    uploaded: list[Channel] = []
+    where = {"format": format, "session": clients}
+    try:
+        if rows is None:
+            channels.append(data)
+        else:
+            n_objects = min(instance_count, len(rows))
+            uri = f"{output}/{name}/train"
+            uploaded.append(upload(rows, uri, n_objects=n_objects, **where))
+        if tested is not None:
+            x, labels = tested
+            uri = f"{output}/{name}/test"
+            uploaded.append(upload(x, uri, labels=labels, channel="test", **where))
+        channels += uploaded
+        if isinstance(test, Channel):
+            channels.append(test)
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "AlgorithmSpecification": {
+                "TrainingImage": image,
+                "TrainingInputMode": channels[0].input_mode,
+            },
+            "RoleArn": role,
+            "InputDataConfig": [channel.request() for channel in channels],
+            "OutputDataConfig": {"S3OutputPath": output},
+            "ResourceConfig": {
+                "InstanceType": instance_type,
+                "InstanceCount": instance_count,
+                "VolumeSizeInGB": volume_gb,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": max_seconds},
+            "HyperParameters": hyper.to_strings(),
+        }
+        if spot:
+            request["EnableManagedSpotTraining"] = True
+            request["StoppingCondition"]["MaxWaitTimeInSeconds"] = 2 * max_seconds
+        if tags:
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        with aws_errors(f"creating training job {name}"):
+            clients.sagemaker.create_training_job(**request)
+    except BaseException:
+        for channel in uploaded:
+            remove(channel, clients)
+        raise
+    return TrainingJob(name, clients)
+
+
+def _test_rows(test: Any, width: int) -> tuple[Any, Any] | None:
+    """Give labelled rows, checked before anything is uploaded."""
+    if test is None:
+        return None
+    if isinstance(test, Channel):
+        if test.name != "test":
+            raise InvalidParameterError(f"test: a channel of the name {test.name!r}")
+        return None
+    if not isinstance(test, tuple) or len(test) != 2:
+        raise InvalidParameterError("test: expected (X, labels) or a Channel")
+    rows = single(test[0])
+    if rows.shape[1] != width:
+        raise InvalidParameterError(f"test: {rows.shape[1]} columns, where the data has {width}")
+    return rows, test[1]

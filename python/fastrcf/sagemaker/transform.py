@@ -1,0 +1,212 @@
+"""Batch transform: scores of data in S3, without an endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from fastrcf._parameters import count
+from fastrcf.errors import InvalidParameterError
+from fastrcf.sagemaker._session import Clients, check_name, new_name, split_uri, wait_for
+from fastrcf.sagemaker.cost import Prices, accept
+from fastrcf.sagemaker.errors import ResponseError, ServiceError, aws_errors
+from fastrcf.sagemaker.payload import CONTENT_TYPES, parse_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastrcf._typing import Floats
+    from fastrcf.sagemaker.model import Model
+
+_SPLIT = {"csv": "Line", "jsonlines": "Line", "recordio": "RecordIO", "json": "None"}
+_ACCEPT = "application/jsonlines"
+# The most that the service holds in memory: requests at a time by megabytes each.
+_MAX_MB = 100
+
+
+@dataclass(frozen=True)
+class BatchTransform:
+    """A batch transform job in AWS.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    clients : Clients
+        Whose it is; :meth:`of` makes them from a session.
+    """
+
+    name: str
+    clients: Clients
+
+    @classmethod
+    def of(cls, name: str, session: Any = None) -> BatchTransform:
+        """Find a job by its name, whoever began it."""
+        return cls(name, Clients.of(session))
+
+    @classmethod
+    def create(
+        cls,
+        model: Model,
+        *,
+        data: str,
+        output: str,
+        format: Literal["csv", "json", "jsonlines", "recordio"] = "csv",
+        accept_cost: bool = False,
+        name: str | None = None,
+        instance_type: str = "ml.c5.xlarge",
+        instance_count: int = 1,
+        max_payload_mb: int = 6,
+        max_concurrent: int = 1,
+        hours: float = 1.0,
+        prices: Prices | None = None,
+        tell: Callable[[str], Any] | None = None,
+    ) -> BatchTransform:
+        """Begin a job.
+
+        Parameters
+        ----------
+        model : Model
+            What scores.
+        data, output : str
+            S3 prefixes: of the rows, without a line of names, and for the scores, an
+            object each with ``.out`` behind its name.
+        format : {"csv", "json", "jsonlines", "recordio"}
+            Of the rows. JSON is not cut: each object is one request.
+        accept_cost : bool, default False
+            That it may cost what the estimate says. Without, nothing happens.
+        name : str, optional
+            Default: a new one.
+        instance_type, instance_count
+            What it runs on.
+        max_payload_mb, max_concurrent : int
+            Of a request, and how many go at a time: together at most 100 MB.
+        hours : float, default 1
+            What the estimate is for; the service knows no limit of time.
+        prices, tell
+            See :func:`train`.
+
+        Raises
+        ------
+        CostNotAcceptedError, InvalidParameterError, ServiceError
+            As :func:`train`.
+        """
+        if format not in _SPLIT:
+            raise InvalidParameterError(f"format: {format!r} is none of {', '.join(_SPLIT)}")
+        split_uri(data, "data")
+        split_uri(output, "output")
+        payload = count("max_payload_mb", max_payload_mb, 1)
+        concurrent = count("max_concurrent", max_concurrent, 1)
+        if payload * concurrent > _MAX_MB:
+            raise InvalidParameterError(
+                f"max_concurrent: {concurrent} requests of {payload} MB are more than {_MAX_MB} MB"
+            )
+        clients = model.clients
+        name = check_name(name or new_name("transform"))
+        table = prices or Prices.load()
+        n = count("instance_count", instance_count, 1)
+        accept(
+            table.instances(f"batch transform {name}", instance_type, n, clients.region, hours),
+            accept_cost,
+            tell,
+        )
+        split = _SPLIT[format]
+        with aws_errors(f"creating batch transform {name}"):
+            clients.sagemaker.create_transform_job(
+                TransformJobName=name,
+                ModelName=model.name,
+                MaxPayloadInMB=payload,
+                MaxConcurrentTransforms=concurrent,
+                BatchStrategy="SingleRecord" if split == "None" else "MultiRecord",
+                TransformInput={
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}},
+                    "ContentType": CONTENT_TYPES[format],
+                    "CompressionType": "None",
+                    "SplitType": split,
+                },
+                TransformOutput={
+                    "S3OutputPath": output.rstrip("/"),
+                    "Accept": _ACCEPT,
+                    "AssembleWith": "Line",
+                },
+                TransformResources={"InstanceType": instance_type, "InstanceCount": n},
+            )
+        return cls(name, clients)
+
+    def describe(self) -> dict[str, Any]:
+        """Give all that AWS says of it."""
+        with aws_errors(f"batch transform {self.name}"):
+            answer: dict[str, Any] = self.clients.sagemaker.describe_transform_job(
+                TransformJobName=self.name
+            )
+        return answer
+
+    @property
+    def status(self) -> str:
+        """InProgress, Completed, Failed, Stopping or Stopped."""
+        return str(self.describe()["TransformJobStatus"])
+
+    def wait(
+        self,
+        *,
+        poll: float = 15.0,
+        timeout: float = 86_400.0,
+        tell: Callable[[str], None] | None = None,
+    ) -> BatchTransform:
+        """Wait until it is completed; see :meth:`TrainingJob.wait`."""
+        wait_for(
+            f"batch transform {self.name}",
+            self.describe,
+            "TransformJobStatus",
+            ("Completed",),
+            ("Failed", "Stopped"),
+            poll=poll,
+            timeout=timeout,
+            tell=tell,
+        )
+        return self
+
+    def stop(self) -> None:
+        """Ask AWS to stop it."""
+        with aws_errors(f"stopping batch transform {self.name}"):
+            self.clients.sagemaker.stop_transform_job(TransformJobName=self.name)
+
+    def scores(self) -> dict[str, Floats]:
+        """Read the scores of a completed job.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray of float64
+            By the name of the object with the rows, below the prefix; in the order of
+            these names.
+
+        Raises
+        ------
+        ResponseError
+            If an object is no list of scores.
+        ServiceError
+            If there are none.
+        """
+        bucket, prefix = split_uri(self.describe()["TransformOutput"]["S3OutputPath"], "output")
+        out: dict[str, Floats] = {}
+        with aws_errors(f"reading the scores of batch transform {self.name}"):
+            start = f"{prefix}/" if prefix else ""
+            pages = self.clients.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=start
+            )
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+            for key in sorted(key for key in keys if key.endswith(".out")):
+                body = self.clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+                n = sum(1 for line in body.splitlines() if line.strip())
+                try:
+                    scores = parse_scores(body, _ACCEPT, n)
+                except ResponseError as error:
+                    raise ResponseError(f"s3://{bucket}/{key}: {error}") from None
+                out[key.removeprefix(start).removesuffix(".out")] = np.asarray(scores)
+        if not out:
+            raise ServiceError(
+                f"batch transform {self.name}: no scores below s3://{bucket}/{prefix}"
+            )
+        return out
