@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+import os
 import sys
 from contextlib import suppress
 from types import SimpleNamespace
@@ -743,3 +744,21 @@ def test_a_failing_upload_removes_what_it_wrote():
         s3.add_response("delete_object", {}, {"Bucket": "b", "Key": key.format("00000")})
         with pytest.raises(ServiceError, match="do not allow it"):
             upload(np.ones((4, 2)), "s3://b/p", n_objects=2, format="csv", session=clients)
+
+
+def test_the_region_is_asked_of_both_variables(monkeypatch):
+    import boto3
+
+    from fastrcf.sagemaker._session import Clients
+
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(InvalidParameterError, match="no region is set"):
+        Clients.of(boto3.Session("id", "secret"))
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, "eu-west-3")
+            clients = Clients.of(boto3.Session("id", "secret"))
+            assert clients.region == "eu-west-3"
+            assert clients.sagemaker.meta.region_name == "eu-west-3"

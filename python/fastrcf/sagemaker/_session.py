@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -73,12 +74,14 @@ class Clients:
                     f"session: expected a boto3 session or one of Amazon's SDK, found "
                     f"{type(session).__name__}"
                 )
-            if not session.region_name:
+            # boto3 itself looks at AWS_DEFAULT_REGION alone, AWS's other tools at AWS_REGION.
+            region = session.region_name or os.environ.get("AWS_REGION")
+            if not region:
                 raise InvalidParameterError(
                     "session: no region is set; set AWS_REGION, or give "
                     "boto3.Session(region_name=...)"
                 )
-            return cls(session, session.region_name, runtime_url)
+            return cls(session, region, runtime_url)
 
     def _client(self, name: str, **given: Any) -> Any:
         from botocore.config import Config
