@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test levels slow spark-versions fuzz miri asan lint format bench bench-full bench-detection bench-spark bench-managed profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test python-tests spark-tests levels slow spark-versions fuzz miri asan lint format bench bench-full bench-detection bench-spark bench-managed profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,7 +33,14 @@ demo: $(VENV)/.engine
 
 test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
+	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
+
+# Beside each other: Spark's wait for its JVM half of the time.
+python-tests: $(VENV)/.engine
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/spark
+
+spark-tests: $(VENV)/.spark
+	$(BIN)/python -m pytest -m "not slow" tests/spark
 
 # The engine's tests once more at each lower instruction set; what the machine
 # lacks is the best that it has.

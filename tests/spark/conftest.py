@@ -30,8 +30,6 @@ WARNINGS = [
 def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/spark" in str(item.path):
-            # All in the process that has the JVM.
-            item.add_marker(pytest.mark.xdist_group("spark"))
             for warning in WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
 
