@@ -69,7 +69,7 @@ def test_links_lead_somewhere(page):
 def test_options_and_targets_that_are_shown_exist(page):
     text = page.read_text()
     targets = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)):
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+(?:-[a-z]+)*)", text, re.MULTILINE)):
         assert re.search(rf"^{target}:", targets, re.MULTILINE), target
     for line in re.findall(
         r"fastrcf ((?:train|score|detect|evaluate|inspect|stream|report) .*)", text
