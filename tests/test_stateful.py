@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 import fastrcf
 
 N_TREES, SAMPLE_SIZE = 4, 8
+WEIGHT = 0.5
 
 # Few distinct values: rows are often equal to others, or in line with them.
 number = st.sampled_from([0.0, -0.0, 1.0, 2.0, -3.5, 1e-40, 1e30, 0.1, 7.0]) | st.floats(
@@ -40,9 +41,12 @@ def rows_of(width, least=1, most=12):
     ).map(np.array)
 
 
-def key(row):
-    """A row as the forest holds it: single precision, without minus zero."""
-    return (np.asarray(row, dtype=np.float32) + np.float32(0.0)).tobytes()
+def key(row, weight):
+    """A row as the forest holds it: weighted, in single precision, without minus zero.
+
+    Rows that are told apart before may be one afterwards: half of the smallest number is zero.
+    """
+    return (np.float32(np.asarray(row) * weight) + np.float32(0.0)).tobytes()
 
 
 class ForestMachine(RuleBasedStateMachine):
@@ -63,7 +67,7 @@ class ForestMachine(RuleBasedStateMachine):
         parameters = {
             "sampling": sampling,
             "shingle_size": shingle_size,
-            "feature_weights": [0.5] * width if weighted else None,
+            "feature_weights": [WEIGHT] * width if weighted else None,
             "random_state": seed,
         }
         self.forest = fastrcf.RandomCutForest(N_TREES, SAMPLE_SIZE, n_threads=2, **parameters)
@@ -76,6 +80,9 @@ class ForestMachine(RuleBasedStateMachine):
         k = self.shingle
         series = np.array(self.seen).reshape(-1, self.width)
         return [series[i - k + 1 : i + 1].ravel() for i in range(k - 1, len(series))]
+
+    def key(self, row):
+        return key(row, WEIGHT if self.weighted else 1.0)
 
     def data(self):
         return b"" if self.forest.n_features is None else bytes(self.forest)
@@ -105,20 +112,20 @@ class ForestMachine(RuleBasedStateMachine):
         if self.forest.n_features is None:
             assert self.forest.delete(x).tolist() == [0] * len(x)
             return
-        held = Counter(key(point) for point in points)
+        held = Counter(self.key(point) for point in points)
         removed = self.forest.delete(x)
         assert removed.dtype == np.int64
         for row, copies in zip(x, removed.tolist(), strict=True):
             assert self.twin.delete(row).tolist() == [copies]
             assert 0 <= copies <= N_TREES
-            if not held[key(row)]:
+            if not held[self.key(row)]:
                 assert copies == 0
             elif self.sampling == "window" and not self.deleted:
                 # Every tree holds the same last rows, and a copy of each goes.
-                window = Counter(key(point) for point in points[-SAMPLE_SIZE:])
-                gone = sum(key(other) == key(row) for other in x)
+                window = Counter(self.key(point) for point in points[-SAMPLE_SIZE:])
+                gone = sum(self.key(other) == self.key(row) for other in x)
                 if gone == 1:
-                    assert copies == (N_TREES if window[key(row)] else 0)
+                    assert copies == (N_TREES if window[self.key(row)] else 0)
         self.deleted = self.deleted or removed.any()
 
     @precondition(lambda self: self.forest.is_ready)
