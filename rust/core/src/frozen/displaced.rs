@@ -9,22 +9,16 @@ use super::block::Block;
 use super::part::{Part, set};
 use super::tree::PartTree;
 use crate::kernels::simd::{LANES, Simd};
-use crate::kernels::wide::by_width;
 use std::ops::Range;
 
 /// Adds the tree's displacements of the block's sorted rows to `totals`.
 #[inline(always)]
-pub(crate) fn displace_part_body<S: Simd>(
+pub(crate) fn displace_part_body<S: Simd, const W: usize>(
     s: S,
     tree: &PartTree<'_>,
     block: &mut Block,
     totals: &mut [f64],
 ) {
-    by_width!(block.tiles.width(), run::<S>(s, tree, block, totals));
-}
-
-#[inline(always)]
-fn run<S: Simd, const W: usize>(s: S, tree: &PartTree<'_>, block: &mut Block, totals: &mut [f64]) {
     let step = block.values.len() * LANES;
     let mut end = 0;
     for first in (0..block.n).step_by(step) {

@@ -22,26 +22,18 @@
 use super::block::Block;
 use super::tree::PartTree;
 use crate::kernels::simd::{LANES, Simd};
-use crate::kernels::wide::{Tiles, by_width};
+use crate::kernels::wide::Tiles;
 use crate::local_range::{self, Blend, near};
 use crate::score::norm;
 use crate::walk::{LEAF, Nodes, descend};
 use std::ops::Range;
 
 /// Adds the tree's scores of the block's sorted rows to `totals`.
+///
+/// `W` is their width, or 0 for any: a shell of its own each, since a function that has all of
+/// them takes a compiler minutes.
 #[inline(always)]
-pub(crate) fn score_part_body<S: Simd>(
-    s: S,
-    tree: &PartTree<'_>,
-    block: &mut Block,
-    blend: Option<Blend>,
-    totals: &mut [f64],
-) {
-    by_width!(block.tiles.width(), run::<S>(s, tree, block, blend, totals));
-}
-
-#[inline(always)]
-fn run<S: Simd, const W: usize>(
+pub(crate) fn score_part_body<S: Simd, const W: usize>(
     s: S,
     tree: &PartTree<'_>,
     block: &mut Block,

@@ -119,7 +119,7 @@ simd_kernel! {
 
 simd_kernel! {
     /// Adds one frozen tree's scores of a whole block to `totals`.
-    pub(crate) fn add_scores_of_block(
+    pub(crate) fn add_scores_of_block<const W: usize>(
         tree: &PartTree<'_>,
         block: &mut Block,
         blend: Option<Blend>,
@@ -129,7 +129,7 @@ simd_kernel! {
 
 simd_kernel! {
     /// Adds one frozen tree's displacements of a whole block to `totals`.
-    pub(crate) fn add_displacements_of_block(
+    pub(crate) fn add_displacements_of_block<const W: usize>(
         tree: &PartTree<'_>,
         block: &mut Block,
         totals: &mut [f64],

@@ -37,22 +37,21 @@ pub(crate) fn width(dimensions: usize) -> usize {
     }
 }
 
-/// Calls `$call::<..., W>` for the constant that a width is, or 0.
+/// Gives `$body` with `$w` a constant: the width, if there is a kernel of its own for it, or 0.
 macro_rules! by_width {
-    ($width:expr, $call:ident :: <$s:ty> ($($arg:expr),* $(,)?)) => {
+    ($width:expr, $w:ident => $body:expr) => {
+        $crate::kernels::wide::by_width!(@ $width, $w, $body, 1 2 3 4 6 8 12 16 24 30 32)
+    };
+    (@ $width:expr, $w:ident, $body:expr, $($own:literal)*) => {
         match $width {
-            1 => $call::<$s, 1>($($arg),*),
-            2 => $call::<$s, 2>($($arg),*),
-            3 => $call::<$s, 3>($($arg),*),
-            4 => $call::<$s, 4>($($arg),*),
-            6 => $call::<$s, 6>($($arg),*),
-            8 => $call::<$s, 8>($($arg),*),
-            12 => $call::<$s, 12>($($arg),*),
-            16 => $call::<$s, 16>($($arg),*),
-            24 => $call::<$s, 24>($($arg),*),
-            30 => $call::<$s, 30>($($arg),*),
-            32 => $call::<$s, 32>($($arg),*),
-            _ => $call::<$s, 0>($($arg),*),
+            $($own => {
+                const $w: usize = $own;
+                $body
+            })*
+            _ => {
+                const $w: usize = 0;
+                $body
+            }
         }
     };
 }
@@ -339,7 +338,7 @@ mod tests {
     /// Two times sixteen rows at once against one row after the other.
     fn check<S: Simd>(s: S) {
         for d in extent::widths() {
-            by_width!(width(d), check_width::<S>(s, d));
+            by_width!(width(d), W => check_width::<S, W>(s, d));
         }
     }
 

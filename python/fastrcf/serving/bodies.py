@@ -1,0 +1,163 @@
+"""Bodies of requests as rows of numbers.
+
+Bodies are untrusted: what is malformed is refused with its row and column, and
+memory grows with the bytes that came, not with what they say.
+"""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from fastrcf.sagemaker.recordio import decode_recordio
+from fastrcf.serving import csv_bodies
+from fastrcf.serving.media import CSV, JSON, JSON_LINES, RECORDIO, Media
+from fastrcf.serving.problems import Problem, bad_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastrcf._typing import Matrix
+
+# A column's values that sparse rows may leave out, over the whole body.
+_MOST_ZEROS = 1 << 26
+# Where msgspec found fault: $.instances[3].features[7], or $[3].features[7] in lines.
+_PLACE = re.compile(r"`\$(?:\.instances)?\[(\d+)\](?:[.\w]*?(?:\[(\d+)\])?)`")
+
+
+class Tensor(msgspec.Struct):
+    """A row's values; sparse where they have keys."""
+
+    values: list[float]
+    keys: list[int] | None = None
+    shape: list[int] | None = None
+
+
+class Features(msgspec.Struct):
+    """What the managed service calls a row's data."""
+
+    features: Tensor
+
+
+class Instance(msgspec.Struct):
+    """A row, in either of the ways that the managed service takes."""
+
+    features: list[float] | None = None
+    data: Features | None = None
+
+
+class Instances(msgspec.Struct):
+    """The body of a request in JSON."""
+
+    instances: list[Instance | list[float]]
+
+
+_json = msgspec.json.Decoder(Instances)
+_lines = msgspec.json.Decoder(Instance | list[float])
+
+
+def decode(body: bytes, media: Media, names: list[str]) -> Any:
+    """Read the rows of a body.
+
+    Parameters
+    ----------
+    body : bytes
+        What came.
+    media : Media
+        Its format, one of :data:`fastrcf.serving.media.BODIES`.
+    names : list of str
+        The model's columns.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n, d), or Arrow table
+        At least one row; the table's columns have the names.
+
+    Raises
+    ------
+    Problem
+        400 with row and column. Whether values are finite is the model's to say.
+    """
+    if media.kind == CSV:
+        return csv_bodies.decode(body, names, int(media.parameters.get("label_size", "0")))
+    if media.kind == RECORDIO:
+        return _recordio(body, len(names))
+    return _instances(body, media.kind, len(names))
+
+
+def _recordio(body: bytes, n_features: int) -> Matrix:
+    rows, _ = decode_recordio(body, max_zeros=_MOST_ZEROS)
+    if not len(rows):
+        raise bad_input("the body has no rows")
+    if rows.shape[1] != n_features:
+        raise bad_input(f"row 0: {rows.shape[1]} columns, the model has {n_features}", row=0)
+    return np.asarray(rows, np.float64) if rows.dtype.kind == "i" else rows
+
+
+def _instances(body: bytes, kind: str, n_features: int) -> Matrix:
+    try:
+        if kind == JSON:
+            given: Sequence[Any] = _json.decode(body).instances
+        else:
+            given = _lines.decode_lines(body)
+    except msgspec.ValidationError as error:
+        raise _misfit(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        what = "JSON" if kind == JSON else "JSON lines"
+        raise bad_input(f"the body is no {what}: {error}") from None
+    if not given:
+        raise bad_input("the body has no rows")
+    rows = [_row(i, instance, n_features) for i, instance in enumerate(given)]
+    return np.array(rows, np.float64)
+
+
+def _row(i: int, instance: Instance | list[float], n_features: int) -> Any:
+    row: Any = instance if type(instance) is list else None
+    if row is None:
+        assert isinstance(instance, Instance)
+        row = instance.features
+        if row is None:
+            if instance.data is None:
+                raise bad_input(f'row {i}: it has neither "features" nor "data"', row=i)
+            row = _tensor(i, instance.data.features, n_features)
+    if len(row) != n_features:
+        raise bad_input(f"row {i}: {len(row)} values, the model has {n_features} columns", row=i)
+    return row
+
+
+def _tensor(i: int, tensor: Tensor, n_features: int) -> Any:
+    if tensor.keys is None:
+        return tensor.values
+    if tensor.shape is not None and tensor.shape != [n_features]:
+        shown = reprlib.repr(tensor.shape)
+        raise bad_input(f"row {i}: shape {shown}, the model has {n_features} columns", row=i)
+    if len(tensor.keys) != len(tensor.values):
+        raise bad_input(
+            f"row {i}: {len(tensor.keys)} keys for {len(tensor.values)} values", row=i
+        )
+    row = [0.0] * n_features
+    seen = set()
+    for key, value in zip(tensor.keys, tensor.values, strict=True):
+        if not 0 <= key < n_features:
+            raise bad_input(f"row {i}: key {key} is none of {n_features} columns", row=i)
+        if key in seen:
+            raise bad_input(f"row {i}, column {key}: two values", row=i, column=key)
+        seen.add(key)
+        row[key] = value
+    return row
+
+
+def _misfit(message: str) -> Problem:
+    """Say row and column where msgspec gives a path."""
+    found = _PLACE.search(message)
+    if found is None:
+        return bad_input(f"the body does not fit: {message}")
+    row = int(found[1])
+    column = None if found[2] is None else int(found[2])
+    what = message.partition(" - at ")[0]
+    place = f"row {row}" + ("" if column is None else f", column {column}")
+    return bad_input(f"{place}: {what}", row, column)

@@ -1,0 +1,103 @@
+"""The server under every HTTP face: Uvicorn, in this process, with a graceful stop.
+
+One process: what a model learns, or which models are loaded, is then one thing, and
+large bodies are worked on by threads that the interpreter's lock does not hold up.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from fastrcf.errors import FastRCFError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from fastrcf.serving.limits import Load
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the port, 0 for any that is free.
+
+    Raises
+    ------
+    FastRCFError
+        If it is taken or not allowed, with what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise FastRCFError(f"{host}:{port}: {error.strerror}; --port takes another") from None
+    return listener
+
+
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    load: Load,
+    *,
+    started: Callable[[str], None] = lambda address: None,
+    stop: Callable[[Callable[[], None]], None] = lambda end: None,
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C, then end those that were begun.
+
+    Parameters
+    ----------
+    app : ASGI application
+    listener : socket
+        From :func:`listen`; closed at the end.
+    load : Load
+        Learns how many requests wait.
+    started : callable
+        Told the address once requests are taken.
+    stop : callable
+        Given a function that stops the server as SIGTERM does; for servers on threads
+        that get no signals.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``serve``.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise MissingExtraError(
+            "a server needs further packages: pip install 'fastrcf[serve]'"
+        ) from None
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            host, port, *_ = listener.getsockname()
+            started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="asyncio" if sys.platform == "win32" else "uvloop",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        # Load balancers keep connections for a minute and must not find them closed.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=round(load.limits.stop_seconds),
+    )
+    server = Server(config)
+    stop(lambda: setattr(server, "should_exit", True))
+    load.waiting = lambda: len(server.server_state.tasks)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    with listener:
+        server.run([listener])

@@ -1,0 +1,192 @@
+"""Bodies of any kind give the rows that they say, and what is malformed is named."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastrcf.errors import FastRCFError
+from fastrcf.sagemaker import encode_recordio
+from fastrcf.serving import bodies, csv_bodies
+from fastrcf.serving.media import CSV, JSON, JSON_LINES, RECORDIO, Media, answer_format, body_format
+from fastrcf.serving.problems import Problem, as_problem
+
+NAMES = ["a", "b", "c"]
+finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+tables = st.lists(st.lists(finite, min_size=3, max_size=3), min_size=1, max_size=9)
+
+
+def as_rows(decoded):
+    if isinstance(decoded, np.ndarray):
+        return decoded
+    assert decoded.column_names == NAMES
+    return np.column_stack([column.to_numpy() for column in decoded.columns])
+
+
+def decoded(body, kind, **parameters):
+    return as_rows(bodies.decode(body, Media(kind, parameters), NAMES))
+
+
+def problem(body, kind, **parameters):
+    with pytest.raises((Problem, FastRCFError)) as error:
+        decoded(body, kind, **parameters)
+    told = as_problem(error.value)
+    assert told.status == 400
+    return told
+
+
+def csv(rows, end="\n"):
+    return end.join(",".join(map(repr, row)) for row in rows).encode()
+
+
+@given(tables, st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_csv(rows, end, closed):
+    body = csv(rows, end) + end.encode() * closed
+    np.testing.assert_array_equal(decoded(body, CSV), rows)
+    both = csv([[9.0, *row] for row in rows], end)
+    np.testing.assert_array_equal(decoded(both, CSV, label_size="1"), rows)
+
+
+@given(tables)
+def test_both_readers_of_csv_read_the_same(rows):
+    body = csv(rows)
+    table = csv_bodies._by_arrow(body, NAMES, 0)
+    np.testing.assert_array_equal(as_rows(table), csv_bodies._by_line(body, 3))
+
+
+# What Arrow reads has to be what the other reader reads; refusing is always allowed.
+@given(st.text("0123456789.eE+-,\n\r \tnaifNIx_\"'#", max_size=40))
+def test_arrow_reads_no_more_than_lines_do(text):
+    body = text.encode()
+    if b'"' in body:
+        return
+    table = csv_bodies._by_arrow(body, NAMES, 0)
+    if table is not None:
+        np.testing.assert_array_equal(as_rows(table), csv_bodies._by_line(body, 3))
+
+
+@given(tables, st.sampled_from(["features", "values", "sparse", "plain"]), st.booleans())
+def test_json(rows, way, lines):
+    def instance(row):
+        if way == "plain":
+            return row
+        if way == "features":
+            return {"features": row}
+        tensor = {"values": row}
+        if way == "sparse":
+            held = [j for j, value in enumerate(row) if value]
+            tensor = {"keys": held, "shape": [3], "values": [row[j] for j in held]}
+        return {"data": {"features": tensor}}
+
+    instances = [instance(row) for row in rows]
+    if lines:
+        body = "\n".join(map(json.dumps, instances)).encode()
+    else:
+        body = json.dumps({"instances": instances, "configuration": {"x": 1}}).encode()
+    np.testing.assert_array_equal(decoded(body, JSON_LINES if lines else JSON), rows)
+
+
+@given(tables, st.sampled_from([np.float32, np.float64]))
+def test_recordio(rows, dtype):
+    x = np.array(rows, dtype)
+    np.testing.assert_array_equal(decoded(encode_recordio(x), RECORDIO), x)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "row", "column", "words"),
+    [
+        (b"1,2,3\n4,x,6", CSV, 1, 1, "'x' is no number"),
+        (b"amount,b,c\n1,2,3", CSV, 0, 0, "no header"),
+        (b"1,2,3\n1,2", CSV, 1, None, "2 values"),
+        (b"1,2,", CSV, 0, 2, "'' is no number"),
+        (b"1,2,1_0", CSV, 0, 2, "'1_0' is no number"),
+        (b'1,2,"3', CSV, None, None, "no CSV"),
+        (b"", CSV, None, None, "no rows"),
+        (b"\n\n", CSV, None, None, "no rows"),
+        (b"\xff\xfe1,2,3", CSV, None, None, "no UTF-8"),
+        (b"{", JSON, None, None, "no JSON"),
+        (b"[]", JSON, None, None, "does not fit"),
+        (b'{"instances":[]}', JSON, None, None, "no rows"),
+        (b'{"instances":[{"features":[1,2,3]},{"features":[1,"x",3]}]}', JSON, 1, 1, "float"),
+        (b'{"instances":[[1,2,3],[1,2,null]]}', JSON, 1, 2, "float"),
+        (b'{"instances":[[1,2,NaN]]}', JSON, None, None, "no JSON"),
+        (b'{"instances":[[1,2,1e999]]}', JSON, 0, 2, "range"),
+        (b'{"instances":[{"features":[1,2]}]}', JSON, 0, None, "2 values"),
+        (b'{"instances":[{}]}', JSON, 0, None, "neither"),
+        (b'{"instances":[7]}', JSON, 0, None, "Expected"),
+        (b"[" * 100000, JSON_LINES, 0, 0, "float"),
+        (b'{"features":[1,2,3]}\n{"features":[1,2,"3"]}', JSON_LINES, 1, 2, "float"),
+        (b"", JSON_LINES, None, None, "no rows"),
+        (b"abcd", RECORDIO, None, None, ""),
+        (b"", RECORDIO, None, None, "no rows"),
+        (encode_recordio(np.ones((1, 2))), RECORDIO, 0, None, "2 columns"),
+    ],
+)
+def test_malformed(body, kind, row, column, words):
+    told = problem(body, kind)
+    assert words in str(told)
+    if kind != RECORDIO or row is not None:
+        assert (told.row, told.column) == (row, column)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "column", "words"),
+    [
+        ({"keys": [3], "values": [1]}, None, "key 3"),
+        ({"keys": [-1], "values": [1]}, None, "key -1"),
+        ({"keys": [0, 0], "values": [1, 2]}, 0, "two values"),
+        ({"keys": [0], "values": [1, 2]}, None, "1 keys for 2 values"),
+        ({"keys": [0], "shape": [4], "values": [1]}, None, "shape [4]"),
+        ({"keys": [0], "shape": [10**9], "values": [1]}, None, "shape [1000000000]"),
+    ],
+)
+def test_malformed_sparse_rows(tensor, column, words):
+    body = json.dumps({"instances": [[1, 2, 3], {"data": {"features": tensor}}]}).encode()
+    told = problem(body, JSON)
+    assert (told.row, told.column) == (1, column)
+    assert words in str(told)
+
+
+def test_a_large_body_names_the_place_too(rows):
+    lines = [",".join(map(str, row)) for row in np.tile(rows, (3, 1)).tolist()]
+    body = "\n".join(lines).encode()
+    assert len(body) > csv_bodies._LARGE
+    assert not isinstance(bodies.decode(body, Media(CSV, {}), NAMES), np.ndarray)
+    lines[5000] = "1,2,none"
+    told = problem("\n".join(lines).encode(), CSV)
+    assert (told.row, told.column) == (5000, 2)
+
+
+@given(st.binary(max_size=60), st.sampled_from([CSV, JSON, JSON_LINES, RECORDIO]))
+def test_any_bytes_are_rows_or_a_bad_request(body, kind):
+    try:
+        rows = decoded(body, kind)
+    except (Problem, FastRCFError) as error:
+        assert as_problem(error).status == 400
+    else:
+        assert rows.shape[1] == 3
+        assert len(rows)
+
+
+def test_formats():
+    assert body_format("Text/CSV; charset=UTF-8; label_size=0").kind == CSV
+    assert body_format("application/x-ndjson").kind == JSON_LINES
+    for bad in ("", "text/html", "text/csv; charset=latin-1", "text/csv;label_size=2"):
+        with pytest.raises(Problem) as error:
+            body_format(bad)
+        assert error.value.status == 415
+    for accept, kind in {
+        "": JSON,
+        "*/*": JSON,
+        "text/*": CSV,
+        "application/jsonlines": JSON_LINES,
+        "text/html, application/x-recordio-protobuf;q=0.5, */*;q=0.1": RECORDIO,
+        "application/json;q=0.2, text/csv": CSV,
+    }.items():
+        assert answer_format(accept) == kind
+    for bad in ("text/html", "application/json;q=0", "application/json;q=x"):
+        with pytest.raises(Problem) as error:
+            answer_format(bad)
+        assert error.value.status == 406
