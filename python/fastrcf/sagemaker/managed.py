@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -313,7 +314,7 @@ class ManagedForest:
     def _factor(self) -> float:
         """Turn the open-source forests' score into the service's."""
         size = self.plan.tree_size
-        return float(np.log2(size) / np.log2(size + 1))
+        return math.log2(size) / math.log2(size + 1)
 
     def _asked(self) -> _fastrcf.FrozenForest:
         self.plan  # noqa: B018
