@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, TypeAlias, final
 
@@ -88,6 +89,17 @@ class Forest:
         seed: int,
         n_threads: int,
     ) -> Forest: ...
+    @staticmethod
+    def from_samples(
+        x: Any,
+        seeds: Sequence[int],
+        *,
+        sample_size: int,
+        sampling: str,
+        seed: int,
+        n_threads: int,
+    ) -> Forest: ...
+    def sample(self, tree: int) -> NDArray[np.float32]: ...
     def insert(self, x: Any) -> None: ...
     def process(self, x: Any) -> NDArray[np.float64]: ...
     def delete(self, x: Any) -> NDArray[np.int64]: ...

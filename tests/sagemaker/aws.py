@@ -1,5 +1,6 @@
 """An AWS on this machine, and clients whose every call is written down beforehand."""
 
+import datetime
 import json
 import threading
 from contextlib import contextmanager
@@ -10,12 +11,21 @@ import pytest
 
 boto3 = pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
 
-from botocore.stub import Stubber  # noqa: E402
+from botocore.stub import ANY, Stubber  # noqa: E402, F401
 
+from fastrcf.sagemaker import Channel  # noqa: E402
 from fastrcf.sagemaker._session import Clients  # noqa: E402
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::123456789012:role/fastrcf-tests"
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012"
+NOW = datetime.datetime(2026, 1, 1)
+IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/randomcutforest:1"
+DATA = Channel("train", "s3://b/d/", n_features=3, n_objects=2)
+
+
+def quiet(text):
+    """Hear an estimate, and say nothing of it."""
 
 
 @lru_cache(maxsize=1)

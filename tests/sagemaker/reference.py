@@ -15,7 +15,7 @@ class Node:
 
 
 def read(data):
-    """Build the one tree of a frozen forest's file from what docs/model-file.md says."""
+    """Build the trees of a forest's file from what docs/model-file.md says."""
     file = Reader(data)
     width = number_width(file.d + 2)
     nodes = np.frombuffer(file.sections["NODE"], [("kind", f"<u{width}"), ("value", "<u4")])
@@ -37,7 +37,9 @@ def read(data):
         split = (kind - 2, float(cuts[i]), left, right)
         return Node(held, mass, split), held, mass
 
-    return build()[0]
+    trees = [build()[0] for _ in range(file.trees)]
+    assert next(places, None) is None
+    return trees
 
 
 def grow(points, rng):

@@ -1,10 +1,10 @@
 import copy
-import io
+import json
+import math
 import pickle
 import signal
 import threading
 import time
-import zipfile
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,6 @@ import fastrcf
 from fastrcf.sagemaker import ManagedForest
 from fastrcf.sagemaker.sampling import Plan, draws
 from tests.sagemaker import reference
-
-
-def trees_of(forest):
-    """The trees, read from their own model files."""
-    with zipfile.ZipFile(io.BytesIO(bytes(forest))) as file:
-        names = [name for name in file.namelist() if name.startswith("tree-")]
-        return [reference.read(file.read(name)) for name in sorted(names)]
 
 
 @st.composite
@@ -48,7 +41,7 @@ def test_scores_are_those_of_a_naive_reference(case, seed):
     rows, per_tree = case
     forest = ManagedForest(50, per_tree, random_state=seed).fit(rows)
     asked = np.vstack([rows[:6], rows[:4] + 0.5, rows[:2] * 3]).astype(np.float32)
-    expected = reference.scores(trees_of(forest), asked.astype(float))
+    expected = reference.scores(reference.read(bytes(forest)), asked.astype(float))
     np.testing.assert_allclose(forest.score(asked), expected, rtol=2e-5, atol=1e-9)
     parts = forest.attribution(asked)
     np.testing.assert_allclose(parts.total.sum(axis=1), expected, rtol=2e-4, atol=1e-6)
@@ -77,14 +70,12 @@ def test_trees_are_random_cut_trees_of_their_blocks():
 
 
 def held(forest):
-    """Rows of each tree, as its own file holds them."""
-    with zipfile.ZipFile(io.BytesIO(bytes(forest))) as file:
-        out = []
-        for i in range(forest.num_trees):
-            tree = reference.Reader(file.read(f"tree-{i:04}.rcf"))
-            (leaves,) = tree.leaves()
-            out.append(sorted(float(tree.points[p, 0]) for p, n, _ in leaves for _ in range(n)))
-        return out
+    """Rows of each tree, as the file holds them."""
+    file = reference.Reader(bytes(forest))
+    return [
+        sorted(float(file.points[p, 0]) for p, n, _ in leaves for _ in range(n))
+        for leaves in file.leaves()
+    ]
 
 
 @pytest.mark.parametrize("n", [50, 99, 100, 1234, 50 * 30])
@@ -192,8 +183,8 @@ def test_forests_travel(tmp_path, rng, way, n):
     rows = rng.normal(size=(n, 3))
     forest = ManagedForest(50, 64, random_state=9, n_threads=2).fit(rows)
     if way == "file":
-        forest.save(tmp_path / "m.zip")
-        again = ManagedForest.load(tmp_path / "m.zip")
+        forest.save(tmp_path / "m.rcf")
+        again = ManagedForest.load(tmp_path / "m.rcf")
     else:
         again = pickle.loads(pickle.dumps(forest)) if way == "pickle" else copy.deepcopy(forest)
     assert bytes(again) == bytes(forest)
@@ -207,77 +198,123 @@ def test_forests_travel(tmp_path, rng, way, n):
     )
 
 
+def test_a_managed_forest_is_a_forest(tmp_path, rng):
+    rows = rng.normal(size=(900, 2))
+    forest = ManagedForest(50, 64, random_state=9).fit(rows)
+    forest.save(tmp_path / "m.rcf")
+    model = fastrcf.load(tmp_path / "m.rcf")
+    assert isinstance(model, fastrcf.RandomCutForest)
+    assert json.loads(model.notes["sagemaker"])["n_rows"] == 900
+    factor = math.log2(18) / math.log2(19)
+    np.testing.assert_array_equal(model.score(rows) * factor, forest.score(rows))
+    # Its trees are those of forests of one tree.
+    one = fastrcf.RandomCutForest(1, 18, sampling="window", random_state=int(SEEDS[3]))
+    one.insert(rows[3 * 18 : 4 * 18])
+    (tree,) = reference.read(bytes(one))
+    asked = rows[:20].astype(np.float32).astype(float)
+    found = [[reference.tree_score(each, q) for q in asked] for each in (tree, trees(forest)[3])]
+    np.testing.assert_array_equal(*found)
+
+
+# Of the trees of a forest of seed 9.
+SEEDS = draws(9 ^ 0x5DEECE66D, 50)
+
+
+def trees(forest):
+    return reference.read(bytes(forest))
+
+
 @pytest.fixture(scope="module")
-def archived():
+def saved():
     rows = np.random.default_rng(2).normal(size=(150, 2))
     return bytes(ManagedForest(50, 8, random_state=3).fit(rows))
 
 
-def rewritten(data, changes=(), compression=zipfile.ZIP_STORED):
-    """The archive with parts replaced, or left out where None."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", compression) as new:
-        for name in old.namelist():
-            part = dict(changes).get(name, old.read(name))
-            if part is not None:
-                new.writestr(name, part)
-    return out.getvalue()
+def changed(data, change=lambda model: None, **note):
+    """The file after a change of its model, or of its note."""
+    model = fastrcf.loads(data)
+    change(model)
+    told = json.loads(model.notes["sagemaker"]) | note
+    model.notes = {"sagemaker": json.dumps(told)}
+    return bytes(model)
 
 
-def loaded(data, path):
-    path.write_bytes(data)
-    return ManagedForest.load(path)
+def noted(model, text):
+    model.notes = {"sagemaker": text}
+    return bytes(model)
 
 
-def test_damaged_and_hostile_archives_are_refused(archived, tmp_path):
-    path = tmp_path / "m.zip"
-    about = zipfile.ZipFile(io.BytesIO(archived)).read("managed.json")
-    other = fastrcf.RandomCutForest(2, 3, random_state=1, sampling="window")
-    other.insert(np.arange(6.0).reshape(3, 2))
+def other(n_trees=50, sample_size=3, **given):
+    """A forest of as many rows that no fit gives."""
+    given = {"sampling": "window", "random_state": 1} | given
+    model = fastrcf.RandomCutForest(n_trees, sample_size, **given)
+    model.insert(np.arange(6.0).reshape(3, 2))
+    return model
+
+
+def test_damaged_and_hostile_files_are_refused(saved, tmp_path):
+    path = tmp_path / "m.rcf"
+
+    def loaded(data):
+        path.write_bytes(data)
+        return ManagedForest.load(path)
+
+    text = json.dumps({"num_samples_per_tree": 8, "feature_dim": None, "n_rows": 150})
+    # What is refused below is not refused for its note.
+    assert loaded(noted(other(), text)).plan.tree_size == 3
     wrong = [
         b"",
         b"PK\x03\x04",
-        archived[:-30],
-        bytes(other),
-        rewritten(archived, {"managed.json": b"{}"}),
-        rewritten(archived, {"managed.json": b"[]"}),
-        rewritten(archived, {"managed.json": None}),
-        rewritten(archived, {"managed.json": about.replace(b'"tree_size": 3', b'"tree_size": 4')}),
-        rewritten(archived, {"managed.json": about.replace(b'"n_rows": 150', b'"n_rows": 1e9')}),
-        rewritten(archived, {"managed.json": about.replace(b": 50,", b": 1000,")}),
-        rewritten(archived, {"managed.json": about.replace(b": 2\n", b": 10000\n")}),
-        rewritten(archived, {"rows.f32": b"\0" * 8}),
-        rewritten(archived, {"rows.f32": b"\xff" * (150 * 8)}),
-        rewritten(archived, {"tree-0007.rcf": None}),
-        rewritten(archived, {"tree-0007.rcf": bytes(other)}),
-        rewritten(archived, {"tree-0007.rcf": bytes(other.freeze())}),
-        rewritten(archived, compression=zipfile.ZIP_DEFLATED),
+        saved[:-30],
+        bytes(other()),
+        bytes(fastrcf.loads(saved).freeze()),
+        noted(other(), "{}"),
+        noted(other(), "[]"),
+        noted(other(), "[" * 50_000),
+        noted(other(), "1" * 10_000),
+        noted(other(), text.replace("150", "150.0")),
+        noted(other(), text.replace("150", "true")),
+        noted(other(), text.replace("150", "null")),
+        noted(other(), text.replace("}", ', "more": 1}')),
+        noted(other(n_trees=49), text),
+        noted(other(sample_size=4), text),
+        noted(other(sampling="uniform"), text),
+        noted(other(feature_weights=[1, 2]), text),
+        changed(saved, n_rows=200),
+        changed(saved, n_rows=49),
+        changed(saved, n_rows=-1),
+        changed(saved, n_rows=10**30),
+        changed(saved, num_samples_per_tree=2),
+        changed(saved, num_samples_per_tree=4096),
+        changed(saved, feature_dim=3),
+        changed(saved, lambda model: model.insert([[0, 0]])),
+        changed(saved, lambda model: model.delete(_row(saved))),
     ]
     for data in wrong:
-        with pytest.raises(fastrcf.ModelFileError, match=r"m\.zip: "):
-            loaded(data, path)
-    assert bytes(loaded(rewritten(archived), path)) == archived
+        with pytest.raises(fastrcf.ModelFileError, match=r"m\.rcf: "):
+            loaded(data)
+    assert bytes(loaded(changed(saved))) == saved
+    assert loaded(changed(saved, feature_dim=2)).feature_dim == 2
     with pytest.raises(FileNotFoundError):
-        ManagedForest.load(tmp_path / "none.zip")
+        ManagedForest.load(tmp_path / "none.rcf")
+    with pytest.raises(fastrcf.InvalidParameterError, match="n_threads"):
+        ManagedForest.load(path, n_threads=0)
+
+
+def _row(data):
+    """A row that some tree holds."""
+    return reference.Reader(data).points[:1].astype(float)
 
 
 @settings(max_examples=150)
 @given(st.data())
-def test_a_changed_byte_is_found_or_harmless(archived, data):
-    at = data.draw(st.integers(0, len(archived) - 1))
-    changed = bytearray(archived)
-    changed[at] ^= data.draw(st.integers(1, 255))
-    try:
-        again = pickle.loads(pickle.dumps(ManagedForest._of(_parsed(bytes(changed)), None)))
-    except fastrcf.ModelFileError:
-        return
-    assert bytes(again) == archived
-
-
-def _parsed(data):
-    from fastrcf.sagemaker import archive
-
-    return archive.parse(data)
+def test_a_changed_byte_is_found(saved, data):
+    at = data.draw(st.integers(0, len(saved) - 1))
+    bad = bytearray(saved)
+    bad[at] ^= data.draw(st.integers(1, 255))
+    make, (kind, _, threads) = ManagedForest(50, 8).fit(np.zeros((100, 1))).__reduce__()
+    with pytest.raises(fastrcf.ModelFileError):
+        make(kind, bytes(bad), threads)
 
 
 def test_parameters_have_the_documented_ranges():

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from benches.managed.report import PARTS
 from fastrcf.cli.app import app
-from fastrcf.sagemaker import Limits, managed
+from fastrcf.sagemaker import Limits, managed, sampling
 
 PAGE = (Path(__file__).parents[2] / "docs" / "managed.md").read_text()
 
@@ -41,9 +41,9 @@ def test_the_figures_are_those_of_the_package():
         f"scale within {limits.scale} of 1, correlation {limits.correlation}",
         f"rank correlation {limits.rank}, overlap {limits.overlap}",
         f"may be {limits.noise} times",
-        "{} to {} trees".format(*managed.NUM_TREES),
-        "{} to {} rows".format(*managed.NUM_SAMPLES_PER_TREE),
-        "{} to {:,} columns".format(*managed.FEATURE_DIM),
+        "{} to {} trees".format(*sampling.NUM_TREES),
+        "{} to {} rows".format(*sampling.NUM_SAMPLES_PER_TREE),
+        "{} to {:,} columns".format(*sampling.FEATURE_DIM),
     ):
         assert said in PAGE, said
     assert 100 * (np.log2(81) / np.log2(80) - 1) < 0.35

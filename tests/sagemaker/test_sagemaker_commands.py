@@ -43,7 +43,7 @@ def rows(table):
 
 @pytest.fixture
 def model(table, run, tmp_path):
-    path = tmp_path / "m.zip"
+    path = tmp_path / "m.rcf"
     words = ["--num-trees", 50, "--num-samples-per-tree", 64, "--drop", "odd", "--seed", 4]
     code, out, err = run("sagemaker", "fit", table, "-o", path, *words)
     assert (code, out) == (0, "")
@@ -59,7 +59,7 @@ def test_fit_is_that_of_python(model, rows):
 
 def test_fit_prints_the_services_figures(table, rows, run, tmp_path):
     words = ["--num-trees", 50, "--num-samples-per-tree", 20, "--label", "odd"]
-    code, out, err = run("sagemaker", "fit", table, "-o", tmp_path / "m.zip", *words)
+    code, out, err = run("sagemaker", "fit", table, "-o", tmp_path / "m.rcf", *words)
     assert code == 0
     assert "a random sample; 1,203 rows of 2 columns, 203 in no tree" in err
     labels = np.arange(1203) % 120 == 0
@@ -75,7 +75,7 @@ def test_a_whole_recording(model, table, rows, run, tmp_path):
     words = ["--data", table, "--columns", "a,b", "-o", tmp_path / "r.html"]
     code, out, err = run("sagemaker", "compare", model, "--recorded", answer, *words)
     assert (code, err) == (0, "")
-    assert "1,203 rows: m.zip against rows.csv.out" in out
+    assert "1,203 rows: m.rcf against rows.csv.out" in out
     assert "agree: all figures are within their limits" in out
     page = checked((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "The two agree" in page.text
@@ -153,7 +153,7 @@ def test_an_endpoint_is_asked(model, table, rows, run, tmp_path, monkeypatch):
     )
     assert (code, err) == (0, "")
     assert asked == ["rcf-live", (1203, 2)]
-    assert "m.zip against rcf-live" in out
+    assert "m.rcf against rcf-live" in out
 
 
 def test_the_page_to_standard_output(model, table, rows, run, tmp_path):
@@ -190,7 +190,7 @@ def test_wrong_use(model, table, run, tmp_path):
         (["--drop", "a,b,odd"], 1, "no column holds numbers"),
         (["--columns", "a,odd", "--label", "odd"], 1, "'odd' is a column to take"),
     ):
-        found = run("sagemaker", "fit", table, "-o", tmp_path / "n.zip", *words)
+        found = run("sagemaker", "fit", table, "-o", tmp_path / "n.rcf", *words)
         assert found[0] == code, found
         assert said in found[2]
-    assert not (tmp_path / "n.zip").exists()
+    assert not (tmp_path / "n.rcf").exists()

@@ -30,7 +30,8 @@ def check_file(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     kept = ["fastrcf/py.typed", "fastrcf/_fastrcf.pyi", "licenses/LICENSE"]
-    kept += ["fastrcf/report/template.html", "fastrcf/report/style.css"]
+    kept += [f"fastrcf/report/{name}" for name in ("page.html", "parts.html", "template.html")]
+    kept += ["fastrcf/report/style.css", "fastrcf/sagemaker/agreement.html"]
     for name in kept:
         assert any(entry.endswith(name) for entry in names), f"{wheel.name} lacks {name}"
     engines = [name for name in names if name.endswith((".so", ".pyd"))]

@@ -16,8 +16,9 @@ from fastrcf.cli.tables import Input, model_roles
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import check_place
 from fastrcf.files.formats import STANDARD
-from fastrcf.sagemaker import Limits, ManagedForest, archive, managed_metrics
+from fastrcf.sagemaker import Limits, ManagedForest, managed_metrics
 from fastrcf.sagemaker import compare as compared
+from fastrcf.sagemaker.managed_file import is_managed
 from fastrcf.sagemaker.recorded import read as read_recorded
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def compare(
     asked = Limits(**{k: v for k, v in limits.items() if v is not None})  # type: ignore[arg-type]
     if out != STANDARD:
         check_place(Path(out))
-    ours: Any = ManagedForest.load(model) if archive.is_archive(model) else fastrcf.load(model)
+    ours = _model(model)
     known = None
     if recorded is not None:
         known = read_recorded(recorded, score=score_column, index=index_column)
@@ -154,6 +155,11 @@ def compare(
     # What goes to standard output with the page would be no page.
     click.echo(json.dumps(found.to_dict()) if as_json else str(found), err=out == STANDARD)
     return CODES[found.verdict]
+
+
+def _model(path: str) -> Any:
+    core = getattr(fastrcf.load(path), "_core", None)
+    return ManagedForest.load(path) if is_managed(core) else fastrcf.load(path)
 
 
 def _endpoint(name: str) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
 from fastrcf.report import drift, words
+from fastrcf.report.page import page
 from fastrcf.report.plots import Plots
 
 if TYPE_CHECKING:
@@ -19,30 +18,14 @@ if TYPE_CHECKING:
 _DRAWN, _LISTED = 120, 400
 # Columns, or sets of them, that carry alerts.
 _CAUSES = 40
-SIGNS = {"high": "▲", "low": "▼", "rare": "◆", "common": "◇"}
 
 
 def render(facts: Facts) -> str:
     """Give the page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_part),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=words.number,
-        share=words.share,
-        plain=words.plain,
-        percent=_percent,
-        name=_name,
-        rest=_rest,
-    )
-    environment.globals.update(counted=words.counted)
-    page = environment.get_template("template.html").render(
+    return page(
+        "template.html",
+        filters={"name": _name, "rest": _rest},
         facts=facts,
-        style=Markup(_part("style.css")),
         plots=_plots(facts),
         numbers=sorted(facts.numbers, key=lambda column: -column.index)[:_LISTED],
         n_shifted=_n_shifted(facts),
@@ -51,16 +34,9 @@ def render(facts: Facts) -> str:
         alerts_said=alerts_said(facts),
         chance=drift.chance_index(facts.data.n_rows, facts.model.n_fitted),
         shares=drift.SHARES,
-        signs=SIGNS,
         title=title(facts),
         called=words.plain(_base(facts.model.name)),
     )
-    # A figure and its unit stay in one line.
-    return re.sub(r"(?<=\d) %", "\u00a0%", page).rstrip() + "\n"
-
-
-def _part(name: str) -> str:
-    return files("fastrcf.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def title(facts: Facts) -> str:
@@ -125,11 +101,6 @@ def _rest(text: str, column: str) -> str:
         start = text[: text.find(": ", len(column) + 3) + 2]
     shown = text.removeprefix(start)
     return words.plain(shown or text)
-
-
-def _percent(x: float) -> str:
-    """Write a share as a width for a bar."""
-    return f"{min(100.0, max(0.0, 100.0 * x)):.1f}%"
 
 
 def _plots(facts: Facts) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
-    from fastrcf.sagemaker.agreement import AgreementReport, Limits, compare
+    from fastrcf.sagemaker.agreement import compare
+    from fastrcf.sagemaker.agreement_limits import Limits
+    from fastrcf.sagemaker.agreement_report import AgreementReport
     from fastrcf.sagemaker.channel import Channel, upload
     from fastrcf.sagemaker.cost import Estimate, Prices
     from fastrcf.sagemaker.deletion import Deleted, delete
@@ -70,7 +72,7 @@ __all__ = [
 
 # Each is imported when it is first asked for: what talks to AWS needs boto3, the rest does not.
 _FROM = {
-    "AgreementReport": "agreement",
+    "AgreementReport": "agreement_report",
     "BatchTransform": "transform",
     "Channel": "channel",
     "CostNotAcceptedError": "errors",
@@ -79,7 +81,7 @@ _FROM = {
     "Estimate": "cost",
     "Hyperparameters": "hyperparameters",
     "JobFailedError": "errors",
-    "Limits": "agreement",
+    "Limits": "agreement_limits",
     "ManagedForest": "managed",
     "ManagedMetrics": "metrics",
     "Model": "model",

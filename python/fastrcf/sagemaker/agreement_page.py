@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
-import fastrcf
-from fastrcf.report import words
+from fastrcf.report.page import page
 from fastrcf.report.plots import COLOURS, Plots, legend
 
 if TYPE_CHECKING:
@@ -20,9 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fastrcf._typing import Floats
-    from fastrcf.sagemaker.agreement import AgreementReport
+    from fastrcf.sagemaker.agreement_report import AgreementReport
 
-SIGNS = {"high": "▲", "low": "▼", "rare": "◆", "common": "◇"}
 HEADINGS = {
     "agree": "The two agree",
     "differ": "The two differ",
@@ -39,35 +34,18 @@ WHAT = {
 
 def render(report: AgreementReport) -> str:
     """Give the page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_part),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=words.number, share=words.share, plain=words.plain)
-    environment.globals.update(counted=words.counted)
-    style = files("fastrcf.report").joinpath("style.css").read_text(encoding="utf-8")
     plots = AgreementPlots()
-    page = environment.get_template("agreement.html").render(
+    return page(
+        "agreement.html",
+        "fastrcf.sagemaker",
         report=report,
-        style=Markup(style),
         quantiles=Markup(plots.quantiles(report)),
         points=Markup(plots.points(report)),
         heading=HEADINGS[report.verdict],
         what=WHAT,
-        signs=SIGNS,
         widest=max((c.share for one in report.worst for c in one.causes), default=0.0) or 1.0,
-        version=fastrcf.__version__,
         made=datetime.now(UTC),
     )
-    # A figure and its unit stay in one line.
-    return re.sub(r"(?<=\d) %", "\u00a0%", page).rstrip() + "\n"
-
-
-def _part(name: str) -> str:
-    return files("fastrcf.sagemaker").joinpath(name).read_text(encoding="utf-8")
 
 
 class AgreementPlots(Plots):

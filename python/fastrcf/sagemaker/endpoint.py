@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf._parameters import count
-from fastrcf.sagemaker._session import Clients, wait_for
+from fastrcf.sagemaker._named import Awaited
+from fastrcf.sagemaker._session import Clients
 from fastrcf.sagemaker.errors import ResponseError, aws_errors, code_of
 from fastrcf.sagemaker.payload import (
     ACCEPT,
@@ -39,7 +40,7 @@ _ATTEMPTS = 7
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 
 
-class Endpoint:
+class Endpoint(Awaited):
     """An endpoint in AWS, by its name.
 
     Parameters
@@ -64,6 +65,11 @@ class Endpoint:
     -----
     As a context manager it deletes itself, its configuration and its model at the end.
     """
+
+    _words = _aws = "endpoint"
+    _done = ("InService",)
+    _failed = ("Failed", "OutOfService", "Deleting", "UpdateRollbackFailed")
+    _patience = 3600.0
 
     def __init__(
         self,
@@ -96,54 +102,6 @@ class Endpoint:
         trace: TracebackType | None,
     ) -> None:
         self.delete()
-
-    def describe(self) -> dict[str, Any]:
-        """Give all that AWS says of it."""
-        with aws_errors(f"endpoint {self.name}"):
-            answer: dict[str, Any] = self.clients.sagemaker.describe_endpoint(
-                EndpointName=self.name
-            )
-        return answer
-
-    @property
-    def status(self) -> str:
-        """Creating, InService, Updating, Failed, Deleting and so on."""
-        return str(self.describe()["EndpointStatus"])
-
-    def wait(
-        self,
-        *,
-        poll: float = 15.0,
-        timeout: float = 3600.0,
-        tell: Callable[[str], None] | None = None,
-    ) -> Endpoint:
-        """Wait until it answers.
-
-        Parameters
-        ----------
-        poll, timeout : float
-            Seconds between two questions, and until it is given up.
-        tell : callable, optional
-            Gets every change of its state as text.
-
-        Raises
-        ------
-        JobFailedError
-            If it failed; the message has AWS's reason. It still has to be deleted.
-        ServiceError
-            If the time is over.
-        """
-        wait_for(
-            f"endpoint {self.name}",
-            self.describe,
-            "EndpointStatus",
-            ("InService",),
-            ("Failed", "OutOfService", "Deleting", "UpdateRollbackFailed"),
-            poll=poll,
-            timeout=timeout,
-            tell=tell,
-        )
-        return self
 
     def predict(self, X: Any, *, tell: Callable[[float, int], None] | None = None) -> Floats:
         """Score rows.
@@ -214,7 +172,7 @@ class Endpoint:
         }
         if self.model is not None:
             request["TargetModel"] = self.model
-        what = f"endpoint {self.name}, rows {first} to {first + n - 1}"
+        what = f"{self._said}, rows {first} to {first + n - 1}"
         with aws_errors(what):
             answer = self._patiently(request)
             raw = answer["Body"].read()

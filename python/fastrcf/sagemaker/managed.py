@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
+import math
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,35 +12,29 @@ from fastrcf import _fastrcf
 from fastrcf._input import to_rows
 from fastrcf._parameters import count, seed
 from fastrcf.answers import Attribution
-from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
-from fastrcf.sagemaker import archive
+from fastrcf.errors import InvalidInputError, ModelFileError, NotFittedError
+from fastrcf.sagemaker import managed_file
 from fastrcf.sagemaker.metrics import ManagedMetrics, managed_metrics
-from fastrcf.sagemaker.sampling import Plan, draws
+from fastrcf.sagemaker.sampling import FEATURE_DIM, Plan, draws, within_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from os import PathLike
     from typing import Self
 
     from fastrcf._typing import Floats, Matrix, Singles
 
-# What the service's documentation allows.
-NUM_TREES = (50, 1000)
-NUM_SAMPLES_PER_TREE = (1, 2048)
-FEATURE_DIM = (1, 10_000)
 # The largest magnitude that a forest takes.
 _LARGEST = 1e30
-# Values of a block of rows, which goes through all trees while it is in a cache.
-_BLOCK_VALUES = 1 << 17
-_LEAST_BLOCK = 256
+# One stream of seeds for the sample and another for the trees.
+_TREES = 0x5DEECE66D
 
 
 class ManagedForest:
     """What SageMaker's RandomCutForest makes of the same rows, on this machine.
 
-    Each tree is one of this package's forests, of one tree; so cuts, boxes and
-    expectations are those of :class:`fastrcf.RandomCutForest`. What differs is which
-    rows a tree holds and the factor of the score.
+    It is one of this package's forests, so cuts, boxes and expectations are those of
+    :class:`fastrcf.RandomCutForest`. What differs is which rows a tree holds and the
+    factor of the score.
 
     Parameters
     ----------
@@ -100,18 +92,16 @@ class ManagedForest:
         *,
         n_threads: int | None = None,
     ) -> None:
-        self.num_trees = within("num_trees", num_trees, NUM_TREES)
-        self.num_samples_per_tree = within(
-            "num_samples_per_tree", num_samples_per_tree, NUM_SAMPLES_PER_TREE
-        )
+        self.num_trees = within_limits("num_trees", num_trees)
+        self.num_samples_per_tree = within_limits("num_samples_per_tree", num_samples_per_tree)
         self.feature_dim = (
-            None if feature_dim is None else within("feature_dim", feature_dim, FEATURE_DIM)
+            None if feature_dim is None else within_limits("feature_dim", feature_dim)
         )
         self._seed = seed(random_state)
         self._n_threads = None if n_threads is None else count("n_threads", n_threads, 1)
         self._plan: Plan | None = None
-        self._trees: tuple[_fastrcf.FrozenForest, ...] = ()
-        self._held: Singles = np.zeros((0, 0, 0), np.float32)
+        self._core: _fastrcf.Forest | None = None
+        self._frozen: _fastrcf.FrozenForest | None = None
 
     def fit(self, X: Any) -> Self:
         """Build the trees.
@@ -150,10 +140,7 @@ class ManagedForest:
                 UserWarning,
                 stacklevel=2,
             )
-        # From here on nothing is refused.
-        held = rows[plan.rows(self._seed)].astype(np.float32)
-        self._trees = self._grown(held, self._seed)
-        self._held, self._plan = held, plan
+        self._grow(rows[plan.rows(self._seed).ravel()].astype(np.float32), plan)
         return self
 
     def score(self, X: Any) -> Floats:
@@ -175,14 +162,7 @@ class ManagedForest:
         InvalidInputError
             Names row and column.
         """
-        trees, rows = self._asked(X)
-        total = np.zeros(len(rows))
-
-        def add(tree: _fastrcf.FrozenForest, part: slice, block: Singles) -> None:
-            total[part] += tree.score(block)
-
-        self._by_block(trees, rows, add)
-        return np.asarray(total * self._factor())
+        return np.asarray(self._asked().score(to_rows(X)) * self._factor())
 
     def attribution(self, X: Any) -> Attribution:
         """Say which columns each score comes from; ``low`` and ``high`` sum to the score.
@@ -201,15 +181,7 @@ class ManagedForest:
         NotFittedError, InvalidInputError
             As :meth:`score`.
         """
-        trees, rows = self._asked(X)
-        low, high = np.zeros((2, *rows.shape))
-
-        def add(tree: _fastrcf.FrozenForest, part: slice, block: Singles) -> None:
-            below, above = tree.attribution("expected_inverse_depth", block)
-            low[part] += below
-            high[part] += above
-
-        self._by_block(trees, rows, add)
+        low, high = self._asked().attribution("expected_inverse_depth", to_rows(X))
         return Attribution(low * self._factor(), high * self._factor())
 
     def evaluate(self, X: Any, labels: Any) -> ManagedMetrics:
@@ -237,7 +209,8 @@ class ManagedForest:
         ----------
         random_state : None, int or numpy generator
         """
-        plan = self.plan
+        plan, core = self.plan, self._core
+        assert core is not None
         again = ManagedForest(
             self.num_trees,
             self.num_samples_per_tree,
@@ -245,15 +218,14 @@ class ManagedForest:
             random_state,
             n_threads=self._n_threads,
         )
-        again._trees = self._grown(self._held, again._seed)
-        again._held, again._plan = self._held, plan
+        again._grow(np.concatenate([core.sample(t) for t in range(plan.num_trees)]), plan)
         return again
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the forest to a file, whole or not at all.
 
-        A ZIP archive of the trees' model files and the rows that they hold;
-        :meth:`load` reads it, :func:`fastrcf.load` does not.
+        A model file of a forest, whose notes say how it was fitted: :func:`fastrcf.load`
+        reads the forest alone, whose scores lack the service's factor.
 
         Raises
         ------
@@ -273,21 +245,16 @@ class ManagedForest:
         ModelFileError
             If it is damaged, or something else. Files are untrusted input.
         """
-        return cls._of(archive.read(path), n_threads)
+        threads = 0 if n_threads is None else count("n_threads", n_threads, 1)
+        try:
+            return cls._of(_fastrcf.load(path, threads), n_threads)
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {error}") from None
 
     def __bytes__(self) -> bytes:
-        plan = self.plan
-        about = archive.About(
-            num_trees=self.num_trees,
-            num_samples_per_tree=self.num_samples_per_tree,
-            feature_dim=self.feature_dim,
-            seed=self._seed,
-            kind=plan.kind,
-            tree_size=plan.tree_size,
-            n_rows=plan.n_rows,
-            n_features=self._held.shape[2],
-        )
-        return archive.write(archive.Content(about, self._trees, self._held))
+        self._asked()
+        assert self._core is not None
+        return self._core.to_bytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._plan is None:
@@ -296,17 +263,16 @@ class ManagedForest:
         return _restore, (type(self), bytes(self), self._n_threads)
 
     @classmethod
-    def _of(cls, content: archive.Content, n_threads: int | None) -> Self:
-        about = content.about
+    def _of(cls, model: _fastrcf._Model, n_threads: int | None) -> Self:
+        core, fitted, plan = managed_file.checked(model)
         forest = cls(
-            about.num_trees,
-            about.num_samples_per_tree,
-            about.feature_dim,
-            about.seed,
+            plan.num_trees,
+            fitted.num_samples_per_tree,
+            fitted.feature_dim,
+            core.parameters()["seed"],
             n_threads=n_threads,
         )
-        forest._plan = Plan(about.kind, about.num_trees, about.tree_size, about.n_rows)
-        forest._trees, forest._held = tuple(content.trees), content.rows
+        forest._core, forest._frozen, forest._plan = core, core.freeze(), plan
         return forest
 
     @property
@@ -325,7 +291,7 @@ class ManagedForest:
     @property
     def n_features(self) -> int | None:
         """Columns of the rows; None before :meth:`fit` where ``feature_dim`` does not say."""
-        return self.feature_dim if self._plan is None else self._held.shape[2]
+        return self.feature_dim if self._core is None else self._core.n_features
 
     @property
     def sampling(self) -> Literal["blocks", "random"]:
@@ -334,7 +300,8 @@ class ManagedForest:
 
     def memory_usage(self) -> int:
         """Bytes that trees and their rows take."""
-        return self._held.nbytes + sum(tree.memory_usage() for tree in self._trees)
+        held = (part for part in (self._core, self._frozen) if part is not None)
+        return sum(part.memory_usage() for part in held)
 
     def __repr__(self) -> str:
         return (
@@ -345,17 +312,18 @@ class ManagedForest:
         )
 
     def _factor(self) -> float:
-        """Turn the sum of the open-source forests' scores over trees into the service's score."""
+        """Turn the open-source forests' score into the service's."""
         size = self.plan.tree_size
-        return float(np.log2(size) / np.log2(size + 1) / self.num_trees)
+        return math.log2(size) / math.log2(size + 1)
 
-    def _asked(self, X: Any) -> tuple[tuple[_fastrcf.FrozenForest, ...], Matrix]:
+    def _asked(self) -> _fastrcf.FrozenForest:
         self.plan  # noqa: B018
-        return self._trees, self._checked(X, self.n_features)
+        assert self._frozen is not None
+        return self._frozen
 
     @staticmethod
     def _checked(X: Any, width: int | None) -> Matrix:
-        """Give rows as a matrix of finite numbers; blocks alone would count rows from 0."""
+        """Give rows as a matrix of finite numbers: those that no tree gets are checked too."""
         given = to_rows(X)
         rows: Matrix = np.column_stack(given) if isinstance(given, list) else given
         if width is not None and rows.shape[1] != width:
@@ -374,89 +342,23 @@ class ManagedForest:
             raise InvalidInputError(f"row {row}, column {column}: {what}", row=row, column=column)
         return rows
 
-    def _grown(self, held: Singles, random_seed: int) -> tuple[_fastrcf.FrozenForest, ...]:
-        size, width = held.shape[1:]
-        # One stream of seeds for the sample and another for the trees.
-        seeds = draws(random_seed ^ 0x5DEECE66D, self.num_trees)
-
-        def grow(i: int) -> _fastrcf.FrozenForest:
-            tree = _fastrcf.Forest(
-                width,
-                n_trees=1,
-                # A forest of one row is one of two that is not full yet.
-                sample_size=max(2, size),
-                shingle_size=1,
-                sampling="window",
-                time_decay=None,
-                feature_weights=None,
-                seed=int(seeds[i]),
-                n_threads=1,
-            )
-            tree.insert(held[i])
-            return tree.freeze()
-
-        return tuple(grow(i) for i in range(self.num_trees))
-
-    def _by_block(
-        self,
-        trees: Sequence[_fastrcf.FrozenForest],
-        rows: Matrix,
-        work: Callable[[_fastrcf.FrozenForest, slice, Singles], None],
-    ) -> None:
-        """Take blocks of rows through the trees, on several threads where there are several.
-
-        A block meets the trees in their order, so that sums do not depend on threads.
-        """
-        n, width = rows.shape
-        threads = self._n_threads or _cores()
-        size = max(_LEAST_BLOCK, min(_BLOCK_VALUES // width, -(-n // threads)))
-        parts = [slice(first, min(n, first + size)) for first in range(0, n, size)]
-        stopped = threading.Event()
-
-        def one(part: slice) -> None:
-            if stopped.is_set():
-                return
-            # Rounded once for all trees.
-            block = np.ascontiguousarray(rows[part], np.float32)
-            for tree in trees:
-                if stopped.is_set():
-                    return
-                work(tree, part, block)
-
-        if threads == 1 or len(parts) < 2:
-            for part in parts:
-                one(part)
-            return
-        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-            try:
-                for _ in pool.map(one, parts):
-                    pass
-            except BaseException:
-                # The pool is left when its threads have ended, which they do at the next tree.
-                stopped.set()
-                raise
-
-
-def within(name: str, value: Any, limits: tuple[int, int]) -> int:
-    """Give a hyperparameter in the range that the service's documentation gives.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it is not.
-    """
-    number = count(name, value, limits[0])
-    if number > limits[1]:
-        raise InvalidParameterError(f"{name}: {number} is not between {limits[0]} and {limits[1]}")
-    return number
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    def _grow(self, held: Singles, plan: Plan) -> None:
+        """Draw the trees of rows, shape (num_trees * tree_size, d), tree after tree."""
+        core = _fastrcf.Forest.from_samples(
+            held,
+            draws(self._seed ^ _TREES, plan.num_trees).tolist(),
+            sample_size=plan.capacity,
+            sampling="window",
+            seed=self._seed,
+            n_threads=self._n_threads or 0,
+        )
+        fitted = managed_file.Fitted(self.num_samples_per_tree, self.feature_dim, plan.n_rows)
+        managed_file.note(core, fitted)
+        self._core, self._frozen, self._plan = core, core.freeze(), plan
 
 
 def _restore(kind: type[ManagedForest], data: bytes, n_threads: int | None) -> ManagedForest:
-    return kind._of(archive.parse(data), n_threads)
+    return kind._of(_fastrcf.loads(data, n_threads or 0), n_threads)
 
 
 def _restore_empty(

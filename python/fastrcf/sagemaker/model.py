@@ -6,30 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastrcf.errors import InvalidParameterError
+from fastrcf.sagemaker._named import ByName
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
 from fastrcf.sagemaker.errors import aws_errors
 from fastrcf.sagemaker.image import image_uri
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model in AWS. It costs nothing until it is deployed.
+class Model(ByName):
+    """A model in AWS. It costs nothing until it is deployed."""
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-    clients : Clients
-        Whose it is; :meth:`of` makes them from a session.
-    """
-
-    name: str
-    clients: Clients
-
-    @classmethod
-    def of(cls, name: str, session: Any = None) -> Model:
-        """Find a model by its name, whoever made it."""
-        return cls(name, Clients.of(session))
+    _words = _aws = "model"
 
     @classmethod
     def create(
@@ -85,9 +72,3 @@ class Model:
                 },
             )
         return cls(name, clients)
-
-    def describe(self) -> dict[str, Any]:
-        """Give all that AWS says of it."""
-        with aws_errors(f"model {self.name}"):
-            answer: dict[str, Any] = self.clients.sagemaker.describe_model(ModelName=self.name)
-        return answer

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fastrcf.errors import InvalidInputError
+from fastrcf._parameters import count
+from fastrcf.errors import InvalidInputError, InvalidParameterError
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from fastrcf._typing import Integers
 
+# What the service's documentation allows.
+NUM_TREES = (50, 1000)
+NUM_SAMPLES_PER_TREE = (1, 2048)
+FEATURE_DIM = (1, 10_000)
+_LIMITS = {
+    "num_trees": NUM_TREES,
+    "num_samples_per_tree": NUM_SAMPLES_PER_TREE,
+    "feature_dim": FEATURE_DIM,
+}
 _MIX = 0x9E3779B97F4A7C15
 
 
@@ -58,6 +70,11 @@ class Plan:
         return cls("random", num_trees, num_samples_per_tree, n_rows)
 
     @property
+    def capacity(self) -> int:
+        """Rows that the engine's trees could hold: a sample of one it does not know."""
+        return max(2, self.tree_size)
+
+    @property
     def n_unused(self) -> int:
         """Rows that no tree holds."""
         return self.n_rows - self.num_trees * self.tree_size
@@ -72,6 +89,21 @@ class Plan:
         least = np.argpartition(keys, held - 1)[:held]
         least = least[np.argsort(keys[least])]
         return least.astype(np.int64).reshape(self.num_trees, self.tree_size)
+
+
+def within_limits(name: str, value: Any) -> int:
+    """Give a hyperparameter in the range that the service's documentation gives.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is not.
+    """
+    low, high = _LIMITS[name]
+    number = count(name, value, low)
+    if number > high:
+        raise InvalidParameterError(f"{name}: {number} is not between {low} and {high}")
+    return number
 
 
 def draws(seed: int, n: int) -> NDArray[np.uint64]:

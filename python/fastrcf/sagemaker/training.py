@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import (
-    Clients,
-    check_name,
-    check_role,
-    new_name,
-    split_uri,
-    wait_for,
-)
+from fastrcf.sagemaker._named import Awaited, ByName
+from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
 from fastrcf.sagemaker.channel import Channel, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors, code_of
@@ -27,37 +21,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TrainingJob:
-    """A training job in AWS.
+class TrainingJob(ByName, Awaited):
+    """A training job in AWS."""
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-    clients : Clients
-        Whose it is; :meth:`of` makes them from a session.
-    """
-
-    name: str
-    clients: Clients
-
-    @classmethod
-    def of(cls, name: str, session: Any = None) -> TrainingJob:
-        """Find a job by its name, whoever began it."""
-        return cls(name, Clients.of(session))
-
-    def describe(self) -> dict[str, Any]:
-        """Give all that AWS says of it."""
-        with aws_errors(f"training job {self.name}"):
-            answer: dict[str, Any] = self.clients.sagemaker.describe_training_job(
-                TrainingJobName=self.name
-            )
-        return answer
-
-    @property
-    def status(self) -> str:
-        """InProgress, Completed, Failed, Stopping or Stopped."""
-        return str(self.describe()["TrainingJobStatus"])
+    _words, _aws, _detail = "training job", "training_job", "SecondaryStatus"
 
     @property
     def model_data(self) -> str:
@@ -75,49 +42,13 @@ class TrainingJob:
         found = self.describe().get("FinalMetricDataList", [])
         return {metric["MetricName"]: float(metric["Value"]) for metric in found}
 
-    def wait(
-        self,
-        *,
-        poll: float = 15.0,
-        timeout: float = 86_400.0,
-        tell: Callable[[str], None] | None = None,
-    ) -> TrainingJob:
-        """Wait until it is completed.
-
-        Parameters
-        ----------
-        poll, timeout : float
-            Seconds between two questions, and until it is given up.
-        tell : callable, optional
-            Gets every change of its state as text.
-
-        Raises
-        ------
-        JobFailedError
-            If it failed or was stopped; the message has AWS's reason.
-        ServiceError
-            If the time is over; the job goes on.
-        """
-        wait_for(
-            f"training job {self.name}",
-            self.describe,
-            "TrainingJobStatus",
-            ("Completed",),
-            ("Failed", "Stopped"),
-            poll=poll,
-            timeout=timeout,
-            tell=tell,
-            detail_key="SecondaryStatus",
-        )
-        return self
-
     def stop(self) -> None:
         """Ask AWS to stop it; a job that has ended stays as it is."""
         from botocore.exceptions import ClientError
 
-        with aws_errors(f"stopping training job {self.name}"):
+        with aws_errors(f"stopping {self._said}"):
             try:
-                self.clients.sagemaker.stop_training_job(TrainingJobName=self.name)
+                self._call("stop")
             except ClientError as error:
                 if code_of(error) != "ValidationException" or self.status in (
                     "InProgress",

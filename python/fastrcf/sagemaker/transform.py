@@ -9,7 +9,8 @@ import numpy as np
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import Clients, check_name, new_name, split_uri, wait_for
+from fastrcf.sagemaker._named import Awaited, ByName
+from fastrcf.sagemaker._session import check_name, new_name, split_uri
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import ResponseError, ServiceError, aws_errors
 from fastrcf.sagemaker.payload import CONTENT_TYPES, parse_scores
@@ -27,24 +28,10 @@ _MAX_MB = 100
 
 
 @dataclass(frozen=True)
-class BatchTransform:
-    """A batch transform job in AWS.
+class BatchTransform(ByName, Awaited):
+    """A batch transform job in AWS."""
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-    clients : Clients
-        Whose it is; :meth:`of` makes them from a session.
-    """
-
-    name: str
-    clients: Clients
-
-    @classmethod
-    def of(cls, name: str, session: Any = None) -> BatchTransform:
-        """Find a job by its name, whoever began it."""
-        return cls(name, Clients.of(session))
+    _words, _aws = "batch transform", "transform_job"
 
     @classmethod
     def create(
@@ -135,43 +122,10 @@ class BatchTransform:
             )
         return cls(name, clients)
 
-    def describe(self) -> dict[str, Any]:
-        """Give all that AWS says of it."""
-        with aws_errors(f"batch transform {self.name}"):
-            answer: dict[str, Any] = self.clients.sagemaker.describe_transform_job(
-                TransformJobName=self.name
-            )
-        return answer
-
-    @property
-    def status(self) -> str:
-        """InProgress, Completed, Failed, Stopping or Stopped."""
-        return str(self.describe()["TransformJobStatus"])
-
-    def wait(
-        self,
-        *,
-        poll: float = 15.0,
-        timeout: float = 86_400.0,
-        tell: Callable[[str], None] | None = None,
-    ) -> BatchTransform:
-        """Wait until it is completed; see :meth:`TrainingJob.wait`."""
-        wait_for(
-            f"batch transform {self.name}",
-            self.describe,
-            "TransformJobStatus",
-            ("Completed",),
-            ("Failed", "Stopped"),
-            poll=poll,
-            timeout=timeout,
-            tell=tell,
-        )
-        return self
-
     def stop(self) -> None:
         """Ask AWS to stop it."""
-        with aws_errors(f"stopping batch transform {self.name}"):
-            self.clients.sagemaker.stop_transform_job(TransformJobName=self.name)
+        with aws_errors(f"stopping {self._said}"):
+            self._call("stop")
 
     def scores(self) -> dict[str, Floats]:
         """Read the scores of a completed job.
@@ -191,7 +145,7 @@ class BatchTransform:
         """
         bucket, prefix = split_uri(self.describe()["TransformOutput"]["S3OutputPath"], "output")
         out: dict[str, Floats] = {}
-        with aws_errors(f"reading the scores of batch transform {self.name}"):
+        with aws_errors(f"reading the scores of {self._said}"):
             start = f"{prefix}/" if prefix else ""
             pages = self.clients.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket, Prefix=start
@@ -206,7 +160,5 @@ class BatchTransform:
                     raise ResponseError(f"s3://{bucket}/{key}: {error}") from None
                 out[key.removeprefix(start).removesuffix(".out")] = np.asarray(scores)
         if not out:
-            raise ServiceError(
-                f"batch transform {self.name}: no scores below s3://{bucket}/{prefix}"
-            )
+            raise ServiceError(f"{self._said}: no scores below s3://{bucket}/{prefix}")
         return out

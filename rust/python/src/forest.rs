@@ -5,8 +5,8 @@ use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
 use fastrcf::{ForestConfig, Notes, Result, Sampling, ScoreKind};
-use numpy::{IntoPyArray, PyArray1};
-use pyo3::exceptions::PyValueError;
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -45,6 +45,18 @@ impl Forest {
         what: impl FnOnce(&fastrcf::Forest) -> T + Send,
     ) -> PyResult<T> {
         self.read(py, |forest, _| Ok(what(forest)))
+    }
+}
+
+/// A way to sample by its name.
+fn parsed(sampling: &str, time_decay: Option<f64>) -> PyResult<Sampling> {
+    match sampling {
+        "decay" => Ok(Sampling::Decay { rate: time_decay }),
+        "uniform" => Ok(Sampling::Uniform),
+        "window" => Ok(Sampling::Window),
+        other => Err(PyValueError::new_err(format!(
+            "sampling: {other:?} is none of 'decay', 'uniform', 'window'"
+        ))),
     }
 }
 
@@ -90,16 +102,7 @@ impl Forest {
         seed: u64,
         n_threads: usize,
     ) -> PyResult<Forest> {
-        let sampling = match sampling {
-            "decay" => Sampling::Decay { rate: time_decay },
-            "uniform" => Sampling::Uniform,
-            "window" => Sampling::Window,
-            other => {
-                return Err(PyValueError::new_err(format!(
-                    "sampling: {other:?} is none of 'decay', 'uniform', 'window'"
-                )));
-            }
-        };
+        let sampling = parsed(sampling, time_decay)?;
         let config = ForestConfig {
             n_trees,
             sample_size,
@@ -110,6 +113,44 @@ impl Forest {
             n_threads,
         };
         run(py, |_| fastrcf::Forest::new(config, n_features)).map(Forest::of)
+    }
+
+    /// A forest in which each of as many trees as seeds is given equally many rows.
+    #[staticmethod]
+    #[pyo3(signature = (x, seeds, *, sample_size, sampling, seed, n_threads))]
+    fn from_samples(
+        py: Python<'_>,
+        x: Input<'_>,
+        seeds: Vec<u64>,
+        sample_size: usize,
+        sampling: &str,
+        seed: u64,
+        n_threads: usize,
+    ) -> PyResult<Forest> {
+        let config = ForestConfig {
+            n_trees: seeds.len(),
+            sample_size,
+            shingle_size: 1,
+            sampling: parsed(sampling, None)?,
+            feature_weights: None,
+            seed,
+            n_threads,
+        };
+        let rows = x.rows(py)?;
+        run(py, |stop| {
+            fastrcf::Forest::from_samples_with(config, &rows, &seeds, stop)
+        })
+        .map(Forest::of)
+    }
+
+    /// The rows that a tree holds, as they are held.
+    fn sample<'py>(&self, py: Python<'py>, tree: usize) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let (values, d) = self.get(py, |forest| (forest.sample(tree), forest.n_dimensions()))?;
+        let Some(values) = values else {
+            return Err(PyIndexError::new_err(format!("there is no tree {tree}")));
+        };
+        let n = values.len() / d;
+        values.into_pyarray(py).reshape([n, d])
     }
 
     fn insert(&self, py: Python<'_>, x: Input<'_>) -> PyResult<()> {

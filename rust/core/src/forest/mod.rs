@@ -5,6 +5,7 @@ mod member;
 mod missing;
 mod persist;
 mod query;
+mod samples;
 mod surroundings;
 mod update;
 
@@ -17,8 +18,7 @@ use crate::intake::Intake;
 use crate::notes::{self, Notes};
 use crate::points::PointStore;
 use crate::questions::never;
-use crate::rng::Rng;
-use crate::sampler::{Clock, Sampler};
+use crate::sampler::Clock;
 use crate::tree::{Scratch, Tree};
 use update::Buffers;
 
@@ -60,16 +60,7 @@ impl Forest {
         config.validate(n_features)?;
         let intake = Intake::new(&config, n_features, Vec::new());
         let members = (0..config.n_trees as u64)
-            .map(|t| {
-                // Two streams a tree: what the sampler draws must not depend
-                // on what the tree draws in between.
-                let sampler = Rng::new(config.seed, 2 * t);
-                let cuts = Rng::new(config.seed, 2 * t + 1);
-                Member::new(
-                    Sampler::new(config.sampling, config.sample_size, sampler),
-                    Tree::new(intake.stride(), cuts),
-                )
-            })
+            .map(|t| Member::seeded(&config, &intake, config.seed, t))
             .collect();
         Ok(Forest {
             points: PointStore::new(intake.stride()),

@@ -50,7 +50,7 @@ enum Asked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffers {
     rows: Vec<f32>,
-    ticks: Ticks,
+    pub(super) ticks: Ticks,
     ids: Vec<u32>,
     scores: Vec<f64>,
 }
@@ -228,7 +228,7 @@ impl Forest {
 
     /// Moves the clock over the rows of a block and returns where the block
     /// has to end: before a row at which the clock's reference moves.
-    fn tick_block(&mut self, rows: Range<usize>, clock: Option<&[i64]>) -> usize {
+    pub(super) fn tick_block(&mut self, rows: Range<usize>, clock: Option<&[i64]>) -> usize {
         self.buffers.ticks.clear();
         let first = rows.start + self.intake.incomplete(rows.len());
         let n = rows.end - first;
@@ -298,7 +298,7 @@ impl Forest {
     }
 
     /// Lets every tree decide which of `n` rows it takes.
-    fn plan(&mut self, first_row: u64, n: usize, ticks: &Ticks) {
+    pub(super) fn plan(&mut self, first_row: u64, n: usize, ticks: &Ticks) {
         // Trees that take all rows alike take few of them.
         let work = match self.config.sampling {
             Sampling::Uniform => 0.0,

@@ -1,0 +1,52 @@
+"""Data on its way to S3."""
+
+import numpy as np
+import pytest
+
+from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.sagemaker import (
+    Channel,
+    ServiceError,
+    upload,
+)
+from tests.sagemaker.aws import ANY, stubbed
+
+
+def test_uploads_are_checked_first():
+    X = np.ones((4, 2))
+    with stubbed("s3") as (clients, s3):
+        for given, words in [
+            ({"uri": "s3://bucket"}, "a whole bucket"),
+            ({"uri": "x"}, "expected s3://"),
+            ({"format": "parquet"}, "neither recordio nor csv"),
+            ({"channel": "validation"}, "neither train nor test"),
+            ({"labels": [0, 1, 0, 1]}, "training takes none"),
+            ({"channel": "test"}, "test data needs them"),
+        ]:
+            with pytest.raises(InvalidParameterError, match=words):
+                upload(X, **{"uri": "s3://b/p", "session": clients} | given)
+        for given, words in [
+            ({"n_objects": 5}, "4 rows do not fill 5 objects"),
+            ({"channel": "test", "labels": [0, 1]}, "2 for 4 rows"),
+            ({"channel": "test", "labels": [0, 1, 2, 0]}, "row 2"),
+        ]:
+            with pytest.raises(InvalidInputError, match=words):
+                upload(X, **{"uri": "s3://b/p", "session": clients} | given)
+        s3.add_response("list_objects_v2", {"KeyCount": 1, "Contents": [{"Key": "p/old.csv"}]})
+        with pytest.raises(ServiceError, match=r"holds p/old\.csv already"):
+            upload(X, "s3://b/p", session=clients)
+    with pytest.raises(InvalidParameterError, match="content_type: channel test takes"):
+        Channel("test", "s3://b/p", "text/csv;label_size=0")
+
+
+def test_a_failing_upload_removes_what_it_wrote():
+    with stubbed("s3") as (clients, s3):
+        s3.add_response("list_objects_v2", {"KeyCount": 0})
+        key = "p/part-{}-of-00002.csv"
+        given = {"Bucket": "b", "Body": ANY, "ContentType": "text/csv"}
+        given |= {"ChecksumAlgorithm": ANY}
+        s3.add_response("put_object", {}, given | {"Key": key.format("00000")})
+        s3.add_client_error("put_object", "AccessDenied")
+        s3.add_response("delete_object", {}, {"Bucket": "b", "Key": key.format("00000")})
+        with pytest.raises(ServiceError, match="do not allow it"):
+            upload(np.ones((4, 2)), "s3://b/p", n_objects=2, format="csv", session=clients)
