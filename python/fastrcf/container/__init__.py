@@ -1,0 +1,1 @@
+"""Amazon SageMaker's container contract: training and serving under one root folder."""
