@@ -68,12 +68,11 @@ class CsvRows:
                 continue
             if self._width is None:
                 self._width = len(_fields(_first_line(chunk)))
+            if self._width <= self._label_size:
+                raise refused(self._file, "there is no column beside the label")
             labels, values = self._parsed(chunk)
-            if not len(values):
-                continue
-            if not values.shape[1]:
-                raise refused(self._file, "there is no column beside the label", row=0)
-            yield Rows(values, labels, self._file)
+            if len(values):
+                yield Rows(values, labels, self._file)
 
     def _chunks(self) -> Iterator[bytes]:
         """Cut the stream behind line ends."""
@@ -140,7 +139,7 @@ class CsvRows:
             return self._one_by_one(chunk)
         columns = [column.to_numpy() for column in table.columns]
         first = self._label_size if self._keep_labels else 0
-        values = np.column_stack(columns[first:]) if columns[first:] else np.empty((len(table), 0))
+        values = np.column_stack(columns[first:])
         if values.size and not (values.max() <= LARGEST and values.min() >= -LARGEST):
             return self._one_by_one(chunk)
         labels = None

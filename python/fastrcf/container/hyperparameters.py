@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from fastrcf._parameters import KINDS, seed
+from fastrcf._parameters import KINDS
 from fastrcf.detector import RELATIONS, SCALINGS
 from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker import hyperparameters as managed
@@ -189,11 +189,11 @@ def _count(name: str, text: str) -> int:
 
 
 def _seed(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 20:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) >= 2**64:
         raise InvalidParameterError(
-            f"hyperparameter {name!r}: {_shown(text)} is not an integer of at least 0"
+            f"hyperparameter {name!r}: {_shown(text)} is not an integer from 0 to 2**64 - 1"
         )
-    return seed(int(text))
+    return int(text)
 
 
 def _rate(name: str, text: str) -> float:
@@ -233,7 +233,8 @@ def _metrics(name: str, text: str) -> tuple[str, ...]:
         listed = text if text.startswith("[") else json.dumps([text])
         return managed.Hyperparameters.from_strings({"feature_dim": "1", name: listed}).eval_metrics
     except InvalidParameterError as error:
-        raise InvalidParameterError(f"hyperparameter {error}") from None
+        _, _, what = str(error).partition(": ")
+        raise InvalidParameterError(f"hyperparameter {name!r}: {what}") from None
 
 
 def _names(name: str, text: str) -> tuple[str, ...]:

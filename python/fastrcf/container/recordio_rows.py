@@ -105,7 +105,7 @@ class Unwrapped(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most ``size`` bytes, and nothing at the end alone."""
+        """Read at most ``size`` bytes, or a mark of four; nothing at the end alone."""
         while not self._left:
             if self._is_last and self._end != b"\n":
                 self._end = b"\n"
@@ -114,6 +114,7 @@ class Unwrapped(io.RawIOBase):
             if between is None:
                 return b""
             if between:
+                self._end = between[-1:]
                 return between
         piece: bytes = self._stream.read(min(self._left, size if size > 0 else _PIECE))
         if not piece:

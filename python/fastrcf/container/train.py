@@ -112,8 +112,14 @@ def _announce(job: Job) -> None:
 
 
 def _read(name: str, rows: ChannelRows) -> str:
-    passed = f", {rows.n_passed:,} passed over" if rows.n_passed else ""
-    return f"{name}: {rows.n_rows:,} rows, {rows.width:,} columns, {rows.n_files:,} files{passed}"
+    def counted(n: int, what: str) -> str:
+        return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+    text = ", ".join(
+        counted(n, what)
+        for n, what in ((rows.n_rows, "row"), (rows.width or 0, "column"), (rows.n_files, "file"))
+    )
+    return f"{name}: {text}" + (f", {rows.n_passed:,} passed over" if rows.n_passed else "")
 
 
 def _fitted(model: Model, job: Job) -> str:
