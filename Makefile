@@ -127,6 +127,7 @@ dockerfile: $(BIN)/hadolint
 # where to look the digest up). Needs docker with BuildKit.
 IMAGE := fastrcf
 image: dist/.wheel
+	@test -n "$(PYTHON_DIGEST)" || { echo "which base? make image PYTHON_DIGEST=sha256:..."; exit 1; }
 	docker build --file deployment/container/Dockerfile --build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) \
 		--tag $(IMAGE) .
 

@@ -131,6 +131,7 @@ def test_labels_that_nobody_asks_for_may_be_anything(tmp_path):
         ("amount,items\n1,2\n", "row 0 (line 1): the line holds text and no number"),
         ("1;2\n3;4\n", "are there other delimiters than commas?"),
         ("1,2\r\n3,true\r\n", "row 1 (line 2), column 1: the text is not a number"),
+        ("1,2\n3," + "9" * 200_000 + "\n", "row 1 (line 2): expected 2 fields, found 1"),
         ("1,1_0\n", "row 0 (line 1), column 1: the text is not a number"),
         ("\n\n", "channel 'train': there are no rows"),
     ],

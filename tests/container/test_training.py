@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -347,6 +349,17 @@ def test_a_model_that_cannot_be_written_is_a_failure(tmp_path):
     assert str(tmp_path / "model") in job.failure
 
 
+def test_names_of_files_that_are_no_text(tmp_path, capsys):
+    job = Job(tmp_path).file("a.csv", as_csv(usual()))
+    odd = os.fsdecode(b"z\xff.csv")
+    try:
+        job.file(odd, "1,2\n")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert job.fails().startswith("train/z?.csv: 2 columns, but 3 in rows before it")
+    assert "train/z?.csv: 2 columns" in capsys.readouterr().out
+
+
 def test_a_success_takes_an_old_failure_away(tmp_path):
     job = Job(tmp_path).file("a.csv", "x\n")
     assert job.run() == 1
@@ -389,6 +402,33 @@ def test_the_log_never_shows_a_value(tmp_path, capsys):
     job = Job(tmp_path).file("a.csv", as_csv(x)).file("t.csv", as_csv(labelled()), "test")
     assert job.run() == 0
     assert "12345" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the peak is read in /proc")
+def test_memory_does_not_grow_with_the_channel(tmp_path):
+    peaks = []
+    for i, times in enumerate((100, 500)):
+        job = Job(tmp_path / str(i)).channel("train", "text/csv", "Pipe")
+        job.pipe(as_csv(usual(1000, 5)).encode() * times)
+        job.written()
+        # A process's own peak: what wait4 tells has that of the process that started it too.
+        code = (
+            "import fastrcf.cli, re, sys; done = fastrcf.cli.main(sys.argv[1:]); "
+            "print(done, re.search('VmHWM:(.*) kB', open('/proc/self/status').read())[1])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, "container", "train", "--root", str(job.root)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        exit_code, peak = done.stdout.splitlines()[-1].split()
+        assert exit_code == "0"
+        assert artifact.load(job.root / "model").n_fitted == 1000 * times
+        peaks.append(int(peak) / 1024)
+    # Megabytes; 400,000 more rows of CSV are 39 of them, and 16 as numbers.
+    assert peaks[1] - peaks[0] < 10
 
 
 @pytest.mark.parametrize("fed", [False, True])

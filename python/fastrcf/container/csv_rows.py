@@ -213,7 +213,13 @@ def _first_line(chunk: bytes) -> str:
 
 
 def _fields(line: str) -> list[str]:
-    return next(csv.reader([line]), []) if line.strip() else []
+    if not line.strip():
+        return []
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        # A field of more than a hundred thousand characters: whatever it is, it is one.
+        return [line]
 
 
 def _number(text: str) -> float:

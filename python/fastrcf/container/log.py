@@ -22,8 +22,11 @@ def say(text: str, level: str = "INFO") -> None:
     level : {"INFO", "WARNING", "ERROR"}
     """
     now = datetime.now(UTC)
+    # Names of files may hold what is no text.
+    encoding = sys.stdout.encoding or "utf-8"
+    text = text.encode(encoding, errors="replace").decode(encoding)
     for line in text.splitlines() or [""]:
-        print(f"[{now:%m/%d/%Y %H:%M:%S} {level}] {line}", file=sys.stdout, flush=True)
+        print(f"[{now:%m/%d/%Y %H:%M:%S} {level}] {line}", flush=True)
 
 
 @contextmanager
