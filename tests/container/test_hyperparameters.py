@@ -162,4 +162,4 @@ def test_any_texts_are_taken_or_refused_by_name(given):
     else:
         new_model(made)
         return
-    assert str(refused).startswith("hyperparameter '")
+    assert str(refused).startswith("hyperparameter ")
