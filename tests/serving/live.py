@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fastrcf.serving.limits import Limits, Load
-from fastrcf.serving.server import listen, serve
+from fastrcf.serving.server import listen, run
 
 
 @dataclass
@@ -56,7 +56,7 @@ def serving(application, limits=None):
     ready = threading.Event()
     servers = []
     thread = threading.Thread(
-        target=serve,
+        target=run,
         args=(application(load), listener, load),
         kwargs={"started": lambda url: ready.set(), "stop": servers.append},
     )

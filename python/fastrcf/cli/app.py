@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import fastrcf
+from fastrcf.cli.container_app import container
 from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
 from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.detector import SCALINGS
@@ -284,3 +285,4 @@ def demo(data: str | None, **options: Any) -> None:
 
 
 app.add_command(sagemaker)
+app.add_command(container)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import TYPE_CHECKING
 
 from fastrcf.container import app, artifact
 from fastrcf.container.models import Models
+from fastrcf.container.places import Places
+from fastrcf.container.settings import Settings
 from fastrcf.serving import csv_bodies
 from fastrcf.serving.limits import Load
 from fastrcf.serving.scorer import Scorer
-from fastrcf.serving.server import listen, serve
-
-if TYPE_CHECKING:
-    from fastrcf.container.settings import Settings
+from fastrcf.serving.server import listen, run
 
 log = logging.getLogger("fastrcf.container")
 
 
-def run(settings: Settings) -> None:
+def serve(root: str | None = None, settings: Settings | None = None) -> None:
     """Serve until the platform says stop.
 
     Parameters
     ----------
-    settings : Settings
-        From the environment.
+    root : path, optional
+        Where the platform's folders are; default: as for training.
+    settings : Settings, optional
+        Default: the environment's.
 
     Raises
     ------
@@ -35,6 +36,7 @@ def run(settings: Settings) -> None:
     logging.basicConfig(
         stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
+    settings = settings or Settings.of(os.environ)
     load = Load(settings.limits)
     # Open first: who calls while the model is read waits, and is not turned away.
     listener = listen(settings.host, settings.port)
@@ -42,10 +44,10 @@ def run(settings: Settings) -> None:
         application = app.multi_model(Models(settings.model_memory), load)
         what = "models on demand"
     else:
-        model = artifact.load(settings.root / "model")
+        model = artifact.load(Places.below(root).model)
         scorer = Scorer(model)
         application = app.single_model(scorer, load)
         what = f"{model!r}"
     csv_bodies.prepare()
-    serve(application, listener, load, started=lambda url: log.info("serving %s on %s", what, url))
+    run(application, listener, load, started=lambda url: log.info("serving %s on %s", what, url))
     log.info("stopped")

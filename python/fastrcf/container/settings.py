@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastrcf.errors import InvalidParameterError
@@ -12,8 +11,6 @@ from fastrcf.serving.limits import Limits, cores
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT = "/opt/ml"
-ROOT_VARIABLE = "FASTRCF_CONTAINER_ROOT"
 # What a batch job may have in flight at a time, in MB.
 _BATCH_MEGABYTES = 100
 _PAYLOAD_MEGABYTES = 6
@@ -25,8 +22,6 @@ class Settings:
 
     Attributes
     ----------
-    root : Path
-        Where the platform's folders are.
     host : str
         Address that is listened on.
     port : int
@@ -41,7 +36,6 @@ class Settings:
         ``FASTRCF_MAX_WAITING`` change them.
     """
 
-    root: Path
     host: str = "0.0.0.0"
     port: int = 8080
     multi_model: bool = False
@@ -49,7 +43,7 @@ class Settings:
     limits: Limits = Limits()
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], root: str | None = None) -> Settings:
+    def of(cls, environment: Mapping[str, str]) -> Settings:
         """Read an environment.
 
         Raises
@@ -64,7 +58,6 @@ class Settings:
         waiting = _number(environment, "FASTRCF_MAX_WAITING", default.waiting, 1, 1 << 20)
         memory = _number(environment, "FASTRCF_MODEL_MEMORY", 0, 0, 1 << 60)
         return cls(
-            root=Path(root or environment.get(ROOT_VARIABLE) or ROOT),
             host=environment.get("FASTRCF_HOST", cls.host),
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 0, 65535),
             multi_model=environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true",

@@ -41,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(
+def run(
     app: ASGIApp,
     listener: socket.socket,
     load: Load,
