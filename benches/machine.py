@@ -25,6 +25,7 @@ PACKAGES = (
     "isotree",
     "pyod",
     "pyspark",
+    "uvicorn",
 )
 
 

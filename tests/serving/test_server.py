@@ -57,7 +57,9 @@ def test_every_format_in_and_out(client, detector, rows):
         assert client.invoke(body, kind) == (200, {"scores": scores})
     body = encode_recordio(x)
     assert client.invoke(body, RECORDIO) == (200, {"scores": scores})
-    status, told, answer = client.ask("POST", "/invocations", body, content_type=RECORDIO, accept=LINES)
+    status, told, answer = client.ask(
+        "POST", "/invocations", body, content_type=RECORDIO, accept=LINES
+    )
     assert (status, told["content-type"]) == (200, LINES)
     assert [json.loads(line) for line in answer.splitlines()] == scores
     answer = client.ask("POST", "/invocations", body, content_type=RECORDIO, accept=CSV)[2]
@@ -258,9 +260,7 @@ class TestMultiModel:
     def test_models_come_and_go(self, client, detector, rows, folder):
         other = fastrcf.Detector(n_trees=10, random_state=1).fit(rows[:, :2])
         urls = {"one": folder("one"), "two": folder("two", other)}
-        entries = {
-            name: {"modelName": name, "modelUrl": url} for name, url in urls.items()
-        }
+        entries = {name: {"modelName": name, "modelUrl": url} for name, url in urls.items()}
         for name, url in urls.items():
             assert self.load(client, name, url) == (200, entries[name])
         assert self.load(client, "one", urls["two"])[0] == 409
@@ -306,9 +306,7 @@ class TestMultiModel:
         url = folder("small")
         fits = (1 << 22) // Scorer(artifact.load(url)).memory_usage()
         with ThreadPoolExecutor(8) as pool:
-            statuses = list(
-                pool.map(lambda i: self.load(client, f"m{i}", url)[0], range(fits + 4))
-            )
+            statuses = list(pool.map(lambda i: self.load(client, f"m{i}", url)[0], range(fits + 4)))
         assert sorted(statuses) == [200] * fits + [507] * 4
 
 
@@ -320,7 +318,7 @@ def test_the_adapter_calls_it(client, detector, rows, format, credentials):
     right = detector.score(rows)
     tolerance = 1e-6 if format == "recordio" else 1e-9
     np.testing.assert_allclose(scores, right, rtol=tolerance, atol=tolerance)
-    with pytest.raises(ServiceError, match="row 0: 2 (values|columns)"):
+    with pytest.raises(ServiceError, match=r"row 0: 2 (values|columns)"):
         endpoint.predict(rows[:, :2])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 
 from fastrcf.container import app, artifact
 from fastrcf.container.models import Models
@@ -33,9 +34,7 @@ def serve(root: str | None = None, settings: Settings | None = None) -> None:
     FastRCFError
         If there is no model, it cannot be served, or the port is taken.
     """
-    logging.basicConfig(
-        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    _log_as_training_does()
     settings = settings or Settings.of(os.environ)
     load = Load(settings.limits)
     # Open first: who calls while the model is read waits, and is not turned away.
@@ -51,3 +50,11 @@ def serve(root: str | None = None, settings: Settings | None = None) -> None:
     csv_bodies.prepare()
     run(application, listener, load, started=lambda url: log.info("serving %s on %s", what, url))
     log.info("stopped")
+
+
+def _log_as_training_does() -> None:
+    lines = logging.Formatter("[%(asctime)s %(levelname)s] %(message)s", "%m/%d/%Y %H:%M:%S")
+    lines.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(lines)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

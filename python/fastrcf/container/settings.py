@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastrcf.errors import InvalidParameterError
@@ -40,7 +40,7 @@ class Settings:
     port: int = 8080
     multi_model: bool = False
     model_memory: int | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
@@ -75,9 +75,7 @@ def execution_parameters() -> dict[str, int | str]:
     }
 
 
-def _number(
-    environment: Mapping[str, str], name: str, default: int, least: int, most: int
-) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     text = environment.get(name, "").strip()
     if not text:
         return default

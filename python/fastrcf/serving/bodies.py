@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from fastrcf.sagemaker.recordio import CONTENT_TYPE as RECORDIO
 from fastrcf.sagemaker.recordio import decode_recordio
 from fastrcf.serving import csv_bodies
-from fastrcf.serving.media import CSV, JSON, JSON_LINES, RECORDIO, Media
+from fastrcf.serving.media import CSV, JSON, Media
 from fastrcf.serving.problems import Problem, bad_input
 
 if TYPE_CHECKING:
@@ -136,9 +137,7 @@ def _tensor(i: int, tensor: Tensor, n_features: int) -> Any:
         shown = reprlib.repr(tensor.shape)
         raise bad_input(f"row {i}: shape {shown}, the model has {n_features} columns", row=i)
     if len(tensor.keys) != len(tensor.values):
-        raise bad_input(
-            f"row {i}: {len(tensor.keys)} keys for {len(tensor.values)} values", row=i
-        )
+        raise bad_input(f"row {i}: {len(tensor.keys)} keys for {len(tensor.values)} values", row=i)
     row = [0.0] * n_features
     seen = set()
     for key, value in zip(tensor.keys, tensor.values, strict=True):

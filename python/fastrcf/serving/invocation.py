@@ -60,9 +60,7 @@ class Question:
         for known in OUTPUTS:
             if output == known:
                 return cls(body_format(content_type), answer_format(accept), known)
-        raise Problem(
-            400, "invalid_request", f"output={output!r} is none of {', '.join(OUTPUTS)}"
-        )
+        raise Problem(400, "invalid_request", f"output={output!r} is none of {', '.join(OUTPUTS)}")
 
 
 def answer(scorer: Scorer, question: Question, body: bytes) -> bytes:

@@ -55,7 +55,8 @@ class Scorer:
 
     def score(self, rows: Any) -> Floats:
         """Score a matrix of shape (n, d), or an Arrow table of columns of these names."""
-        return self._model.score(rows)
+        scores: Floats = self._model.score(rows)
+        return scores
 
     def detect(self, rows: Any) -> Detection:
         """Score such rows with grades, alerts and reasons.
@@ -76,4 +77,5 @@ class Scorer:
 
     def memory_usage(self) -> int:
         """Bytes that the model takes."""
-        return self._model.memory_usage()
+        size: int = self._model.memory_usage()
+        return size

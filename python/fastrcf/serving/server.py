@@ -7,8 +7,10 @@ large bodies are worked on by threads that the interpreter's lock does not hold 
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from fastrcf.errors import FastRCFError, MissingExtraError
@@ -99,5 +101,8 @@ def run(
     stop(lambda: setattr(server, "should_exit", True))
     load.waiting = lambda: len(server.server_state.tasks)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    if threading.current_thread() is threading.main_thread():
+        # Uvicorn raises what stopped it once more at the end: SIGTERM was obeyed by then.
+        signal.signal(signal.SIGTERM, lambda *_: None)
     with listener:
         server.run([listener])

@@ -1,0 +1,1 @@
+"""Measures the HTTP server: requests and rows a second, latency, memory, overload."""
