@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test python-tests spark-tests levels slow spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,10 @@ $(VENV)/.spark: $(VENV)/.engine spark_udfs/pyproject.toml
 # make demo DATA=transactions.csv LABEL=is_fraud, or without either.
 demo: $(VENV)/.engine
 	$(BIN)/fastrcf demo $(DATA) $(if $(LABEL),--label $(LABEL)) --out build/demo $(OPTIONS)
+
+# Beside the engine, which is another profile of Cargo's: .ci/run does so.
+rust-tests-built:
+	cargo test --workspace --quiet --no-run
 
 test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
