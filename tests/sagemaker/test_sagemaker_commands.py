@@ -137,7 +137,7 @@ def test_an_endpoint_is_asked(model, table, rows, run, tmp_path, monkeypatch):
     asked = []
 
     class Endpoint:
-        def __init__(self, name, session=None):
+        def __init__(self, name, session=None, *, runtime_url=None):
             asked.append(name)
 
         def predict(self, X):

@@ -46,6 +46,7 @@ def train(
     drop: Sequence[str],
     label: str | None,
     test: str | None,
+    hyperparameters: Sequence[tuple[str, str]],
     prices: str | None,
     poll: float,
     no_wait: bool,
@@ -62,9 +63,14 @@ def train(
     tested = None
     if test is not None:
         tested = _rows(Input.of(test, read), chosen, label)
+    further = dict(hyperparameters)
+    if given["image"] is not None and further.get("model") != "managed":
+        # The container gets rows without names, and its reasons should have them.
+        further.setdefault("feature_names", json.dumps(chosen))
     job = begin_training(
         x,
         test=tested,
+        hyperparameters=further,
         session=session,
         prices=Prices.load(prices),
         tell=_say,

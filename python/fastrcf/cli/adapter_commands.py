@@ -16,6 +16,24 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _REQUEST_FORMATS = click.Choice(["csv", "json", "jsonlines", "recordio"])
 
 
+class Pair(click.ParamType):  # type: ignore[type-arg]
+    """A name and a value."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split them at the first equals sign."""
+        name, equals, text = str(value).partition("=")
+        if not equals or not name:
+            self.fail(f"{value!r}: expected NAME=VALUE", param, ctx)
+        return name, text
+
+
+PAIR = Pair()
+
+
 def _account(command: Command) -> Command:
     command = click.option("--region", help="Default: that of the profile.")(command)
     return click.option("--profile", help="Of the AWS configuration; default: the default.")(
@@ -66,6 +84,15 @@ def _paid(command: Command) -> Command:
     show_default=True,
     help="Rows that each tree is built from, 1 to 2048.",
 )
+@click.option("--image", metavar="URI", help="This package's container, in your registry.")
+@click.option(
+    "--hyperparameter",
+    "hyperparameters",
+    type=PAIR,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another one, which that container takes; may be given again.",
+)
 @click.option("--name", help="Of the job; default: a new one.")
 @click.option("--instance-type", default="ml.c5.xlarge", show_default=True)
 @click.option("--instances", "instance_count", type=click.IntRange(1), default=1, show_default=True)
@@ -89,7 +116,7 @@ def _paid(command: Command) -> Command:
 @_as_json
 @reading
 def train(data: str, **options: Any) -> None:
-    """Train the managed random cut forest on DATA.
+    """Train the managed random cut forest, or with --image this package's, on DATA.
 
     DATA is uploaded below --output, a training job begins, and its states are shown
     until it is done. It costs money: --accept-cost.
@@ -111,7 +138,7 @@ def train(data: str, **options: Any) -> None:
 @click.option("--memory", "memory_mb", type=int, default=2048, show_default=True, help="In MB.")
 @click.option("--concurrency", "max_concurrency", type=int, default=5, show_default=True)
 @click.option("--multi-model", is_flag=True, help="MODEL is a prefix with many models.")
-@click.option("--image", help="In place of the managed algorithm's.")
+@click.option("--image", help="Default: that of the job, else the managed one.")
 @click.option(
     "--delete-after",
     type=click.FloatRange(0.02),

@@ -100,6 +100,7 @@ def compare(
     read: Options,
     recorded: str | None,
     endpoint: str | None,
+    url: str | None,
     out: str,
     score_column: str,
     index_column: str | None,
@@ -118,6 +119,8 @@ def compare(
         How the table is read.
     recorded, endpoint : str or None
         Where their scores come from: a file or an endpoint's name.
+    url : str or None
+        Where an endpoint is called in place of AWS.
     score_column, index_column : str
         Columns of a CSV file of scores.
     columns : sequence of str
@@ -138,7 +141,7 @@ def compare(
         known = read_recorded(recorded, score=score_column, index=index_column)
     table = Input.of(data, read)
     rows, numbers = _rows(table, model_roles(ours, table, columns), known, data)
-    theirs: Any = known.scores if known is not None else _endpoint(endpoint or "")
+    theirs: Any = known.scores if known is not None else _endpoint(endpoint or "", url)
     if endpoint is not None:
         theirs = theirs.predict(np.column_stack([column.to_numpy() for column in rows.columns]))
     found = compared(
@@ -162,10 +165,10 @@ def _model(path: str) -> Any:
     return ManagedForest.load(path) if is_managed(core) else fastrcf.load(path)
 
 
-def _endpoint(name: str) -> Any:
+def _endpoint(name: str, url: str | None) -> Any:
     from importlib import import_module
 
-    return import_module("fastrcf.sagemaker.endpoint").Endpoint(name)
+    return import_module("fastrcf.sagemaker.endpoint").Endpoint(name, runtime_url=url)
 
 
 def _rows(

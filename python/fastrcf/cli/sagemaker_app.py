@@ -48,6 +48,7 @@ def fit(data: str, out: str, **options: Any) -> None:
 @click.argument("model", type=MODEL_IN)
 @click.option("--recorded", type=click.Path(dir_okay=False, exists=True), help="Their scores.")
 @click.option("--endpoint", metavar="NAME", help="An endpoint that is asked for theirs.")
+@click.option("--url", help="Where the endpoint is called in place of AWS.")
 @click.option("--data", required=True, help="The rows that were scored.")
 @click.option("-o", "--out", type=OUT, required=True, help="HTML file to write, or -.")
 @click.option(
@@ -76,4 +77,6 @@ def compare(model: str, data: str, **options: Any) -> int:
 
     if (options["recorded"] is None) == (options["endpoint"] is None):
         raise click.UsageError("give --recorded or --endpoint, one of them")
+    if options["url"] is not None and options["endpoint"] is None:
+        raise click.UsageError("--url is the place of an --endpoint")
     return run(model, data, **options)

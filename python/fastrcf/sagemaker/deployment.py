@@ -61,7 +61,7 @@ def deploy(
     multi_model : bool, default False
         Many models behind one endpoint; calls then name one.
     image : str, optional
-        In place of the managed algorithm's.
+        Default: a job's own, else the managed algorithm's.
     delete_after : float, optional
         Seconds after which AWS deletes the endpoint by itself, also if this program
         is long gone: a schedule of EventBridge does it. Needs ``scheduler_role``.
@@ -119,8 +119,10 @@ def deploy(
     marks = marks if tags else {}
     try:
         if not isinstance(model, Model):
+            if isinstance(model, TrainingJob):
+                image, model = image or model.image, model.model_data
             model = Model.create(
-                model.model_data if isinstance(model, TrainingJob) else model,
+                model,
                 role=str(role),
                 name=name,
                 image=image,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import count
+from fastrcf.container.hyperparameters import parse
+from fastrcf.container.metrics import METRIC_DEFINITIONS
 from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._named import Awaited, ByName
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
@@ -42,6 +44,11 @@ class TrainingJob(ByName, Awaited):
         found = self.describe().get("FinalMetricDataList", [])
         return {metric["MetricName"]: float(metric["Value"]) for metric in found}
 
+    @property
+    def image(self) -> str:
+        """What it ran; the managed algorithm's unless another was given."""
+        return str(self.describe()["AlgorithmSpecification"]["TrainingImage"])
+
     def stop(self) -> None:
         """Ask AWS to stop it; a job that has ended stays as it is."""
         from botocore.exceptions import ClientError
@@ -67,6 +74,8 @@ def train(
     num_trees: int = 100,
     num_samples_per_tree: int = 256,
     eval_metrics: tuple[str, ...] | None = None,
+    image: str | None = None,
+    hyperparameters: Mapping[str, str] | None = None,
     test: Any = None,
     format: Any = "recordio",
     name: str | None = None,
@@ -80,7 +89,7 @@ def train(
     prices: Prices | None = None,
     tell: Callable[[str], Any] | None = None,
 ) -> TrainingJob:
-    """Begin a training job of the managed random cut forest.
+    """Begin a training job of the managed random cut forest, or of this package's container.
 
     Parameters
     ----------
@@ -96,6 +105,11 @@ def train(
         That it may cost what the estimate says. Without, nothing happens.
     feature_dim, num_trees, num_samples_per_tree, eval_metrics
         See :class:`Hyperparameters`; ``feature_dim`` is known where rows are given.
+    image : str, optional
+        This package's container (docs/container.md) in your registry, in place of the
+        managed algorithm; the job's metrics are then the container's.
+    hyperparameters : mapping of str to str, optional
+        Further ones, which that container takes: such as ``{"model": "detector"}``.
     test : tuple of (X, labels), or Channel, optional
         Labelled rows that the job is to be measured on.
     format : {"recordio", "csv"}
@@ -153,6 +167,12 @@ def train(
         raise InvalidParameterError(f"feature_dim: {feature_dim}, but the data has {width} columns")
     chosen = {} if eval_metrics is None else {"eval_metrics": eval_metrics}
     hyper = Hyperparameters(feature_dim, num_trees, num_samples_per_tree, **chosen)
+    strings = hyper.to_strings() | dict(hyperparameters or {})
+    if image is not None:
+        # What the container would refuse is refused before anything is paid for.
+        parse(strings)
+    elif hyperparameters:
+        raise InvalidParameterError("hyperparameters: the managed algorithm takes no others")
     if rows is None and data.n_objects is not None and data.n_objects < instance_count:
         raise InvalidParameterError(
             f"instance_count: {instance_count} instances need as many objects, "
@@ -160,7 +180,9 @@ def train(
         )
     tested = _test_rows(test, feature_dim)
     clients = Clients.of(session)
-    image = image_uri(clients.region)
+    algorithm: dict[str, Any] = {"TrainingImage": image or image_uri(clients.region)}
+    if image is not None:
+        algorithm["MetricDefinitions"] = [dict(metric) for metric in METRIC_DEFINITIONS]
     accept(
         (prices or Prices.load()).instances(
             f"training job {name}",
@@ -192,7 +214,7 @@ def train(
         request: dict[str, Any] = {
             "TrainingJobName": name,
             "AlgorithmSpecification": {
-                "TrainingImage": image,
+                **algorithm,
                 "TrainingInputMode": channels[0].input_mode,
             },
             "RoleArn": role,
@@ -204,7 +226,7 @@ def train(
                 "VolumeSizeInGB": volume_gb,
             },
             "StoppingCondition": {"MaxRuntimeInSeconds": max_seconds},
-            "HyperParameters": hyper.to_strings(),
+            "HyperParameters": strings,
         }
         if spot:
             request["EnableManagedSpotTraining"] = True
