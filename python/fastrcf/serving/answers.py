@@ -31,7 +31,7 @@ def scores(values: Floats, kind: str) -> bytes:
     """
     if kind not in (JSON, JSON_LINES, CSV):
         return recordio_scores(values)
-    rounded = np.round(values, _DECIMALS).tolist()
+    rounded = _rounded(values)
     if kind == CSV:
         # repr() is the shortest text that gives the number back.
         return ("\n".join(map(repr, rounded)) + "\n").encode()
@@ -48,8 +48,7 @@ def detections(found: Detection, kind: str) -> bytes:
     """
     if kind not in (JSON, JSON_LINES, CSV):
         raise Problem(406, "not_acceptable", "RecordIO-protobuf holds scores alone")
-    score = np.round(found.score, _DECIMALS).tolist()
-    grade = np.round(found.grade, _DECIMALS).tolist()
+    score, grade = _rounded(found.score), _rounded(found.grade)
     alerts = found.is_anomaly.tolist()
     if kind == CSV:
         lines = (f"{s!r},{g!r},{int(a)}\n" for s, g, a in zip(score, grade, alerts, strict=True))
@@ -61,6 +60,14 @@ def detections(found: Detection, kind: str) -> bytes:
         ],
         kind,
     )
+
+
+def _rounded(values: Floats) -> list[float]:
+    # NumPy takes as long for one as for hundreds.
+    if len(values) < 64:
+        return [round(value, _DECIMALS) for value in values.tolist()]
+    rounded: list[float] = np.round(values, _DECIMALS).tolist()
+    return rounded
 
 
 def _records(records: list[dict[str, Any]], kind: str) -> bytes:

@@ -93,6 +93,7 @@ def run(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         # Load balancers keep connections for a minute and must not find them closed.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=round(load.limits.stop_seconds),
