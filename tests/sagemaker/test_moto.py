@@ -237,15 +237,15 @@ def test_the_command_line(bucket, aws, tmp_path, capfd):
 
 def test_the_page(bucket, aws, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[2] / "docs" / "sagemaker.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "sagemaker-reference.md").read_text()
     life, formats = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     bucket.create_bucket(
         Bucket="my-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
     answers(aws, json.dumps({"scores": [{"score": 1.0 + i} for i in range(1000)]}))
     names = {}
-    exec(compile(life, "sagemaker.md", "exec"), names)
+    exec(compile(life, "sagemaker-reference.md", "exec"), names)
     np.testing.assert_array_equal(names["scores"], 1.0 + np.arange(1000))
     assert "Completed after" in capsys.readouterr().out
-    exec(compile(formats, "sagemaker.md", "exec"), names)
+    exec(compile(formats, "sagemaker-reference.md", "exec"), names)
     np.testing.assert_array_equal(names["rows"][-1], names["X"][-1])

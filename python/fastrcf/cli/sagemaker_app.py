@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fastrcf.cli import adapter_commands
+from fastrcf.cli.costs import costs
 from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading
 
 
@@ -19,6 +20,7 @@ sagemaker.add_command(adapter_commands.train)
 sagemaker.add_command(adapter_commands.deploy)
 sagemaker.add_command(adapter_commands.predict)
 sagemaker.add_command(adapter_commands.delete)
+sagemaker.add_command(costs)
 
 
 @sagemaker.command()

@@ -9,6 +9,7 @@ if _TYPE_CHECKING:
     from fastrcf.sagemaker.agreement_limits import Limits
     from fastrcf.sagemaker.agreement_report import AgreementReport
     from fastrcf.sagemaker.channel import Channel, upload
+    from fastrcf.sagemaker.comparison import Cost, CostComparison, Load, compare_costs
     from fastrcf.sagemaker.cost import Estimate, Prices
     from fastrcf.sagemaker.deletion import Deleted, delete
     from fastrcf.sagemaker.deployment import deploy
@@ -39,6 +40,8 @@ __all__ = [
     "AgreementReport",
     "BatchTransform",
     "Channel",
+    "Cost",
+    "CostComparison",
     "CostNotAcceptedError",
     "Deleted",
     "Endpoint",
@@ -46,6 +49,7 @@ __all__ = [
     "Hyperparameters",
     "JobFailedError",
     "Limits",
+    "Load",
     "ManagedForest",
     "ManagedMetrics",
     "Model",
@@ -55,6 +59,7 @@ __all__ = [
     "ServiceError",
     "TrainingJob",
     "compare",
+    "compare_costs",
     "cutoff",
     "decode_recordio",
     "decode_scores",
@@ -75,6 +80,8 @@ _FROM = {
     "AgreementReport": "agreement_report",
     "BatchTransform": "transform",
     "Channel": "channel",
+    "Cost": "comparison",
+    "CostComparison": "comparison",
     "CostNotAcceptedError": "errors",
     "Deleted": "deletion",
     "Endpoint": "endpoint",
@@ -82,6 +89,7 @@ _FROM = {
     "Hyperparameters": "hyperparameters",
     "JobFailedError": "errors",
     "Limits": "agreement_limits",
+    "Load": "comparison",
     "ManagedForest": "managed",
     "ManagedMetrics": "metrics",
     "Model": "model",
@@ -91,6 +99,7 @@ _FROM = {
     "ServiceError": "errors",
     "TrainingJob": "training",
     "compare": "agreement",
+    "compare_costs": "comparison",
     "cutoff": "metrics",
     "decode_recordio": "recordio",
     "decode_scores": "recordio",

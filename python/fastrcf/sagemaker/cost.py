@@ -34,6 +34,11 @@ class Prices:
         Price of an hour by instance type.
     serverless_gb_seconds : float
         Price of a second of serverless inference with one gigabyte.
+    lambda_gb_seconds, lambda_requests : float or None
+        Price of a second of a Lambda function with one gigabyte, and of a million of its
+        calls; None where the table does not have it.
+    source : str
+        Where the prices are from.
     """
 
     as_of: str
@@ -41,6 +46,9 @@ class Prices:
     currency: str
     instance_hours: Mapping[str, float]
     serverless_gb_seconds: float
+    lambda_gb_seconds: float | None = None
+    lambda_requests: float | None = None
+    source: str = ""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Prices:
@@ -68,10 +76,13 @@ class Prices:
                 as_of=str(table["as_of"]),
                 region=str(table["region"]),
                 currency=str(table["currency"]),
-                instance_hours={str(k): float(v) for k, v in table["instance_hours"].items()},
-                serverless_gb_seconds=float(table["serverless_gb_seconds"]),
+                instance_hours={str(k): _price(v) for k, v in table["instance_hours"].items()},
+                serverless_gb_seconds=_price(table["serverless_gb_seconds"]),
+                lambda_gb_seconds=_price_if_any(table.get("lambda_gb_seconds")),
+                lambda_requests=_price_if_any(table.get("lambda_requests")),
+                source=str(table.get("source", "")),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InvalidParameterError(f"{chosen}: no table of prices: {error!r}") from None
 
     def instances(
@@ -101,6 +112,17 @@ class Prices:
         per_hour = 3600 * self.serverless_gb_seconds * memory_mb / 1024
         text = f"serverless, {memory_mb} MB, for an hour of calls one after the other"
         return Estimate(what, text, per_hour, None, self, region)
+
+
+def _price(value: Any) -> float:
+    price = float(value)
+    if not 0 <= price < 1e9:
+        raise ValueError(f"{value!r} is no price")
+    return price
+
+
+def _price_if_any(value: Any) -> float | None:
+    return None if value is None else _price(value)
 
 
 @dataclass(frozen=True)
