@@ -133,3 +133,17 @@ def test_a_missing_category_is_named_in_arrays_of_numbers_too(rng):
 def test_batches_of_arrays_have_one_width():
     with pytest.raises(fastrcf.InvalidInputError, match="row 3: expected 2 columns, found 3"):
         fastrcf.Detector(n_trees=5).fit([np.ones((3, 2)), np.ones((3, 3))])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["mapping", "polars", "pandas", "pyarrow"])
+def test_thousands_of_columns_cost_each_their_own_time(rng, kind):
+    # Four times as many columns took sixteen times as long, minutes for some kinds.
+    columns = {f"c{j}": x for j, x in enumerate(rng.normal(size=(4000, 30)))}
+    makers = {"polars": "DataFrame", "pandas": "DataFrame", "pyarrow": "table"}
+    make = getattr(pytest.importorskip(kind), makers[kind]) if kind in makers else dict
+    detector = fastrcf.Detector(n_trees=5, sample_size=16, relations="off", random_state=1)
+    table = make(columns)
+    scores = detector.fit(table).score(table)
+    array = np.column_stack(list(columns.values()))
+    np.testing.assert_array_equal(scores, detector.score(array))

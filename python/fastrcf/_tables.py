@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,11 +78,20 @@ class Table:
 
     def column(self, name: str) -> Any:
         """Give a column as a Narwhals series or an array."""
-        if name not in self.names:
+        place = self._place_of.get(name)
+        if place is None:
             raise InvalidInputError(f"the table has no column {name!r}; it has {_some(self.names)}")
-        place = self.names.index(name)
         # By place: the frame's own names need not be text.
-        return self.array[:, place] if self.frame is None else self.frame[:, place]
+        return self.array[:, place] if self.frame is None else self._series[place]
+
+    @cached_property
+    def _place_of(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
+    def _series(self) -> list[Any]:
+        # All at once: to ask a frame for one names all of its columns, each time.
+        return list(self.frame.iter_columns())
 
     def columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         """Give the columns as the engine takes them, categories as numbers."""
