@@ -19,7 +19,7 @@ from fastrcf.sagemaker.deployment import deploy as begin_endpoint
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
 from fastrcf.sagemaker.errors import aws_errors, boto
 from fastrcf.sagemaker.payload import MAX_PAYLOAD
-from fastrcf.sagemaker.training import TrainingJob
+from fastrcf.sagemaker.training import MOST_TEXT, TrainingJob
 from fastrcf.sagemaker.training import train as begin_training
 
 if TYPE_CHECKING:
@@ -66,7 +66,14 @@ def train(
     further = dict(hyperparameters)
     if given["image"] is not None and further.get("model") != "managed":
         # The container gets rows without names, and its reasons should have them.
-        further.setdefault("feature_names", json.dumps(chosen))
+        named = json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)
+        if len(named) <= MOST_TEXT:
+            further.setdefault("feature_names", named)
+        elif "feature_names" not in further:
+            _say(
+                f"the names of {len(chosen)} columns are longer than a hyperparameter may be: "
+                "the model will call them x0, x1 and so on"
+            )
     job = begin_training(
         x,
         test=tested,

@@ -97,6 +97,10 @@ def deploy(
     name = check_name(name or new_name("rcf"))
     if serverless is not None and multi_model:
         raise InvalidParameterError("serverless: such an endpoint has one model, not many")
+    if multi_model and isinstance(model, TrainingJob):
+        raise InvalidParameterError(
+            "multi_model: a job has one model; give the S3 prefix that holds many"
+        )
     if role is None and not isinstance(model, Model):
         raise InvalidParameterError("role: needed to make a model")
     if role is not None:

@@ -56,6 +56,11 @@ class Model(ByName):
                 f"model_data: expected a file model.tar.gz, found {model_data!r}; a prefix is for "
                 "multi_model=True"
             )
+        if multi_model and key.endswith(".tar.gz"):
+            raise InvalidParameterError(
+                f"model_data: {model_data!r} is one model, and multi_model=True takes the prefix "
+                "that holds many"
+            )
         name = check_name(name or new_name("model"))
         check_role(role)
         clients = Clients.of(session)
