@@ -152,6 +152,9 @@ def test_what_the_container_would_refuse_costs_nothing(aws, rng):
     x = rng.normal(size=(100, 2))
     given = {"role": ROLE, "output": "s3://rows/x", "accept_cost": True, "image": IMAGE}
     for wrong, words in [
+        ({"image": ""}, "expected REGISTRY/REPOSITORY:TAG, found ''"),
+        ({"image": "--hyperparameter"}, "found '--hyperparameter'"),
+        ({"image": "fastrcf:1"}, "found 'fastrcf:1'"),
         ({"instance_count": 2}, "trains on one"),
         ({"hyperparameters": {"feature_dim": 3}}, "3, but the data has 2"),
         ({"hyperparameters": {"feature_names": ["a", "b", "c"]}}, "3 names for feature_dim 2"),
@@ -169,6 +172,8 @@ def test_what_the_container_would_refuse_costs_nothing(aws, rng):
         deploy(job, role=ROLE, multi_model=True, accept_cost=True)
     with pytest.raises(InvalidParameterError, match="is one model"):
         deploy("s3://b/model.tar.gz", role=ROLE, multi_model=True, accept_cost=True, tell=print)
+    with pytest.raises(InvalidParameterError, match="image: expected"):
+        deploy("s3://b/model.tar.gz", role=ROLE, image="fastrcf", accept_cost=True)
 
 
 def test_names_that_are_too_long_stay_here(aws, tmp_path, rng, capfd):

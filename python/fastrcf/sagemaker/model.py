@@ -9,7 +9,7 @@ from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._named import ByName
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
 from fastrcf.sagemaker.errors import aws_errors
-from fastrcf.sagemaker.image import image_uri
+from fastrcf.sagemaker.image import check_image, image_uri
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class Model(ByName):
             )
         name = check_name(name or new_name("model"))
         check_role(role)
+        if image is not None:
+            check_image(image)
         clients = Clients.of(session)
         if multi_model:
             model_data = model_data.rstrip("/") + "/"

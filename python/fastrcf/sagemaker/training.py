@@ -16,7 +16,7 @@ from fastrcf.sagemaker.channel import Channel, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors, code_of
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
-from fastrcf.sagemaker.image import image_uri
+from fastrcf.sagemaker.image import check_image, image_uri
 from fastrcf.sagemaker.payload import single
 
 if TYPE_CHECKING:
@@ -175,10 +175,13 @@ def train(
     hyper = Hyperparameters(feature_dim, num_trees, num_samples_per_tree, **chosen)
     strings = hyper.to_strings()
     if image is not None:
+        check_image(image)
         strings |= _strings(hyperparameters or {})
         _check_container(strings, feature_dim, instance_count)
     elif hyperparameters:
-        raise InvalidParameterError("hyperparameters: the managed algorithm takes no others")
+        raise InvalidParameterError(
+            "hyperparameters: the managed algorithm takes no others; give the image that does"
+        )
     if rows is None and data.n_objects is not None and data.n_objects < instance_count:
         raise InvalidParameterError(
             f"instance_count: {instance_count} instances need as many objects, "
