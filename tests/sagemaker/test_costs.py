@@ -233,7 +233,7 @@ def test_what_the_command_refuses(run, file):
 def test_a_rate_that_the_bench_wrote(run, file, tmp_path):
     place = tmp_path / "benches" / "serve.json"
     place.parent.mkdir()
-    rounds = [{"csv": {"good": n, "seconds": 2.0, "rows": 50}} for n in (100, 400, 200)]
+    rounds = [{"csv": {"good": n, "seconds": 2.0, "rows": 50}} for n in (100, 400, 200.01)]
     place.write_text(json.dumps({"lanes": [{"rounds": rounds}, {"rounds": []}]}))
     assert measured_rate(place) == 5000
     words = ["--rows-per-month", 1e6, "--instance", "ml.a", "--prices", file, "--json"]

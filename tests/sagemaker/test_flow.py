@@ -1,16 +1,11 @@
 """From a table to scores through our own container, as a user types it.
 
-moto stands for AWS and runs no container: here the container's own commands train on
-the objects that were uploaded, by the job's own description, and serve on loopback.
+moto stands for AWS; ours.py says what stands for the container on it.
 """
 
-import io
 import json
-import os
 import re
-import subprocess
-import sys
-import tarfile
+import urllib.request
 
 import numpy as np
 import polars as pl
@@ -20,46 +15,19 @@ boto3 = pytest.importorskip("boto3", reason="boto3 is not installed (extra sagem
 pytest.importorskip("moto", reason="moto is not installed")
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
+from fastrcf import Detector  # noqa: E402
 from fastrcf.cli import main  # noqa: E402
 from fastrcf.container.hyperparameters import parse  # noqa: E402
 from fastrcf.container.metrics import METRIC_DEFINITIONS  # noqa: E402
 from fastrcf.errors import InvalidParameterError  # noqa: E402
-from fastrcf.sagemaker import train  # noqa: E402
+from fastrcf.sagemaker import TrainingJob, deploy, train  # noqa: E402
 from fastrcf.sagemaker._session import Clients  # noqa: E402
 from tests.sagemaker.aws import ROLE  # noqa: E402
-
-IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/fastrcf:1"
-CONTAINER = [sys.executable, "-m", "fastrcf.cli", "container"]
+from tests.sagemaker.ours import IMAGE, served, trained  # noqa: E402
 
 
 def run(*words, code=0):
     assert main(["sagemaker", *map(str, words)]) == code
-
-
-def lay_out(job, root, s3):
-    """Put below a root what SageMaker would: the job's description, and its objects."""
-    config = root / "input" / "config"
-    config.mkdir(parents=True)
-    channels = {}
-    for channel in job["InputDataConfig"]:
-        name = channel["ChannelName"]
-        source = channel["DataSource"]["S3DataSource"]
-        bucket, _, prefix = source["S3Uri"].removeprefix("s3://").partition("/")
-        folder = root / "input" / "data" / name
-        folder.mkdir(parents=True)
-        for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
-            s3.download_file(bucket, entry["Key"], str(folder / entry["Key"].rpartition("/")[2]))
-        channels[name] = {
-            "ContentType": channel["ContentType"],
-            "TrainingInputMode": job["AlgorithmSpecification"]["TrainingInputMode"],
-            "S3DistributionType": source["S3DataDistributionType"],
-        }
-    for name, told in {
-        "hyperparameters": job["HyperParameters"],
-        "inputdataconfig": channels,
-        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
-    }.items():
-        (config / f"{name}.json").write_text(json.dumps(told))
 
 
 def test_train_deploy_predict_compare_delete(aws, tmp_path, rng, capfd):
@@ -93,16 +61,8 @@ def test_train_deploy_predict_compare_delete(aws, tmp_path, rng, capfd):
     assert list(hyperparameters.feature_names) == names
 
     root = tmp_path / "ml"
-    lay_out(job, root, s3)
-    done = subprocess.run(
-        [*CONTAINER, "train", "--root", str(root)], check=True, capture_output=True, text=True
-    )
-    assert re.search(METRIC_DEFINITIONS[3]["Regex"], done.stdout)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        tar.add(root / "model" / "model.rcf", "model.rcf")
-    bucket, _, key = told["model_data"].removeprefix("s3://").partition("/")
-    s3.put_object(Bucket=bucket, Key=key, Body=packed.getvalue())
+    assert re.search(METRIC_DEFINITIONS[3]["Regex"], trained(job, root, s3))
+    _, _, key = told["model_data"].removeprefix("s3://").partition("/")
 
     # The job's image is the endpoint's.
     run("deploy", told["job"], "--name", "fraud", *paid)
@@ -110,23 +70,13 @@ def test_train_deploy_predict_compare_delete(aws, tmp_path, rng, capfd):
     assert (container["Image"], container["ModelDataUrl"]) == (IMAGE, told["model_data"])
 
     model = root / "model" / "model.rcf"
-    environment = {"SAGEMAKER_BIND_TO_PORT": "0", "FASTRCF_HOST": "127.0.0.1"}
-    with subprocess.Popen(
-        [*CONTAINER, "serve", "--root", str(root)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    ) as serving:
-        try:
-            url = re.search(r"http://[\d.]+:\d+", serving.stdout.readline())[0]
-            scores = tmp_path / "scores.csv"
-            run("predict", "fraud", table, "-o", scores, "--drop", "fraud", "--url", url)
-            page = tmp_path / "page.html"
-            capfd.readouterr()
-            compare = ("compare", model, "--data", table, "--endpoint", "fraud", "--url", url)
-            run(*compare, "-o", page, "--json")
-        finally:
-            serving.terminate()
+    with served(root) as url:
+        scores = tmp_path / "scores.csv"
+        run("predict", "fraud", table, "-o", scores, "--drop", "fraud", "--url", url)
+        page = tmp_path / "page.html"
+        capfd.readouterr()
+        compare = ("compare", model, "--data", table, "--endpoint", "fraud", "--url", url)
+        run(*compare, "-o", page, "--json")
     agreement = json.loads(capfd.readouterr().out)
     assert agreement["verdict"] == "agree"
     assert agreement["correlation"] > 0.999999
@@ -163,3 +113,83 @@ def test_the_job_has_the_container_s_metrics_and_a_managed_one_no_further_names(
     with pytest.raises(InvalidParameterError, match="takes no others"):
         train(x, **given, hyperparameters={"alert_rate": "0.01"})
     assert len(sent) == 2
+
+
+def test_many_models_behind_one_endpoint(aws, tmp_path, rng):
+    names = ["a.tar.gz", "b.tar.gz"]
+    rows = rng.normal(size=(300, 2))
+    table = tmp_path / "rows.csv"
+    pl.DataFrame(rows, schema=["x", "y"]).write_csv(table)
+    models = {}
+    for seed, name in enumerate(names):
+        # Of other rows: those that a tree holds are sent in single precision, which after
+        # scaling is not quite what it holds.
+        known = rng.normal(size=(300, 2))
+        models[name] = Detector(n_trees=30, sample_size=32, random_state=seed).fit(known)
+        (tmp_path / name).mkdir()
+        models[name].save(tmp_path / name / "model.rcf")
+    paid = ("--role", ROLE, "--accept-cost", "--poll", 0)
+    run("deploy", "s3://rows/models/", "--name", "many", "--multi-model", "--image", IMAGE, *paid)
+    made = boto3.client("sagemaker").describe_model(ModelName="many")["PrimaryContainer"]
+    expected = {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": "s3://rows/models/"}
+    assert expected.items() <= made.items()
+
+    with served(tmp_path / "none", SAGEMAKER_MULTI_MODEL="true") as url:
+        for name in names:
+            # As the platform does when a model is first asked for.
+            body = json.dumps({"model_name": name, "url": str(tmp_path / name)}).encode()
+            headers = {"Content-Type": "application/json"}
+            urllib.request.urlopen(urllib.request.Request(f"{url}/models", body, headers)).close()
+        for name, model in models.items():
+            out = tmp_path / "scores.csv"
+            run("predict", "many", table, "-o", out, "--model", name, "--url", url)
+            found = pl.read_csv(out)["score"].to_numpy()
+            np.testing.assert_allclose(found, model.score(rows), atol=1e-6)
+        run("predict", "many", table, "-o", out, "--model", "c.tar.gz", "--url", url, code=1)
+
+
+def test_what_the_container_would_refuse_costs_nothing(aws, rng):
+    x = rng.normal(size=(100, 2))
+    given = {"role": ROLE, "output": "s3://rows/x", "accept_cost": True, "image": IMAGE}
+    for wrong, words in [
+        ({"image": ""}, "expected REGISTRY/REPOSITORY:TAG, found ''"),
+        ({"image": "--hyperparameter"}, "found '--hyperparameter'"),
+        ({"image": "fastrcf:1"}, "found 'fastrcf:1'"),
+        ({"instance_count": 2}, "trains on one"),
+        ({"hyperparameters": {"feature_dim": 3}}, "3, but the data has 2"),
+        ({"hyperparameters": {"feature_names": ["a", "b", "c"]}}, "3 names for feature_dim 2"),
+        ({"hyperparameters": {"feature_names": ["a" * 3000, "b"]}}, "AWS takes 2,500"),
+        ({"hyperparameters": {"alert_rate": 2}}, "alert_rate"),
+        ({"hyperparameters": {"alert_rate": {1}}}, "expected text, found set"),
+        ({"hyperparameters": {"model": "managed", "alert_rate": 0.01}}, "does not go with"),
+    ]:
+        with pytest.raises(InvalidParameterError, match=words):
+            train(x, **given | wrong)
+    # Nothing was sent: the bucket does not even exist.
+    assert not boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    job = TrainingJob("job", Clients.of())
+    with pytest.raises(InvalidParameterError, match="a job has one model"):
+        deploy(job, role=ROLE, multi_model=True, accept_cost=True)
+    with pytest.raises(InvalidParameterError, match="is one model"):
+        deploy("s3://b/model.tar.gz", role=ROLE, multi_model=True, accept_cost=True, tell=print)
+    with pytest.raises(InvalidParameterError, match="image: expected"):
+        deploy("s3://b/model.tar.gz", role=ROLE, image="fastrcf", accept_cost=True)
+
+
+def test_names_that_are_too_long_stay_here(aws, tmp_path, rng, capfd):
+    boto3.client("s3").create_bucket(
+        Bucket="rows", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    for n, length in ((3, 800), (3, 850)):
+        names = [f"{'é' * (length - 1)}{i}" for i in range(n)]
+        table = tmp_path / "rows.parquet"
+        pl.DataFrame(rng.normal(size=(60, n)), schema=names).write_parquet(table)
+        words = ("--output", f"s3://rows/{length}", "--role", ROLE, "--accept-cost", "--poll", 0)
+        run("train", table, *words, "--image", IMAGE, "--json")
+        out, err = capfd.readouterr()
+        job = boto3.client("sagemaker").describe_training_job(
+            TrainingJobName=json.loads(out)["job"]
+        )
+        kept = parse(job["HyperParameters"])[0].feature_names
+        assert list(kept) == (names if length == 800 else [])
+        assert ("longer than a hyperparameter" in err) == (length == 850)

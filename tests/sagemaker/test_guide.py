@@ -72,6 +72,32 @@ def test_reasons_come_by_the_wire(detector, monkeypatch, capsys):
     assert "amount = 90000: higher" in capsys.readouterr().out
 
 
+def test_the_wire_is_as_the_table_says(detector):
+    pytest.importorskip("pydantic_core", reason="the extra serve is not installed")
+    from fastrcf.serving.invocation import Question, answer
+    from fastrcf.serving.scorer import Scorer
+
+    table = PAGE.partition("## The same wire")[2].partition("Without `Accept`")[0]
+    rows = [re.findall(r"`([^`]+)`", line) for line in table.splitlines() if "/" in line]
+    assert len(rows) == 4
+    scorer = Scorer(detector)
+    expected = detector.score(np.array([[0.5, 1.5]]))[0]
+    for kind, request, told in rows:
+        names = {"sagemaker": sagemaker, "X": np.array([[0.5, 1.5]], np.float32)}
+        recordio = "recordio" in kind
+        body = eval(request, names) if recordio else request.encode()
+        found = answer(scorer, Question.of(kind, kind), body)
+        if recordio:
+            assert eval(told, names | {"answer": found}) == pytest.approx(expected, rel=1e-6)
+        else:
+            number = re.search(r"\d+\.\d+", found.decode())[0]
+            assert float(number) == pytest.approx(expected, abs=1e-9)
+            shape = re.sub(r"\s", "", told.replace("0.8231", "S"))
+            assert re.sub(r"\s", "", found.decode().replace(number, "S")) == shape
+    # None says JSON.
+    assert answer(scorer, Question.of("text/csv", ""), b"1,2").startswith(b'{"scores":')
+
+
 def test_the_commands_and_options_exist():
     shown = {tuple(words[:2]) if words[0] == "sagemaker" else (words[0],) for words in LINES}
     sub = {"fit", "compare", "train", "deploy", "predict", "costs"}

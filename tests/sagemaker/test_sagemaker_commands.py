@@ -130,30 +130,42 @@ def test_a_detector_is_asked_for_the_services_scale(table, rows, run, tmp_path):
     assert 0.5 < json.loads(out)["scale"] < 2
 
 
-def test_an_endpoint_is_asked(model, table, rows, run, tmp_path, monkeypatch):
-    import sys
-    import types
+def test_an_endpoint_is_asked(model, table, run, tmp_path, monkeypatch):
+    pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
+    from tests.sagemaker.aws import Container
 
-    asked = []
+    other = ManagedForest.load(model).redrawn(5)
 
-    class Endpoint:
-        def __init__(self, name, session=None, *, runtime_url=None):
-            asked.append(name)
+    def answer(request):
+        asked = np.loadtxt(request["body"].splitlines(), delimiter=",", ndmin=2)
+        scores = [{"score": score} for score in other.score(asked)]
+        return 200, "application/json", json.dumps({"scores": scores}).encode()
 
-        def predict(self, X):
-            asked.append(X.shape)
-            return ManagedForest.load(model).redrawn(5).score(X)
-
-    module = types.ModuleType("fastrcf.sagemaker.endpoint")
-    module.Endpoint = Endpoint
-    monkeypatch.setitem(sys.modules, "fastrcf.sagemaker.endpoint", module)
-    code, out, err = run(
-        *["sagemaker", "compare", model, "--endpoint", "rcf-live", "--data", table],
-        *["--columns", "a,b", "-o", tmp_path / "r.html"],
-    )
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "aws"))
+    (tmp_path / "aws").write_text("[mine]\naws_access_key_id=id\naws_secret_access_key=secret\n")
+    page = tmp_path / "r.html"
+    words = ["sagemaker", "compare", model, "--data", table, "--columns", "a,b", "-o", page]
+    with Container(answer) as container:
+        endpoint = [*words, "--endpoint", "rcf-live", "--url", container.url]
+        code, _, err = run(*endpoint, "--profile", "mine")
+        assert code == 1
+        assert "no region is set" in err
+        code, _, err = run(*endpoint, "--profile", "yours", "--region", "eu-west-1")
+        assert code == 1
+        assert "yours" in err
+        assert not container.requests
+        code, out, err = run(*endpoint, "--profile", "mine", "--region", "eu-west-1")
     assert (code, err) == (0, "")
-    assert asked == ["rcf-live", (1203, 2)]
+    paths = {request["path"] for request in container.requests}
+    assert paths == {"/endpoints/rcf-live/invocations"}
     assert "m.rcf against rcf-live" in out
+    checked(page.read_text(encoding="utf-8"))
+    code, _, err = run(*words, "--recorded", table, "--url", "http://127.0.0.1:1")
+    assert code == 2
+    assert "--url is the place of an --endpoint" in err
 
 
 def test_the_page_to_standard_output(model, table, rows, run, tmp_path):

@@ -19,7 +19,7 @@ from fastrcf.sagemaker.deployment import deploy as begin_endpoint
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
 from fastrcf.sagemaker.errors import aws_errors, boto
 from fastrcf.sagemaker.payload import MAX_PAYLOAD
-from fastrcf.sagemaker.training import TrainingJob
+from fastrcf.sagemaker.training import MOST_TEXT, TrainingJob
 from fastrcf.sagemaker.training import train as begin_training
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from fastrcf.files import Clean, Format, Options, Role
 
 
-def _session(profile: str | None, region: str | None) -> Any:
+def open_session(profile: str | None, region: str | None) -> Any:
+    """Give the session of a profile and region; boto3 looks for what is None."""
     with aws_errors("opening a session"):
         return boto().Session(profile_name=profile, region_name=region)
 
@@ -56,7 +57,7 @@ def train(
     **given: Any,
 ) -> None:
     """Begin a training job and wait; the other parameters are those of the adapter's train."""
-    session = _session(profile, region)
+    session = open_session(profile, region)
     table = Input.of(data, read)
     chosen = _chosen(table, columns, [*drop, label or ""])
     x, _ = _rows(table, chosen, None)
@@ -66,7 +67,14 @@ def train(
     further = dict(hyperparameters)
     if given["image"] is not None and further.get("model") != "managed":
         # The container gets rows without names, and its reasons should have them.
-        further.setdefault("feature_names", json.dumps(chosen))
+        named = json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)
+        if len(named) <= MOST_TEXT:
+            further.setdefault("feature_names", named)
+        elif "feature_names" not in further:
+            _say(
+                f"the names of {len(chosen)} columns are longer than a hyperparameter may be: "
+                "the model will call them x0, x1 and so on"
+            )
     job = begin_training(
         x,
         test=tested,
@@ -113,7 +121,7 @@ def deploy(
     **given: Any,
 ) -> None:
     """Begin an endpoint and wait; the other parameters are those of the adapter's deploy."""
-    session = _session(profile, region)
+    session = open_session(profile, region)
     source: Any = model if model.startswith("s3://") else TrainingJob.of(model, session)
     endpoint = begin_endpoint(
         source,
@@ -154,7 +162,7 @@ def predict(
     chosen = _chosen(table, columns, drop)
     asked = Endpoint(
         endpoint,
-        _session(profile, region),
+        open_session(profile, region),
         max_payload=max_payload or MAX_PAYLOAD,
         **calling,
     )
@@ -180,7 +188,7 @@ def delete(
     as_json: bool,
 ) -> None:
     """Delete an endpoint and what belongs to it, and tell of each."""
-    result = delete_all(endpoint, data=data, dry_run=dry_run, session=_session(profile, region))
+    result = delete_all(endpoint, data=data, dry_run=dry_run, session=open_session(profile, region))
     if as_json:
         click.echo(json.dumps([asdict(step) for step in result.steps]))
         return

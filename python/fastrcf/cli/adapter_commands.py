@@ -34,7 +34,8 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
 PAIR = Pair()
 
 
-def _account(command: Command) -> Command:
+def account(command: Command) -> Command:
+    """Add the options that say whose AWS it is."""
     command = click.option("--region", help="Default: that of the profile.")(command)
     return click.option("--profile", help="Of the AWS configuration; default: the default.")(
         command
@@ -112,7 +113,7 @@ def _paid(command: Command) -> Command:
     show_default=True,
 )
 @_paid
-@_account
+@account
 @_as_json
 @reading
 def train(data: str, **options: Any) -> None:
@@ -147,7 +148,7 @@ def train(data: str, **options: Any) -> None:
 )
 @click.option("--scheduler-role", metavar="ARN", help="Role that EventBridge Scheduler takes on.")
 @_paid
-@_account
+@account
 @_as_json
 def deploy(model: str, **options: Any) -> None:
     """Make an endpoint of MODEL: a training job's name, or s3://.../model.tar.gz.
@@ -178,7 +179,7 @@ def deploy(model: str, **options: Any) -> None:
 @click.option(
     "--url", "runtime_url", help="Where it is called in place of AWS: a container on this machine."
 )
-@_account
+@account
 @reading
 def predict(endpoint: str, data: str, out: str, **options: Any) -> None:
     """Have ENDPOINT score each row of DATA."""
@@ -191,7 +192,7 @@ def predict(endpoint: str, data: str, out: str, **options: Any) -> None:
 @click.argument("endpoint")
 @click.option("--data", is_flag=True, help="Its model.tar.gz in S3 too.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be deleted.")
-@_account
+@account
 @_as_json
 def delete(endpoint: str, **options: Any) -> None:
     """Delete ENDPOINT, its configuration and its models.

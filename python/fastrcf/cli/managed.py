@@ -101,6 +101,8 @@ def compare(
     recorded: str | None,
     endpoint: str | None,
     url: str | None,
+    profile: str | None,
+    region: str | None,
     out: str,
     score_column: str,
     index_column: str | None,
@@ -121,6 +123,8 @@ def compare(
         Where their scores come from: a file or an endpoint's name.
     url : str or None
         Where an endpoint is called in place of AWS.
+    profile, region : str or None
+        Of the session that an endpoint is called by.
     score_column, index_column : str
         Columns of a CSV file of scores.
     columns : sequence of str
@@ -141,9 +145,9 @@ def compare(
         known = read_recorded(recorded, score=score_column, index=index_column)
     table = Input.of(data, read)
     rows, numbers = _rows(table, model_roles(ours, table, columns), known, data)
-    theirs: Any = known.scores if known is not None else _endpoint(endpoint or "", url)
+    theirs: Any = None if known is None else known.scores
     if endpoint is not None:
-        theirs = theirs.predict(np.column_stack([column.to_numpy() for column in rows.columns]))
+        theirs = _endpoint(endpoint, url, profile, region).predict(rows)
     found = compared(
         ours,
         theirs,
@@ -165,10 +169,11 @@ def _model(path: str) -> Any:
     return ManagedForest.load(path) if is_managed(core) else fastrcf.load(path)
 
 
-def _endpoint(name: str, url: str | None) -> Any:
-    from importlib import import_module
+def _endpoint(name: str, url: str | None, profile: str | None, region: str | None) -> Any:
+    from fastrcf.cli.adapter import open_session
+    from fastrcf.sagemaker.endpoint import Endpoint
 
-    return import_module("fastrcf.sagemaker.endpoint").Endpoint(name, runtime_url=url)
+    return Endpoint(name, open_session(profile, region), runtime_url=url)
 
 
 def _rows(

@@ -67,6 +67,7 @@ def fit(data: str, out: str, **options: Any) -> None:
 @click.option("--min-correlation", "correlation", type=float, help="[default: 0.98]")
 @click.option("--min-rank", "rank", type=float, help="Least rank correlation.  [default: 0.9]")
 @click.option("--min-overlap", "overlap", type=float, help="Of the highest rows.  [default: 0.8]")
+@adapter_commands.account
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @reading
 def compare(model: str, data: str, **options: Any) -> int:

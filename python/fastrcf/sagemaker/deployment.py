@@ -13,6 +13,7 @@ from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
 from fastrcf.sagemaker.errors import aws_errors
+from fastrcf.sagemaker.image import check_image
 from fastrcf.sagemaker.model import Model
 from fastrcf.sagemaker.training import TrainingJob
 
@@ -97,10 +98,16 @@ def deploy(
     name = check_name(name or new_name("rcf"))
     if serverless is not None and multi_model:
         raise InvalidParameterError("serverless: such an endpoint has one model, not many")
+    if multi_model and isinstance(model, TrainingJob):
+        raise InvalidParameterError(
+            "multi_model: a job has one model; give the S3 prefix that holds many"
+        )
     if role is None and not isinstance(model, Model):
         raise InvalidParameterError("role: needed to make a model")
     if role is not None:
         check_role(role)
+    if image is not None:
+        check_image(image)
     ends = _ends(delete_after, scheduler_role)
     instance_count = count("instance_count", instance_count, 1)
     endpoint = Endpoint(name, clients, **calling)

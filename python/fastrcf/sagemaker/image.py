@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from fastrcf.errors import InvalidParameterError
+
+# A shell whose variable is not set gives nothing, or the next option.
+_URI = re.compile(r"[^\s/-][^\s/]*/\S+")
 
 
 @lru_cache(maxsize=1)
@@ -48,6 +52,19 @@ def image_uri(region: str, version: str = "1") -> str:
         except ValueError as error:
             raise InvalidParameterError(f"region: {error}") from None
     return from_table(region, version)
+
+
+def check_image(uri: str) -> str:
+    """Give the address of an image, if it can be one.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it cannot.
+    """
+    if not isinstance(uri, str) or len(uri) > 255 or not _URI.fullmatch(uri):
+        raise InvalidParameterError(f"image: expected REGISTRY/REPOSITORY:TAG, found {uri!r}")
+    return uri
 
 
 def from_table(region: str, version: str = "1") -> str:

@@ -9,7 +9,7 @@ from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._named import ByName
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
 from fastrcf.sagemaker.errors import aws_errors
-from fastrcf.sagemaker.image import image_uri
+from fastrcf.sagemaker.image import check_image, image_uri
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,15 @@ class Model(ByName):
                 f"model_data: expected a file model.tar.gz, found {model_data!r}; a prefix is for "
                 "multi_model=True"
             )
+        if multi_model and key.endswith(".tar.gz"):
+            raise InvalidParameterError(
+                f"model_data: {model_data!r} is one model, and multi_model=True takes the prefix "
+                "that holds many"
+            )
         name = check_name(name or new_name("model"))
         check_role(role)
+        if image is not None:
+            check_image(image)
         clients = Clients.of(session)
         if multi_model:
             model_data = model_data.rstrip("/") + "/"

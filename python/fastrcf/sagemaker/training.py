@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from fastrcf.sagemaker.channel import Channel, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors, code_of
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
-from fastrcf.sagemaker.image import image_uri
+from fastrcf.sagemaker.image import check_image, image_uri
 from fastrcf.sagemaker.payload import single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+# Characters of a hyperparameter, as botocore's description of the interface has them.
+MOST_TEXT = 2500
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ def train(
         managed algorithm; the job's metrics are then the container's.
     hyperparameters : mapping of str to str, optional
         Further ones, which that container takes: such as ``{"model": "detector"}``.
+        Numbers, truth values and lists are written as JSON.
     test : tuple of (X, labels), or Channel, optional
         Labelled rows that the job is to be measured on.
     format : {"recordio", "csv"}
@@ -119,7 +124,8 @@ def train(
     instance_type : str, default "ml.c5.xlarge"
         Amazon advises m4, c4 and c5, and no GPU.
     instance_count : int, default 1
-        Needs as many objects of data, which an upload makes.
+        Needs as many objects of data, which an upload makes. This package's container
+        trains on one.
     volume_gb : int, default 10
         Disk of each instance.
     max_seconds : int, default 3600
@@ -167,12 +173,15 @@ def train(
         raise InvalidParameterError(f"feature_dim: {feature_dim}, but the data has {width} columns")
     chosen = {} if eval_metrics is None else {"eval_metrics": eval_metrics}
     hyper = Hyperparameters(feature_dim, num_trees, num_samples_per_tree, **chosen)
-    strings = hyper.to_strings() | dict(hyperparameters or {})
+    strings = hyper.to_strings()
     if image is not None:
-        # What the container would refuse is refused before anything is paid for.
-        parse(strings)
+        check_image(image)
+        strings |= _strings(hyperparameters or {})
+        _check_container(strings, feature_dim, instance_count)
     elif hyperparameters:
-        raise InvalidParameterError("hyperparameters: the managed algorithm takes no others")
+        raise InvalidParameterError(
+            "hyperparameters: the managed algorithm takes no others; give the image that does"
+        )
     if rows is None and data.n_objects is not None and data.n_objects < instance_count:
         raise InvalidParameterError(
             f"instance_count: {instance_count} instances need as many objects, "
@@ -240,6 +249,37 @@ def train(
             remove(channel, clients)
         raise
     return TrainingJob(name, clients)
+
+
+def _strings(given: Mapping[str, Any]) -> dict[str, str]:
+    """Write hyperparameters as AWS takes them."""
+    out = {}
+    for name, value in given.items():
+        try:
+            out[name] = value if isinstance(value, str) else json.dumps(value)
+        except (TypeError, ValueError):
+            raise InvalidParameterError(
+                f"hyperparameter {name!r}: expected text, found {type(value).__name__}"
+            ) from None
+    return out
+
+
+def _check_container(strings: Mapping[str, str], feature_dim: int, instance_count: int) -> None:
+    """Refuse what the container or AWS would refuse, before anything is paid for."""
+    if instance_count > 1:
+        raise InvalidParameterError(
+            f"instance_count: {instance_count}, and this package's container trains on one"
+        )
+    width = parse(strings)[0].feature_dim
+    if width != feature_dim:
+        raise InvalidParameterError(
+            f"hyperparameter 'feature_dim': {width}, but the data has {feature_dim} columns"
+        )
+    for name, text in strings.items():
+        if len(text) > MOST_TEXT:
+            raise InvalidParameterError(
+                f"hyperparameter {name!r}: {len(text):,} characters, and AWS takes {MOST_TEXT:,}"
+            )
 
 
 def _test_rows(test: Any, width: int) -> tuple[Any, Any] | None:
