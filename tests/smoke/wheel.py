@@ -32,6 +32,8 @@ def check_file(wheel: Path) -> None:
     kept = ["fastrcf/py.typed", "fastrcf/_fastrcf.pyi", "licenses/LICENSE"]
     kept += [f"fastrcf/report/{name}" for name in ("page.html", "parts.html", "template.html")]
     kept += ["fastrcf/report/style.css", "fastrcf/sagemaker/agreement.html"]
+    kept += [f"fastrcf/sagemaker/{name}.json" for name in ("prices", "registries")]
+    kept += ["fastrcf/container/openapi.json"]
     for name in kept:
         assert any(entry.endswith(name) for entry in names), f"{wheel.name} lacks {name}"
     engines = [name for name in names if name.endswith((".so", ".pyd"))]
