@@ -129,6 +129,7 @@ impl<const W: usize> Narrow<W> {
 }
 
 impl<const W: usize> Row for Narrow<W> {
+    // SAFETY: asked of the caller by `Row::within`: `2 W` values can be read at `at`.
     #[inline(always)]
     unsafe fn within(self, at: *const f32) -> bool {
         let at = exposed(at);
@@ -143,6 +144,7 @@ impl<const W: usize> Row for Narrow<W> {
 }
 
 impl<const W: usize> Vectors for Narrow<W> {
+    // SAFETY: asked of the caller by `Vectors::columns`.
     #[inline(always)]
     unsafe fn columns(self, columns: __m512i) -> __m512 {
         // SAFETY: as the caller says.
@@ -208,6 +210,9 @@ impl<const W: usize> Wide<W> {
     }
 
     /// The row's.
+    ///
+    /// # Safety
+    /// The row has a value in column `j`.
     #[inline(always)]
     unsafe fn own(self, j: usize) -> __m512 {
         match j / LANES {
@@ -218,6 +223,9 @@ impl<const W: usize> Wide<W> {
     }
 
     /// The sums of each lane.
+    ///
+    /// # Safety
+    /// A box can be read at `at`: twice as many values as the row has.
     #[inline(always)]
     unsafe fn terms(self, at: *const f32) -> __m512 {
         // SAFETY: as the caller says.
@@ -235,6 +243,7 @@ impl<const W: usize> Wide<W> {
 }
 
 impl<const W: usize> Row for Wide<W> {
+    // SAFETY: asked of the caller by `Row::within`: as many values as two rows have, at `at`.
     #[inline(always)]
     unsafe fn within(self, at: *const f32) -> bool {
         let at = exposed(at);
@@ -256,6 +265,7 @@ impl<const W: usize> Row for Wide<W> {
 }
 
 impl<const W: usize> Vectors for Wide<W> {
+    // SAFETY: asked of the caller by `Vectors::columns`.
     #[inline(always)]
     unsafe fn columns(self, columns: __m512i) -> __m512 {
         // SAFETY: as the caller says.
@@ -268,6 +278,7 @@ impl<const W: usize> Vectors for Wide<W> {
         }
     }
 
+    // SAFETY: asked of the caller by `Vectors::union_sums`, as `Row::within` for each box.
     #[inline(always)]
     unsafe fn union_sums(self, at: &[*const f32; LANES]) -> __m512 {
         // SAFETY: as the caller says.
@@ -285,6 +296,9 @@ impl<const W: usize> Vectors for Wide<W> {
 }
 
 /// Sums of eight values each: `v[i]` has those of tree `i`, then of tree `i + 8`.
+///
+/// # Safety
+/// The machine has the instruction set.
 #[inline(always)]
 unsafe fn sums_of_eight(v: [__m512; 8]) -> __m512 {
     // SAFETY: the caller's machine has the set.
