@@ -1,0 +1,1 @@
+"""Session records of IoT and telecom networks: loading, generating, features, detection."""
