@@ -1,0 +1,273 @@
+#!/usr/bin/env python
+"""Runs a notebook from a clean kernel and keeps what it did.
+
+    python notebooks/tools/run_notebook.py notebooks/NAME.ipynb -p sims=100 -o build/NAME.ipynb
+
+An error in a cell, or a run that takes too long, ends it with exit code 1: the executed notebook,
+its page and its JUnit file are written all the same, up to the cell that failed.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import click
+import jupytext
+import nbformat
+import yaml
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbformat import NotebookNode
+
+# nbclient takes whole seconds, and 0 for no limit.
+_LEAST = 1
+# The tags that papermill made common.
+_DEFAULTS, _GIVEN = "parameters", "injected-parameters"
+
+
+class ParameterError(ValueError):
+    """A parameter that the notebook does not have."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook that ran.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        With outputs, up to the cell that failed.
+    seconds : float
+        What the run took.
+    failed : int or None
+        Position of the cell that failed, if one did.
+    error : str
+        What went wrong; empty if nothing did.
+    """
+
+    notebook: NotebookNode
+    seconds: float
+    failed: int | None
+    error: str
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook or its text form."""
+    notebook: NotebookNode = jupytext.read(path)
+    return notebook
+
+
+def with_parameters(notebook: NotebookNode, given: Mapping[str, Any]) -> NotebookNode:
+    """Put values of parameters behind the cell that is tagged ``parameters``.
+
+    Raises
+    ------
+    ParameterError
+        The notebook has no such parameter.
+    """
+    tagged = [i for i, cell in enumerate(notebook.cells) if _DEFAULTS in _tags(cell)]
+    known = _assigned(notebook.cells[tagged[0]].source) if tagged else []
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f"the notebook has no parameter {name!r}; it has {', '.join(known) or 'none'}"
+            )
+    if given:
+        source = "\n".join(f"{name} = {value!r}" for name, value in given.items())
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": [_GIVEN]})
+        notebook.cells.insert(tagged[0] + 1, cell)
+    return notebook
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def _assigned(source: str) -> list[str]:
+    """Find the names that a cell gives values to."""
+    names = []
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def run(notebook: NotebookNode, folder: Path, timeout: float, kernel: str | None = None) -> Run:
+    """Execute all cells in a new kernel.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        What to run; changed in place.
+    folder : Path
+        Where it runs.
+    timeout : float
+        Seconds for the whole of it.
+    kernel : str, optional
+        Another kernel than the notebook names.
+    """
+    started = time.monotonic()
+
+    def left(_: object) -> int:
+        return max(_LEAST, int(timeout - (time.monotonic() - started)))
+
+    client = NotebookClient(
+        notebook,
+        timeout_func=left,
+        kernel_name=kernel or notebook.metadata.get("kernelspec", {}).get("name", "python3"),
+        extra_arguments=["--Application.log_level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=True,
+    )
+    error, failed = "", None
+    try:
+        client.execute()
+    except CellExecutionError as raised:
+        error = f"{raised.ename}: {raised.evalue}"
+    except CellTimeoutError:
+        error = f"took more than {timeout:g} seconds"
+    except DeadKernelError as raised:
+        error = f"the kernel died: {raised}"
+    if error:
+        failed = _last_started(notebook)
+    return Run(notebook, time.monotonic() - started, failed, error)
+
+
+def _last_started(notebook: NotebookNode) -> int | None:
+    """Find the cell that was running when all ended."""
+    started = [i for i, cell in enumerate(notebook.cells) if cell.metadata.get("execution")]
+    return started[-1] if started else None
+
+
+def junit(done: Run, name: str) -> bytes:
+    """Write a run as JUnit's XML: a test for each cell of code."""
+    suite = ElementTree.Element("testsuite", name=name, time=f"{done.seconds:.3f}")
+    counts = {"tests": 0, "failures": 0, "skipped": 0}
+    for i, cell in enumerate(done.notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        counts["tests"] += 1
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=name,
+            name=f"cell {i}: {cell.source.strip().splitlines()[0][:60]}",
+            time=f"{_seconds(cell):.3f}",
+        )
+        if i == done.failed:
+            counts["failures"] += 1
+            ElementTree.SubElement(case, "failure", message=_printable(done.error))
+        elif done.error and (done.failed is None or i > done.failed):
+            counts["skipped"] += 1
+            ElementTree.SubElement(case, "skipped", message="not reached")
+    suite.attrib.update({kind: str(count) for kind, count in counts.items()})
+    return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+
+
+def _printable(text: str) -> str:
+    """Leave out what XML cannot hold: errors come in colours."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+
+
+def _seconds(cell: NotebookNode) -> float:
+    timing = cell.metadata.get("execution", {})
+    start, end = timing.get("iopub.status.busy"), timing.get("shell.execute_reply")
+    if start is None or end is None:
+        return 0.0
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def page(notebook: NotebookNode) -> str:
+    """Write an executed notebook as one HTML page that asks nobody for anything."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    text, _ = exporter.from_notebook_node(notebook)
+    return str(text)
+
+
+def upload(paths: list[Path], target: str) -> list[str]:
+    """Copy files below ``s3://bucket/prefix``; returns where they are."""
+    import boto3
+
+    bucket, _, prefix = target.removeprefix("s3://").partition("/")
+    client = boto3.client("s3")
+    places = []
+    for path in paths:
+        key = f"{prefix.rstrip('/')}/{path.name}".lstrip("/")
+        client.upload_file(str(path), bucket, key)
+        places.append(f"s3://{bucket}/{key}")
+    return places
+
+
+def _parameters(_: object, __: object, given: tuple[str, ...]) -> dict[str, Any]:
+    values = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{one!r} is not of the form name=value")
+        values[name] = yaml.safe_load(value)
+    return values
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The executed notebook.")
+@click.option("--html", type=click.Path(path_type=Path), help="It as a page.")
+@click.option("--junit", "xml", type=click.Path(path_type=Path), help="Its cells as tests.")
+@click.option(
+    "-p", "--parameter", "given", multiple=True, callback=_parameters, help="name=value, as YAML."
+)
+@click.option("--timeout", default=1800.0, show_default=True, help="Seconds for the whole run.")
+@click.option("--kernel", help="Another kernel than the notebook names.")
+@click.option("--upload", "target", help="s3://bucket/prefix: where to copy what was written.")
+def main(
+    notebook: Path,
+    out: Path | None,
+    html: Path | None,
+    xml: Path | None,
+    given: dict[str, Any],
+    timeout: float,
+    kernel: str | None,
+    target: str | None,
+) -> None:
+    """Run NOTEBOOK, or its text form, from a clean kernel."""
+    if target is not None and not target.startswith("s3://"):
+        raise click.BadParameter(f"{target!r} does not begin with s3://", param_hint="--upload")
+    try:
+        ready = with_parameters(read(notebook), given)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from None
+    done = run(ready, notebook.resolve().parent, timeout, kernel)
+    written = []
+    for path, make in (
+        (out, lambda: nbformat.writes(done.notebook).encode()),
+        (html, lambda: page(done.notebook).encode()),
+        (xml, lambda: junit(done, notebook.stem)),
+    ):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(make())
+            written.append(path)
+    for place in upload(written, target) if target else written:
+        click.echo(place)
+    if done.error:
+        where = "" if done.failed is None else f" in cell {done.failed}"
+        click.echo(f"{notebook.name} failed{where}: {done.error}", err=True)
+        sys.exit(1)
+    click.echo(f"{notebook.name} ran in {done.seconds:.1f} s", err=True)
+
+
+if __name__ == "__main__":
+    main()
