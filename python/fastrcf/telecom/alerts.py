@@ -1,0 +1,157 @@
+"""From scored sessions to alerts that a person can work through.
+
+A SIM in trouble has hundreds of sessions above the threshold: that is one thing to look at. So the
+first of them opens an **alert**, and those that follow join it until the SIM has been quiet for a
+day. Alerts of one fleet that open shortly after one another and are of the same kind are one
+**case**: a firmware fault of two hundred meters is one letter to one customer.
+
+Neither looks ahead: an alert opens, and a case takes an alert in, by what came before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from fastrcf.errors import InvalidInputError, InvalidParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Columns that alerts are made from.
+NEEDED: Final = ("session_id", "sim_id", "start_ts", "score")
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    """How sessions become alerts, and alerts cases.
+
+    Parameters
+    ----------
+    quiet : timedelta, default 24 hours
+        An alert is over once its SIM had no session above the threshold for so long.
+    together : timedelta, default 2 hours
+        A case takes in what opens within so long of the last alert that it took in.
+    fleet : str, default "customer"
+        The column that says whose SIMs can share a case.
+    """
+
+    quiet: timedelta = timedelta(hours=24)
+    together: timedelta = timedelta(hours=2)
+    fleet: str = "customer"
+
+    def __post_init__(self) -> None:
+        for name in ("quiet", "together"):
+            if not getattr(self, name) > timedelta(0):
+                raise InvalidParameterError(f"{name}: {getattr(self, name)} is not above 0")
+
+
+def open_alerts(scored: pl.DataFrame, threshold: float, rule: AlertRule) -> pl.DataFrame:
+    """Make alerts of the sessions that score above a threshold.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        Sessions with ``score``, in any order.
+    threshold : float
+        Sessions above it alert.
+    rule : AlertRule
+        How long an alert lasts.
+
+    Returns
+    -------
+    DataFrame
+        A row for each alerting session: the columns of ``scored``, ``alert`` (number of its alert,
+        in the order in which they open) and ``opens`` (whether it opens it).
+    """
+    missing = [name for name in NEEDED if name not in scored.columns]
+    if missing:
+        raise InvalidInputError(f"scored sessions have no column {', '.join(missing)}")
+    order = ["start_ts", "session_id"]
+    above = scored.filter(pl.col("score") > threshold).sort("sim_id", *order)
+    since = pl.col("start_ts").diff().over("sim_id")
+    above = above.with_columns(opens=(since > rule.quiet).fill_null(True))
+    episode = pl.col("opens").cum_sum()
+    above = above.with_columns(episode=episode).sort(order)
+    opened = above.filter("opens").select("episode", alert=pl.int_range(pl.len(), dtype=pl.UInt32))
+    return above.join(opened, on="episode", how="left", maintain_order="left").drop("episode")
+
+
+def threshold_for(scored: pl.DataFrame, n_alerts: float, rule: AlertRule) -> float:
+    """Find the lowest threshold at which sessions open no more than so many alerts.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        Sessions with ``score`` of a time like the one to come.
+    n_alerts : float
+        Alerts that may open in that time.
+    rule : AlertRule
+        When one opens.
+
+    Notes
+    -----
+    From the highest score down, until one alert more would open: no threshold above it opens more.
+    A lower one may open fewer again, once alerts of a SIM grow together; it is not looked for.
+    """
+    if not n_alerts >= 0:
+        raise InvalidParameterError(f"n_alerts: {n_alerts!r} is not a number of alerts")
+    ranked = scored.select("score", "sim_id", "start_ts").sort("score", descending=True)
+    quiet = rule.quiet // timedelta(microseconds=1)
+    taken: dict[str, list[int]] = {}
+    opened, threshold = 0, np.inf
+    for part in ranked.with_columns(pl.col("start_ts").dt.epoch("us")).iter_slices(10_000):
+        for score, sim, time in part.iter_rows():
+            if score < threshold and opened > n_alerts:
+                return threshold
+            threshold = score
+            times = taken.setdefault(sim, [])
+            at = bisect(times, time)
+            before = at > 0 and time - times[at - 1] <= quiet
+            after = at < len(times) and times[at] - time <= quiet
+            # It joins what is there, stands alone, or closes a gap between two alerts.
+            opened += 1 - before - after
+            times.insert(at, time)
+    return threshold if opened > n_alerts else float(np.nextafter(threshold, -np.inf))
+
+
+def into_cases(
+    alerts: pl.DataFrame, rule: AlertRule, by: Sequence[str] = ("kind",)
+) -> pl.DataFrame:
+    """Give each alert the number of its case.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        A row for each alert, with ``opened`` (when), the fleet's column and those of ``by``.
+    rule : AlertRule
+        What belongs together.
+    by : sequence of str
+        What alerts of a case share beside the fleet.
+
+    Returns
+    -------
+    DataFrame
+        The alerts in the order in which they opened, with ``case``: a number in the order in which
+        cases open.
+    """
+    keys = [name for name in (rule.fleet, *by) if name in alerts.columns]
+    ordered = alerts.sort("opened", "alert")
+    if not keys:
+        return ordered.with_columns(case=pl.int_range(pl.len(), dtype=pl.UInt32))
+    since = pl.col("opened").diff().over(keys)
+    first = (since > rule.together).fill_null(True)
+    # Without a fleet nobody can tell that two alerts have to do with one another.
+    alone = pl.any_horizontal(pl.col(name).is_null() for name in keys)
+    ordered = ordered.with_columns(first=first | alone)
+    ordered = ordered.with_columns(
+        case=pl.when("first").then(pl.col("first").cum_sum() - 1).otherwise(None)
+    )
+    return ordered.with_columns(case=pl.col("case").forward_fill().over(keys).cast(pl.UInt32)).drop(
+        "first"
+    )
