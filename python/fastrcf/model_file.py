@@ -9,10 +9,11 @@ from fastrcf._parameters import count
 from fastrcf.detector import Detector
 from fastrcf.errors import ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
-from fastrcf.series import SeriesDetector
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from fastrcf.series import SeriesDetector
 
 
 def load(
@@ -76,5 +77,7 @@ def _model(
     if isinstance(core, _fastrcf.Detector):
         return Detector._of(core)
     if isinstance(core, (_fastrcf.SeriesDetector, _fastrcf.SeriesSet)):
+        from fastrcf.series import SeriesDetector
+
         return SeriesDetector._of(core)
     return RandomCutForest._of(core)
