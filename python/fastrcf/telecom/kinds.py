@@ -1,0 +1,190 @@
+"""What an alert probably is: rules over the reasons of its sessions.
+
+A forest says which features made a session unusual, and how much each did. Every kind of fraud or
+fault has features that it drives in one direction (:data:`SIGNS`); a kind's **support** is the
+share of the score that its signs explain, each with its weight. The kind with the most support
+names the alert. It is a word for who looks first, not a proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fastrcf.detection import Reason
+
+
+class Kind(StrEnum):
+    """Kinds of fraud and faults; also the labels of generated sessions."""
+
+    STOLEN_SIM = "stolen_sim"
+    CLONE = "clone"
+    BOTNET = "botnet"
+    RECONNECT_STORM = "reconnect_storm"
+    ROAMING_MISUSE = "roaming_misuse"
+    SMS_PUMPING = "sms_pumping"
+    EXFILTRATION = "exfiltration"
+    SILENT_DEVICE = "silent_device"
+    TARIFF_ABUSE = "tariff_abuse"
+    #: None of them explains enough.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A feature that a kind drives.
+
+    Parameters
+    ----------
+    feature : str
+        Its name in the catalogue.
+    direction : {"high", "low"}
+        Which way.
+    weight : float
+        What its share counts: 1 for what many kinds do, 3 for what hardly another does.
+    """
+
+    feature: str
+    direction: str
+    weight: float
+
+
+def _signs(**weights: float) -> tuple[Sign, ...]:
+    """Write ``feature=3`` for high values, ``feature=-3`` for low ones."""
+    return tuple(
+        Sign(name, "high" if weight > 0 else "low", abs(weight)) for name, weight in weights.items()
+    )
+
+
+#: The signs of each kind; section "Kinds" of docs/telecom.md says why.
+SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
+    Kind.STOLEN_SIM: _signs(
+        device_new=3,
+        device_changed=2,
+        bytes_ratio_24h=1,
+        bytes_ratio_1h=1,
+        up_share=-1,
+        up_share_24h=-1,
+        log_bytes_down=1,
+        log_throughput=1,
+        apn_new=1,
+    ),
+    Kind.CLONE: _signs(
+        log_overlap=3,
+        overlap_s=3,
+        log_speed=3,
+        speed_kmh=3,
+        distance_km=2,
+        devices_24h=2,
+        device_changed=1,
+        plmns_24h=1,
+    ),
+    Kind.BOTNET: _signs(
+        bytes_up_ratio_24h=1.5,
+        up_share=1,
+        up_share_24h=1,
+        log_bytes_up=1,
+        sessions_ratio_1h=1,
+        is_short=1,
+        short_share_24h=1,
+        log_throughput=1,
+    ),
+    Kind.RECONNECT_STORM: _signs(
+        zero_bytes=2,
+        zero_share_24h=2.5,
+        failed_share_24h=2,
+        is_abnormal_end=2,
+        sessions_1h=1,
+        sessions_24h=1,
+        sessions_ratio_1h=1,
+        sessions_ratio_24h=1,
+        short_share_24h=0.5,
+    ),
+    Kind.ROAMING_MISUSE: _signs(
+        plmn_new=2,
+        plmn_changed=1.5,
+        is_roaming=2,
+        is_abroad=2.5,
+        roaming_share_7d=2,
+        country_changed=2,
+        log_cost=1.5,
+    ),
+    Kind.SMS_PUMPING: _signs(sms_mo_1h=3, sms_mo_24h=3, sms_mo_ratio_24h=3, is_message=2),
+    Kind.EXFILTRATION: _signs(
+        log_night_up_24h=2.5,
+        night_up_ratio_24h=3,
+        bytes_up_ratio_24h=1,
+        up_share=1,
+        up_share_24h=1,
+        is_night=1,
+        night_share_7d=1.5,
+    ),
+    Kind.SILENT_DEVICE: _signs(gap_ratio=2.5, gap_s=2.5, log_gap=2),
+    Kind.TARIFF_ABUSE: _signs(
+        concurrency_24h=2.5,
+        log_duration=2,
+        hour_entropy_7d=1.5,
+        log_bytes_24h=1,
+        log_bytes_7d=1.5,
+        up_share_24h=-1,
+        is_weekend=0.5,
+    ),
+}
+
+#: Support below which an alert has no name.
+LEAST_SUPPORT: Final = 0.15
+
+_BY_FEATURE: Final = {
+    feature: tuple(
+        (kind, sign) for kind, signs in SIGNS.items() for sign in signs if sign.feature == feature
+    )
+    for feature in {sign.feature for signs in SIGNS.values() for sign in signs}
+}
+
+
+def support(reasons: Iterable[Reason]) -> dict[Kind, float]:
+    """Tell how much of a score each kind explains.
+
+    Parameters
+    ----------
+    reasons : iterable of Reason
+        Of one session, or of several of one alert.
+
+    Returns
+    -------
+    dict of Kind to float
+        Sums of shares times weights, at least 0.
+    """
+    total = dict.fromkeys(SIGNS, 0.0)
+    for reason in reasons:
+        for kind, sign in _BY_FEATURE.get(reason.column, ()):
+            if sign.direction == reason.direction:
+                total[kind] += sign.weight * reason.share
+    return total
+
+
+def name(sessions: Iterable[Iterable[Reason]]) -> tuple[Kind, dict[Kind, float]]:
+    """Name an alert by the reasons of its sessions.
+
+    Parameters
+    ----------
+    sessions : iterable
+        The reasons of each session.
+
+    Returns
+    -------
+    Kind
+        The one with the most support; ``UNKNOWN`` below :data:`LEAST_SUPPORT`.
+    dict of Kind to float
+        The mean support of each.
+    """
+    each = [support(reasons) for reasons in sessions]
+    if not each:
+        return Kind.UNKNOWN, {}
+    mean = {kind: sum(one[kind] for one in each) / len(each) for kind in SIGNS}
+    best = max(mean, key=lambda kind: mean[kind])
+    return (best if mean[best] >= LEAST_SUPPORT else Kind.UNKNOWN), mean
