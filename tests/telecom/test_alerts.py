@@ -40,7 +40,7 @@ def opened_by_loop(rows, threshold):
 
 
 SESSIONS = st.lists(
-    st.tuples(st.sampled_from("abc"), st.integers(0, 1500), st.integers(0, 9)), max_size=40
+    st.tuples(st.sampled_from("abc"), st.integers(0, 1500), st.integers(0, 9)), max_size=60
 )
 
 
@@ -66,7 +66,14 @@ def test_later_sessions_change_no_alert(rows, minutes):
     assert whole.head(len(part)).equals(part)
 
 
-@given(SESSIONS, st.integers(0, 12))
+def rows_of(seed, n):
+    """Many sessions of few SIMs."""
+    rng = np.random.default_rng(seed)
+    columns = rng.integers(0, 3, n), rng.integers(0, 3000, n), rng.integers(0, 20, n)
+    return [("abc"[sim], int(at), int(score)) for sim, at, score in zip(*columns, strict=True)]
+
+
+@given(st.builds(rows_of, st.integers(0, 10**6), st.integers(0, 60)), st.integers(0, 12))
 def test_the_threshold_is_the_lowest_that_none_above_it_overspends(rows, budget):
     threshold = threshold_for(frame(rows), budget, RULE)
     levels = sorted({score for _, _, score in rows}, reverse=True)

@@ -114,8 +114,12 @@ def threshold_for(scored: pl.DataFrame, n_alerts: float, rule: AlertRule) -> flo
             at = bisect(times, time)
             before = at > 0 and time - times[at - 1] <= quiet
             after = at < len(times) and times[at] - time <= quiet
-            # It joins what is there, stands alone, or closes a gap between two alerts.
-            opened += 1 - before - after
+            if not (before and after):
+                # It stands alone, or joins an alert.
+                opened += not (before or after)
+            elif times[at] - times[at - 1] > quiet:
+                # It makes one alert of two.
+                opened -= 1
             times.insert(at, time)
     return threshold if opened > n_alerts else float(np.nextafter(threshold, -np.inf))
 
