@@ -264,8 +264,8 @@ def _of_sims(lines: pl.LazyFrame) -> list[pl.DataFrame]:
 def _bursts(lines: pl.LazyFrame, days: pl.DataFrame) -> pl.LazyFrame:
     """Count the SIMs of a group that burst in each quarter of an hour."""
     many = (
-        lines.group_by("sim", "quarter")
-        .agg(pl.len().alias("now"), pl.col("day", "a", "b").last())
+        lines.group_by("sim", "a", "b", "quarter")
+        .agg(pl.len().alias("now"), pl.col("day").min())
         .filter(pl.col("now") >= BURST_COUNT)
         .collect()
     )
