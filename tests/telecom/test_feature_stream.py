@@ -23,7 +23,9 @@ def pushed(stream: FeatureStream, records: pl.DataFrame) -> pl.DataFrame:
         {"session_id": row["session_id"], **stream.push(row)}
         for row in records.iter_rows(named=True)
     ]
-    return pl.DataFrame(rows, schema={"session_id": pl.String} | dict.fromkeys(stream.names, pl.Float32))
+    return pl.DataFrame(
+        rows, schema={"session_id": pl.String} | dict.fromkeys(stream.names, pl.Float32)
+    )
 
 
 def same(found: pl.DataFrame, expected: pl.DataFrame) -> None:

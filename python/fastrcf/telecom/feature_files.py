@@ -102,9 +102,7 @@ def features_folder(
         raise InvalidParameterError(
             f"peers: the table has days of {peers.timezone}, not of {timezone}"
         )
-    wanted = catalogue.chosen(
-        None if features is None else list(features), peers=peers is not None
-    )
+    wanted = catalogue.chosen(None if features is None else list(features), peers=peers is not None)
     tell = progress or (lambda what, share, rows: None)
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as work:
@@ -116,9 +114,7 @@ def features_folder(
             (made / "features").mkdir(parents=True)
             rows = parts = 0
             for number, (name, files) in enumerate(buckets.items()):
-                found = list(
-                    compute(_read(files), timezone, table, wanted, n_threads=n_threads)
-                )
+                found = list(compute(_read(files), timezone, table, wanted, n_threads=n_threads))
                 if found:
                     part = pl.concat(found)
                     part.write_parquet(

@@ -65,9 +65,7 @@ def session_features(
     """
     records = canonical(sessions)
     table = fitted(records, peers, timezone, group)
-    wanted = catalogue.chosen(
-        None if features is None else list(features), peers=table is not None
-    )
+    wanted = catalogue.chosen(None if features is None else list(features), peers=table is not None)
     parts = list(compute(records, timezone, table, wanted))
     if parts:
         return pl.concat(parts)

@@ -64,9 +64,7 @@ class _Timed:
         key = self._key(self.a.of(strings[0]), self.b.of(strings[1]), time)
         order = np.argsort(key, kind="stable")
         self.key, self.time = key[order], time[order]
-        self.sums = {
-            name: np.append(0, np.cumsum(rows[name].to_numpy()[order])) for name in values
-        }
+        self.sums = {name: np.append(0, np.cumsum(rows[name].to_numpy()[order])) for name in values}
         self.rows = rows[order]
         self._starts: NDArray[np.int32] | None = None
         size = len(self.a) * len(self.b) * self._span
@@ -224,9 +222,7 @@ def _medians(days: pl.DataFrame) -> pl.DataFrame:
     pooled = spread.group_by(*keys, "bin").agg(pl.col("n").sum())
     mids = _median(pooled, "bin", keys).rename({"bin": "mid"})
     apart = (pl.col("bin") - pl.col("mid")).abs().alias("mad")
-    away = (
-        pooled.join(mids, on=keys).group_by(*keys, apart).agg(pl.col("n").sum())
-    )
+    away = pooled.join(mids, on=keys).group_by(*keys, apart).agg(pl.col("n").sum())
     mads = _median(away, "mad", keys)
     totals = pooled.group_by(keys).agg(pl.col("n").sum())
     found = totals.join(mids, on=keys).join(mads, on=keys)
@@ -257,9 +253,7 @@ def _medians(days: pl.DataFrame) -> pl.DataFrame:
 def _median(counts: pl.LazyFrame, value: str, keys: list[str]) -> pl.LazyFrame:
     return (
         counts.sort(*keys, value)
-        .with_columns(
-            so_far=pl.col("n").cum_sum().over(keys), total=pl.col("n").sum().over(keys)
-        )
+        .with_columns(so_far=pl.col("n").cum_sum().over(keys), total=pl.col("n").sum().over(keys))
         .filter(pl.col("so_far") * 2 >= pl.col("total"))
         .group_by(keys, maintain_order=True)
         .agg(pl.col(value).first())

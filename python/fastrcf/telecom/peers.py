@@ -19,6 +19,8 @@ up what is before their record's day, quarter or hour (:mod:`peer_lookup`).
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -29,7 +31,6 @@ from fastrcf.telecom.timeline import canonical
 from fastrcf.telecom.windows import row_facts
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
 
 #: Columns that may make a group.
@@ -60,6 +61,7 @@ SCHEMA: Final = pl.Schema(
         "busy_ms": pl.Int64(),
     }
 )
+_MARK: Final = b"fastrcf.peers"
 _KEYS: Final = ("kind", "a", "b", "time", "measure", "bin")
 _VALUES: Final = ("n", "failed", "bytes", "busy_ms")
 
@@ -125,19 +127,25 @@ class PeerTable:
             pl.concat([self.counts, other.counts]), timezone=self.timezone, group=self.group
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the table to a Parquet file."""
+    def __bytes__(self) -> bytes:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
+        about = json.dumps({"timezone": self.timezone, "group": self.group})
+        table = self.counts.to_arrow().replace_schema_metadata({_MARK: about})
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        return bytes(sink.getvalue().to_pybytes())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the table to a Parquet file, whole or not at all."""
         from fastrcf.files import open_whole
 
-        about = json.dumps({"timezone": self.timezone, "group": self.group})
-        table = self.counts.to_arrow().replace_schema_metadata({"fastrcf.peers": about})
-        with open_whole(path) as file:
-            pq.write_table(table, file)
+        with open_whole(os.fspath(path)) as file:
+            file.write(bytes(self))
 
     @classmethod
-    def load(cls, path: Any) -> PeerTable:
+    def load(cls, path: str | os.PathLike[str]) -> PeerTable:
         """Read a table from the file that :meth:`save` wrote.
 
         Raises
@@ -145,16 +153,27 @@ class PeerTable:
         InvalidInputError
             If it is none.
         """
+        return cls.from_bytes(Path(path).read_bytes(), os.fspath(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "the bytes") -> PeerTable:
+        """Read a table from its bytes.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are none.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
-        about = (table.schema.metadata or {}).get(b"fastrcf.peers")
-        if about is None:
-            raise InvalidInputError(f"{path}: this is no table of peers")
-        known = json.loads(about)
-        counts = pl.from_arrow(table)
-        assert isinstance(counts, pl.DataFrame)
-        return cls(counts, timezone=known["timezone"], group=tuple(known["group"]))
+        try:
+            table = pq.read_table(pa.BufferReader(data))
+            about = json.loads((table.schema.metadata or {})[_MARK])
+            counts = pl.DataFrame(pl.from_arrow(table)).cast(dict(SCHEMA))
+            return cls(counts, timezone=about["timezone"], group=tuple(about["group"]))
+        except (pa.ArrowException, pl.exceptions.PolarsError, KeyError, ValueError) as error:
+            raise InvalidInputError(f"{name}: this is no table of peers ({error})") from None
 
     def lookup(self) -> Any:
         """Give what features look up, made once."""
@@ -308,9 +327,7 @@ def _of_places(lines: pl.LazyFrame) -> list[pl.DataFrame]:
         pl.col("busy_ms").sum(),
     ]
     cells = lines.filter(pl.col("cell").is_not_null()).group_by("cell", "hour").agg(sums)
-    operators = (
-        lines.filter(pl.col("plmn").is_not_null()).group_by("plmn", "rat", "hour").agg(sums)
-    )
+    operators = lines.filter(pl.col("plmn").is_not_null()).group_by("plmn", "rat", "hour").agg(sums)
     return [
         _rows(networks, "network", "customer", "plmn", time="day"),
         _rows(cells, "cell", "cell", "", time="hour"),

@@ -112,7 +112,9 @@ FEATURES: Final = (
         lambda v, f: f.share(v.bytes_up_24h, v.bytes_24h, 0.5),
     ),
     _share("short", "short", "24h", "short data sessions", "scans and storms"),
-    _share("failed", "failed", "24h", "records with an abnormal end", "trouble, or a reconnect loop"),
+    _share(
+        "failed", "failed", "24h", "records with an abnormal end", "trouble, or a reconnect loop"
+    ),
     _share("zero", "empty", "24h", "data sessions without bytes", "a reconnect loop"),
     _share("roaming", "roaming", "7d", "records in another network", "permanent roaming"),
     _share("night", "night", "7d", "records at night", "quiet hours are no longer quiet"),
@@ -166,7 +168,11 @@ FEATURES: Final = (
     ),
     _ratio("night_up", "24h", BYTES_FLOOR, "bytes", "a slow leak, against the SIM's own week"),
     _count(
-        "sms_mo_1h", "sms_mo_1h", "messages", "messages sent by the SIM in the last 1h", "SMS pumping"
+        "sms_mo_1h",
+        "sms_mo_1h",
+        "messages",
+        "messages sent by the SIM in the last 1h",
+        "SMS pumping",
     ),
     _count(
         "sms_mo_24h",

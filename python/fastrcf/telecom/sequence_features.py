@@ -83,8 +83,7 @@ FEATURES: Final = (
         lambda v, f: f.where(
             (v.usual_gap_ms >= 0) & (v.gap_ms > 0),
             f.clip(
-                f.log1p(v.gap_ms * 0.001)
-                - f.log1p(f.clip(v.usual_gap_ms, 0.0, 1e18) * 0.001),
+                f.log1p(v.gap_ms * 0.001) - f.log1p(f.clip(v.usual_gap_ms, 0.0, 1e18) * 0.001),
                 -_MOST_RATIO,
                 _MOST_RATIO,
             ),

@@ -225,9 +225,7 @@ class LivePeers:
             if not of[value]:
                 del of[value]
 
-    def _count(
-        self, sim: str, pair: tuple[str, str], own: Mapping[str, Any], start: int
-    ) -> None:
+    def _count(self, sim: str, pair: tuple[str, str], own: Mapping[str, Any], start: int) -> None:
         day, ms = own["day"], start // 1000
         if day <= self._today - _OPEN_DAYS:
             return

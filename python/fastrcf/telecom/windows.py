@@ -97,9 +97,7 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
     hour = pl.col("day_ms") // 3_600_000
     is_data = ~pl.col("is_sms") & ~pl.col("is_voice")
     return (
-        facts.with_columns(
-            day=(local // _DAY_US).cast(pl.Int32), day_ms=local % _DAY_US // 1000
-        )
+        facts.with_columns(day=(local // _DAY_US).cast(pl.Int32), day_ms=local % _DAY_US // 1000)
         .with_columns(
             bytes=pl.col("bytes_up") + pl.col("bytes_down"),
             weekday=(pl.col("day") + _THURSDAY) % 7,
@@ -241,14 +239,19 @@ def _summed(wide: pl.DataFrame) -> pl.DataFrame:
     for counted in DISTINCT:
         inputs[f"fresh_{counted}"] = pl.col(f"+fresh_{counted}").cast(pl.Int64)
         inputs[f"lapsing_{counted}"] = pl.col(f"+lapsing_{counted}").cast(pl.Int64)
-    running = wide.lazy().with_columns(
-        *(values.cum_sum().alias(f"to {name}") for name, values in inputs.items()),
-    ).with_columns(
-        *((pl.col(f"to {name}") - values).alias(f"before {name}") for name, values in inputs.items()),
+    running = (
+        wide.lazy()
+        .with_columns(
+            *(values.cum_sum().alias(f"to {name}") for name, values in inputs.items()),
+        )
+        .with_columns(
+            *(
+                (pl.col(f"to {name}") - values).alias(f"before {name}")
+                for name, values in inputs.items()
+            ),
+        )
     )
-    windowed = [
-        _over(name, window) for name, windows in SUMS.items() for window in windows
-    ]
+    windowed = [_over(name, window) for name, windows in SUMS.items() for window in windows]
     windowed += [_over(name, "7d") for name in words]
     windowed += [
         (
@@ -259,12 +262,17 @@ def _summed(wide: pl.DataFrame) -> pl.DataFrame:
     ]
     whole = running.with_columns(windowed)
     mask = (1 << COUNT_BITS) - 1
-    return whole.with_columns(
-        (
-            pl.col(f"word_{slot // _IN_A_SUM}_7d") // (1 << COUNT_BITS * (slot % _IN_A_SUM)) & mask
-        ).alias(f"slot_{slot}_7d")
-        for slot in range(SLOTS)
-    ).select(~pl.selectors.starts_with("+", "@", "to ", "before ", "word_")).collect()
+    return (
+        whole.with_columns(
+            (
+                pl.col(f"word_{slot // _IN_A_SUM}_7d") // (1 << COUNT_BITS * (slot % _IN_A_SUM))
+                & mask
+            ).alias(f"slot_{slot}_7d")
+            for slot in range(SLOTS)
+        )
+        .select(~pl.selectors.starts_with("+", "@", "to ", "before ", "word_"))
+        .collect()
+    )
 
 
 def _over(name: str, window: str) -> pl.Expr:
