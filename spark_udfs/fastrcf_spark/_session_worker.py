@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 # Spark counts one core for a task; Polars would take all, and reads this when it is imported.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
-import polars as pl  # noqa: E402
-import pyarrow as pa  # noqa: E402
-import pyarrow.compute as pc  # noqa: E402
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from fastrcf.telecom import catalogue, features, peers  # noqa: E402
-from fastrcf.telecom.timeline import Timeline, canonical  # noqa: E402
-from fastrcf.telecom.windows import row_facts  # noqa: E402
-from fastrcf_spark import _cache  # noqa: E402
+from fastrcf.telecom import catalogue, features, peers
+from fastrcf.telecom.timeline import Timeline, canonical
+from fastrcf.telecom.windows import row_facts
+from fastrcf_spark import _cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -87,7 +87,7 @@ def session_features(
         )
     names = _checked(df)
     if keep == "keys":
-        kept = [name for name in KEYS if name in names]
+        kept: list[str] = [name for name in KEYS if name in names]
     else:
         kept = names if keep == "all" else list(keep)
     for name in kept:
@@ -97,7 +97,7 @@ def session_features(
         if feature.name in kept:
             raise fastrcf.InvalidInputError(f"a kept column is called {feature.name!r} already")
     sent, read = _sent(df, kept)
-    plan = {
+    plan: dict[str, Any] = {
         "timezone": timezone,
         "peers": None if peers is None else ship(df.sparkSession, peers),  # type: ignore[arg-type]
         "features": [feature.name for feature in wanted],
@@ -152,7 +152,7 @@ def fit_peers(
     added = counts.groupBy(*keys).agg(*[F.sum(name).alias(name) for name in values])
     found = pl.from_arrow(collected(added))
     assert isinstance(found, pl.DataFrame)
-    return PeerTable(found.cast(dict(SCHEMA)), timezone=timezone, group=names)
+    return PeerTable(found.cast(SCHEMA), timezone=timezone, group=names)
 
 
 def _listed(features: Sequence[str] | None) -> list[str] | None:

@@ -18,9 +18,16 @@ IDS = ["session_id"]
 def table(records: pl.DataFrame) -> pa.Table:
     """Give records as tables of Spark are made of: plain strings."""
     texts = pl.selectors.by_dtype(pl.Categorical())
-    found = records.with_columns(texts.cast(pl.String)).to_arrow(compat_level=pl.CompatLevel.oldest())
+    found = records.with_columns(texts.cast(pl.String)).to_arrow(
+        compat_level=pl.CompatLevel.oldest()
+    )
     return found.cast(
-        pa.schema([f.with_type(pa.string()) if pa.types.is_large_string(f.type) else f for f in found.schema])
+        pa.schema(
+            [
+                f.with_type(pa.string()) if pa.types.is_large_string(f.type) else f
+                for f in found.schema
+            ]
+        )
     )
 
 
@@ -108,8 +115,8 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(spark, df):
         session_features(df.withColumn("start_ts", df["start_ts"].cast("string")))
     with pytest.raises(fastrcf.InvalidInputError, match="keep: "):
         session_features(df, peers=None, keep=["nothing"])
+    renamed = df.withColumnRenamed("cost", "log_bytes")
     with pytest.raises(fastrcf.InvalidInputError, match="is called 'log_bytes' already"):
-        renamed = df.withColumnRenamed("cost", "log_bytes")
         session_features(renamed, peers=None, keep="all")
     with pytest.raises(fastrcf.InvalidParameterError, match="is no feature"):
         session_features(df, features=["nothing"])

@@ -52,7 +52,10 @@ def ordinary(n_sims: int = 40, n: int = 4_000, days: float = 9, seed: int = 1) -
     plmn = np.array(["262-01", "262-02", "208-01", "310-410", "208-10"])[cell % 5]
 
     def some(values: np.ndarray, missing: float) -> list:
-        return [None if gone else v for v, gone in zip(values.tolist(), rng.random(n) < missing)]
+        return [
+            None if gone else v
+            for v, gone in zip(values.tolist(), rng.random(n) < missing, strict=True)
+        ]
 
     service = rng.choice(["data", "sms", "voice"], n, p=[0.85, 0.1, 0.05])
     message = service == "sms"

@@ -199,7 +199,8 @@ class Feature:
     @property
     def expression(self) -> pl.Expr:
         """The formula as a Polars expression over the columns of facts, as Float32."""
-        return self.compute(_COLUMNS, _POLARS).cast(pl.Float32).alias(self.name)
+        found: pl.Expr = self.compute(_COLUMNS, _POLARS)
+        return found.cast(pl.Float32).alias(self.name)
 
     def value(self, facts: Values) -> float:
         """Compute it for one record, in double precision."""

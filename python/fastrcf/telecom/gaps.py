@@ -38,7 +38,7 @@ def usual_gaps(sim: Integers, gap_ms: Integers) -> Integers:
     positive = gap_ms > 0
     gaps, sims = gap_ms[positive], sim[positive]
     n = len(gaps)
-    before = np.cumsum(positive) - positive
+    before: Integers = np.cumsum(positive) - positive
     if not n:
         return np.full(len(gap_ms), -1)
     # How many of a SIM's gaps a record has before it.

@@ -84,7 +84,7 @@ def _place(prefix: str, what: str) -> tuple[Feature, ...]:
         feature(
             "sessions_ratio",
             "ln",
-            "ln((records + 1) / (mean of an hour + 1)), last whole hour against up to 168 before it",
+            "ln((records + 1) / (mean of an hour + 1)), the last whole hour against 168 before",
             "a crowd, or a whole fleet at once",
             ratio,
         ),

@@ -39,7 +39,7 @@ class _Names:
         self._numbers[self.codes] = np.arange(len(self.codes))
 
     def of(self, column: pl.Series) -> Integers:
-        """Number a column; -1 for what has no number."""
+        """Give numbers for a column; -1 for what has none."""
         codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
         known = (codes >= 0) & (codes < len(self._numbers))
         numbers = np.where(known, self._numbers[np.where(known, codes, 0)], -1)
@@ -81,7 +81,7 @@ class _Timed:
         least, most = self.first - self._back, self.first - self._back + self._span - 1
         key = self._key(a, b, np.clip(time, least, most))
         if self._starts is not None:
-            return self._starts[key]
+            return self._starts[key].astype(np.int64)
         return np.searchsorted(self.key, key, side="left")
 
 

@@ -170,7 +170,7 @@ class PeerTable:
         try:
             table = pq.read_table(pa.BufferReader(data))
             about = json.loads((table.schema.metadata or {})[_MARK])
-            counts = pl.DataFrame(pl.from_arrow(table)).cast(dict(SCHEMA))
+            counts = pl.DataFrame(pl.from_arrow(table)).cast(SCHEMA)
             return cls(counts, timezone=about["timezone"], group=tuple(about["group"]))
         except (pa.ArrowException, pl.exceptions.PolarsError, KeyError, ValueError) as error:
             raise InvalidInputError(f"{name}: this is no table of peers ({error})") from None

@@ -77,7 +77,7 @@ FEATURES: Final = (
     _feature(
         "gap_ratio",
         "ln",
-        "ln((gap_s + 1) / (usual + 1)), usual: lower median of the SIM's previous 31 positive gaps; "
+        "ln((gap_s + 1) / (usual + 1)), usual: lower median of the SIM's last 31 gaps above 0; "
         "0 below 3 of them and without a gap",
         "a silent device speaks again, or a quiet one in bursts",
         lambda v, f: f.where(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fastrcf.telecom.peer_features import BINS_PER_LN
 from fastrcf.telecom.peer_lookup import HOURS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from fastrcf.telecom.peers import PeerTable
 
+K = TypeVar("K")
 #: Days whose single SIMs are still known, so that late records count.
 _OPEN_DAYS: Final = 2
 _PLACE: Final = ("sessions", "failed", "bytes", "busy_ms")
@@ -34,7 +35,7 @@ def _bin(x: float) -> int:
 
 
 def _middle(counts: Mapping[int, int]) -> int:
-    """The ceil(n / 2)-th smallest of counted values."""
+    """Give the ceil(n / 2)-th smallest of counted values."""
     total, so_far = sum(counts.values()), 0
     for value in sorted(counts):
         so_far += counts[value]
@@ -99,7 +100,7 @@ class LivePeers:
         self._networks: dict[tuple[str, str], dict[int, int]] = {}
         self._since: dict[tuple[str, str], int] = {}
         self._customers: dict[str, dict[int, int]] = {}
-        self._cells: dict[str, _Place] = defaultdict(_Place)
+        self._cells: dict[tuple[str, str], _Place] = defaultdict(_Place)
         self._operators: dict[tuple[str, str], _Place] = defaultdict(_Place)
         self._known: dict[tuple[tuple[str, str], int], dict[str, int]] = {}
         self._today = -(1 << 60)
@@ -118,8 +119,8 @@ class LivePeers:
             self._add_network(a, b, time, n)
         else:
             amounts = (n, row["failed"], row["bytes"], row["busy_ms"])
-            place = self._cells[a] if row["kind"] == "cell" else self._operators[a, b]
-            place.add(time, amounts)
+            places = self._cells if row["kind"] == "cell" else self._operators
+            places[a, b].add(time, amounts)
 
     def facts(self, row: Mapping[str, Any], own: Mapping[str, Any], start: int) -> dict[str, Any]:
         """Look up what was before a record, then count it.
@@ -143,18 +144,18 @@ class LivePeers:
         facts["group_bursting"] = self._bursts.get((*pair, quarter - 1), 0)
         facts |= self._network(customer, plmn, day)
         places = (
-            ("cell", self._cells, cell, cell),
-            ("operator", self._operators, plmn, (plmn, rat)),
+            ("cell", self._cells, cell, ""),
+            ("operator", self._operators, plmn, rat),
         )
-        for prefix, known, name, key in places:
-            place = known.get(key) if name is not None else None  # type: ignore[attr-defined]
+        for prefix, known, name, second in places:
+            place = None if name is None else known.get((name, second))
             found = (place or _Place()).facts(hour)
             facts |= {f"{prefix}_{what}": value for what, value in found.items()}
         if self._learn:
             self._count(str(row["sim_id"]), pair, own, start)
             amounts = (1, int(own["failed"]), own["bytes"], own["duration_ms"])
             if cell is not None:
-                self._cells[cell].add(hour, amounts)
+                self._cells[cell, ""].add(hour, amounts)
             if plmn is not None:
                 self._operators[plmn, rat].add(hour, amounts)
                 self._add_network(customer, plmn, day, 1)
@@ -274,14 +275,16 @@ class LivePeers:
         self._quarters = {q: of for q, of in self._quarters.items() if q >= 4 * hour}
         self._bursts = {key: n for key, n in self._bursts.items() if key[2] >= 4 * hour}
         for places in (self._cells, self._operators):
-            for key in list(places):  # type: ignore[attr-defined]
-                places[key].forget(hour - HOURS - 2)  # type: ignore[index]
-                if not places[key].hours:  # type: ignore[index]
-                    del places[key]  # type: ignore[attr-defined]
-        for counted in (self._networks, self._customers, self._sim_days):
-            for key, days in list(counted.items()):  # type: ignore[attr-defined]
-                kept = {d: n for d, n in days.items() if d >= oldest}
-                if kept:
-                    counted[key] = kept  # type: ignore[index]
-                else:
-                    del counted[key]  # type: ignore[attr-defined]
+            for key in list(places):
+                places[key].forget(hour - HOURS - 2)
+                if not places[key].hours:
+                    del places[key]
+        self._networks = _recent(self._networks, oldest)
+        self._customers = _recent(self._customers, oldest)
+        self._sim_days = _recent(self._sim_days, oldest)
+
+
+def _recent(counted: dict[K, dict[int, int]], oldest: int) -> dict[K, dict[int, int]]:
+    """Keep the days from one on, and what has any."""
+    kept = {key: {d: n for d, n in days.items() if d >= oldest} for key, days in counted.items()}
+    return {key: days for key, days in kept.items() if days}

@@ -82,7 +82,6 @@ def read(row: Mapping[str, Any], start: int, end: int, local: int) -> Record:
     night = hour < NIGHT_ENDS
     weekday = (day + 3) % 7
     cost = get("cost")
-    known = visited is not None and home is not None
     facts = {
         "bytes_up": up,
         "bytes_down": down,
@@ -93,8 +92,8 @@ def read(row: Mapping[str, Any], start: int, end: int, local: int) -> Record:
         "is_data": is_data,
         "sms_mo": max(int(get("sms_mo") or 0), 0),
         "failed": get("end_cause") in _ENDS,
-        "roaming": known and visited != home,
-        "abroad": known and visited[:3] != home[:3],
+        "roaming": _differ(visited, home),
+        "abroad": _differ(visited and visited[:3], home and home[:3]),
         "cost": 0.0 if cost is None or math.isnan(cost) else max(float(cost), 0.0),
         "day": day,
         "day_ms": rest // 1000,
@@ -113,6 +112,10 @@ def read(row: Mapping[str, Any], start: int, end: int, local: int) -> Record:
     values = {column: get(column) for column in CHANGED.values()}
     values["country"] = None if visited is None else visited[:3]
     return Record(start, max(start, end), str(row["session_id"]), values, place, facts)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 class Running:
@@ -177,8 +180,7 @@ def _against(record: Record, last: Record | None) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for name, column in (*CHANGED.items(), ("country", "country")):
         value = record.values[column]
-        other = None if last is None else last.values[column]
-        facts[f"{name}_changed"] = value is not None and other is not None and value != other
+        facts[f"{name}_changed"] = _differ(value, None if last is None else last.values[column])
     lat = lon = previous_lat = previous_lon = 0.0
     move = 0
     if last is not None:
@@ -192,7 +194,7 @@ def _against(record: Record, last: Record | None) -> dict[str, Any]:
 
 
 def _amounts(facts: Mapping[str, Any], gap: int) -> list[int]:
-    """What a record adds to sums, in their order."""
+    """Give what a record adds to sums, in their order."""
     own = {**facts, "gaps": int(gap > 0), "gap_ms": gap, "gap_squares": gap * gap}
     slots = [0] * SLOTS
     slots[facts["slot"]] = 1

@@ -118,7 +118,7 @@ def local_offset(timezone: str, times: pl.Series) -> pl.Series:
 
 
 def numbered(names: pl.Series) -> tuple[Integers, int]:
-    """Number names in their own order; returns the numbers and how many names there are."""
+    """Give names numbers in their own order; returns these and how many names there are."""
     # Categories of their own, which are forgotten with the column: SIMs are many.
     codes = names.cast(pl.Categorical(pl.Categories.random()))
     known = codes.unique()
