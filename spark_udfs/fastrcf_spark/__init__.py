@@ -9,6 +9,7 @@ if _TYPE_CHECKING:
     from fastrcf_spark.keyed import detect_per_key, fit_per_key, score_per_key
     from fastrcf_spark.parquet import score_parquet
     from fastrcf_spark.pipeline import RandomCutForestEstimator, RandomCutForestModel
+    from fastrcf_spark.sessions import fit_peers, session_features
     from fastrcf_spark.streaming import process_stream
     from fastrcf_spark.tables import detect, score
     from fastrcf_spark.udf import score_udf
@@ -21,12 +22,14 @@ __all__ = [
     "detect",
     "detect_per_key",
     "fit",
+    "fit_peers",
     "fit_per_key",
     "process_stream",
     "score",
     "score_parquet",
     "score_per_key",
     "score_udf",
+    "session_features",
 ]
 
 # Each is imported when it is first asked for: a worker, which needs none of them, starts in a
@@ -38,12 +41,14 @@ _FROM = {
     "detect": "tables",
     "detect_per_key": "keyed",
     "fit": "fitting",
+    "fit_peers": "sessions",
     "fit_per_key": "keyed",
     "process_stream": "streaming",
     "score": "tables",
     "score_parquet": "parquet",
     "score_per_key": "keyed",
     "score_udf": "udf",
+    "session_features": "sessions",
 }
 
 

@@ -1,0 +1,281 @@
+"""Facts of records from their own SIM: what row, sequence and rolling features are made of.
+
+A window of W holds the SIM's records up to a record, from the first that began less than W
+before it on. Where windows begin is found once for each W; every count and sum is then a
+difference of two running sums of integers, which is exact in whatever order records come, and
+modulo 2^64 also where running sums are larger than that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from fastrcf.telecom.distinct import recurrences
+from fastrcf.telecom.feature import DAY_MS, NIGHT_ENDS, SHORT_MS, SLOTS, WEEKEND_FROM, WINDOWS
+from fastrcf.telecom.gaps import LONGEST_MS, usual_gaps
+from fastrcf.telecom.schema import ABNORMAL
+from fastrcf.telecom.timeline import local_offset
+
+if TYPE_CHECKING:
+    from fastrcf.telecom.timeline import Chunk
+
+#: Bits of a count in a sum that holds three of them: a window has fewer than 2^21 records.
+COUNT_BITS: Final = 21
+_IN_A_SUM: Final = 3
+_DAY_US: Final = DAY_MS * 1000
+#: 1970 began on a Thursday.
+_THURSDAY: Final = 3
+
+#: What is summed in which windows. Sums of flags are counts.
+SUMS: Final = {
+    "bytes": ("1h", "24h", "7d"),
+    "bytes_up": ("24h", "7d"),
+    "sms_mo": ("1h", "24h", "7d"),
+    "short": ("24h",),
+    "failed": ("24h",),
+    "empty": ("24h",),
+    "roaming": ("7d",),
+    "night": ("7d",),
+    "night_up": ("24h", "7d"),
+    "duration_ms": ("24h",),
+    "gaps": ("7d",),
+    "gap_ms": ("7d",),
+    "gap_squares": ("7d",),
+}
+#: Whose distinct values in 24 h are counted, by the name of the count.
+DISTINCT: Final = {
+    "cells": "cell",
+    "plmns": "visited_plmn",
+    "apns": "apn",
+    "devices": "device_id",
+}
+#: Whose change against the record before is told, by the name of the fact.
+CHANGED: Final = {
+    "device": "device_id",
+    "plmn": "visited_plmn",
+    "rat": "rat",
+    "apn": "apn",
+    "cell": "cell",
+    "firmware": "firmware",
+}
+#: Whose first time in 7 d is told.
+NEW: Final = {"device": "device_id", "plmn": "visited_plmn", "apn": "apn"}
+
+
+def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
+    """Give the facts of records alone, one row a record.
+
+    Parameters
+    ----------
+    timezone : str
+        IANA name: local days, hours and weekdays are of it.
+    records : polars.DataFrame
+        Of canonical types, in any order.
+    """
+    start = records["start_ts"]
+    facts = records.lazy().select(
+        local=start.to_physical() + local_offset(timezone, start),
+        bytes_up=pl.col("bytes_up").fill_null(0).clip(0),
+        bytes_down=pl.col("bytes_down").fill_null(0).clip(0),
+        duration_ms=(
+            (pl.col("end_ts").to_physical() - pl.col("start_ts").to_physical()) // 1000
+        ).clip(0),
+        is_sms=(pl.col("service") == "sms").fill_null(False),
+        is_voice=(pl.col("service") == "voice").fill_null(False),
+        sms_mo=pl.col("sms_mo").fill_null(0).clip(0).cast(pl.Int64),
+        failed=pl.any_horizontal(pl.col("end_cause") == str(end) for end in ABNORMAL).fill_null(
+            False
+        ),
+        roaming=(pl.col("visited_plmn") != pl.col("home_plmn")).fill_null(False),
+        abroad=(mcc("visited_plmn") != mcc("home_plmn")).fill_null(False),
+        cost=pl.col("cost").fill_null(0.0).fill_nan(0.0).clip(0.0),
+    )
+    local = pl.col("local")
+    hour = pl.col("day_ms") // 3_600_000
+    is_data = ~pl.col("is_sms") & ~pl.col("is_voice")
+    return (
+        facts.with_columns(day=(local // _DAY_US).cast(pl.Int32), day_ms=local % _DAY_US // 1000)
+        .with_columns(
+            bytes=pl.col("bytes_up") + pl.col("bytes_down"),
+            weekday=(pl.col("day") + _THURSDAY) % 7,
+            slot=(hour // (24 // SLOTS)).cast(pl.Int32),
+            night=hour < NIGHT_ENDS,
+            is_data=is_data,
+            short=is_data & (pl.col("duration_ms") < SHORT_MS),
+        )
+        .with_columns(
+            weekend=pl.col("weekday") >= WEEKEND_FROM,
+            empty=is_data & (pl.col("bytes") == 0),
+            night_up=pl.when("night").then("bytes_up").otherwise(0),
+        )
+        .drop("local")
+        .collect()
+    )
+
+
+def mcc(name: str) -> pl.Expr:
+    """Take the country code of a column of networks: three digits."""
+    return pl.col(name).cat.slice(0, 3)
+
+
+def sim_facts(chunk: Chunk, row: pl.DataFrame) -> pl.DataFrame:
+    """Give all facts of records from their own SIM.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        Whole SIMs in order.
+    row : polars.DataFrame
+        :func:`row_facts` of its records.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a record; no value is null.
+    """
+    columns, sums = _sequence(chunk, row)
+    places = {window: chunk.first_of_window(length) for window, length in WINDOWS.items()}
+    n = len(chunk.sim)
+    seen = (chunk.start - chunk.start[places["7d"]]) // 1000
+    here = np.arange(1, n + 1)
+    columns["seen_ms"] = seen
+    for window, first in places.items():
+        columns[f"sessions_{window}"] = here - first
+    _values(chunk, places, columns, sums)
+    slot = row["slot"].to_numpy()
+    for word in range(SLOTS // _IN_A_SUM):
+        one = np.zeros(SLOTS, np.int64)
+        for i in range(_IN_A_SUM):
+            one[word * _IN_A_SUM + i] = 1 << (COUNT_BITS * i)
+        sums[f"word_{word}"] = one[slot]
+    wide = row.with_columns(
+        *(pl.Series(name, values) for name, values in columns.items()),
+        *(pl.Series(f"+{name}", values) for name, values in sums.items()),
+        *(pl.Series(f"@{window}", first.astype(np.uint32)) for window, first in places.items()),
+    )
+    return _summed(wide)
+
+
+def _sequence(chunk: Chunk, row: pl.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compare records with those before them; returns facts, and what is summed later."""
+    start, end, is_head = chunk.start, chunk.end, chunk.is_head
+    latest = chunk.latest_end()
+    gap_ms = np.where(latest < 0, 0, np.clip((start - latest) // 1000, 0, LONGEST_MS))
+    is_data = row["is_data"].to_numpy()
+    latest_data = chunk.latest_end(np.where(is_data, end, -1))
+    beside = np.minimum(end, latest_data) - start
+    overlap_ms = np.where(is_data & (latest_data >= 0), np.maximum(beside, 0) // 1000, 0)
+    facts: dict[str, Any] = {
+        "gap_ms": gap_ms,
+        "overlap_ms": overlap_ms,
+        "usual_gap_ms": usual_gaps(chunk.sim, gap_ms),
+    }
+    facts |= _moved(chunk)
+    for name, column in CHANGED.items():
+        facts[f"{name}_changed"] = _differs(chunk.records[column].to_physical(), is_head)
+    facts["country_changed"] = _differs(
+        chunk.records.select(mcc("visited_plmn")).to_series(), is_head
+    )
+    positive = gap_ms > 0
+    return facts, {"gaps": positive, "gap_squares": gap_ms * gap_ms}
+
+
+def _differs(values: pl.Series, is_head: Any) -> Any:
+    changed = (values != values.shift(1)).fill_null(False).to_numpy()
+    return changed & ~is_head
+
+
+def _moved(chunk: Chunk) -> dict[str, Any]:
+    """Tell where the record before was, and how long the way had."""
+    lat, lon = (chunk.records[name].fill_nan(None) for name in ("cell_lat", "cell_lon"))
+    before = pl.DataFrame({"lat": lat, "lon": lon, "head": chunk.is_head}).with_columns(
+        previous_lat=pl.col("lat").shift(1), previous_lon=pl.col("lon").shift(1)
+    )
+    known = ~pl.col("head") & pl.all_horizontal(
+        pl.col(name).is_not_null() for name in ("lat", "lon", "previous_lat", "previous_lon")
+    )
+    placed = before.select(
+        pl.when(known).then(name).otherwise(0.0).alias(name)
+        for name in ("lat", "lon", "previous_lat", "previous_lon")
+    )
+    start = chunk.start
+    ended, began = np.roll(chunk.end, 1), np.roll(start, 1)
+    left = np.where(ended <= start, ended, began)
+    move_ms = np.where(chunk.is_head, 0, (start - left) // 1000)
+    return {**{name: placed[name] for name in placed.columns}, "move_ms": move_ms}
+
+
+def _values(
+    chunk: Chunk, places: dict[str, Any], facts: dict[str, Any], sums: dict[str, Any]
+) -> None:
+    """Count distinct values and tell new ones."""
+    day, week = WINDOWS["24h"] * 1000, WINDOWS["7d"] * 1000
+    has_past = places["7d"] < np.arange(len(chunk.sim))
+    for counted, column in DISTINCT.items():
+        values = chunk.records[column]
+        if values.dtype == pl.String:
+            values = values.cast(pl.Categorical(pl.Categories.random()))
+        code = values.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        since, until = recurrences(chunk.sim, code, chunk.start)
+        known = code >= 0
+        sums[f"fresh_{counted}"] = known & (since >= day)
+        sums[f"lapsing_{counted}"] = known & (until >= day)
+        for name, of in NEW.items():
+            if of == column:
+                facts[f"{name}_new"] = known & (since >= week) & has_past
+
+
+def _summed(wide: pl.DataFrame) -> pl.DataFrame:
+    """Turn what is summed into sums over windows."""
+    inputs = {
+        name: pl.col(f"+{name}" if f"+{name}" in wide.columns else name).cast(pl.Int64)
+        for name in SUMS
+    }
+    words = [f"word_{word}" for word in range(SLOTS // _IN_A_SUM)]
+    inputs |= {name: pl.col(f"+{name}") for name in words}
+    for counted in DISTINCT:
+        inputs[f"fresh_{counted}"] = pl.col(f"+fresh_{counted}").cast(pl.Int64)
+        inputs[f"lapsing_{counted}"] = pl.col(f"+lapsing_{counted}").cast(pl.Int64)
+    running = (
+        wide.lazy()
+        .with_columns(
+            *(values.cum_sum().alias(f"to {name}") for name, values in inputs.items()),
+        )
+        .with_columns(
+            *(
+                (pl.col(f"to {name}") - values).alias(f"before {name}")
+                for name, values in inputs.items()
+            ),
+        )
+    )
+    windowed = [_over(name, window) for name, windows in SUMS.items() for window in windows]
+    windowed += [_over(name, "7d") for name in words]
+    windowed += [
+        (
+            pl.col(f"to fresh_{counted}")
+            - pl.col(f"before lapsing_{counted}").gather(pl.col("@24h"))
+        ).alias(f"{counted}_24h")
+        for counted in DISTINCT
+    ]
+    whole = running.with_columns(windowed)
+    mask = (1 << COUNT_BITS) - 1
+    return (
+        whole.with_columns(
+            (
+                pl.col(f"word_{slot // _IN_A_SUM}_7d") // (1 << COUNT_BITS * (slot % _IN_A_SUM))
+                & mask
+            ).alias(f"slot_{slot}_7d")
+            for slot in range(SLOTS)
+        )
+        .select(~pl.selectors.starts_with("+", "@", "to ", "before ", "word_"))
+        .collect()
+    )
+
+
+def _over(name: str, window: str) -> pl.Expr:
+    """Sum a window: what has run up to a record less what had run before its first."""
+    first = pl.col(f"before {name}").gather(pl.col(f"@{window}"))
+    return (pl.col(f"to {name}") - first).alias(f"{name}_{window}")

@@ -1,0 +1,196 @@
+"""Features of telecom sessions, the same on Spark as on one machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    FloatType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+import fastrcf
+from fastrcf_spark._features import column
+from fastrcf_spark._sampling import collected
+from fastrcf_spark._shipping import deferred, ship
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+    from fastrcf.telecom.peers import PeerTable
+
+_TIMES = ("start_ts", "end_ts")
+
+
+def session_features(
+    df: DataFrame,
+    *,
+    timezone: str = "UTC",
+    peers: PeerTable | Literal["fit"] | None = "fit",
+    group: Sequence[str] = ("customer", "family"),
+    features: Sequence[str] | None = None,
+    keep: Literal["keys", "all"] | Sequence[str] = "keys",
+) -> DataFrame:
+    """Compute the features of sessions, bit for bit those of one machine.
+
+    Records of a SIM meet in one task, SIM by SIM: a worker holds some hundred thousand records,
+    or the largest SIM.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A table with the columns of ``fastrcf.telecom.schema``; of classic Spark or Connect.
+        ``start_ts`` and ``end_ts`` are timestamps.
+    timezone, peers, group, features
+        As :func:`fastrcf.telecom.features.session_features` takes them. "fit" reads ``df`` once
+        more, now.
+    keep : "keys", "all" or sequence of str, default "keys"
+        Which columns the result has beside the features; "keys": session_id, sim_id, start_ts,
+        family, customer, cell, label and incident, those that are there.
+
+    Returns
+    -------
+    DataFrame
+        Kept columns and the features as floats; in no order.
+
+    Raises
+    ------
+    fastrcf.InvalidInputError
+        If columns are missing or of a wrong type, or a name is taken.
+    fastrcf.InvalidParameterError
+        If a parameter is unknown.
+    """
+    from fastrcf.telecom import catalogue
+    from fastrcf.telecom.peers import PeerTable
+    from fastrcf.telecom.timeline import KEYS
+
+    if isinstance(peers, str):
+        if peers != "fit":
+            raise fastrcf.InvalidParameterError(
+                f"peers: {peers!r} is neither a table, 'fit' nor None"
+            )
+        wanted = catalogue.chosen(_listed(features), peers=True)
+        peers = fit_peers(df, timezone=timezone, group=group)
+    else:
+        wanted = catalogue.chosen(_listed(features), peers=peers is not None)
+    if isinstance(peers, PeerTable) and peers.timezone != timezone:
+        raise fastrcf.InvalidParameterError(
+            f"peers: the table has days of {peers.timezone}, not of {timezone}"
+        )
+    names = _checked(df)
+    if keep == "keys":
+        kept: list[str] = [name for name in KEYS if name in names]
+    else:
+        kept = names if keep == "all" else list(keep)
+    for name in kept:
+        if name not in names:
+            raise fastrcf.InvalidInputError(f"keep: the data frame has no column {name!r}")
+    for feature in wanted:
+        if feature.name in kept:
+            raise fastrcf.InvalidInputError(f"a kept column is called {feature.name!r} already")
+    sent, read = _sent(df, kept)
+    plan: dict[str, Any] = {
+        "timezone": timezone,
+        "peers": None if peers is None else ship(df.sparkSession, peers),  # type: ignore[arg-type]
+        "features": [feature.name for feature in wanted],
+        "columns": read,
+        "kept": [f"k{i}" for i in range(len(kept))],
+    }
+    fields = [df.schema[name] for name in kept]
+    schema = StructType(
+        [
+            *(StructField(f"r{i}", f.dataType, True, f.metadata) for i, f in enumerate(fields)),
+            *(StructField(f"r{len(kept) + i}", FloatType()) for i in range(len(wanted))),
+        ]
+    )
+    made = sent.mapInArrow(deferred("compute", plan, "_session_worker"), schema)
+    return made.toDF(*kept, *plan["features"])
+
+
+def fit_peers(
+    df: DataFrame,
+    *,
+    timezone: str = "UTC",
+    group: Sequence[str] = ("customer", "family"),
+) -> PeerTable:
+    """Count the peers and places of sessions, as ``PeerTable.fit`` does; runs now.
+
+    Parameters
+    ----------
+    df : DataFrame
+        As :func:`session_features` takes it.
+    timezone : str, default "UTC"
+    group : sequence of str, default ("customer", "family")
+        One or two of customer, family, tariff and apn.
+
+    Raises
+    ------
+    fastrcf.InvalidInputError
+        If columns are missing or of a wrong type.
+    """
+    import polars as pl
+
+    from fastrcf.telecom.peers import SCHEMA, PeerTable, checked_group
+
+    names = checked_group(group)
+    _checked(df)
+    sent, read = _sent(df, [])
+    kinds = {pl.String(): StringType(), pl.Int32(): IntegerType(), pl.Int64(): LongType()}
+    schema = StructType([StructField(name, kinds[kind]) for name, kind in SCHEMA.items()])
+    plan = {"timezone": timezone, "group": list(names), "columns": read}
+    counts = sent.mapInArrow(deferred("count", plan, "_session_worker"), schema)
+    values = ("n", "failed", "bytes", "busy_ms")
+    keys = [name for name in SCHEMA if name not in values]
+    added = counts.groupBy(*keys).agg(*[F.sum(name).alias(name) for name in values])
+    found = pl.from_arrow(collected(added))
+    assert isinstance(found, pl.DataFrame)
+    return PeerTable(found.cast(SCHEMA), timezone=timezone, group=names)
+
+
+def _listed(features: Sequence[str] | None) -> list[str] | None:
+    return None if features is None else list(features)
+
+
+def _checked(df: DataFrame) -> list[str]:
+    """Refuse what is no table of sessions; returns its columns."""
+    if df.isStreaming:
+        raise fastrcf.InvalidInputError(
+            "session_features takes tables; for single records there is "
+            "fastrcf.telecom.stream.FeatureStream"
+        )
+    types = {field.name: field.dataType for field in df.schema.fields}
+    if len(types) < len(df.schema.fields):
+        raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
+    for name in ("session_id", "sim_id", *_TIMES):
+        if name not in types:
+            raise fastrcf.InvalidInputError(f"the sessions have no column {name!r}")
+    for name in _TIMES:
+        if not isinstance(types[name], TimestampType):
+            raise fastrcf.InvalidInputError(
+                f"{name} holds {types[name].simpleString()} where a timestamp is expected"
+            )
+    return list(types)
+
+
+def _sent(df: DataFrame, kept: Sequence[str]) -> tuple[DataFrame, dict[str, Any]]:
+    """Send what features read and what is kept, SIM by SIM; returns the numbers of columns."""
+    from fastrcf.telecom.timeline import READ
+
+    names = [field.name for field in df.schema.fields]
+    read = {name: f"c{i}" for i, name in enumerate(READ) if name in names}
+    selected = [
+        # Microseconds are the same in whatever time zone the session is.
+        (F.unix_micros(column(name)) if name in _TIMES else column(name)).alias(sent)
+        for name, sent in read.items()
+    ]
+    selected += [column(name).alias(f"k{i}") for i, name in enumerate(kept)]
+    sim = read["sim_id"]
+    return df.select(*selected).repartition(sim).sortWithinPartitions(sim), read
