@@ -28,31 +28,24 @@ if TYPE_CHECKING:
 
 #: What a detector of sessions looks at; docs/telecom.md says why these.
 COLUMNS: Final = (
-    "log_bytes_up",
-    "log_bytes_down",
-    "log_duration",
-    "up_share",
-    "zero_bytes",
-    "is_abnormal_end",
-    "is_abroad",
-    "gap_ratio",
     "log_overlap",
     "log_speed",
     "device_new",
+    "devices_24h",
     "plmn_new",
-    "apn_new",
-    "sessions_1h",
+    "plmn_fleet_share",
+    "plmn_fleet_new",
     "sessions_ratio_1h",
     "sessions_ratio_24h",
+    "sessions_z",
     "bytes_ratio_1h",
     "bytes_ratio_24h",
     "bytes_up_ratio_24h",
     "night_up_ratio_24h",
+    "bytes_z",
     "failed_share_24h",
     "zero_share_24h",
     "concurrency_24h",
-    "devices_24h",
-    "plmns_24h",
     "sms_mo_24h",
 )
 #: Features whose values below 0 count as 0: less than usual is no fraud, and silence has a rule of
@@ -127,6 +120,9 @@ class SessionDetector:
         When an alert opens and closes, and what is a case.
     silence_rule : SilenceRule
         When a SIM is silent.
+    warm_up : timedelta, default 1 day
+        Time at the beginning of the sessions that nothing is learnt from: features of a SIM that
+        has no history yet are unlike those of later days.
     **detector
         Of the forest: ``n_trees``, ``sample_size``, ``scaling``, ``score``, ``random_state``,
         ``n_threads``, as for :class:`fastrcf.Detector`.
@@ -140,6 +136,7 @@ class SessionDetector:
         silence_share: float = 0.1,
         alert_rule: AlertRule | None = None,
         silence_rule: SilenceRule | None = None,
+        warm_up: timedelta = timedelta(days=1),
         **detector: Any,
     ) -> None:
         if not 0 < alerts_per_thousand <= 100:
@@ -153,6 +150,7 @@ class SessionDetector:
         self.silence_share = float(silence_share)
         self.alert_rule = alert_rule or AlertRule()
         self.silence_rule = silence_rule or SilenceRule()
+        self.warm_up = warm_up
         self._detector = fastrcf.Detector(
             self.columns, alert_rate=min(0.5, alerts_per_thousand / 1000), **detector
         )
@@ -168,7 +166,19 @@ class SessionDetector:
             Features of sessions of some days, as ``session_features`` gives them.
         sessions : DataFrame, optional
             The sessions themselves; without them nothing is said of silent SIMs.
+
+        Raises
+        ------
+        InvalidInputError
+            If a feature lacks, or the sessions end before the detector is warm.
         """
+        first = features["start_ts"].min()
+        if isinstance(first, datetime):
+            features = features.filter(pl.col("start_ts") >= first + self.warm_up)
+        if features.is_empty():
+            raise InvalidInputError(
+                f"no session begins {self.warm_up} after the first: nothing to learn from"
+            )
         self._detector.fit(self._seen(features))
         scored = self.score(features)
         budget = self.alerts_per_thousand / 1000 * len(features)
