@@ -10,7 +10,6 @@ Neither looks ahead: an alert opens, and a case takes an alert in, by what came 
 
 from __future__ import annotations
 
-from bisect import bisect
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -82,46 +81,57 @@ def open_alerts(scored: pl.DataFrame, threshold: float, rule: AlertRule) -> pl.D
     return above.join(opened, on="episode", how="left", maintain_order="left").drop("episode")
 
 
-def threshold_for(scored: pl.DataFrame, n_alerts: float, rule: AlertRule) -> float:
-    """Find the lowest threshold at which sessions open no more than so many alerts.
+def cases_of(alerting: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
+    """Give the alerts of alerting sessions with their cases, by what their first session was.
 
     Parameters
     ----------
-    scored : DataFrame
-        Sessions with ``score`` of a time like the one to come.
-    n_alerts : float
-        Alerts that may open in that time.
+    alerting : DataFrame
+        As :func:`open_alerts` gives it, with ``kind`` of each session.
     rule : AlertRule
-        When one opens.
+        What belongs together.
+    """
+    first = alerting.filter("opens").with_columns(opened=pl.col("start_ts"))
+    return into_cases(first, rule)
+
+
+def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> float | None:
+    """Find how low a threshold may be so that no more than so many cases open.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        The sessions with the highest scores, of a time like the one to come, with ``kind``.
+    n_cases : float
+        Cases that may open in that time.
+    rule : AlertRule
+        What alerts and cases are.
+
+    Returns
+    -------
+    float or None
+        The threshold; None if even the lowest of these scores does not spend the budget.
 
     Notes
     -----
-    From the highest score down, until one alert more would open: no threshold above it opens more.
-    A lower one may open fewer again, once alerts of a SIM grow together; it is not looked for.
+    From the highest score down, in steps of a thirtieth of the sessions, until the budget is
+    overspent. A lower threshold may open fewer cases again, once those of a fleet grow together;
+    it is not looked for.
     """
-    if not n_alerts >= 0:
-        raise InvalidParameterError(f"n_alerts: {n_alerts!r} is not a number of alerts")
-    ranked = scored.select("score", "sim_id", "start_ts").sort("score", descending=True)
-    quiet = rule.quiet // timedelta(microseconds=1)
-    taken: dict[str, list[int]] = {}
-    opened, threshold = 0, np.inf
-    for part in ranked.with_columns(pl.col("start_ts").dt.epoch("us")).iter_slices(10_000):
-        for score, sim, time in part.iter_rows():
-            if score < threshold and opened > n_alerts:
-                return threshold
-            threshold = score
-            times = taken.setdefault(sim, [])
-            at = bisect(times, time)
-            before = at > 0 and time - times[at - 1] <= quiet
-            after = at < len(times) and times[at] - time <= quiet
-            if not (before and after):
-                # It stands alone, or joins an alert.
-                opened += not (before or after)
-            elif times[at] - times[at - 1] > quiet:
-                # It makes one alert of two.
-                opened -= 1
-            times.insert(at, time)
-    return threshold if opened > n_alerts else float(np.nextafter(threshold, -np.inf))
+    ranked = ranked.sort("score", descending=True)
+    scores = ranked["score"].to_numpy()
+    taken, threshold = 0, float("inf")
+    while taken < len(scores):
+        taken = min(len(scores), max(taken + 1, taken * 31 // 30))
+        # Sessions that score the same alert together.
+        below = (
+            float(scores[taken]) if taken < len(scores) else float(np.nextafter(scores[-1], -1e300))
+        )
+        above = ranked.filter(pl.col("score") > below)
+        if cases_of(open_alerts(above, below, rule), rule)["case"].n_unique() > n_cases:
+            return threshold
+        threshold = below
+    return None
 
 
 def into_cases(

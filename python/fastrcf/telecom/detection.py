@@ -1,8 +1,15 @@
-"""One detector over the sessions of all SIMs, and the alerts that follow from it."""
+"""One detector over the sessions of all SIMs, and the alerts that follow from it.
+
+A session's **score** is the sum of two surprises (``surprise.py``): how rare what the forest says
+of it is within its family; and how rare it is in its family that so much has come together on the
+SIM in six hours (:data:`TOGETHER`), where every session counts by how far it is beyond the usual.
+A single odd session of a quiet SIM and a hundred slightly odd ones weigh alike.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +27,12 @@ from fastrcf.errors import (
 from fastrcf.telecom import kinds
 from fastrcf.telecom.alerts import AlertRule, into_cases, open_alerts, threshold_for
 from fastrcf.telecom.silence import SilenceRule, quiet_times, ratio_for, silences
+from fastrcf.telecom.surprise import Tails
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from fastrcf._typing import Floats
     from fastrcf.detection import Reason
 
 #: What a detector of sessions looks at; docs/telecom.md says why these.
@@ -65,6 +74,12 @@ ONE_SIDED: Final = frozenset(
         "gap_z",
     }
 )
+#: Sessions of a SIM within so long are taken together.
+TOGETHER: Final = timedelta(hours=6)
+#: Surprise up to which a session adds nothing to what has come together (one in twenty), and how
+#: much it can add: one session alone must not count twice.
+USUAL: Final = 3.0
+MOST: Final = 8.0
 #: Sessions of an alert that its kind and its reasons are told by: the first, and the highest.
 EXPLAINED: Final = 6
 # Passed on from features to scores.
@@ -93,8 +108,9 @@ class Findings:
         Sessions above the threshold: also ``alert``, ``opens`` and ``case``.
     alerts : DataFrame
         A row for each alert in the order in which they opened: ``alert``, ``case``, ``sim_id``,
-        ``customer``, ``family``, ``cell``, ``opened``, ``last``, ``sessions``, ``score`` (the
-        highest), ``kind``, ``support``. Alerts of silent SIMs have no score and no sessions.
+        ``customer``, ``family``, ``cell``, ``opened``, ``opened_as`` (the kind of its first
+        session, which its case goes by), ``last``, ``sessions``, ``score`` (the highest), ``kind``
+        (by all of its sessions), ``support``. Alerts of silent SIMs have no score and no sessions.
     reasons : dict of int to list of Reason
         Of each alert, the largest part first: of the session with the highest score.
     """
@@ -113,9 +129,10 @@ class SessionDetector:
     columns : sequence of str, default COLUMNS
         Features to look at.
     alerts_per_thousand : float, default 1.0
-        Alerts a thousand sessions, above 0 and at most 100.
+        Cases a thousand sessions, above 0 and at most 100: alerts, those that one fleet has at a
+        time counted as one.
     silence_share : float, default 0.1
-        Share of the alerts that may be of silent SIMs, in [0, 1).
+        Share of them that may be of silent SIMs, in [0, 1).
     alert_rule : AlertRule
         When an alert opens and closes, and what is a case.
     silence_rule : SilenceRule
@@ -154,6 +171,8 @@ class SessionDetector:
         self._detector = fastrcf.Detector(
             self.columns, alert_rate=min(0.5, alerts_per_thousand / 1000), **detector
         )
+        self._alone: Tails | None = None
+        self._together: Tails | None = None
         self.threshold = float("nan")
         self.silence_ratio = float("nan")
 
@@ -180,14 +199,37 @@ class SessionDetector:
                 f"no session begins {self.warm_up} after the first: nothing to learn from"
             )
         self._detector.fit(self._seen(features))
-        scored = self.score(features)
+        families = features["family"]
+        forest = self._detector.score(self._seen(features))
+        self._alone = Tails.fit(forest, families)
+        together = _together(features, self._alone.surprise(forest, families))
+        self._together = Tails.fit(together, families)
         budget = self.alerts_per_thousand / 1000 * len(features)
         share = 0.0 if sessions is None else self.silence_share
-        self.threshold = threshold_for(scored, budget * (1 - share), self.alert_rule)
+        self.threshold = self._threshold(features, budget * (1 - share))
         if sessions is not None and share:
             quiet = quiet_times(sessions, _last(sessions), self.silence_rule)
             self.silence_ratio = ratio_for(quiet, budget * share, self.silence_rule)
         return self
+
+    def _threshold(self, features: pl.DataFrame, n_cases: float) -> float:
+        """Find the score above which sessions of a time like this open so many cases."""
+        scored = self.score(features).with_row_index("row")
+        ranked = scored.sort("score", descending=True, maintain_order=True)
+        kinds_so_far: list[str] = []
+        n = min(len(ranked), math.ceil(8 * n_cases) + 1)
+        while True:
+            rows = ranked[len(kinds_so_far) : n]["row"]
+            kinds_so_far += self._kinds(features[rows])
+            some = ranked.head(n).with_columns(kind=pl.Series(kinds_so_far, dtype=pl.String))
+            threshold = threshold_for(some, n_cases, self.alert_rule)
+            if threshold is not None or n == len(ranked):
+                return -math.inf if threshold is None else threshold
+            n = min(len(ranked), 2 * n)
+
+    def _kinds(self, features: pl.DataFrame) -> list[str]:
+        """Name sessions, each by its own reasons."""
+        return [str(kinds.name([why])[0]) for why in self._detector.explain(self._seen(features))]
 
     def _seen(self, features: pl.DataFrame) -> pl.DataFrame:
         """Give the columns as the forest looks at them."""
@@ -200,10 +242,25 @@ class SessionDetector:
         )
 
     def score(self, features: pl.DataFrame) -> pl.DataFrame:
-        """Give what sessions are, each with its ``score``."""
-        scores = self._detector.score(self._seen(features))
+        """Give what sessions are, each with its ``score``.
+
+        Parameters
+        ----------
+        features : DataFrame
+            Of sessions of whole SIMs: those of the six hours before a session count too.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        if self._alone is None or self._together is None:
+            raise NotFittedError("fit the detector first, or load one")
+        families = features["family"]
+        alone = self._alone.surprise(self._detector.score(self._seen(features)), families)
+        together = self._together.surprise(_together(features, alone), families)
         keys = features.select(name for name in _KEYS if name in features.columns)
-        return keys.with_columns(score=pl.Series(scores))
+        return keys.with_columns(score=pl.Series(alone + together))
 
     def detect(
         self,
@@ -217,38 +274,42 @@ class SessionDetector:
         Parameters
         ----------
         features : DataFrame
-            Features of the sessions to judge.
+            Features of the sessions to judge, and of some hours before.
         sessions : DataFrame, optional
             Sessions, with those of some days before: without them nothing is said of silent SIMs.
         since : datetime, optional
-            Silences that were there before are not told; default: the first session's start.
+            From when on sessions are judged; default: all.
 
         Raises
         ------
         NotFittedError
             Before :meth:`fit`.
         """
-        if np.isnan(self.threshold):
-            raise NotFittedError("fit the detector first, or load one")
         scored = self.score(features)
+        if since is not None:
+            scored = scored.filter(pl.col("start_ts") >= since)
         alerting = open_alerts(scored, self.threshold, self.alert_rule)
+        found = features.join(alerting.select("session_id"), on="session_id", how="semi")
+        named = found.select("session_id").with_columns(
+            kind=pl.Series(self._kinds(found), dtype=pl.String)
+        )
+        alerting = alerting.join(named, on="session_id", how="left", maintain_order="left")
         alerts = _summaries(alerting)
         explained = self._explained(features, alerting)
-        named = {alert: kinds.name(each) for alert, (_, each) in explained.items()}
+        told = {alert: kinds.name(each) for alert, (_, each) in explained.items()}
         alerts = alerts.with_columns(
-            kind=pl.Series([str(named[a][0]) for a in alerts["alert"]], dtype=pl.String),
+            kind=pl.Series([str(told[a][0]) for a in alerts["alert"]], dtype=pl.String),
             support=pl.Series(
-                [named[a][1].get(named[a][0], 0.0) for a in alerts["alert"]], dtype=pl.Float64
+                [told[a][1].get(told[a][0], 0.0) for a in alerts["alert"]], dtype=pl.Float64
             ),
         )
-        if sessions is not None and not np.isnan(self.silence_ratio):
+        if sessions is not None and not math.isnan(self.silence_ratio):
             first = since or features["start_ts"].min()
             quiet = quiet_times(sessions, _last(sessions), self.silence_rule)
-            found = silences(quiet, self.silence_ratio, self.silence_rule).filter(
-                pl.col("opened") >= first
-            )
-            alerts = pl.concat([alerts, _silent(found, len(alerts))], how="diagonal")
-        alerts = into_cases(alerts, self.alert_rule)
+            silent = silences(quiet, self.silence_ratio, self.silence_rule)
+            silent = silent.filter(pl.col("opened") >= first)
+            alerts = pl.concat([alerts, _silent(silent, len(alerts))], how="diagonal")
+        alerts = into_cases(alerts, self.alert_rule, by=("opened_as",))
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
         return Findings(scored, alerting, alerts, {a: top for a, (top, _) in explained.items()})
 
@@ -272,13 +333,18 @@ class SessionDetector:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector into one model file, its rules into its notes."""
+        if self._alone is None or self._together is None:
+            raise NotFittedError("fit the detector first")
         rules = {
             "threshold": self.threshold,
-            "silence_ratio": None if np.isnan(self.silence_ratio) else self.silence_ratio,
+            "silence_ratio": None if math.isnan(self.silence_ratio) else self.silence_ratio,
             "alerts_per_thousand": self.alerts_per_thousand,
             "silence_share": self.silence_share,
             "alert_rule": _plain(self.alert_rule),
             "silence_rule": _plain(self.silence_rule),
+            "warm_up": self.warm_up.total_seconds(),
+            "alone": self._alone.to_dict(),
+            "together": self._together.to_dict(),
         }
         self._detector.notes = {**self._detector.notes, _NOTE: json.dumps(rules)}
         self._detector.save(path)
@@ -304,6 +370,8 @@ class SessionDetector:
                 alert_rule=AlertRule(**_timed(rules["alert_rule"])),
                 silence_rule=SilenceRule(**_timed(rules["silence_rule"])),
             )
+            made.warm_up = timedelta(seconds=rules["warm_up"])
+            made._alone, made._together = Tails(rules["alone"]), Tails(rules["together"])
             made.threshold = float(rules["threshold"])
             ratio = rules["silence_ratio"]
             made.silence_ratio = float("nan") if ratio is None else float(ratio)
@@ -313,6 +381,17 @@ class SessionDetector:
             ) from None
         made._detector = model
         return made
+
+
+def _together(features: pl.DataFrame, alone: Floats) -> Floats:
+    """Sum what the sessions of a SIM in some hours are beyond the usual."""
+    beyond = np.clip(alone - USUAL, 0.0, MOST)
+    frame = features.select("sim_id", "start_ts").with_columns(beyond=pl.Series(beyond))
+    ordered = frame.with_row_index("row").sort("sim_id", "start_ts", "row")
+    summed = pl.col("beyond").rolling_sum_by("start_ts", TOGETHER).over("sim_id")
+    found = ordered.with_columns(summed.alias("together")).sort("row")["together"]
+    # What is added and taken away again leaves a rest.
+    return np.asarray(found.to_numpy()).round(6)
 
 
 def _last(sessions: pl.DataFrame) -> datetime:
@@ -332,6 +411,7 @@ def _summaries(alerting: pl.DataFrame) -> pl.DataFrame:
             pl.col("sim_id").first(),
             *(pl.col(name).first().cast(pl.String) for name in names),
             opened=pl.col("start_ts").first(),
+            opened_as=pl.col("kind").first(),
             last=pl.col("start_ts").last(),
             sessions=pl.len().cast(pl.Int64),
             score=pl.col("score").max(),
@@ -352,6 +432,7 @@ def _silent(found: pl.DataFrame, first: int) -> pl.DataFrame:
         last=pl.col("quiet_from") + pl.col("quiet"),
         sessions=pl.lit(0, pl.Int64),
         kind=pl.lit(str(kinds.Kind.SILENT_DEVICE)),
+        opened_as=pl.lit(str(kinds.Kind.SILENT_DEVICE)),
         quiet_from=pl.col("quiet_from"),
         usual_gap=pl.col("usual_gap"),
         ratio=pl.col("ratio"),

@@ -115,7 +115,7 @@ def evaluate_alerts(
     silences : DataFrame
         Alerts of SIMs that are silent: ``alert``, ``sim_id``, ``opened`` (and ``case``).
     incidents : DataFrame
-        ``incident``, ``label``, ``onset``, ``end`` and ``sims``, a list of SIMs. Only incidents
+        ``incident``, ``label``, ``onset``, ``end`` and ``sim_ids``, a list of SIMs. Only incidents
         with a session in the time, or a silent SIM, are judged.
     n_bootstrap : int
         Draws behind the interval of the average precision; 0 for none.
@@ -197,7 +197,7 @@ def _silent(silences: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFrame:
     """Find the alerts for silence of SIMs that had gone silent."""
     gone = (
         incidents.filter(pl.col("label").cast(pl.String) == "silent_device")
-        .select("incident", "onset", "end", sim_id="sims")
+        .select("incident", "onset", "end", sim_id="sim_ids")
         .explode("sim_id")
     )
     return silences.join(gone, on="sim_id").filter(

@@ -1,0 +1,100 @@
+"""How rare a number is within its family, so that families can be compared.
+
+A score of 3 may be daily bread for trackers and unheard of for meters. The **surprise** of a value
+is minus the natural logarithm of the share of its family, in the time learnt from, that is at least
+as high: 4.6 is one in a hundred. Beyond the highest thousandth it goes on as an exponential tail.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastrcf._typing import Floats
+
+#: Families with fewer rows are taken together with all others.
+LEAST_ROWS: Final = 1000
+#: Shares at which values are kept: 1, then 12 for each factor of ten down to a thousandth.
+_SHARES: Final = 10.0 ** -(np.arange(37) / 12)
+_ALL: Final = ""
+_LEAST_SCALE: Final = 1e-6
+
+
+class Tails:
+    """The upper tails of numbers in each family.
+
+    Parameters
+    ----------
+    tails : mapping
+        For each family, ``""`` for all together: the values that ``_SHARES`` of its numbers are
+        at least as high as.
+    """
+
+    def __init__(self, tails: Mapping[str, Any]) -> None:
+        self._tails = {name: np.asarray(values, float) for name, values in tails.items()}
+        if _ALL not in self._tails or any(
+            values.shape != _SHARES.shape
+            or not np.isfinite(values).all()
+            or (np.diff(values) < 0).any()
+            for values in self._tails.values()
+        ):
+            raise ValueError("these are no tails")
+
+    @classmethod
+    def fit(cls, values: Floats, families: pl.Series) -> Tails:
+        """Learn the tails of numbers.
+
+        Parameters
+        ----------
+        values : ndarray of float64, shape (n,)
+            At least one.
+        families : Series, length n
+            The family of each; null for none.
+        """
+
+        def tail(numbers: Floats) -> Floats:
+            highest = np.sort(numbers)[::-1]
+            places = np.maximum(np.ceil(_SHARES * len(highest)).astype(int) - 1, 0)
+            # The first share is all of them.
+            return np.asarray(highest[places], float)
+
+        tails = {_ALL: tail(values)}
+        for name, rows in _by_family(families):
+            if name and len(rows) >= LEAST_ROWS:
+                tails[name] = tail(values[rows])
+        return cls(tails)
+
+    def surprise(self, values: Floats, families: pl.Series) -> Floats:
+        """Give minus the logarithm of the share of each one's family that is as high."""
+        out = np.empty(len(values))
+        for name, rows in _by_family(families):
+            tail = self._tails.get(name, self._tails[_ALL])
+            # Of equal values the first: that many are at least as high.
+            at, first = np.unique(tail, return_index=True)
+            known = -np.log(_SHARES)[first]
+            scale = max((tail[-1] - tail[-13]) / math.log(10), _LEAST_SCALE)
+            here = values[rows]
+            beyond = np.maximum(here - tail[-1], 0) / scale
+            out[rows] = np.interp(here, at, known) + np.where(
+                here > tail[-1], beyond - np.log(_SHARES[-1]) - known[-1], 0.0
+            )
+        return out
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Give them as plain lists."""
+        return {name: values.tolist() for name, values in self._tails.items()}
+
+
+def _by_family(families: pl.Series) -> list[tuple[str, Any]]:
+    """Give the rows of each family."""
+    frame = pl.DataFrame({"name": families.cast(pl.String).fill_null(_ALL)}).with_row_index("row")
+    return [
+        (str(name), part["row"].to_numpy())
+        for (name,), part in frame.group_by("name", maintain_order=True)
+    ]
