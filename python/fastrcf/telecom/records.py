@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fastrcf.errors import InvalidInputError
 from fastrcf.telecom.codes import Location, distinct, home_plmn, location
 from fastrcf.telecom.stitching import PARTS
 from fastrcf.telecom.times import UTC_TIME
@@ -86,8 +87,20 @@ class Table:
         return self.number(role).round(0).cast(pl.Int64, strict=False)
 
     def volume(self, role: str) -> pl.Series:
-        """Give a volume in bytes."""
+        """Give a volume in bytes.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is said to be in bytes and has fractions.
+        """
         if self.volume_unit == 1:
+            values = self.raw(role)
+            if not values.dtype.is_integer() and (self.number(role) % 1 != 0).any():
+                raise InvalidInputError(
+                    f"column {self.found[role]!r} has fractions, so it is not in bytes: name its "
+                    "unit by --volume-unit (volume_unit=), for instance 1000000 for megabytes"
+                )
             return self.whole(role)
         return (self.number(role) * self.volume_unit).round(0).cast(pl.Int64, strict=False)
 
