@@ -65,9 +65,10 @@ def test_files_give_what_memory_gives(folder, tmp_path):
     order = ["start_ts", "sim_id", "session_id"]
     text = [pl.col(pl.Categorical).cast(pl.String)]
     assert (
-        written(out).sort(order).with_columns(text).equals(
-            whole.sessions.sort(order).with_columns(text)
-        )
+        written(out)
+        .sort(order)
+        .with_columns(text)
+        .equals(whole.sessions.sort(order).with_columns(text))
     )
     assert (report.read, report.kept, report.stitched) == (400, 200, 200)
     # A SIM is in parts of one number, a file holds one day, in order.
@@ -124,7 +125,7 @@ def test_no_identifier_in_errors(tmp_path, capfd, monkeypatch):
 def test_nothing_is_left_of_a_load_that_failed(folder, tmp_path):
     (folder / "z.parquet").write_bytes(b"PAR1 damaged")
     out = tmp_path / "out"
-    with pytest.raises(InvalidInputError, match="z.parquet"):
+    with pytest.raises(InvalidInputError, match=r"z\.parquet"):
         load_files(folder, out, key=KEY)
     assert not out.exists()
     out.mkdir()

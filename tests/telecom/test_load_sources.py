@@ -54,7 +54,9 @@ def test_radius_packets_become_a_session():
         [
             packet("Start", T0),
             counted("Interim-Update", T0 + 900, 900, 1000, 2000),
-            counted("Stop", T0 + 1800, 1800, 1500, 9000, **{"Acct-Terminate-Cause": "Idle-Timeout"}),
+            counted(
+                "Stop", T0 + 1800, 1800, 1500, 9000, **{"Acct-Terminate-Cause": "Idle-Timeout"}
+            ),
         ]
     )
     assert session["start_ts"] == datetime.fromtimestamp(T0, UTC)
@@ -261,7 +263,10 @@ def test_twilio():
 
 
 def test_ultiroam(tmp_path):
-    line = "13-12-2012;14:17:48;3;SFR;192.0.2.1;{};4096;126641;147;8935299574110426123;;22002;52001;32334;WCDMA2100;270996211041234\n"
+    line = (
+        "13-12-2012;14:17:48;3;SFR;192.0.2.1;{};4096;126641;147;8935299574110426123;;22002;"
+        "52001;32334;WCDMA2100;270996211041234\n"
+    )
     path = tmp_path / "log.csv"
     path.write_text(line.format(0) + line.format(30).replace("14:17", "15:17"))
     from fastrcf.files import Options

@@ -134,10 +134,12 @@ class _Load:
         self.report.duplicates += duplicates
         self.report.stitched += stitched
         lasting = pl.col("last").eq_missing(pl.lit(False))
-        reason = pl.when(too_long(made, self.longest)).then(pl.lit(Reason.TOO_LONG.value))
+        reason = pl.when(too_long(self.longest)).then(pl.lit(Reason.TOO_LONG.value))
         if not self.keep_open:
-            reason = reason.when(lasting).then(pl.lit(Reason.OPEN.value))
-        made = made.with_columns(reason=reason)
+            made_open = pl.when(lasting).then(pl.lit(Reason.OPEN.value))
+            made = made.with_columns(reason=pl.coalesce(reason, made_open))
+        else:
+            made = made.with_columns(reason=reason)
         aside = made.filter(pl.col("reason").is_not_null())
         self.count(aside)
         kept = made.filter(pl.col("reason").is_null())

@@ -164,6 +164,6 @@ def judge(parts: pl.DataFrame, latest: datetime) -> pl.DataFrame:
     return parts.with_columns(reason=reason)
 
 
-def too_long(sessions: pl.DataFrame, longest: timedelta) -> pl.Expr:
+def too_long(longest: timedelta) -> pl.Expr:
     """Tell the sessions that are longer than the window."""
     return (pl.col("end_ts") - pl.col("start_ts")) > longest

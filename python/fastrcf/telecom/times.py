@@ -195,9 +195,9 @@ class Clock:
         )
         offset = frame.select(minutes=minutes)["minutes"]
         has_zone = offset.is_not_null()
-        shifted = (naive - pl.select(pl.duration(minutes=offset)).to_series()).dt.replace_time_zone(
-            "UTC"
-        )
+        shifted = (
+            naive - pl.select(pl.duration(minutes=pl.lit(offset))).to_series()
+        ).dt.replace_time_zone("UTC")
         result = _fill(result, shifted)
         unzoned = naive.set(has_zone, None)
         return (
