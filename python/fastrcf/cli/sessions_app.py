@@ -6,12 +6,17 @@ from typing import Any
 
 import click
 
+from fastrcf.cli import sessions_load
 from fastrcf.cli.options import NAMES
 
 
 @click.group()
 def sessions() -> None:
     """Sessions of IoT and telecom networks."""
+
+
+sessions.add_command(sessions_load.load)
+sessions.add_command(sessions_load.key)
 
 
 @sessions.command()
