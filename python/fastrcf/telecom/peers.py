@@ -27,7 +27,7 @@ import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.telecom.peer_features import BINS_PER_LN
-from fastrcf.telecom.timeline import canonical
+from fastrcf.telecom.timeline import canonical, local
 from fastrcf.telecom.windows import row_facts
 
 if TYPE_CHECKING:
@@ -224,10 +224,9 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
         Columns that make a group.
     """
     start = records["start_ts"].to_physical()
-    local = pl.Categorical(pl.Categories.random())
     lines = pl.DataFrame(
         {
-            "sim": records["sim_id"].cast(local).to_physical(),
+            "sim": local(records["sim_id"]).to_physical(),
             "customer": records["customer"],
             "cell": records["cell"],
             "plmn": records["visited_plmn"],

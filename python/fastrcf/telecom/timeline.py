@@ -117,10 +117,16 @@ def local_offset(timezone: str, times: pl.Series) -> pl.Series:
     return there.dt.replace_time_zone(None).to_physical() - times.to_physical()
 
 
-def numbered(names: pl.Series) -> tuple[Integers, int]:
-    """Give names numbers in their own order; returns these and how many names there are."""
-    # Categories of their own, which are forgotten with the column: SIMs are many.
-    codes = names.cast(pl.Categorical(pl.Categories.random()))
+def local(names: pl.Series) -> pl.Series:
+    """Make categories of names, of their own: they are forgotten with the column.
+
+    SIMs and devices are many, and categories of all columns together stay in memory.
+    """
+    return names.cast(pl.Categorical(pl.Categories.random()))
+
+
+def numbered(codes: pl.Series) -> tuple[Integers, int]:
+    """Give categories numbers in the order of their names; returns these and how many there are."""
     known = codes.unique()
     places = known.to_physical().to_numpy()
     numbers = np.zeros(len(places), np.int64)
@@ -139,14 +145,17 @@ class Timeline:
     Attributes
     ----------
     records : polars.DataFrame
-        As given.
+        As given, SIMs and devices as categories.
     order : ndarray of int64, shape (n,)
         Their rows, ordered by sim_id, start_ts, end_ts and session_id.
     """
 
     def __init__(self, records: pl.DataFrame) -> None:
-        self.records = records
-        self._sim, n_sims = numbered(records["sim_id"])
+        # To take rows in another order is ten times as fast from one piece.
+        self.records = records.with_columns(
+            local(records[name]) for name in ("sim_id", "device_id")
+        ).rechunk()
+        self._sim, n_sims = numbered(self.records["sim_id"])
         self._start = records["start_ts"].to_physical().to_numpy()
         self._first, self._span = 0, 1
         self.order = self._ordered(n_sims) if n_sims else np.zeros(0, np.int64)
