@@ -70,8 +70,20 @@ def columns(names: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys([*READ, *KEYS]) if name in names]
 
 
-def canonical(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def canonical(
+    frame: pl.DataFrame | pl.LazyFrame,
+    read: Sequence[str] | None = None,
+    needed: Sequence[str] = _NEEDED,
+) -> pl.DataFrame:
     """Bring records to the types of the schema, with nulls for optional columns that lack.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame or LazyFrame
+    read : sequence of str, optional
+        Columns that are read, all others being null; default: all that features need.
+    needed : sequence of str
+        Columns that must be there.
 
     Raises
     ------
@@ -80,12 +92,12 @@ def canonical(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """
     lazy = frame.lazy()
     names = lazy.collect_schema().names()
-    for name in _NEEDED:
+    for name in needed:
         if name not in names:
             raise InvalidInputError(f"the sessions have no column {name!r}")
     found = lazy.select(
         pl.col(name).cast(_TYPES[name], strict=True)
-        if name in names
+        if name in names and (read is None or name in read)
         else pl.lit(None, _TYPES[name]).alias(name)
         for name in dict.fromkeys([*READ, *(name for name in KEYS if name in names)])
     )
@@ -93,7 +105,7 @@ def canonical(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         records = found.collect()
     except (pl.exceptions.InvalidOperationError, pl.exceptions.SchemaError) as error:
         raise InvalidInputError(f"the sessions are not as the schema has them: {error}") from None
-    for name in _NEEDED:
+    for name in needed:
         if records[name].null_count():
             row = int(records[name].is_null().arg_max() or 0)
             raise InvalidInputError(f"row {row}: {name} is null", row=row)
@@ -129,7 +141,7 @@ def numbered(codes: pl.Series) -> tuple[Integers, int]:
     """Give categories numbers in the order of their names; returns these and how many there are."""
     known = codes.unique()
     places = known.to_physical().to_numpy()
-    numbers = np.zeros(len(places), np.int64)
+    numbers = np.zeros(int(places.max()) + 1 if len(places) else 0, np.int64)
     numbers[places] = known.cast(pl.String).rank("ordinal").to_numpy().astype(np.int64) - 1
     return numbers[codes.to_physical().to_numpy()], len(places)
 
