@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastrcf.telecom.timeline import Chunk
 
 #: Records whose facts are in memory together, unless a SIM has more.
-CHUNK = 125_000
+CHUNK = 65_536
 
 
 def session_features(

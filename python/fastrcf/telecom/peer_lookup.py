@@ -247,10 +247,7 @@ def _medians(days: pl.DataFrame) -> pl.DataFrame:
             days["a"].gather(at),
             days["b"].gather(at),
             pl.Series("time", [day for _, day in places], dtype=pl.Int32),
-            *(
-                pl.Series(name, table[:, i].copy())
-                for i, name in enumerate(("group_sims", *names))
-            ),
+            *(pl.Series(name, table[:, i].copy()) for i, name in enumerate(("group_sims", *names))),
         ]
     )
 

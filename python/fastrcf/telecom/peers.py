@@ -221,7 +221,9 @@ def added(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     by = [*numbers, "time", "measure", "bin"]
     return (
         whole.lazy()
-        .with_columns(pl.Series(name, codes.astype(np.uint32)) for name, (codes, _) in numbers.items())
+        .with_columns(
+            pl.Series(name, codes.astype(np.uint32)) for name, (codes, _) in numbers.items()
+        )
         .group_by(by)
         .agg(pl.col("kind", "a", "b").first(), pl.col(*_VALUES).sum())
         .sort(by)

@@ -215,9 +215,7 @@ def _values(
                 facts[f"{name}_new"] = known & (since >= week) & has_past
 
 
-def _summed(
-    row: pl.DataFrame, amounts: dict[str, Any], places: dict[str, Any]
-) -> dict[str, Any]:
+def _summed(row: pl.DataFrame, amounts: dict[str, Any], places: dict[str, Any]) -> dict[str, Any]:
     """Sum over windows: what has run up to a record, less what had run before its first."""
     facts: dict[str, Any] = {}
     for name, windows in SUMS.items():

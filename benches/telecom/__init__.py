@@ -1,0 +1,1 @@
+"""How fast sessions become features, alerts and reports."""
