@@ -185,7 +185,10 @@ class PeerTable:
             table = pq.read_table(pa.BufferReader(data))
             about = json.loads((table.schema.metadata or {})[_MARK])
             counts = pl.DataFrame(pl.from_arrow(table)).cast(SCHEMA)
-            return cls(counts, timezone=about["timezone"], group=tuple(about["group"]))
+            found = cls(counts[:0], timezone=about["timezone"], group=tuple(about["group"]))
+            # They were added up and put in order when they were written.
+            found.counts = counts
+            return found
         except (pa.ArrowException, pl.exceptions.PolarsError, KeyError, ValueError) as error:
             raise InvalidInputError(f"{name}: this is no table of peers ({error})") from None
 
