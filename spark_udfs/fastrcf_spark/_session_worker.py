@@ -56,13 +56,14 @@ def count(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
         if len(found) > 16:
             found = [peers.added(found)]
     if found:
-        table = peers.added(found).to_arrow().cast(_schema())
+        texts = pl.col("kind", "a", "b").cast(pl.String)
+        table = peers.added(found).with_columns(texts).to_arrow().cast(_schema())
         yield from table.combine_chunks().to_batches(max_chunksize=_BATCH)
 
 
 def _schema() -> pa.Schema:
     """Give the table of peers as Spark's types have it: no large strings."""
-    kinds = {pl.String(): pa.string(), pl.Int32(): pa.int32(), pl.Int64(): pa.int64()}
+    kinds = {pl.Categorical(): pa.string(), pl.Int32(): pa.int32(), pl.Int64(): pa.int64()}
     return pa.schema([(name, kinds[kind]) for name, kind in peers.SCHEMA.items()])
 
 

@@ -143,7 +143,7 @@ def fit_peers(
     names = checked_group(group)
     _checked(df)
     sent, read = _sent(df, [])
-    kinds = {pl.String(): StringType(), pl.Int32(): IntegerType(), pl.Int64(): LongType()}
+    kinds = {pl.Categorical(): StringType(), pl.Int32(): IntegerType(), pl.Int64(): LongType()}
     schema = StructType([StructField(name, kinds[kind]) for name, kind in SCHEMA.items()])
     plan = {"timezone": timezone, "group": list(names), "columns": read}
     counts = sent.mapInArrow(deferred("count", plan, "_session_worker"), schema)

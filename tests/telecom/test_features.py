@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fastrcf
 from fastrcf.telecom.catalogue import FEATURES, NAMES, OWN_NAMES
 from fastrcf.telecom.feature import Values
 from fastrcf.telecom.features import compute, session_features
@@ -47,7 +48,7 @@ def check(records: pl.DataFrame, timezone: str = "UTC", rows: int = 1 << 30) -> 
 
 @pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin", "Asia/Kolkata"])
 def test_facts_of_a_fleet_are_those_of_plain_loops(timezone):
-    records = ordinary(n_sims=9, n=300, seed=4)
+    records = ordinary(n_sims=9, n=200, seed=4)
     check(records, timezone)
     check(records, timezone, rows=50)
 
@@ -85,13 +86,13 @@ def timelines(draw) -> pl.DataFrame:
     )[order]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(timelines(), st.sampled_from(["UTC", "America/New_York"]))
 def test_facts_of_any_timeline_are_those_of_plain_loops(records, timezone):
     check(records, timezone)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(timelines(), st.randoms())
 def test_neither_order_nor_chunks_matter(records, random):
     order = list(range(len(records)))
@@ -105,7 +106,7 @@ def test_neither_order_nor_chunks_matter(records, random):
     assert pl.concat(parts).sort(ORDER).equals(whole.sort(ORDER))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(timelines(), st.data())
 def test_what_comes_later_changes_nothing(records, data):
     cut = data.draw(st.sampled_from(sorted(set(records["start_ts"]))))
@@ -132,3 +133,105 @@ def test_a_choice_of_features_is_the_same_as_in_all():
     assert few.columns[-2:] == ["log_bytes_up", "speed_kmh"]
     assert few.equals(whole.select(few.columns))
     assert session_features(records, peers=None).equals(whole.select(*few.columns[:-2], *OWN_NAMES))
+
+
+def test_a_sim_with_a_million_sessions():
+    n = 1_000_000
+    place = np.arange(n)
+    records = build(
+        sim_id=["a"] * n,
+        start=START + place * SECOND,
+        lasting=np.full(n, SECOND // 2),
+        bytes_up=np.ones(n, np.int64),
+        bytes_down=np.full(n, 2),
+        cell=np.char.add("c", (place % 5).astype(str)),
+        visited_plmn=["262-01"] * n,
+    )
+    found = session_features(records)
+    in_day, in_week = (np.minimum(place + 1, days * 86_400) for days in (1, 7))
+    for name, expected in {
+        "sessions_1h": np.minimum(place + 1, 3_600),
+        "sessions_24h": in_day,
+        "sessions_7d": in_week,
+        "log_bytes_24h": np.log1p(3.0 * in_day),
+        "cells_24h": np.minimum(place + 1, 5),
+        "gap_s": np.where(place > 0, 0.5, 0),
+        "concurrency_24h": in_day * 0.5 / 86_400,
+        "operator_log_sessions": np.log1p(np.where(place >= 3_600, 3_600, 0)),
+    }.items():
+        np.testing.assert_allclose(found[name].to_numpy(), expected, rtol=1e-6, err_msg=name)
+    assert found["burstiness_7d"][-1] == -1
+
+
+def test_one_session_alone_is_neutral():
+    record = build(sim_id=["a"], start=[START], lasting=[60 * SECOND], bytes_up=[10])
+    values = session_features(record).row(0, named=True)
+    neutral = ("gap", "overlap", "_changed", "_new", "_ratio", "_z", "speed", "burst", "excess")
+    for name in NAMES:
+        if any(part in name for part in neutral):
+            assert values[name] == 0, name
+    assert values["sessions_7d"] == 1
+    assert values["has_peers"] == 0
+
+
+def test_clocks_that_go_forward_and_back():
+    # Sunday 2026-03-29 01:00 UTC: 01:59:59 is followed by 03:00:00 in Berlin.
+    change = START + 4 * DAY + 3_600 * SECOND
+    records = build(sim_id=["a"] * 2, start=[change - SECOND, change])
+    found = session_features(records, timezone="Europe/Berlin")
+    hours = np.arctan2(found["hour_sin"], found["hour_cos"]) / (2 * np.pi) * 24
+    np.testing.assert_allclose(hours, [2 - 1 / 3600, 3], atol=1e-5)
+    assert found["is_weekend"].to_list() == [1, 1]
+    assert found["gap_s"].to_list() == [0, 1]
+
+
+def test_travel_that_no_device_can_make():
+    # Paris to New York in an hour; two cells of one town in a second; unknown places.
+    records = build(
+        sim_id=["a"] * 4,
+        start=START + np.array([0, 3_660, 3_661, 7_200]) * SECOND,
+        lasting=np.array([60, 0, 0, 0]) * SECOND,
+        cell_lat=[48.8566, 40.7128, 40.8, None],
+        cell_lon=[2.3522, -74.0060, -74.1, -74.1],
+    )
+    found = session_features(records)
+    assert found["distance_km"][1] == pytest.approx(5837, rel=1e-3)
+    assert found["speed_kmh"][1] == pytest.approx(5787, rel=1e-3)
+    assert found["speed_kmh"].to_list()[2:] == [0, 0]
+
+
+def test_what_cannot_be_used_is_refused():
+    records = ordinary(n=50)
+    with pytest.raises(fastrcf.InvalidInputError, match="no column 'start_ts'"):
+        session_features(records.drop("start_ts"))
+    gone = pl.when(pl.int_range(pl.len()) == 3).then(None).otherwise("sim_id").alias("sim_id")
+    with pytest.raises(fastrcf.InvalidInputError, match="row 3: sim_id is null"):
+        session_features(records.with_columns(gone))
+    with pytest.raises(fastrcf.InvalidInputError, match="not as the schema has them"):
+        session_features(records.with_columns(bytes_up=pl.lit("many")))
+    with pytest.raises(fastrcf.InvalidParameterError, match="timezone: 'Mars' is none"):
+        session_features(records, timezone="Mars")
+    with pytest.raises(fastrcf.InvalidParameterError, match="'nothing' is no feature"):
+        session_features(records, features=["nothing"])
+    with pytest.raises(fastrcf.InvalidParameterError, match="'bytes_z' needs peers"):
+        session_features(records, features=["bytes_z"], peers=None)
+    with pytest.raises(fastrcf.InvalidParameterError, match="group: "):
+        session_features(records, group=("cell",))
+    assert len(session_features(records[:0])) == 0
+
+
+def test_tables_of_peers_add_up_and_are_saved(tmp_path):
+    records = ordinary(n_sims=20, n=900, seed=2)
+    whole = PeerTable.fit(records, group="family")
+    some = pl.col("sim_id").str.ends_with("3")
+    parts = [PeerTable.fit(records.filter(where), group="family") for where in (some, ~some)]
+    assert parts[0].merge(parts[1]).counts.equals(whole.counts)
+    whole.save(tmp_path / "peers.parquet")
+    loaded = PeerTable.load(tmp_path / "peers.parquet")
+    assert loaded.counts.equals(whole.counts)
+    assert loaded.group == ("family",)
+    with pytest.raises(fastrcf.InvalidParameterError, match="cannot be added"):
+        whole.merge(PeerTable.fit(records))
+    (tmp_path / "x").write_bytes(b"nothing")
+    with pytest.raises(fastrcf.InvalidInputError, match="no table of peers"):
+        PeerTable.load(tmp_path / "x")

@@ -7,8 +7,8 @@ import polars as pl
 
 from fastrcf.telecom.schema import EndCause, polars_schema
 
-# A Sunday on which Europe's clocks go forward: 2026-03-29.
-START = 1_774_396_800_000_000 - 4 * 86_400_000_000 + 4 * 86_400_000_000
+# 2026-03-25; on the fifth day, a Sunday, Europe's clocks go forward.
+START = 1_774_396_800_000_000
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 CAUSES = [str(end) for end in EndCause]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Records that are read together, where buckets are made here.
 BUCKET: Final = 2_000_000
+#: Counts of peers that wait to be added up.
+_MOST_COUNTS: Final = 20_000_000
 _PART: Final = re.compile(r"part-(\d+)\.parquet")
 #: Fast to write and to read, and half the size.
 _COMPRESSION: Final = "lz4"
@@ -138,19 +140,19 @@ def _fit(
     whole: list[pl.DataFrame] = []
     rows = 0
     for number, files in enumerate(buckets.values()):
-        records = _read(files)
+        records = _read(files, peers.read(names), peers.COUNTED)
         whole.append(counted(records, row_facts(timezone, records), names))
-        if len(whole) > 16:
+        if len(whole) > 1 and sum(map(len, whole)) > _MOST_COUNTS:
             whole = [peers.added(whole)]
         rows += len(records)
         tell("peers", (number + 1) / len(buckets), rows)
     return PeerTable(pl.concat(whole), timezone=timezone, group=names)
 
 
-def _read(files: Sequence[Path]) -> pl.DataFrame:
-    scans = [pl.scan_parquet(file, hive_partitioning=False) for file in files]
+def _read(files: Sequence[Path], *only: Sequence[str]) -> pl.DataFrame:
+    """Read records of some files; with two arguments more, only some columns of them."""
     return pl.concat(
-        [canonical(scan.select(columns(scan.collect_schema().names()))) for scan in scans],
+        [canonical(pl.scan_parquet(file, hive_partitioning=False), *only) for file in files],
         how="diagonal",
     )
 

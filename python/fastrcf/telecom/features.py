@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastrcf.telecom.timeline import Chunk
 
 #: Records whose facts are in memory together, unless a SIM has more.
-CHUNK = 125_000
+CHUNK = 65_536
 
 
 def session_features(
@@ -139,4 +139,4 @@ def of_chunk(
         facts = facts.with_columns(pl.Series(name, values) for name, values in found.items())
     computed = facts.lazy().select(feature.expression for feature in features).collect()
     keys = chunk.records.select(name for name in KEYS if name in chunk.records.columns)
-    return keys.hstack(computed)
+    return keys.with_columns(pl.col("sim_id").cast(pl.String)).hstack(computed)

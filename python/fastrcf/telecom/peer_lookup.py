@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,16 +28,18 @@ _NAMES: Final = ("sessions", "failed", "bytes", "busy_ms")
 
 
 class _Names:
-    """Numbers for names, for columns of categories."""
+    """Numbers for names, in their order, for columns of categories."""
 
-    def __init__(self, names: pl.Series) -> None:
-        self.names = names.unique().sort()
-        self.codes = self.names.cast(pl.Categorical).to_physical().to_numpy()
-        self._empty = -1
-        if len(self.names) and self.names[0] == "":
-            self._empty = 0
-        self._numbers = np.full(int(self.codes.max()) + 1 if len(self.codes) else 1, -1)
-        self._numbers[self.codes] = np.arange(len(self.codes))
+    def __init__(self, column: pl.Series) -> None:
+        known = column.unique()
+        names = known.cast(pl.String)
+        order = names.arg_sort().to_numpy()
+        codes = known.to_physical().to_numpy()[order]
+        self._numbers = np.full(int(codes.max()) + 1 if len(codes) else 1, -1)
+        self._numbers[codes] = np.arange(len(codes))
+        # Null is the empty name.
+        self._empty = 0 if "" in names else -1
+        self._n = len(codes)
 
     def of(self, column: pl.Series) -> Integers:
         """Give numbers for a column; -1 for what has none."""
@@ -46,40 +49,33 @@ class _Names:
         return np.where(codes < 0, self._empty, numbers)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return self._n
 
 
 class _Timed:
-    """Running sums of counts, by name and time."""
+    """Running sums of counts, by name and time; rows are in the order of these."""
 
-    def __init__(self, rows: pl.DataFrame, values: Iterable[str], back: int, ahead: int) -> None:
+    def __init__(self, rows: pl.DataFrame, values: Iterable[str]) -> None:
         self.a, self.b = _Names(rows["a"]), _Names(rows["b"])
-        time = rows["time"].to_numpy().astype(np.int64)
-        self.first = int(time.min()) if len(time) else 0
-        self.last = int(time.max()) if len(time) else 0
-        # So far apart that what is before the first time of a name is not of another.
-        self._back = back
-        self._span = self.last - self.first + back + ahead + 2
-        strings = [rows[name].cast(pl.Categorical) for name in ("a", "b")]
-        key = self._key(self.a.of(strings[0]), self.b.of(strings[1]), time)
-        order = np.argsort(key, kind="stable")
-        self.key, self.time = key[order], time[order]
-        self.sums = {name: np.append(0, np.cumsum(rows[name].to_numpy()[order])) for name in values}
-        self.rows = rows[order]
+        self.time = rows["time"].to_numpy().astype(np.int64)
+        self.first = int(self.time.min()) if len(rows) else 0
+        self._span = int(self.time.max()) - self.first + 1 if len(rows) else 1
+        self.key = self.key_of(self.a.of(rows["a"]), self.b.of(rows["b"]), self.time)
+        self.sums = {name: np.append(0, np.cumsum(rows[name].to_numpy())) for name in values}
+        self.rows = rows
         self._starts: NDArray[np.int32] | None = None
         size = len(self.a) * len(self.b) * self._span
         if size <= _DENSE:
-            found = np.zeros(size + 1, np.int32)
-            np.add.at(found, self.key + 1, 1)
-            self._starts = np.cumsum(found, dtype=np.int32)
+            counts = np.bincount(self.key, minlength=size)
+            self._starts = np.append(0, np.cumsum(counts)).astype(np.int32)
 
-    def _key(self, a: Integers, b: Integers, time: Integers) -> Integers:
-        return (a * len(self.b) + b) * self._span + (time - self.first + self._back)
+    def key_of(self, a: Integers, b: Integers, time: Integers) -> Integers:
+        """Give one number for name and time; where a time is beyond the last, the next name's."""
+        return (a * len(self.b) + b) * self._span + np.clip(time - self.first, 0, self._span)
 
     def at(self, a: Integers, b: Integers, time: Integers) -> Integers:
-        """Find the first row of a name at or after a time; valid within the span."""
-        least, most = self.first - self._back, self.first - self._back + self._span - 1
-        key = self._key(a, b, np.clip(time, least, most))
+        """Find the first row of a name at or after a time, or that after its rows."""
+        key = self.key_of(a, b, time)
         if self._starts is not None:
             return self._starts[key].astype(np.int64)
         return np.searchsorted(self.key, key, side="left")
@@ -99,13 +95,19 @@ class Lookup:
             kind: table.counts.filter(pl.col("kind") == kind)
             for kind in ("day", "burst", "network", "cell", "operator")
         }
-        self._days = _Timed(_medians(parts["day"]), (), 0, 0)
-        self._bursts = _Timed(parts["burst"], ("n",), 1, 1)
-        self._networks = _Timed(parts["network"], ("n",), DAYS + 1, DAYS + 1)
-        whole = parts["network"].with_columns(b=pl.lit(""))
-        self._customers = _Timed(whole, ("n",), DAYS + 1, DAYS + 1)
-        self._cells = _Timed(parts["cell"], _PLACE, HOURS + 2, HOURS + 2)
-        self._operators = _Timed(parts["operator"], _PLACE, HOURS + 2, HOURS + 2)
+        self._days = _Timed(_medians(parts["day"]), ())
+        self._bursts = _Timed(parts["burst"], ("n",))
+        self._networks = _Timed(parts["network"], ("n",))
+        whole = (
+            parts["network"]
+            .group_by("a", "time")
+            .agg(pl.col("n").sum())
+            .with_columns(b=pl.lit("").cast(pl.Categorical))
+            .sort("a", "time")
+        )
+        self._customers = _Timed(whole, ("n",))
+        self._cells = _Timed(parts["cell"], _PLACE)
+        self._operators = _Timed(parts["operator"], _PLACE)
 
     def facts(self, records: pl.DataFrame, day: pl.Series) -> dict[str, Any]:
         """Give the facts of records, one value each.
@@ -122,8 +124,7 @@ class Lookup:
         hours = (start // HOUR_US).to_numpy()
         quarters = (start // QUARTER_US).to_numpy()
         pair = (records[self._group[0]], records[self._group[-1]])
-        none = pl.Series(np.zeros(0)).cast(pl.String).cast(pl.Categorical)
-        nothing = none.extend_constant(None, len(records))
+        nothing = pl.repeat(None, len(records), dtype=pl.Categorical, eager=True)
         facts = self._peers(pair, days) | self._burst(pair, quarters)
         facts |= self._network(records["customer"], records["visited_plmn"], days)
         facts |= _place("cell", self._cells, records["cell"], nothing, hours)
@@ -134,18 +135,16 @@ class Lookup:
     def _peers(self, pair: tuple[pl.Series, pl.Series], days: Integers) -> dict[str, Any]:
         table = self._days
         a, b = table.a.of(pair[0]), table.b.of(pair[1])
-        known = (a >= 0) & (b >= 0) & (days >= table.first) & (days <= table.last)
-        if not len(table.key):
-            known[:] = False
-        place = np.zeros(len(days), np.int64)
-        place[known] = table.at(a[known], b[known], days[known])
-        found = np.minimum(place, max(0, len(table.key) - 1))
-        known[known] = table.key[found[known]] == table._key(a[known], b[known], days[known])
-        facts = {}
-        for name in table.rows.columns[3:]:
-            values = table.rows[name].to_numpy()
-            facts[name] = np.where(known, values[found], 0) if len(values) else place
-        return facts
+        known = (a >= 0) & (b >= 0)
+        begin, end = np.zeros((2, len(days)), np.int64)
+        begin[known] = table.at(a[known], b[known], days[known])
+        end[known] = table.at(a[known], b[known], days[known] + 1)
+        # One row more, of nothing, is what is found where nothing is.
+        place = np.where(end > begin, begin, len(table.key))
+        return {
+            name: np.append(table.rows[name].to_numpy(), 0)[place]
+            for name in table.rows.columns[3:]
+        }
 
     def _burst(self, pair: tuple[pl.Series, pl.Series], quarters: Integers) -> dict[str, Any]:
         table = self._bursts
@@ -215,46 +214,48 @@ def _medians(days: pl.DataFrame) -> pl.DataFrame:
     that has earlier ones: ``peer_<measure>_n``, ``_mid`` and ``_mad``, and ``group_sims``, the most
     SIMs of one of those days.
     """
-    keys = ["a", "b", "measure", "time"]
-    spread = pl.concat(
-        [days.with_columns(pl.col("time") + back) for back in range(1, DAYS + 1)]
-    ).lazy()
-    pooled = spread.group_by(*keys, "bin").agg(pl.col("n").sum())
-    mids = _median(pooled, "bin", keys).rename({"bin": "mid"})
-    apart = (pl.col("bin") - pl.col("mid")).abs().alias("mad")
-    away = pooled.join(mids, on=keys).group_by(*keys, apart).agg(pl.col("n").sum())
-    mads = _median(away, "mad", keys)
-    totals = pooled.group_by(keys).agg(pl.col("n").sum())
-    found = totals.join(mids, on=keys).join(mads, on=keys)
-    sims = (
-        days.lazy()
-        .filter(pl.col("measure") == 0)
-        .group_by("a", "b", "time")
-        .agg(pl.col("n").sum())
-        .collect()
+    names = [f"peer_{name}_{x}" for name in MEASURES for x in ("n", "mid", "mad")]
+    a, b = (days[name].to_physical().to_numpy() for name in ("a", "b"))
+    time, measure, bins, n = (
+        days[name].to_numpy().astype(np.int64) for name in ("time", "measure", "bin", "n")
     )
-    most = (
-        pl.concat([sims.with_columns(pl.col("time") + back) for back in range(1, DAYS + 1)])
-        .lazy()
-        .group_by("a", "b", "time")
-        .agg(group_sims=pl.col("n").max())
+    # Rows are in the order of groups, then of days.
+    begins = np.flatnonzero(np.append(True, (np.diff(a) != 0) | (np.diff(b) != 0)))
+    bounds = np.append(begins, len(days)) if len(days) else np.zeros(1, np.int64)
+    places, rows = [], []
+    for first, last in pairwise(bounds.tolist()):
+        times = time[first:last]
+        for day in range(int(times[0]) + 1, int(times[-1]) + DAYS + 1):
+            begin, end = (first + np.searchsorted(times, (day - DAYS, day))).tolist()
+            if begin == end:
+                continue
+            known, found = slice(begin, end), [0]
+            for number in range(len(MEASURES)):
+                of = measure[known] == number
+                values, counts = bins[known][of], n[known][of]
+                if number == 0:
+                    sims = np.bincount(time[known][of] - (day - DAYS), counts)
+                    found[0] = int(sims.max())
+                mid = _median(values, counts)
+                found += [int(counts.sum()), mid, _median(np.abs(values - mid), counts)]
+            places.append((first, day))
+            rows.append(found)
+    at = pl.Series([first for first, _ in places], dtype=pl.UInt32)
+    table = np.array(rows, np.int64).reshape(len(rows), 1 + len(names))
+    return pl.DataFrame(
+        [
+            days["a"].gather(at),
+            days["b"].gather(at),
+            pl.Series("time", [day for _, day in places], dtype=pl.Int32),
+            *(pl.Series(name, table[:, i].copy()) for i, name in enumerate(("group_sims", *names))),
+        ]
     )
-    for number, name in enumerate(MEASURES):
-        of = found.filter(pl.col("measure") == number).select(
-            "a",
-            "b",
-            "time",
-            *(pl.col(x).cast(pl.Int64).alias(f"peer_{name}_{x}") for x in ("n", "mid", "mad")),
-        )
-        most = most.join(of, on=["a", "b", "time"], how="left")
-    return most.with_columns(pl.col("^peer_.*$").fill_null(0)).sort("a", "b", "time").collect()
 
 
-def _median(counts: pl.LazyFrame, value: str, keys: list[str]) -> pl.LazyFrame:
-    return (
-        counts.sort(*keys, value)
-        .with_columns(so_far=pl.col("n").cum_sum().over(keys), total=pl.col("n").sum().over(keys))
-        .filter(pl.col("so_far") * 2 >= pl.col("total"))
-        .group_by(keys, maintain_order=True)
-        .agg(pl.col(value).first())
-    )
+def _median(values: Integers, counts: Integers) -> int:
+    """Give the ceil(n / 2)-th smallest of counted values; 0 of none."""
+    if not len(values):
+        return 0
+    order = np.argsort(values)
+    so_far = np.cumsum(counts[order])
+    return int(values[order[np.searchsorted(so_far, (so_far[-1] + 1) // 2)]])

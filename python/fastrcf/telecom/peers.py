@@ -23,15 +23,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.telecom.peer_features import BINS_PER_LN
-from fastrcf.telecom.timeline import canonical
+from fastrcf.telecom.timeline import canonical, local, numbered
 from fastrcf.telecom.windows import row_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 #: Columns that may make a group.
 GROUPS: Final = ("customer", "family", "tariff", "apn")
@@ -47,11 +48,25 @@ HOUR_US: Final = 3_600 * 1_000_000
 BURST_COUNT: Final = 4
 BURST_TIMES: Final = 4
 
+#: What must be there to count, and what is read for it beside the columns of groups.
+COUNTED: Final = ("sim_id", "start_ts", "end_ts")
+_READ: Final = (
+    *COUNTED,
+    "service",
+    "bytes_up",
+    "bytes_down",
+    "visited_plmn",
+    "rat",
+    "cell",
+    "end_cause",
+    "customer",
+)
+
 SCHEMA: Final = pl.Schema(
     {
-        "kind": pl.String(),
-        "a": pl.String(),
-        "b": pl.String(),
+        "kind": pl.Categorical(),
+        "a": pl.Categorical(),
+        "b": pl.Categorical(),
         "time": pl.Int32(),
         "measure": pl.Int32(),
         "bin": pl.Int32(),
@@ -62,7 +77,6 @@ SCHEMA: Final = pl.Schema(
     }
 )
 _MARK: Final = b"fastrcf.peers"
-_KEYS: Final = ("kind", "a", "b", "time", "measure", "bin")
 _VALUES: Final = ("n", "failed", "bytes", "busy_ms")
 
 
@@ -106,7 +120,7 @@ class PeerTable:
         InvalidInputError
             If the sessions are not as the schema has them.
         """
-        records = canonical(sessions)
+        records = canonical(sessions, read(group), COUNTED)
         counts = counted(records, row_facts(timezone, records), checked_group(group))
         return cls(counts, timezone=timezone, group=group)
 
@@ -171,7 +185,10 @@ class PeerTable:
             table = pq.read_table(pa.BufferReader(data))
             about = json.loads((table.schema.metadata or {})[_MARK])
             counts = pl.DataFrame(pl.from_arrow(table)).cast(SCHEMA)
-            return cls(counts, timezone=about["timezone"], group=tuple(about["group"]))
+            found = cls(counts[:0], timezone=about["timezone"], group=tuple(about["group"]))
+            # They were added up and put in order when they were written.
+            found.counts = counts
+            return found
         except (pa.ArrowException, pl.exceptions.PolarsError, KeyError, ValueError) as error:
             raise InvalidInputError(f"{name}: this is no table of peers ({error})") from None
 
@@ -187,6 +204,11 @@ class PeerTable:
         return self.__dict__ | {"_lookup": None}
 
 
+def read(group: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns that are read to count."""
+    return tuple(dict.fromkeys((*_READ, *checked_group(group))))
+
+
 def checked_group(group: Sequence[str]) -> tuple[str, ...]:
     """Refuse columns that make no group."""
     names = (group,) if isinstance(group, str) else tuple(group)
@@ -195,14 +217,19 @@ def checked_group(group: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def added(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Add counts of equal keys, in a fixed order."""
+def added(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add counts of equal keys, in the order of their names."""
+    whole = pl.concat(tables).rechunk()
+    numbers = {f"{name} number": numbered(whole[name]) for name in ("kind", "a", "b")}
+    by = [*numbers, "time", "measure", "bin"]
     return (
-        pl.concat(list(tables))
-        .lazy()
-        .group_by(_KEYS)
-        .agg(pl.col(name).sum() for name in _VALUES)
-        .sort(_KEYS)
+        whole.lazy()
+        .with_columns(
+            pl.Series(name, codes.astype(np.uint32)) for name, (codes, _) in numbers.items()
+        )
+        .group_by(by)
+        .agg(pl.col("kind", "a", "b").first(), pl.col(*_VALUES).sum())
+        .sort(by)
         .select(SCHEMA.names())
         .collect()
     )
@@ -214,7 +241,7 @@ def bin_of(x: pl.Expr) -> pl.Expr:
 
 
 def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> pl.DataFrame:
-    """Count peers and places of whole SIMs.
+    """Count peers and places of whole SIMs, in no order.
 
     Parameters
     ----------
@@ -224,10 +251,9 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
         Columns that make a group.
     """
     start = records["start_ts"].to_physical()
-    local = pl.Categorical(pl.Categories.random())
     lines = pl.DataFrame(
         {
-            "sim": records["sim_id"].cast(local).to_physical(),
+            "sim": local(records["sim_id"]).to_physical(),
             "customer": records["customer"],
             "cell": records["cell"],
             "plmn": records["visited_plmn"],
@@ -243,7 +269,7 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
             "busy_ms": row["duration_ms"],
         }
     ).lazy()
-    return added([*_of_sims(lines), *_of_places(lines)])
+    return pl.concat([*_of_sims(lines), *_of_places(lines)])
 
 
 def _of_sims(lines: pl.LazyFrame) -> list[pl.DataFrame]:
@@ -342,9 +368,9 @@ def _rows(
     names = counts.collect_schema().names()
     given = {name: pl.col(key) if isinstance(key, str) else key for name, key in keys.items()}
     return counts.select(
-        pl.lit(kind).alias("kind"),
-        pl.col(a).cast(pl.String).fill_null("").alias("a"),
-        (pl.col(b).cast(pl.String).fill_null("") if b else pl.lit("")).alias("b"),
+        pl.lit(kind).cast(pl.Categorical).alias("kind"),
+        pl.col(a).fill_null("").alias("a"),
+        (pl.col(b).fill_null("") if b else pl.lit("").cast(pl.Categorical)).alias("b"),
         *(
             given.get(name, pl.lit(0)).cast(pl.Int32).alias(name)
             for name in ("time", "measure", "bin")

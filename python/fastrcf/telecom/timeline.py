@@ -70,8 +70,20 @@ def columns(names: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys([*READ, *KEYS]) if name in names]
 
 
-def canonical(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def canonical(
+    frame: pl.DataFrame | pl.LazyFrame,
+    read: Sequence[str] | None = None,
+    needed: Sequence[str] = _NEEDED,
+) -> pl.DataFrame:
     """Bring records to the types of the schema, with nulls for optional columns that lack.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame or LazyFrame
+    read : sequence of str, optional
+        Columns that are read, all others being null; default: all that features need.
+    needed : sequence of str
+        Columns that must be there.
 
     Raises
     ------
@@ -80,12 +92,12 @@ def canonical(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """
     lazy = frame.lazy()
     names = lazy.collect_schema().names()
-    for name in _NEEDED:
+    for name in needed:
         if name not in names:
             raise InvalidInputError(f"the sessions have no column {name!r}")
     found = lazy.select(
         pl.col(name).cast(_TYPES[name], strict=True)
-        if name in names
+        if name in names and (read is None or name in read)
         else pl.lit(None, _TYPES[name]).alias(name)
         for name in dict.fromkeys([*READ, *(name for name in KEYS if name in names)])
     )
@@ -93,7 +105,7 @@ def canonical(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         records = found.collect()
     except (pl.exceptions.InvalidOperationError, pl.exceptions.SchemaError) as error:
         raise InvalidInputError(f"the sessions are not as the schema has them: {error}") from None
-    for name in _NEEDED:
+    for name in needed:
         if records[name].null_count():
             row = int(records[name].is_null().arg_max() or 0)
             raise InvalidInputError(f"row {row}: {name} is null", row=row)
@@ -117,13 +129,19 @@ def local_offset(timezone: str, times: pl.Series) -> pl.Series:
     return there.dt.replace_time_zone(None).to_physical() - times.to_physical()
 
 
-def numbered(names: pl.Series) -> tuple[Integers, int]:
-    """Give names numbers in their own order; returns these and how many names there are."""
-    # Categories of their own, which are forgotten with the column: SIMs are many.
-    codes = names.cast(pl.Categorical(pl.Categories.random()))
+def local(names: pl.Series) -> pl.Series:
+    """Make categories of names, of their own: they are forgotten with the column.
+
+    SIMs and devices are many, and categories of all columns together stay in memory.
+    """
+    return names.cast(pl.Categorical(pl.Categories.random()))
+
+
+def numbered(codes: pl.Series) -> tuple[Integers, int]:
+    """Give categories numbers in the order of their names; returns these and how many there are."""
     known = codes.unique()
     places = known.to_physical().to_numpy()
-    numbers = np.zeros(len(places), np.int64)
+    numbers = np.zeros(int(places.max()) + 1 if len(places) else 0, np.int64)
     numbers[places] = known.cast(pl.String).rank("ordinal").to_numpy().astype(np.int64) - 1
     return numbers[codes.to_physical().to_numpy()], len(places)
 
@@ -139,14 +157,17 @@ class Timeline:
     Attributes
     ----------
     records : polars.DataFrame
-        As given.
+        As given, SIMs and devices as categories.
     order : ndarray of int64, shape (n,)
         Their rows, ordered by sim_id, start_ts, end_ts and session_id.
     """
 
     def __init__(self, records: pl.DataFrame) -> None:
-        self.records = records
-        self._sim, n_sims = numbered(records["sim_id"])
+        # To take rows in another order is ten times as fast from one piece.
+        self.records = records.with_columns(
+            local(records[name]) for name in ("sim_id", "device_id")
+        ).rechunk()
+        self._sim, n_sims = numbered(self.records["sim_id"])
         self._start = records["start_ts"].to_physical().to_numpy()
         self._first, self._span = 0, 1
         self.order = self._ordered(n_sims) if n_sims else np.zeros(0, np.int64)

@@ -145,18 +145,8 @@ def sim_facts(chunk: Chunk, row: pl.DataFrame) -> pl.DataFrame:
     for window, first in places.items():
         columns[f"sessions_{window}"] = here - first
     _values(chunk, places, columns, sums)
-    slot = row["slot"].to_numpy()
-    for word in range(SLOTS // _IN_A_SUM):
-        one = np.zeros(SLOTS, np.int64)
-        for i in range(_IN_A_SUM):
-            one[word * _IN_A_SUM + i] = 1 << (COUNT_BITS * i)
-        sums[f"word_{word}"] = one[slot]
-    wide = row.with_columns(
-        *(pl.Series(name, values) for name, values in columns.items()),
-        *(pl.Series(f"+{name}", values) for name, values in sums.items()),
-        *(pl.Series(f"@{window}", first.astype(np.uint32)) for window, first in places.items()),
-    )
-    return _summed(wide)
+    columns |= _summed(row, {**columns, **sums}, places)
+    return row.with_columns(pl.Series(name, values) for name, values in columns.items())
 
 
 def _sequence(chunk: Chunk, row: pl.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -215,10 +205,7 @@ def _values(
     day, week = WINDOWS["24h"] * 1000, WINDOWS["7d"] * 1000
     has_past = places["7d"] < np.arange(len(chunk.sim))
     for counted, column in DISTINCT.items():
-        values = chunk.records[column]
-        if values.dtype == pl.String:
-            values = values.cast(pl.Categorical(pl.Categories.random()))
-        code = values.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        code = chunk.records[column].to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
         since, until = recurrences(chunk.sim, code, chunk.start)
         known = code >= 0
         sums[f"fresh_{counted}"] = known & (since >= day)
@@ -228,54 +215,30 @@ def _values(
                 facts[f"{name}_new"] = known & (since >= week) & has_past
 
 
-def _summed(wide: pl.DataFrame) -> pl.DataFrame:
-    """Turn what is summed into sums over windows."""
-    inputs = {
-        name: pl.col(f"+{name}" if f"+{name}" in wide.columns else name).cast(pl.Int64)
-        for name in SUMS
-    }
-    words = [f"word_{word}" for word in range(SLOTS // _IN_A_SUM)]
-    inputs |= {name: pl.col(f"+{name}") for name in words}
+def _summed(row: pl.DataFrame, amounts: dict[str, Any], places: dict[str, Any]) -> dict[str, Any]:
+    """Sum over windows: what has run up to a record, less what had run before its first."""
+    facts: dict[str, Any] = {}
+    for name, windows in SUMS.items():
+        running = _running(amounts[name] if name in amounts else row[name].to_numpy())
+        for window in windows:
+            facts[f"{name}_{window}"] = running[1:] - running[places[window]]
     for counted in DISTINCT:
-        inputs[f"fresh_{counted}"] = pl.col(f"+fresh_{counted}").cast(pl.Int64)
-        inputs[f"lapsing_{counted}"] = pl.col(f"+lapsing_{counted}").cast(pl.Int64)
-    running = (
-        wide.lazy()
-        .with_columns(
-            *(values.cum_sum().alias(f"to {name}") for name, values in inputs.items()),
-        )
-        .with_columns(
-            *(
-                (pl.col(f"to {name}") - values).alias(f"before {name}")
-                for name, values in inputs.items()
-            ),
-        )
-    )
-    windowed = [_over(name, window) for name, windows in SUMS.items() for window in windows]
-    windowed += [_over(name, "7d") for name in words]
-    windowed += [
-        (
-            pl.col(f"to fresh_{counted}")
-            - pl.col(f"before lapsing_{counted}").gather(pl.col("@24h"))
-        ).alias(f"{counted}_24h")
-        for counted in DISTINCT
-    ]
-    whole = running.with_columns(windowed)
-    mask = (1 << COUNT_BITS) - 1
-    return (
-        whole.with_columns(
-            (
-                pl.col(f"word_{slot // _IN_A_SUM}_7d") // (1 << COUNT_BITS * (slot % _IN_A_SUM))
-                & mask
-            ).alias(f"slot_{slot}_7d")
-            for slot in range(SLOTS)
-        )
-        .select(~pl.selectors.starts_with("+", "@", "to ", "before ", "word_"))
-        .collect()
-    )
+        fresh, lapsing = (_running(amounts[f"{kind}_{counted}"]) for kind in ("fresh", "lapsing"))
+        facts[f"{counted}_24h"] = fresh[1:] - lapsing[places["24h"]]
+    slot, mask = row["slot"].to_numpy(), (1 << COUNT_BITS) - 1
+    for word in range(SLOTS // _IN_A_SUM):
+        one = np.zeros(SLOTS, np.int64)
+        for i in range(_IN_A_SUM):
+            one[word * _IN_A_SUM + i] = 1 << (COUNT_BITS * i)
+        running = _running(one[slot])
+        counts = running[1:] - running[places["7d"]]
+        for i in range(_IN_A_SUM):
+            facts[f"slot_{word * _IN_A_SUM + i}_7d"] = counts >> (COUNT_BITS * i) & mask
+    return facts
 
 
-def _over(name: str, window: str) -> pl.Expr:
-    """Sum a window: what has run up to a record less what had run before its first."""
-    first = pl.col(f"before {name}").gather(pl.col(f"@{window}"))
-    return (pl.col(f"to {name}") - first).alias(f"{name}_{window}")
+def _running(amounts: Any) -> Any:
+    """Give what had run before each record, and at last in all."""
+    running = np.zeros(len(amounts) + 1, np.int64)
+    np.cumsum(amounts, out=running[1:])
+    return running
