@@ -2,12 +2,13 @@
 
 use crate::clock::{DAY, SECOND};
 use crate::families::{CAUSES, Family, PLANS, RATS, SERVICES, price};
+use crate::incidents::Kind;
 use crate::names::{Names, device_text, session_text, sim_bits, sim_text};
 use crate::places::{Cell, Operator};
 use crate::rng::mix;
 use crate::session::Session;
 use crate::timeline::timeline;
-use crate::world::{Sim, World};
+use crate::world::{OTHER_APNS, Sim, World};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -15,11 +16,21 @@ use std::hash::{BuildHasherDefault, Hasher};
 #[derive(Debug)]
 pub struct Block {
     sims: Vec<Sim>,
-    /// Where each SIM's sessions begin, and the end.
-    starts: Vec<u32>,
-    sessions: Vec<Session>,
-    /// For each day the places of its sessions, in order; with the place of the SIM.
-    days: Vec<Vec<(u32, u32)>>,
+    cells: Vec<(Cell, f64, f64)>,
+    /// The sessions of each day, by SIM and then by time.
+    days: Vec<Vec<Row>>,
+}
+
+/// A session and where it belongs.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    session: Session,
+    /// Place of the SIM in the block.
+    sim: u32,
+    /// Place in the SIM's timeline.
+    ordinal: u32,
+    /// Place of the cell in the block.
+    cell: u32,
 }
 
 /// Sessions of an incident.
@@ -107,50 +118,53 @@ impl Block {
     pub fn new(world: &World, from: u32, to: u32) -> Self {
         let mut block = Block {
             sims: (from..to).map(|number| world.sim(number)).collect(),
-            starts: vec![0],
-            sessions: Vec::new(),
+            cells: Vec::new(),
             days: Vec::new(),
         };
-        let mut days: Vec<Vec<(i64, u64, u32, u32)>> = Vec::new();
-        days.resize_with(world.params.days as usize, Vec::new);
+        // Somewhat more than usual, so that little has to be moved.
+        let usual = 16 * (to - from) as usize;
+        let days = world.params.days as usize;
+        block.days.resize_with(days, || Vec::with_capacity(usual));
         let mut one = Vec::new();
+        let mut cells = Cells::default();
         for (place, sim) in block.sims.iter().enumerate() {
             timeline(world, sim, &mut one);
-            let bits = sim_bits(world.params.seed, sim.number);
-            for session in &one {
+            for (ordinal, session) in one.iter().enumerate() {
                 let day = ((session.start - world.from) / DAY) as usize;
-                let at = block.sessions.len() as u32;
-                days[day].push((session.start, bits, at, place as u32));
-                block.sessions.push(*session);
+                block.days[day].push(Row {
+                    session: *session,
+                    sim: place as u32,
+                    ordinal: ordinal as u32,
+                    cell: cells.code(session.cell),
+                });
             }
-            block.starts.push(block.sessions.len() as u32);
         }
-        for mut day in days {
-            day.sort_unstable();
-            let places = day.iter().map(|(_, _, at, sim)| (*at, *sim));
-            block.days.push(places.collect());
-        }
+        block.cells = cells.all;
         block
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.days.iter().flatten()
     }
 
     /// Number of sessions.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sessions.len()
+        self.days.iter().map(Vec::len).sum()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty()
+        self.len() == 0
     }
 
     /// Sessions of each family.
     #[must_use]
     pub fn families(&self) -> [u64; 6] {
         let mut counts = [0; 6];
-        for (place, sim) in self.sims.iter().enumerate() {
-            counts[sim.family as usize] += u64::from(self.starts[place + 1] - self.starts[place]);
+        for row in self.rows() {
+            counts[self.sims[row.sim as usize].family as usize] += 1;
         }
         counts
     }
@@ -158,7 +172,7 @@ impl Block {
     /// Sessions of each incident that has any, in the order of their numbers.
     #[must_use]
     pub fn tallies(&self) -> Vec<Tally> {
-        let mut numbers: Vec<u32> = self.sessions.iter().map(|s| s.incident).collect();
+        let mut numbers: Vec<u32> = self.rows().map(|row| row.session.incident).collect();
         numbers.retain(|number| *number > 0);
         numbers.sort_unstable();
         let mut tallies: Vec<Tally> = Vec::new();
@@ -177,48 +191,93 @@ impl Block {
     /// The columns of a day, counted from the first.
     #[must_use]
     pub fn day(&self, world: &World, day: usize) -> Day {
-        let Some(places) = self.days.get(day) else {
-            return Day::default();
+        match self.days.get(day) {
+            Some(rows) => columns(self, world, &self.sorted(world, rows)),
+            None => Day::default(),
+        }
+    }
+
+    /// The rows by start and SIM.
+    fn sorted(&self, world: &World, rows: &[Row]) -> Vec<Row> {
+        let Some(first) = rows.iter().map(|row| row.session.start).min() else {
+            return Vec::new();
         };
-        Columns::new(self, world, places.len()).take(places)
+        // Milliseconds and the place in one number; the few that share one are put right after.
+        let mut keys: Vec<u64> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| ((((row.session.start - first) / 1000) as u64) << 32) | at as u64)
+            .collect();
+        keys.sort_unstable();
+        let at = |key: &u64| rows[(key & 0xffff_ffff) as usize];
+        let mut sorted: Vec<Row> = keys.iter().map(at).collect();
+        let mut from = 0;
+        for to in 1..=keys.len() {
+            if to < keys.len() && keys[to] >> 32 == keys[from] >> 32 {
+                continue;
+            }
+            if to - from > 1 {
+                sorted[from..to].sort_unstable_by_key(|row| {
+                    let number = self.sims[row.sim as usize].number;
+                    let bits = sim_bits(world.params.seed, number);
+                    (row.session.start, bits, row.ordinal)
+                });
+            }
+            from = to;
+        }
+        sorted
     }
 }
 
-/// Gives numbers to values as they come.
-struct Coder {
-    codes: Vec<i32>,
-    given: Vec<i32>,
-    values: Vec<u32>,
+/// Cells in the order in which they come.
+#[derive(Default)]
+struct Cells {
+    all: Vec<(Cell, f64, f64)>,
+    codes: HashMap<u64, u32, BuildHasherDefault<Mixed>>,
+    last: Option<(Cell, u32)>,
 }
 
-impl Coder {
-    fn new(values: usize, rows: usize) -> Self {
-        Coder {
-            codes: Vec::with_capacity(rows),
-            given: vec![-1; values],
-            values: Vec::new(),
+impl Cells {
+    fn code(&mut self, cell: Cell) -> u32 {
+        if let Some((last, code)) = self.last
+            && last == cell
+        {
+            return code;
         }
+        let fresh = self.all.len() as u32;
+        let code = *self.codes.entry(cell.number()).or_insert(fresh);
+        if code == fresh {
+            let (lat, lon) = cell.position();
+            self.all.push((cell, lat, lon));
+        }
+        self.last = Some((cell, code));
+        code
     }
+}
 
-    fn push(&mut self, value: usize) {
-        let given = &mut self.given[value];
-        if *given < 0 {
-            *given = self.values.len() as i32;
-            self.values.push(value as u32);
-        }
-        self.codes.push(*given);
-    }
-
-    fn named(self, mut name: impl FnMut(usize, &mut Names)) -> Coded {
-        let mut names = Names::default();
-        for value in self.values {
-            name(value as usize, &mut names);
-        }
-        Coded {
-            codes: self.codes,
-            names,
-        }
-    }
+/// Makes a column of texts: values are numbers below `most`, each named once.
+fn coded(
+    rows: &[Row],
+    most: usize,
+    value: impl Fn(&Row) -> usize,
+    mut name: impl FnMut(usize, &mut Names),
+) -> Coded {
+    let mut given = vec![-1_i32; most];
+    let mut next = 0;
+    let mut names = Names::default();
+    let codes = rows
+        .iter()
+        .map(|row| {
+            let value = value(row);
+            if given[value] < 0 {
+                given[value] = next;
+                next += 1;
+                name(value, &mut names);
+            }
+            given[value]
+        })
+        .collect();
+    Coded { codes, names }
 }
 
 /// Hashes numbers of cells.
@@ -248,194 +307,141 @@ const ROLLOUTS: usize = 64;
 /// Main versions of software.
 const VERSIONS: usize = 8;
 
-struct Columns<'a> {
-    block: &'a Block,
-    world: &'a World,
-    day: Day,
-    sim: Coder,
-    device: Coder,
-    service: Coder,
-    apn: Coder,
-    rat: Coder,
-    visited: Coder,
-    home: Coder,
-    cause: Coder,
-    tariff: Coder,
-    customer: Coder,
-    family: Coder,
-    firmware: Coder,
-    label: Coder,
-    cell: Vec<i32>,
-    cells: Vec<(Cell, f64, f64)>,
-    codes: HashMap<u64, i32, BuildHasherDefault<Mixed>>,
-}
-
-impl<'a> Columns<'a> {
-    fn new(block: &'a Block, world: &'a World, n: usize) -> Self {
-        let customers = world.customers.len();
-        Columns {
-            block,
-            world,
-            day: Day {
-                start_ts: Vec::with_capacity(n),
-                end_ts: Vec::with_capacity(n),
-                duration_s: Vec::with_capacity(n),
-                bytes_up: Vec::with_capacity(n),
-                bytes_down: Vec::with_capacity(n),
-                sms_mo: Vec::with_capacity(n),
-                sms_mt: Vec::with_capacity(n),
-                cell_lat: Vec::with_capacity(n),
-                cell_lon: Vec::with_capacity(n),
-                cost: Vec::with_capacity(n),
-                incident: Vec::with_capacity(n),
-                labelled: vec![0; n.div_ceil(8)],
-                ..Day::default()
-            },
-            sim: Coder::new(block.sims.len(), n),
-            device: Coder::new(block.sims.len() * DEVICES, n),
-            service: Coder::new(SERVICES.len(), n),
-            apn: Coder::new(customers + 3, n),
-            rat: Coder::new(RATS.len(), n),
-            visited: Coder::new(256, n),
-            home: Coder::new(256, n),
-            cause: Coder::new(CAUSES.len(), n),
-            tariff: Coder::new(4 * PLANS.len(), n),
-            customer: Coder::new(customers, n),
-            family: Coder::new(6, n),
-            firmware: Coder::new(Family::ALL.len() * VERSIONS * ROLLOUTS, n),
-            label: Coder::new(10, n),
-            cell: Vec::with_capacity(n),
-            cells: Vec::new(),
-            codes: HashMap::default(),
+fn columns(block: &Block, world: &World, rows: &[Row]) -> Day {
+    let seed = world.params.seed;
+    let sim = |row: &Row| &block.sims[row.sim as usize];
+    let customer = |row: &Row| &world.customers[sim(row).customer];
+    let place = |row: &Row| row.sim as usize;
+    let cell = |row: &Row| row.cell as usize;
+    let zone = |row: &Row| world.zone(customer(row).home, row.session.cell.operator.country());
+    let plmn = |value: usize, names: &mut Names| names.push(&Operator(value as u8).text());
+    let customers = world.customers.len();
+    let mut labelled = vec![0_u8; rows.len().div_ceil(8)];
+    let mut n_labelled = 0;
+    for (at, row) in rows.iter().enumerate() {
+        if row.session.incident > 0 {
+            labelled[at / 8] |= 1 << (at % 8);
+            n_labelled += 1;
         }
     }
-
-    fn take(mut self, places: &[(u32, u32)]) -> Day {
-        self.day.session_id.bytes.reserve(16 * places.len());
-        self.day.session_id.offsets.reserve(places.len());
-        for (at, sim) in places {
-            self.row(*at, *sim as usize);
-        }
-        self.finish()
+    let mut session_id = Names {
+        bytes: Vec::with_capacity(16 * rows.len()),
+        offsets: (0..=rows.len()).map(|at| 16 * at as i32).collect(),
+    };
+    for row in rows {
+        session_text(seed, sim(row).number, row.ordinal, &mut session_id.bytes);
     }
-
-    fn row(&mut self, at: u32, place: usize) {
-        let session = &self.block.sessions[at as usize];
-        let sim = &self.block.sims[place];
-        let customer = &self.world.customers[sim.customer];
-        let row = self.day.start_ts.len();
-        let day = &mut self.day;
-        let ordinal = at - self.block.starts[place];
-        session_text(
-            self.world.params.seed,
-            sim.number,
-            ordinal,
-            &mut day.session_id.bytes,
-        );
-        day.session_id.close();
-        day.start_ts.push(session.start);
-        day.end_ts.push(session.end);
-        day.duration_s
-            .push((session.end - session.start) as f64 / SECOND as f64);
-        day.bytes_up.push(session.up);
-        day.bytes_down.push(session.down);
-        day.sms_mo.push(i32::from(session.sms_mo));
-        day.sms_mt.push(i32::from(session.sms_mt));
-        day.incident.push(session.incident as i32);
-        let zone = self
-            .world
-            .zone(customer.home, session.cell.operator.country());
-        let messages = session.sms_mo + session.sms_mt;
-        day.cost
-            .push(price(customer.plan, zone, session.bytes(), messages));
-        let label = match session.incident {
-            0 => 9,
-            number => {
-                day.labelled[row / 8] |= 1 << (row % 8);
-                day.n_labelled += 1;
-                self.world.incidents[number as usize - 1].kind as usize
-            }
-        };
-        let fresh = self.cells.len() as i32;
-        let code = *self.codes.entry(session.cell.number()).or_insert(fresh);
-        if code == fresh {
-            let (lat, lon) = session.cell.position();
-            self.cells.push((session.cell, lat, lon));
-        }
-        let (_, lat, lon) = self.cells[code as usize];
-        self.cell.push(code);
-        day.cell_lat.push(lat);
-        day.cell_lon.push(lon);
-        self.sim.push(place);
-        self.device
-            .push(place * DEVICES + usize::from(session.device));
-        self.service.push(usize::from(session.service));
-        self.apn.push(usize::from(session.apn));
-        self.rat.push(usize::from(session.rat));
-        self.visited.push(usize::from(session.cell.operator.0));
-        self.home.push(usize::from(customer.home.0));
-        self.cause.push(usize::from(session.cause));
-        self.tariff
-            .push(usize::from(customer.plan) * 4 + usize::from(zone));
-        self.customer.push(sim.customer);
-        self.family.push(sim.family as usize);
-        let main = sim.family as usize * VERSIONS + usize::from(customer.version);
-        let rollouts = usize::from(session.firmware).min(ROLLOUTS - 1);
-        self.firmware.push(main * ROLLOUTS + rollouts);
-        self.label.push(label);
-    }
-
-    fn finish(self) -> Day {
-        let (world, block) = (self.world, self.block);
-        let seed = world.params.seed;
-        let plmn = |value: usize, names: &mut Names| names.push(&Operator(value as u8).text());
-        let mut cells = Names::default();
-        for (cell, _, _) in &self.cells {
-            cells.push(&cell.text());
-        }
-        Day {
-            sim_id: self.sim.named(|value, names| {
-                sim_text(seed, block.sims[value].number, &mut names.bytes);
-                names.close();
-            }),
-            device_id: self.device.named(|value, names| {
+    Day {
+        session_id,
+        sim_id: coded(rows, block.sims.len(), place, |value, names| {
+            sim_text(seed, block.sims[value].number, &mut names.bytes);
+            names.close();
+        }),
+        device_id: coded(
+            rows,
+            block.sims.len() * DEVICES,
+            |row| place(row) * DEVICES + usize::from(row.session.device),
+            |value, names| {
                 let (sim, device) = (&block.sims[value / DEVICES], value % DEVICES);
                 device_text(seed, sim.number, device as u8, &mut names.bytes);
                 names.close();
-            }),
-            service: self
-                .service
-                .named(|value, names| names.push(SERVICES[value])),
-            apn: self
-                .apn
-                .named(|value, names| names.push(&world.apn(value as u16))),
-            rat: self.rat.named(|value, names| names.push(RATS[value])),
-            visited_plmn: self.visited.named(plmn),
-            home_plmn: self.home.named(plmn),
-            cell: Coded {
-                codes: self.cell,
-                names: cells,
             },
-            end_cause: self.cause.named(|value, names| names.push(CAUSES[value])),
-            tariff: self.tariff.named(|value, names| {
-                names.push(&format!("{}/zone{}", PLANS[value / 4], value % 4));
-            }),
-            customer: self
-                .customer
-                .named(|value, names| names.push(&world.customers[value].name)),
-            family: self
-                .family
-                .named(|value, names| names.push(Family::ALL[value].name())),
-            firmware: self.firmware.named(|value, names| {
+        ),
+        start_ts: numbers(rows, |row| row.session.start),
+        end_ts: numbers(rows, |row| row.session.end),
+        duration_s: numbers(rows, |row| {
+            (row.session.end - row.session.start) as f64 / SECOND as f64
+        }),
+        service: coded(
+            rows,
+            SERVICES.len(),
+            |row| usize::from(row.session.service),
+            |value, names| names.push(SERVICES[value]),
+        ),
+        bytes_up: numbers(rows, |row| row.session.up),
+        bytes_down: numbers(rows, |row| row.session.down),
+        sms_mo: numbers(rows, |row| i32::from(row.session.sms_mo)),
+        sms_mt: numbers(rows, |row| i32::from(row.session.sms_mt)),
+        apn: coded(
+            rows,
+            customers + OTHER_APNS.len(),
+            |row| usize::from(row.session.apn),
+            |value, names| names.push(&world.apn(value as u16)),
+        ),
+        rat: coded(
+            rows,
+            RATS.len(),
+            |row| usize::from(row.session.rat),
+            |value, names| names.push(RATS[value]),
+        ),
+        visited_plmn: coded(
+            rows,
+            256,
+            |row| usize::from(row.session.cell.operator.0),
+            plmn,
+        ),
+        home_plmn: coded(rows, 256, |row| usize::from(customer(row).home.0), plmn),
+        cell: coded(rows, block.cells.len(), cell, |value, names| {
+            names.push(&block.cells[value].0.text());
+        }),
+        cell_lat: numbers(rows, |row| block.cells[cell(row)].1),
+        cell_lon: numbers(rows, |row| block.cells[cell(row)].2),
+        end_cause: coded(
+            rows,
+            CAUSES.len(),
+            |row| usize::from(row.session.cause),
+            |value, names| names.push(CAUSES[value]),
+        ),
+        tariff: coded(
+            rows,
+            4 * PLANS.len(),
+            |row| usize::from(customer(row).plan) * 4 + usize::from(zone(row)),
+            |value, names| names.push(&format!("{}/zone{}", PLANS[value / 4], value % 4)),
+        ),
+        cost: numbers(rows, |row| {
+            let messages = row.session.sms_mo + row.session.sms_mt;
+            price(customer(row).plan, zone(row), row.session.bytes(), messages)
+        }),
+        customer: coded(
+            rows,
+            customers,
+            |row| sim(row).customer,
+            |value, names| names.push(&world.customers[value].name),
+        ),
+        family: coded(
+            rows,
+            Family::ALL.len(),
+            |row| sim(row).family as usize,
+            |value, names| names.push(Family::ALL[value].name()),
+        ),
+        firmware: coded(
+            rows,
+            Family::ALL.len() * VERSIONS * ROLLOUTS,
+            |row| {
+                let main = sim(row).family as usize * VERSIONS + usize::from(customer(row).version);
+                main * ROLLOUTS + usize::from(row.session.firmware).min(ROLLOUTS - 1)
+            },
+            |value, names| {
                 let (main, rollouts) = (value / ROLLOUTS, value % ROLLOUTS);
                 let family = Family::ALL[main / VERSIONS].name();
                 names.push(&format!("{family}-{}.{}", main % VERSIONS, 2 + rollouts));
-            }),
-            label: self.label.named(|value, names| {
-                let kind = crate::incidents::Kind::ALL.get(value);
-                names.push(kind.map_or("", |kind| kind.label()));
-            }),
-            ..self.day
-        }
+            },
+        ),
+        label: coded(
+            rows,
+            Kind::ALL.len() + 1,
+            |row| match row.session.incident {
+                0 => Kind::ALL.len(),
+                number => world.incidents[number as usize - 1].kind as usize,
+            },
+            |value, names| names.push(Kind::ALL.get(value).map_or("", |kind| kind.label())),
+        ),
+        incident: numbers(rows, |row| row.session.incident as i32),
+        labelled,
+        n_labelled,
     }
+}
+
+fn numbers<T>(rows: &[Row], value: impl Fn(&Row) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::behaviour::live;
 use crate::clock::{DAY, HOUR, MINUTE, seconds};
-use crate::families::DATA;
+use crate::families::{DATA, cause};
 use crate::incidents::{Kind, strike};
 use crate::rng::Rng;
 use crate::session::Session;
@@ -24,6 +24,7 @@ pub fn timeline(world: &World, sim: &Sim, sessions: &mut Vec<Session>) {
     world.events.strike(sessions, &mut rng);
     renew(world, sim, &mut rng, sessions);
     exchange(world, sim, &mut rng, sessions);
+    visit(world, sim, &mut rng, sessions);
     sessions.sort_by_key(|session| session.start);
     part(sessions);
     for incident in world.incidents_of(sim.number) {
@@ -99,6 +100,42 @@ fn exchange(world: &World, sim: &Sim, rng: &mut Rng, sessions: &mut Vec<Session>
         (trial.apn, trial.rat, trial.firmware, trial.device) =
             (model.apn, model.rat, model.firmware, 1);
         sessions.push(trial);
+    }
+}
+
+/// A technician who tries, or a configuration in many steps: much in an hour, and nothing is wrong.
+fn visit(world: &World, sim: &Sim, rng: &mut Rng, sessions: &mut Vec<Session>) {
+    let days = (world.to - sim.from) as f64 / DAY as f64;
+    if !rng.chance(0.001 * days) {
+        return;
+    }
+    let day = world.from / DAY + rng.below(world.params.days as usize) as i64;
+    let at = day * DAY + 7 * HOUR + seconds(rng.range(0.0, 9.0) * 3600.0);
+    let before = sessions
+        .iter()
+        .filter(|s| s.start < at && s.service == DATA);
+    let Some(model) = before.max_by_key(|s| s.start).copied() else {
+        return;
+    };
+    let size = rng.magnitude(300.0, 40_000.0);
+    let gap = rng.magnitude(15.0, 200.0);
+    let mut time = at;
+    for _ in 0..rng.count(6, 28) {
+        let bytes = (rng.lognormal(size, 0.8), rng.lognormal(size, 0.9));
+        let length = seconds(rng.lognormal(9.0, 0.7));
+        time += length + seconds(gap * (0.3 + rng.exponential()));
+        sessions.push(Session {
+            start: time,
+            end: time + length.max(1000),
+            up: bytes.0 as i64,
+            down: bytes.1 as i64,
+            cause: if rng.chance(0.2) {
+                cause::ERROR
+            } else {
+                cause::NORMAL
+            },
+            ..model
+        });
     }
 }
 

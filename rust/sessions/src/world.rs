@@ -293,10 +293,16 @@ impl World {
             Family::Router | Family::Camera => (0.9, 0.03),
             _ => (0.7, 0.02),
         };
+        // Some sit in a cellar.
+        let failure = if rng.chance(0.012) {
+            rng.range(0.15, 0.4)
+        } else {
+            customer.failure * rng.lognormal(1.0, 0.7).min(6.0)
+        };
         let new = rng.chance(0.3);
         let jitter = rng.range(0.0, 6.0) * HOUR as f64;
         let from = match customer.batch {
-            Some(batch) if new => batch + jitter as i64,
+            Some(batch) if new => (batch + jitter as i64) / 1000 * 1000,
             _ => self.from,
         };
         Sim {
@@ -311,7 +317,7 @@ impl World {
             level: customer.level + spread * rng.normal(),
             drift: drift * rng.normal(),
             pace: rng.lognormal(1.0, 0.45),
-            failure: customer.failure * rng.lognormal(1.0, 0.7).min(6.0),
+            failure,
             rat: rng.weighted(&family.rats()) as u8,
             from,
         }

@@ -32,7 +32,7 @@ pub fn meter(life: &mut Life) {
     for day in life.days() {
         let first = civil(day).2 == 1;
         // Some fleets read everything out once a week, others once a month.
-        if first || (life.customer.version % 3 == 0 && weekday(day) == 0) {
+        if first || (life.customer.version.is_multiple_of(3) && weekday(day) == 0) {
             let at = life.midnight(day) + seconds(life.rng.range(0.2, 5.0) * 3600.0);
             let cell = life.cell();
             life.data(at, readout, cell);
@@ -93,7 +93,13 @@ pub fn alarm(life: &mut Life) {
         }
     }
     life.arrivals(
-        |_, hour, _| if hour < 6 || hour > 20 { 0.016 } else { 0.006 },
+        |_, hour, _| {
+            if !(6..=20).contains(&hour) {
+                0.016
+            } else {
+                0.006
+            }
+        },
         |life, at| {
             let cell = life.cell();
             let n = life.rng.count(3, 9);
@@ -137,9 +143,7 @@ pub fn pos(life: &mut Life) {
     let open = life.rng.count(7, 11);
     let close = life.rng.count(17, 23);
     let sundays = life.rng.chance(0.3);
-    let closed = move |life: &Life, day: i64| {
-        (weekday(day) == 6 && !sundays) || (life.holiday(day) && !sundays)
-    };
+    let closed = move |life: &Life, day: i64| !sundays && (weekday(day) == 6 || life.holiday(day));
     life.arrivals(
         |life, hour, day| {
             if hour < open || hour >= close || closed(life, day) {

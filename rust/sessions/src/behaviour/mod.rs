@@ -6,7 +6,7 @@ mod wide;
 
 use crate::clock::{DAY, HOUR, SECOND, offset, seconds};
 use crate::families::{Family, RATES, cause};
-use crate::places::{COUNTRIES, Cell};
+use crate::places::{COUNTRIES, Cell, Operator};
 use crate::rng::Rng;
 use crate::session::Session;
 use crate::world::{Customer, Sim, World};
@@ -19,6 +19,8 @@ pub(crate) struct Life<'a> {
     pub rng: Rng,
     pub sessions: &'a mut Vec<Session>,
     cell: Cell,
+    /// Another network of the country, where a roaming SIM is steered to now and then.
+    second: Option<Operator>,
 }
 
 /// How large sessions are: medians of both directions, deviation of the logarithm, median length
@@ -33,10 +35,13 @@ pub(crate) struct Size {
 }
 
 /// Makes the sessions of a healthy SIM, unsorted.
-pub(crate) fn live(world: &World, sim: &Sim, rng: Rng, sessions: &mut Vec<Session>) {
+pub(crate) fn live(world: &World, sim: &Sim, mut rng: Rng, sessions: &mut Vec<Session>) {
+    let customer = &world.customers[sim.customer];
+    let roams = sim.operator.country() != customer.home.country();
     let mut life = Life {
         world,
-        customer: &world.customers[sim.customer],
+        customer,
+        second: (roams && rng.chance(0.6)).then(|| sim.operator.next()),
         sim,
         rng,
         sessions,
@@ -61,6 +66,11 @@ impl Life<'_> {
             } else {
                 self.sim.cells[1 + self.rng.below(2)]
             };
+            if let Some(second) = self.second
+                && self.rng.chance(0.05)
+            {
+                self.cell = self.cell.of(second);
+            }
         }
         self.cell
     }
@@ -106,7 +116,7 @@ impl Life<'_> {
     /// Adds a data session, or its failure and the attempts after it.
     pub fn data(&mut self, start: i64, size: Size, cell: Cell) {
         let (mut start, mut tries) = (start, 0);
-        while tries < 3 && self.rng.chance(self.sim.failure) {
+        while tries < 6 && self.rng.chance(self.sim.failure) {
             if self.covers(start) {
                 let length = seconds(self.rng.exponential() * size.length.min(20.0));
                 let part = if self.rng.chance(0.5) {

@@ -102,7 +102,7 @@ pub(super) fn tariff(part: &mut Part, sessions: &mut Vec<Session>) {
     }
     let other_device = part.rng.chance(0.55);
     let other_apn = part.rng.chance(0.4);
-    let a_day = part.by_strength(1.5e7, 4e9);
+    let a_day = part.by_strength(3e6, 3e9);
     let lines = if part.incident.strength < 0.25 { 1 } else { 2 };
     for line in 0..lines {
         let mut time = onset + seconds(part.rng.range(0.0, 4.0) * 3600.0);

@@ -1,0 +1,1 @@
+"""What the telecom application is measured by."""
