@@ -90,7 +90,9 @@ def main() -> None:
     print(f"{'':16}" + "".join(f"{name:>12}" for name in found))
     for label in LABELS:
         shares = (rule["recall"].get(label) for rule in found.values())
-        print(f"{label:16}" + "".join("          --" if s is None else f"{s:12.2f}" for s in shares))
+        print(
+            f"{label:16}" + "".join("          --" if s is None else f"{s:12.2f}" for s in shares)
+        )
     for name in ("precision", "alerts", "above_threshold"):
         values = (rule[name] for rule in found.values())
         text = "12.3f" if name == "precision" else "12,d"

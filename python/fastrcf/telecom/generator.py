@@ -88,9 +88,7 @@ class Parameters:
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
-                raise InvalidParameterError(
-                    f"{name} is {value!r}; it must be from {low} to {high}"
-                )
+                raise InvalidParameterError(f"{name} is {value!r}; it must be from {low} to {high}")
         if not (math.isfinite(self.fraud) and 0 <= self.fraud <= 100):
             raise InvalidParameterError(f"fraud is {self.fraud!r}; it must be from 0 to 100")
         if not 1970 <= self.start.year <= 2199:
@@ -236,19 +234,31 @@ def _same(path: Path, parameters: Parameters) -> None:
             )
 
 
+#: What a generation writes, below its folder.
+_OURS: Final = (
+    "sessions/date=*/part-*.parquet",
+    "sessions/date=*/.part-*.unfinished",
+    f"{_BLOCKS}/*.json",
+    f"{_BLOCKS}/.*.unfinished",
+    _FACTS,
+    "sims.parquet",
+    "incidents.parquet",
+    ".*.unfinished",
+)
+
+
 def _clear(folder: Path) -> None:
-    """Remove what an earlier generation wrote, and nothing else."""
-    for place in (*folder.glob("sessions/date=*/*"), *folder.glob(f"{_BLOCKS}/*")):
-        if place.name.endswith((".parquet", ".json", ".unfinished")):
-            place.unlink()
+    """Remove what an earlier generation wrote, unless there is something else."""
+    ours = {place for pattern in _OURS for place in folder.glob(pattern)}
+    others = [place for place in folder.rglob("*") if place.is_file() and place not in ours]
+    if others:
+        names = ", ".join(str(place.relative_to(folder)) for place in sorted(others)[:3])
+        raise InvalidParameterError(f"{folder} holds what no generation wrote: {names}")
+    for place in ours:
+        place.unlink()
     for place in (*folder.glob("sessions/date=*"), folder / "sessions", folder / _BLOCKS):
-        if place.is_dir() and not any(place.iterdir()):
+        if place.is_dir():
             place.rmdir()
-    for name in (_FACTS, "sims.parquet", "incidents.parquet"):
-        (folder / name).unlink(missing_ok=True)
-    rest = sorted(place.name for place in folder.iterdir())
-    if rest:
-        raise InvalidParameterError(f"{folder} holds what no generation wrote: {', '.join(rest)}")
 
 
 def _day_folder(folder: Path, parameters: Parameters, day: int) -> Path:
@@ -259,9 +269,7 @@ def _day_folder(folder: Path, parameters: Parameters, day: int) -> Path:
 class _Maker:
     """Makes blocks on threads."""
 
-    def __init__(
-        self, folder: Path, parameters: Parameters, world: _fastrcf.SessionWorld
-    ) -> None:
+    def __init__(self, folder: Path, parameters: Parameters, world: _fastrcf.SessionWorld) -> None:
         self._folder = folder
         self._parameters = parameters
         self._world = world
@@ -388,7 +396,9 @@ class _Maker:
                     {
                         name: writing.strings(*values)
                         if isinstance(values, tuple)
-                        else writing.numbers(values, time if name == "active_from" else pa.float64())
+                        else writing.numbers(
+                            values, time if name == "active_from" else pa.float64()
+                        )
                         for name, values in columns.items()
                     }
                 )

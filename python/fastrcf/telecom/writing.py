@@ -46,13 +46,13 @@ _RANGES: Final = ("start_ts", "end_ts")
 
 
 def strings(offsets: Any, data: Any) -> pa.Array:
-    """Texts from where each begins and their bytes."""
+    """Make texts from where each begins and their bytes."""
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     return pa.StringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2])
 
 
 def numbers(values: Any, dtype: pa.DataType, mask: pa.Buffer | None = None, nulls: int = 0) -> Any:
-    """An array of numbers over the same memory."""
+    """Make an array of numbers over the same memory."""
     buffers = [mask, pa.py_buffer(values)]
     return pa.Array.from_buffers(dtype, len(values), buffers, null_count=nulls)
 

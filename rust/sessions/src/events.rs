@@ -53,7 +53,7 @@ impl Events {
     }
 
     /// Does to a timeline what outages do to it.
-    pub(crate) fn strike(&self, sessions: &mut Vec<Session>, rng: &mut Rng) {
+    pub(crate) fn strike(&self, moves: bool, sessions: &mut Vec<Session>, rng: &mut Rng) {
         let mut last = 0;
         let mut again = Vec::new();
         sessions.retain_mut(|session| {
@@ -66,9 +66,9 @@ impl Events {
                 return true;
             }
             if let Some((from, to)) = within(spans, session.start) {
-                if last != from {
+                if last != from && !moves {
                     last = from;
-                    // All reconnect when the cells are back.
+                    // All that are still there reconnect when the cells are back.
                     let at = to + seconds(rng.exponential() * 90.0);
                     for attempt in 0..rng.count(1, 3) {
                         let at = at + attempt as i64 * rng.count(15, 60) as i64 * SECOND;

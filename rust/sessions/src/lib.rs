@@ -16,6 +16,7 @@ mod places;
 mod rng;
 mod session;
 mod timeline;
+mod upkeep;
 mod world;
 
 pub use block::{Block, Day, Tally};

@@ -115,8 +115,13 @@ impl Life<'_> {
 
     /// Adds a data session, or its failure and the attempts after it.
     pub fn data(&mut self, start: i64, size: Size, cell: Cell) {
+        // Who is on the road has gone on after a minute.
+        let (most, wait) = match self.sim.family {
+            Family::Tracker => (1, 60.0),
+            _ => (6, 180.0),
+        };
         let (mut start, mut tries) = (start, 0);
-        while tries < 6 && self.rng.chance(self.sim.failure) {
+        while tries < most && self.rng.chance(self.sim.failure) {
             if self.covers(start) {
                 let length = seconds(self.rng.exponential() * size.length.min(20.0));
                 let part = if self.rng.chance(0.5) {
@@ -135,7 +140,7 @@ impl Life<'_> {
                 start = session.end;
                 self.sessions.push(session);
             }
-            start += seconds(self.rng.range(8.0, 180.0));
+            start += seconds(self.rng.range(8.0, wait));
             tries += 1;
         }
         if !self.covers(start) {

@@ -50,10 +50,12 @@ pub(super) fn silent(part: &mut Part, sessions: &mut Vec<Session>) {
     let onset = part.incident.onset + seconds(part.rng.exponential() * 900.0);
     let gap = (24.0 / part.usual.sessions * HOUR as f64) as i64;
     let least = (part.by_strength(6.0, 20.0) * gap as f64) as i64;
+    let to = part.world.to;
     let until = if part.incident.returns {
-        part.incident.end.max(onset + least)
+        let late = to - (to - onset).max(0) / 6;
+        part.incident.end.max(onset + least).min(late)
     } else {
-        part.world.to
+        to
     };
     sessions.retain(|s| s.start < onset || s.start >= until);
     if let Some(back) = sessions.iter_mut().find(|s| s.start >= until) {

@@ -6,10 +6,7 @@ use crate::session::Session;
 
 /// A few uplink sessions each night, a little more each time.
 pub(super) fn leak(part: &mut Part, sessions: &mut Vec<Session>) {
-    let (onset, end) = (
-        part.incident.onset,
-        part.incident.end.max(part.incident.onset + 2 * DAY),
-    );
+    let (onset, end) = (part.incident.onset, part.incident.end);
     let a_night = part.by_strength(2.0, 6.0);
     let share = part.by_strength(0.25, 6.0);
     let volume = (part.usual.up * share).max(8000.0) / a_night;

@@ -10,7 +10,7 @@ mod theft;
 
 use crate::clock::{DAY, HOUR};
 use crate::families::Family;
-use crate::places::{ABROAD, CITIES, COUNTRIES, Operator};
+use crate::places::{ABROAD, CITIES, COUNTRIES, Operator, kilometres};
 use crate::rng::Rng;
 use crate::session::Session;
 use crate::world::{Sim, World};
@@ -137,7 +137,9 @@ impl Incident {
             Kind::Clone => format!("copied; the copy is used in network {network}"),
             Kind::Botnet => "made to attack: bursts of short uplink sessions".to_owned(),
             Kind::ReconnectStorm => "reconnecting without end".to_owned(),
-            Kind::RoamingMisuse => format!("used in network {network}, where the fleet never was"),
+            Kind::RoamingMisuse => {
+                format!("used abroad in network {network}, which is not the fleet's")
+            }
             Kind::SmsPumping => "sending messages that someone is paid for".to_owned(),
             Kind::Exfiltration => "sending data away at night".to_owned(),
             Kind::SilentDevice if self.returns => "silent, then back".to_owned(),
@@ -185,6 +187,10 @@ pub(crate) fn plan(world: &World) -> Vec<Incident> {
             let (families, (least, most), (short, long)) = kind.habits();
             let length = (rng.magnitude(short, long) * HOUR as f64) as i64;
             let strength = (at as f64 + rng.uniform()) / each as f64;
+            // Small worlds have small incidents.
+            let most = most
+                .min(3.0 + 0.004 * f64::from(world.params.sims))
+                .max(least);
             let n = rng.magnitude(least, most + 0.99) as usize;
             let family = families[rng.below(families.len())];
             let sims = victims(world, &mut taken, &mut rng, family, n);
@@ -200,7 +206,8 @@ pub(crate) fn plan(world: &World) -> Vec<Incident> {
                 sims,
                 city,
                 operator,
-                returns: rng.chance(0.65),
+                // Two of three come back.
+                returns: at % 3 != 2,
             });
         }
         // Strengths are in no order of time.
@@ -261,11 +268,17 @@ fn elsewhere(
         let country = CITIES[city].country;
         match kind {
             Kind::RoamingMisuse => {
-                let far = country >= ABROAD || COUNTRIES[country].zone == 2;
-                let fleet = world.customers[sim.customer].market;
-                country != fleet && country != at_home && (strength < 0.4 || far)
+                let fleet = &world.customers[sim.customer];
+                let near = strength < 0.4 && fleet.spread == 0.0;
+                let far =
+                    country >= ABROAD || (COUNTRIES[country].zone == 2 && fleet.spread == 0.0);
+                country != fleet.market && country != at_home && (near || far)
             }
-            Kind::Clone => city != sim.city && (strength > 0.5 || country == at_home),
+            Kind::Clone => {
+                let place = |city: usize| (CITIES[city].lat, CITIES[city].lon);
+                let way = kilometres(place(city), place(sim.city));
+                city != sim.city && (strength > 0.5 || way < 700.0)
+            }
             _ => country == at_home && (strength > 0.5 || city == sim.city),
         }
     };
