@@ -83,7 +83,7 @@ impl Kind {
                 (1.0, 1.0),
                 (12.0, 72.0),
             ),
-            Kind::Botnet => (&[Camera, Router, Alarm], (5.0, 30.0), (0.7, 5.0)),
+            Kind::Botnet => (&[Camera, Router, Alarm], (4.0, 18.0), (0.7, 5.0)),
             Kind::ReconnectStorm => (&[Meter, Tracker, Alarm, Pos], (1.0, 4.0), (0.8, 5.0)),
             Kind::RoamingMisuse => (&[Tracker, Meter, Alarm, Pos], (1.0, 6.0), (18.0, 96.0)),
             Kind::SmsPumping => (&[Meter, Alarm, Tracker, Pos], (1.0, 4.0), (1.0, 12.0)),
