@@ -49,25 +49,39 @@ pub fn weekday(day: i64) -> i64 {
     (day + 3).rem_euclid(7)
 }
 
-/// Whether summer time is kept at a time: from the last Sunday of March to that of October.
-fn summer(time: i64) -> bool {
-    let (year, _, _) = civil(time.div_euclid(DAY));
+/// When summer time is kept in a year: from the last Sunday of March to that of October.
+fn summer(year: i64) -> (i64, i64) {
     let last_sunday = |month| {
         let last = day_of(year, month, 31);
         (last - (weekday(last) + 1) % 7) * DAY + HOUR
     };
-    (last_sunday(3)..last_sunday(10)).contains(&time)
+    (last_sunday(3), last_sunday(10))
 }
 
-/// What has to be added to a time for local time.
-#[must_use]
-pub fn offset(country: &Country, time: i64) -> i64 {
-    country.hours * HOUR
-        + if country.summer && summer(time) {
-            HOUR
-        } else {
-            0
+/// Local time, with the summers of the years that are made up.
+#[derive(Debug)]
+pub struct Clock {
+    summers: Vec<(i64, i64)>,
+}
+
+impl Clock {
+    /// For the times from one to another.
+    #[must_use]
+    pub fn new(from: i64, to: i64) -> Self {
+        let years = civil(from.div_euclid(DAY)).0..=civil(to.div_euclid(DAY)).0;
+        let near = |span: &(i64, i64)| span.0 < to + 2 * DAY && span.1 > from - 2 * DAY;
+        Clock {
+            summers: years.map(summer).filter(near).collect(),
         }
+    }
+
+    /// What has to be added to a time for local time.
+    #[must_use]
+    pub fn offset(&self, country: &Country, time: i64) -> i64 {
+        let within = |(from, to): &(i64, i64)| (*from..*to).contains(&time);
+        let ahead = country.summer && self.summers.iter().any(within);
+        country.hours * HOUR + if ahead { HOUR } else { 0 }
+    }
 }
 
 /// Easter Sunday's day of a year (Gauss).
@@ -108,9 +122,15 @@ mod tests {
 
     #[test]
     fn summer_time_begins_on_the_last_sunday_of_march() {
+        let berlin = &crate::places::COUNTRIES[0];
+        let clock = Clock::new(day_of(2026, 1, 1) * DAY, day_of(2026, 12, 31) * DAY);
         let change = day_of(2026, 3, 29) * DAY + HOUR;
-        assert!(!summer(change - 1) && summer(change));
+        assert_eq!(clock.offset(berlin, change - 1), HOUR);
+        assert_eq!(clock.offset(berlin, change), 2 * HOUR);
         let back = day_of(2026, 10, 25) * DAY + HOUR;
-        assert!(summer(back - 1) && !summer(back));
+        assert_eq!(clock.offset(berlin, back - 1), 2 * HOUR);
+        assert_eq!(clock.offset(berlin, back), HOUR);
+        let dubai = &crate::places::COUNTRIES[20];
+        assert_eq!(clock.offset(dubai, change), 4 * HOUR);
     }
 }

@@ -1,6 +1,6 @@
 //! What all SIMs share: customers, events and incidents; and each SIM's traits.
 
-use crate::clock::{DAY, HOUR};
+use crate::clock::{Clock, DAY, HOUR};
 use crate::events::Events;
 use crate::families::Family;
 use crate::incidents::{Incident, plan};
@@ -102,6 +102,8 @@ pub struct World {
     pub from: i64,
     /// First instant after.
     pub to: i64,
+    /// Local times.
+    pub clock: Clock,
     /// All fleets.
     pub customers: Vec<Customer>,
     /// Outages.
@@ -126,6 +128,7 @@ impl World {
             params,
             from,
             to: from + i64::from(params.days) * DAY,
+            clock: Clock::new(from, from + i64::from(params.days) * DAY),
             customers: Vec::new(),
             events: Events::default(),
             incidents: Vec::new(),

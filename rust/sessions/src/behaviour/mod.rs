@@ -4,7 +4,7 @@ mod fixed;
 mod moving;
 mod wide;
 
-use crate::clock::{DAY, HOUR, SECOND, offset, seconds};
+use crate::clock::{DAY, HOUR, SECOND, seconds};
 use crate::families::{Family, RATES, cause};
 use crate::places::{COUNTRIES, Cell, Operator};
 use crate::rng::Rng;
@@ -84,7 +84,7 @@ impl Life<'_> {
     /// Local hour of the day and day since 1970 at a time.
     pub fn local(&self, time: i64) -> (usize, i64) {
         let country = &COUNTRIES[self.sim.cells[0].operator.country()];
-        let local = time + offset(country, time);
+        let local = time + self.world.clock.offset(country, time);
         (
             (local.rem_euclid(DAY) / HOUR) as usize,
             local.div_euclid(DAY),
@@ -94,7 +94,7 @@ impl Life<'_> {
     /// When a local day begins.
     pub fn midnight(&self, day: i64) -> i64 {
         let country = &COUNTRIES[self.sim.cells[0].operator.country()];
-        day * DAY - offset(country, day * DAY)
+        day * DAY - self.world.clock.offset(country, day * DAY)
     }
 
     /// Local days that the SIM sees.

@@ -360,7 +360,7 @@ impl Part<'_> {
     /// Hours of the local clock at a time.
     pub fn hour(&self, time: i64) -> i64 {
         let country = &COUNTRIES[self.sim.operator.country()];
-        (time + crate::clock::offset(country, time)).rem_euclid(DAY) / HOUR
+        (time + self.world.clock.offset(country, time)).rem_euclid(DAY) / HOUR
     }
 }
 
