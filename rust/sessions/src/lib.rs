@@ -8,6 +8,7 @@
 mod behaviour;
 mod block;
 mod clock;
+mod columns;
 mod events;
 mod families;
 mod incidents;
@@ -19,8 +20,9 @@ mod timeline;
 mod upkeep;
 mod world;
 
-pub use block::{Block, Day, Tally};
+pub use block::{Block, Tally};
 pub use clock::{DAY, HOUR};
+pub use columns::{Coded, Day};
 pub use families::{CAUSES, Family, PLANS, RATS, SERVICES};
 pub use incidents::{Incident, Kind};
 pub use names::{Names, hex, sim_text};
