@@ -13,6 +13,8 @@ __all__ = [
     "RecordIODecoder",
     "SeriesDetector",
     "SeriesSet",
+    "SessionBlock",
+    "SessionWorld",
     "__version__",
     "backtest",
     "density",
@@ -242,3 +244,24 @@ class SeriesSet:
     def n_series(self) -> int: ...
     @property
     def n_dropped(self) -> int: ...
+
+#: Where each text begins, and the bytes of all.
+_Texts: TypeAlias = tuple[NDArray[np.int32], NDArray[np.uint8]]
+
+@final
+class SessionWorld:
+    def __new__(
+        cls, *, sims: int, days: int, seed: int, first_day: int, fraud: float
+    ) -> SessionWorld: ...
+    def block(self, start: int, stop: int) -> SessionBlock: ...
+    def incidents(
+        self,
+    ) -> list[tuple[int, str, int, int, float, bool, list[int], str]]: ...
+    def sims(self, start: int, stop: int) -> dict[str, Any]: ...
+
+@final
+class SessionBlock:
+    def __len__(self) -> int: ...
+    def families(self) -> list[int]: ...
+    def tallies(self) -> list[tuple[int, int]]: ...
+    def day(self, day: int) -> dict[str, Any]: ...

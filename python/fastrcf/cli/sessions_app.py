@@ -2,21 +2,112 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastrcf.cli import sessions_load
 from fastrcf.cli.options import NAMES
 
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
 
 @click.group()
 def sessions() -> None:
-    """Sessions of IoT and telecom networks."""
+    """Work with session records of IoT and telecom networks."""
 
 
-sessions.add_command(sessions_load.load)
+class _Date(click.ParamType):  # type: ignore[type-arg]
+    name = "date"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.date:
+        import datetime as dt
+
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a date like 2026-03-02", param, ctx)
+
+
+def _folder(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    from pathlib import Path
+
+    return Path(value)
+
+
+@sessions.command()
+@click.option("--sims", type=click.IntRange(1, 4_000_000_000), required=True, help="How many SIMs.")
+@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
+@click.option("--start", type=_Date(), default="2026-03-02", show_default=True, help="First day.")
+@click.option(
+    "-o",
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False),
+    callback=_folder,
+    required=True,
+    help="Folder to write into.",
+)
+@click.option(
+    "--fraud",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="Incidents, relative to the usual number.",
+)
+@click.option("--no-fraud", is_flag=True, help="No incidents at all.")
+@click.option("--threads", "n_threads", type=click.IntRange(1), help="Default: all there are.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier generation.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def generate(
+    sims: int,
+    days: int,
+    seed: int,
+    start: dt.date,
+    folder: Path,
+    fraud: float,
+    no_fraud: bool,
+    n_threads: int | None,
+    resume: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Make up labelled session records, as Parquet by day.
+
+    The same seed, sizes and start give the same bytes on any machine and number of
+    threads. Some 14 sessions a SIM and day; nine kinds of frauds and faults are labelled,
+    outages, holidays and roll-outs are not.
+    """
+    from fastrcf.cli.sessions_generate import generate as run
+
+    if no_fraud and fraud != 1.0:
+        raise click.UsageError("--fraud and --no-fraud exclude each other")
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
+    run(
+        folder,
+        sims=sims,
+        days=days,
+        seed=seed,
+        start=start,
+        fraud=0.0 if no_fraud else fraud,
+        n_threads=n_threads,
+        resume=resume,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
+
+
 sessions.add_command(sessions_load.key)
+sessions.add_command(sessions_load.load)
 
 
 @sessions.command()

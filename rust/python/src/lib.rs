@@ -11,6 +11,7 @@ mod model;
 mod questions;
 mod recordio;
 mod series;
+mod sessions;
 mod shared;
 
 use pyo3::prelude::*;
@@ -33,6 +34,8 @@ mod _fastrcf {
     };
     #[pymodule_export]
     use super::series::{SeriesDetector, SeriesSet};
+    #[pymodule_export]
+    use super::sessions::{SessionBlock, SessionWorld};
     use pyo3::prelude::*;
 
     /// The instruction set in use: "portable", "avx2" or "avx512".
