@@ -50,14 +50,14 @@ class AlertRule:
                 raise InvalidParameterError(f"{name}: {getattr(self, name)} is not above 0")
 
 
-def open_alerts(scored: pl.DataFrame, threshold: float, rule: AlertRule) -> pl.DataFrame:
+def open_alerts(scored: pl.DataFrame, threshold: float | pl.Expr, rule: AlertRule) -> pl.DataFrame:
     """Make alerts of the sessions that score above a threshold.
 
     Parameters
     ----------
     scored : DataFrame
         Sessions with ``score``, in any order.
-    threshold : float
+    threshold : float or expression
         Sessions above it alert.
     rule : AlertRule
         How long an alert lasts.

@@ -94,6 +94,7 @@ _KEYS: Final = (
     "incident",
 )
 _NOTE: Final = "telecom"
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,9 @@ class SessionDetector:
         When an alert opens and closes, and what is a case.
     silence_rule : SilenceRule
         When a SIM is silent.
+    calibration : timedelta, default 1 day
+        The threshold is that of so long a time: at first of the last that was learnt from; then,
+        day after day, of what came before that day, so that it follows the world.
     warm_up : timedelta, default 1 day
         Time at the beginning of the sessions that nothing is learnt from: features of a SIM that
         has no history yet are unlike those of later days.
@@ -153,6 +157,7 @@ class SessionDetector:
         silence_share: float = 0.1,
         alert_rule: AlertRule | None = None,
         silence_rule: SilenceRule | None = None,
+        calibration: timedelta = timedelta(days=1),
         warm_up: timedelta = timedelta(days=1),
         **detector: Any,
     ) -> None:
@@ -167,7 +172,9 @@ class SessionDetector:
         self.silence_share = float(silence_share)
         self.alert_rule = alert_rule or AlertRule()
         self.silence_rule = silence_rule or SilenceRule()
+        self.calibration = calibration
         self.warm_up = warm_up
+        self._share = 1.0
         self._detector = fastrcf.Detector(
             self.columns, alert_rate=min(0.5, alerts_per_thousand / 1000), **detector
         )
@@ -191,9 +198,8 @@ class SessionDetector:
         InvalidInputError
             If a feature lacks, or the sessions end before the detector is warm.
         """
-        first = features["start_ts"].min()
-        if isinstance(first, datetime):
-            features = features.filter(pl.col("start_ts") >= first + self.warm_up)
+        warm = _moment(features["start_ts"].min()) + self.warm_up
+        features = features.filter(pl.col("start_ts") >= warm)
         if features.is_empty():
             raise InvalidInputError(
                 f"no session begins {self.warm_up} after the first: nothing to learn from"
@@ -204,28 +210,45 @@ class SessionDetector:
         self._alone = Tails.fit(forest, families)
         together = _together(features, self._alone.surprise(forest, families))
         self._together = Tails.fit(together, families)
-        budget = self.alerts_per_thousand / 1000 * len(features)
         share = 0.0 if sessions is None else self.silence_share
-        self.threshold = self._threshold(features, budget * (1 - share))
+        self._share = 1 - share
+        last = _moment(features["start_ts"].max()) + _MOMENT
+        self.threshold = self._threshold(self.score(features), features, last)
+        budget = self.alerts_per_thousand / 1000 * len(features)
         if sessions is not None and share:
-            quiet = quiet_times(sessions, _last(sessions), self.silence_rule)
+            quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
             self.silence_ratio = ratio_for(quiet, budget * share, self.silence_rule)
         return self
 
-    def _threshold(self, features: pl.DataFrame, n_cases: float) -> float:
-        """Find the score above which sessions of a time like this open so many cases."""
-        scored = self.score(features).with_row_index("row")
-        ranked = scored.sort("score", descending=True, maintain_order=True)
+    def _threshold(self, scored: pl.DataFrame, features: pl.DataFrame, until: datetime) -> float:
+        """Find the score above which sessions of the days before open as many cases as may be."""
+        before = pl.col("start_ts").is_between(until - self.calibration, until, closed="left")
+        ranked = scored.with_row_index("row").filter(before).sort("score", descending=True)
+        n_cases = self.alerts_per_thousand / 1000 * self._share * len(ranked)
         kinds_so_far: list[str] = []
         n = min(len(ranked), math.ceil(8 * n_cases) + 1)
         while True:
-            rows = ranked[len(kinds_so_far) : n]["row"]
-            kinds_so_far += self._kinds(features[rows])
+            kinds_so_far += self._kinds(features[ranked[len(kinds_so_far) : n]["row"]])
             some = ranked.head(n).with_columns(kind=pl.Series(kinds_so_far, dtype=pl.String))
             threshold = threshold_for(some, n_cases, self.alert_rule)
             if threshold is not None or n == len(ranked):
                 return -math.inf if threshold is None else threshold
             n = min(len(ranked), 2 * n)
+
+    def _thresholds(
+        self, scored: pl.DataFrame, features: pl.DataFrame, since: datetime
+    ) -> pl.DataFrame:
+        """Give days their thresholds: the first the fitted one, each later one that of its past."""
+        days = scored.filter(pl.col("start_ts") >= since)["start_ts"].dt.truncate("1d")
+        days = days.unique().sort()
+        found = [self.threshold if day - self.calibration < since else None for day in days]
+        found = [
+            self._threshold(scored, features, day) if threshold is None else threshold
+            for day, threshold in zip(days, found, strict=True)
+        ]
+        return pl.DataFrame(
+            {"day": days, "threshold": found}, schema_overrides={"threshold": pl.Float64}
+        )
 
     def _kinds(self, features: pl.DataFrame) -> list[str]:
         """Name sessions, each by its own reasons."""
@@ -286,9 +309,14 @@ class SessionDetector:
             Before :meth:`fit`.
         """
         scored = self.score(features)
-        if since is not None:
-            scored = scored.filter(pl.col("start_ts") >= since)
-        alerting = open_alerts(scored, self.threshold, self.alert_rule)
+        first = since or _moment(features["start_ts"].min())
+        scored = (
+            scored.with_columns(day=pl.col("start_ts").dt.truncate("1d"))
+            .join(self._thresholds(scored, features, first), on="day", how="left")
+            .filter(pl.col("start_ts") >= first)
+            .drop("day")
+        )
+        alerting = open_alerts(scored, pl.col("threshold"), self.alert_rule)
         found = features.join(alerting.select("session_id"), on="session_id", how="semi")
         named = found.select("session_id").with_columns(
             kind=pl.Series(self._kinds(found), dtype=pl.String)
@@ -304,8 +332,7 @@ class SessionDetector:
             ),
         )
         if sessions is not None and not math.isnan(self.silence_ratio):
-            first = since or features["start_ts"].min()
-            quiet = quiet_times(sessions, _last(sessions), self.silence_rule)
+            quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
             silent = silences(quiet, self.silence_ratio, self.silence_rule)
             silent = silent.filter(pl.col("opened") >= first)
             alerts = pl.concat([alerts, _silent(silent, len(alerts))], how="diagonal")
@@ -342,7 +369,9 @@ class SessionDetector:
             "silence_share": self.silence_share,
             "alert_rule": _plain(self.alert_rule),
             "silence_rule": _plain(self.silence_rule),
+            "calibration": self.calibration.total_seconds(),
             "warm_up": self.warm_up.total_seconds(),
+            "share": self._share,
             "alone": self._alone.to_dict(),
             "together": self._together.to_dict(),
         }
@@ -370,6 +399,8 @@ class SessionDetector:
                 alert_rule=AlertRule(**_timed(rules["alert_rule"])),
                 silence_rule=SilenceRule(**_timed(rules["silence_rule"])),
             )
+            made.calibration = timedelta(seconds=rules["calibration"])
+            made._share = float(rules["share"])
             made.warm_up = timedelta(seconds=rules["warm_up"])
             made._alone, made._together = Tails(rules["alone"]), Tails(rules["together"])
             made.threshold = float(rules["threshold"])
@@ -394,11 +425,10 @@ def _together(features: pl.DataFrame, alone: Floats) -> Floats:
     return np.asarray(found.to_numpy()).round(6)
 
 
-def _last(sessions: pl.DataFrame) -> datetime:
-    last = sessions["start_ts"].max()
-    if not isinstance(last, datetime):
+def _moment(found: object) -> datetime:
+    if not isinstance(found, datetime):
         raise InvalidInputError("there are no sessions")
-    return last
+    return found
 
 
 def _summaries(alerting: pl.DataFrame) -> pl.DataFrame:
