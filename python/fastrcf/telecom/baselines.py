@@ -1,0 +1,91 @@
+"""What others find in the same sessions, at the same budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from fastrcf.telecom.alerts import cases_of, open_alerts, threshold_for
+from fastrcf.telecom.evaluation import IncidentEvaluation, evaluate_alerts
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fastrcf._typing import Floats
+    from fastrcf.telecom.alerts import AlertRule
+
+
+def isolation_forest(
+    features: pl.DataFrame, columns: list[str], until: datetime, random_state: int
+) -> Floats:
+    """Score sessions by scikit-learn's IsolationForest, fitted to those before ``until``.
+
+    Parameters
+    ----------
+    features : DataFrame
+        Sessions with their features.
+    columns : list of str
+        What it looks at.
+    until : datetime
+        Where its training ends.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    ndarray of float64, shape (sessions from ``until`` on,)
+        Higher is more unusual.
+    """
+    from sklearn.ensemble import IsolationForest
+
+    train = features.filter(pl.col("start_ts") < until).select(columns).to_numpy()
+    judged = features.filter(pl.col("start_ts") >= until).select(columns).to_numpy()
+    forest = IsolationForest(n_estimators=100, random_state=random_state).fit(train)
+    scores: Floats = -forest.score_samples(judged)
+    return scores
+
+
+def judged(
+    scored: pl.DataFrame,
+    incidents: pl.DataFrame,
+    rule: AlertRule,
+    n_cases: float,
+    *,
+    n_bootstrap: int = 200,
+) -> IncidentEvaluation:
+    """Judge scores that give no reasons: alerts of a fleet that open together are one case.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        The judged sessions with ``score``, ``label`` and ``incident``.
+    incidents : DataFrame
+        What happened, as for :func:`evaluate_alerts`.
+    rule : AlertRule
+        What alerts and cases are.
+    n_cases : float
+        Cases that these scores may open: the threshold is the best for them, found on the judged
+        sessions themselves.
+    n_bootstrap : int
+        Draws behind the interval of the average precision.
+    """
+    ranked = scored.sort("score", descending=True).with_columns(kind=pl.lit("any"))
+    n = min(len(ranked), int(8 * n_cases) + 1)
+    threshold = threshold_for(ranked.head(n), n_cases, rule)
+    while threshold is None and n < len(ranked):
+        n = min(len(ranked), 2 * n)
+        threshold = threshold_for(ranked.head(n), n_cases, rule)
+    alerting = open_alerts(ranked, -float("inf") if threshold is None else threshold, rule)
+    alerting = alerting.join(
+        cases_of(alerting, rule).select("alert", "case"), on="alert", how="left"
+    )
+    none = pl.DataFrame(
+        schema={
+            "alert": pl.UInt32,
+            "case": pl.UInt32,
+            "sim_id": pl.String,
+            "opened": pl.Datetime("us", "UTC"),
+        }
+    )
+    return evaluate_alerts(scored, alerting, none, incidents, n_bootstrap=n_bootstrap)

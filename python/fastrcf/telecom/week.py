@@ -1,0 +1,200 @@
+"""The whole way, from session records to alerts, an evaluation and a report."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+import fastrcf
+from fastrcf.errors import InvalidInputError
+from fastrcf.telecom import baselines, writing
+from fastrcf.telecom.detection import SessionDetector
+from fastrcf.telecom.evaluation import evaluate_alerts
+from fastrcf.telecom.feature_files import features_folder
+from fastrcf.telecom.timeline import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastrcf.telecom.detection import Findings
+    from fastrcf.telecom.evaluation import IncidentEvaluation
+
+    Progress = Callable[[str, float, int], None]
+
+#: Share of the days that is learnt from, if no moment is given.
+LEARNT: Final = 4 / 7
+_NEEDED: Final = ("session_id", "sim_id", "start_ts", "end_ts", "customer", "family", "cell")
+
+
+@dataclass
+class Week:
+    """What came of a run.
+
+    Attributes
+    ----------
+    detector : SessionDetector
+        What was learnt.
+    findings : Findings
+        What it found.
+    evaluation : IncidentEvaluation or None
+        Where it is known what happened.
+    baselines : list of (str, IncidentEvaluation)
+        What others find.
+    until : datetime
+        Where learning ended and judging began.
+    sessions : int
+        All sessions.
+    seconds : list of (str, float)
+        What each step took.
+    """
+
+    detector: SessionDetector
+    findings: Findings
+    evaluation: IncidentEvaluation | None
+    baselines: list[tuple[str, IncidentEvaluation]]
+    until: datetime
+    sessions: int
+    seconds: list[tuple[str, float]] = field(default_factory=list)
+
+
+@contextmanager
+def timed(seconds: list[tuple[str, float]], step: str) -> Iterator[None]:
+    """Note what a step takes."""
+    started = time.monotonic()
+    yield
+    seconds.append((step, time.monotonic() - started))
+
+
+def run(
+    source: Path,
+    out: Path,
+    *,
+    until: datetime | None = None,
+    timezone: str = "UTC",
+    alerts_per_thousand: float = 1.0,
+    random_state: int = 7,
+    compare: bool = True,
+    progress: Progress | None = None,
+    seconds: list[tuple[str, float]] | None = None,
+) -> Week:
+    """Compute features, learn from the first days, judge the others.
+
+    Parameters
+    ----------
+    source : Path
+        A folder of session records: ``sessions/date=.../part-....parquet``; beside it
+        ``incidents.parquet``, where it is known what happened.
+    out : Path
+        Folder to write features, the model and the alerts into.
+    until : datetime, optional
+        Sessions before it are learnt from; default: four sevenths of the days.
+    timezone : str, default "UTC"
+        Whose hours and days count.
+    alerts_per_thousand : float, default 1.0
+        Cases a thousand sessions.
+    random_state : int, default 7
+        Seed.
+    compare : bool, default True
+        Whether others are judged too, where it is known what happened.
+    progress : callable, optional
+        Told the step, the share of it that is done, and rows.
+    seconds : list, optional
+        Steps are added to it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too few days.
+    """
+    steps = [] if seconds is None else seconds
+    out.mkdir(parents=True, exist_ok=True)
+    with timed(steps, "features"):
+        made = features_folder(source, out / "features", timezone=timezone, progress=progress)
+    detector = SessionDetector(alerts_per_thousand=alerts_per_thousand, random_state=random_state)
+    with timed(steps, "read"):
+        features = _features(made.folder, detector.columns)
+        sessions = _sessions(source)
+        moment = until or _split(features)
+    with timed(steps, "learn"):
+        before = pl.col("start_ts") < moment
+        detector.fit(features.filter(before), sessions.filter(before))
+    with timed(steps, "detect"):
+        findings = detector.detect(features, sessions, since=moment)
+    known = _incidents(source)
+    evaluation, others = None, []
+    if known is not None and "incident" in features.columns:
+        with timed(steps, "evaluate"):
+            silent = findings.alerts.filter(pl.col("score").is_null())
+            evaluation = evaluate_alerts(findings.scored, findings.alerting, silent, known)
+        if compare:
+            with timed(steps, "compare"):
+                others = _others(features, detector, findings, known, moment, random_state)
+    detector.save(out / "sessions.rcf")
+    with writing.whole(out / "alerts.parquet") as part:
+        findings.alerts.write_parquet(part)
+    return Week(detector, findings, evaluation, others, moment, len(features), steps)
+
+
+def _features(folder: Path, columns: list[str]) -> pl.DataFrame:
+    lazy = pl.scan_parquet(folder / "features" / "part-*.parquet")
+    there = lazy.collect_schema().names()
+    keys = [name for name in KEYS if name in there]
+    return lazy.select(dict.fromkeys([*keys, *columns])).collect()
+
+
+def _sessions(source: Path) -> pl.DataFrame:
+    below = source / "sessions" if (source / "sessions").is_dir() else source
+    lazy = pl.scan_parquet(below / "**" / "*.parquet", hive_partitioning=False)
+    there = lazy.collect_schema().names()
+    return lazy.select(name for name in _NEEDED if name in there).collect()
+
+
+def _incidents(source: Path) -> pl.DataFrame | None:
+    place = source / "incidents.parquet"
+    return pl.read_parquet(place) if place.exists() else None
+
+
+def _split(features: pl.DataFrame) -> datetime:
+    """Find the midnight where learning ends."""
+    days = features["start_ts"].dt.truncate("1d").unique().sort()
+    if len(days) < 3:
+        raise InvalidInputError(
+            f"the sessions are of {len(days)} days: three are needed, one to warm up, one to learn "
+            "from and one to judge"
+        )
+    first: Any = days[0]
+    learnt = min(len(days) - 1, max(2, round(LEARNT * len(days))))
+    moment: datetime = first + timedelta(days=learnt)
+    return moment
+
+
+def _others(
+    features: pl.DataFrame,
+    detector: SessionDetector,
+    findings: Findings,
+    known: pl.DataFrame,
+    moment: datetime,
+    random_state: int,
+) -> list[tuple[str, IncidentEvaluation]]:
+    """Judge others on the same sessions, as far as they are installed."""
+    try:
+        scores = baselines.isolation_forest(features, detector.columns, moment, random_state)
+    except ImportError:
+        return []
+    keys = [name for name in KEYS if name in features.columns]
+    scored = features.filter(pl.col("start_ts") >= moment).select(keys)
+    scored = scored.with_columns(score=pl.Series(scores))
+    n_cases = findings.alerts["case"].n_unique()
+    found = baselines.judged(scored, known, detector.alert_rule, n_cases)
+    return [("scikit-learn IsolationForest", found)]
+
+
+def versions() -> dict[str, str]:
+    """Give the versions that results depend on."""
+    return {"fastrcf": fastrcf.__version__, "polars": pl.__version__}
