@@ -101,15 +101,19 @@ class Findings:
     alerts : DataFrame
         A row for each alert in the order in which they opened: ``alert``, ``case``, ``sim_id``,
         ``customer``, ``family``, ``cell``, ``opened``, ``last``, ``sessions``, ``score`` (the
-        highest), ``kind``, ``support``. Alerts of silent SIMs have no score and no sessions.
+        highest), ``kind``, ``support``. Alerts of silent SIMs have no score and no sessions,
+        but ``quiet_from``, ``usual_gap``, ``ratio``, ``fleet_sims`` and ``peers_quiet``.
     reasons : dict of int to list of Reason
         Of each alert, the largest part first: of the session with the highest score.
+    threshold : float
+        Sessions with higher scores alert; NaN where it is not known.
     """
 
     scored: pl.DataFrame
     alerting: pl.DataFrame
     alerts: pl.DataFrame
     reasons: dict[int, list[Reason]]
+    threshold: float = float("nan")
 
 
 class SessionDetector:
@@ -240,7 +244,8 @@ class SessionDetector:
             alerts = pl.concat([alerts, _silent(found, len(alerts))], how="diagonal")
         alerts = into_cases(alerts, self.alert_rule)
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
-        return Findings(scored, alerting, alerts, {a: top for a, (top, _) in explained.items()})
+        tops = {alert: top for alert, (top, _) in explained.items()}
+        return Findings(scored, alerting, alerts, tops, self.threshold)
 
     def _explained(
         self, features: pl.DataFrame, alerting: pl.DataFrame
@@ -345,6 +350,8 @@ def _silent(found: pl.DataFrame, first: int) -> pl.DataFrame:
         quiet_from=pl.col("quiet_from"),
         usual_gap=pl.col("usual_gap"),
         ratio=pl.col("ratio"),
+        fleet_sims=pl.col("fleet_sims"),
+        peers_quiet=pl.col("peers_quiet"),
     )
 
 

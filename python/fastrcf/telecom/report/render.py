@@ -1,0 +1,65 @@
+"""From facts to the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from fastrcf.report import words
+from fastrcf.report.page import page
+from fastrcf.telecom import saying, tell
+from fastrcf.telecom.report.plots import SessionPlots
+
+if TYPE_CHECKING:
+    from fastrcf.telecom.report.facts import Facts
+
+#: Cases that are told in full, alerts of each, cases that are open, and those listed below.
+TOLD, EACH, OPEN, LISTED = 40, 3, 5, 300
+
+
+def render(facts: Facts) -> str:
+    """Give the page as text."""
+    plots = SessionPlots()
+    scores, curve = facts.scores, facts.curve
+    drawn = [story.alert for case in facts.cases[:TOLD] for story in case.stories[:EACH]]
+    style = (
+        "details { border-top: 1px solid var(--line); padding: 8px 0; } "
+        "summary { cursor: pointer; overflow-wrap: anywhere; } "
+        "summary strong { margin-right: .4em; } "
+        ".story { margin: 6px 0 14px; padding-left: 12px; border-left: 3px solid var(--soft); } "
+        ".story h3 { margin: 8px 0 2px; overflow-wrap: anywhere; } "
+        ".story ul { margin: 4px 0; padding-left: 18px; } "
+        "code { font-size: .92em; } .kind { color: var(--alert); font-weight: 600; } "
+        "p, li { overflow-wrap: anywhere; } .nil { color: var(--line); } "
+        "ol.first { padding-left: 22px; } ol.first li { margin: 5px 0; } "
+        ".two table { font-size: .85rem; }"
+    )
+    return page(
+        "template.html",
+        "fastrcf.telecom.report",
+        filters={
+            "volume": saying.volume,
+            "amount": saying.amount,
+            "lasting": saying.lasting,
+            "moment": saying.moment,
+            "name": saying.name,
+            "short": saying.short,
+            "kind": tell.title,
+        },
+        facts=facts,
+        own_style=Markup(style),
+        plots={
+            "week": Markup(plots.week(facts.week)),
+            "families": [Markup(plots.family(one)) for one in facts.week.families],
+            "spread": None if scores is None else Markup(plots.spread(scores)),
+            "curve": None if curve is None else Markup(plots.curve(curve)),
+            "lines": {a: Markup(plots.line(facts.lines[a])) for a in drawn if a in facts.lines},
+        },
+        told=facts.cases[:TOLD],
+        listed=facts.cases[TOLD : TOLD + LISTED],
+        n_alerts=sum(n for _, n in facts.kinds),
+        each=EACH,
+        opened=OPEN,
+        some=words.listed,
+    )
