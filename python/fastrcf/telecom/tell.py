@@ -114,7 +114,7 @@ def _main(story: Story, did: Happened) -> str:
         )
     if kind == "roaming_misuse" and did.networks.n:
         where = names(did.networks.names, did.networks.n)
-        before = "" if usual is None else f"; in the week before {_networks(story)}"
+        before = "" if usual is None else f"; in the week before: {_networks(story)}"
         return f"{volume(did.bytes_up + did.bytes_down)} {_time(did)} in network {where}{before}"
     if did.bytes_up + did.bytes_down == 0:
         return f"{counted(did.sessions, 'session')} {_time(did)} without a byte"
@@ -140,6 +140,12 @@ def _main(story: Story, did: Happened) -> str:
     return said_main + ("; " + ", ".join(parts) if parts else "")
 
 
+def _stood(sessions: int, alerting: int) -> str:
+    if sessions == alerting:
+        return f"{counted(sessions, 'session')}, {'which' if sessions == 1 else 'all of which'} stood out"
+    return f"{counted(sessions, 'session')}, of which {alerting:,} stood out"
+
+
 def _networks(story: Story) -> str:
     usual = story.usual
     if usual is None or not usual.networks.n:
@@ -153,7 +159,7 @@ def _sentences(story: Story) -> tuple[str, ...]:
         return ()
     said = [
         f"From {moment(did.since)} to {moment(did.until)} UTC: "
-        f"{counted(did.sessions, 'session')}, of which {story.sessions:,} stood out; "
+        f"{_stood(did.sessions, story.sessions)}; "
         f"{volume(did.bytes_up)} sent, {volume(did.bytes_down)} received."
     ]
     if usual is None:
@@ -172,7 +178,7 @@ def _sentences(story: Story) -> tuple[str, ...]:
         )
     if did.new_devices:
         said.append(
-            f"{counted(did.new_devices, 'device')} that this SIM was not in during the week before."
+            f"{counted(did.new_devices, 'device')} that this SIM was not seen in during the week before."
         )
     if did.new_networks:
         said.append(
@@ -208,6 +214,11 @@ def case(of: list[Story], sims: int) -> str:
     since, until = min(s.opened for s in of), max(s.opened for s in of)
     hours = lasting(max(60.0, (until - since).total_seconds()))
     within = f"within {hours}" if until > since else "at once"
+    what = ""
+    if first.silence is not None:
+        what = f"; the longest: {_quiet(first).split(';')[0]}"
+    elif first.happened is not None:
+        what = f"; the highest: {_main(first, first.happened)}"
     if sims == 1:
-        return f"{lead}: one SIM{fleet}, {len(of)} alerts {within}."
-    return f"{lead}: {sims:,} SIMs{fleet} {within}, from {moment(since)} UTC on."
+        return f"{lead}: one SIM{fleet}, {len(of)} alerts {within}{what}."
+    return f"{lead}: {sims:,} SIMs{fleet} {within}{what}."

@@ -93,39 +93,37 @@ class SessionPlots(Plots):
         """Draw a SIM's sessions about an alert, by volume."""
 
         def draw(figure: Figure) -> None:
-            axes = figure.subplots()
+            # Placed by hand: a layout that is found costs ten times as much, and there are many.
+            axes = figure.add_axes((0.135, 0.15, 0.85, 0.81))
             start, end = (
                 np.datetime64(when.replace(tzinfo=None), "s") for when in (line.opened, line.last)
             )
-            wide = np.timedelta64(20, "m")
+            wide = np.timedelta64(30, "m")
             axes.axvspan(start - wide, max(end, start) + wide, color=COLOURS["soft"], lw=0)
-            size = np.maximum(line.bytes, 1)
-            for stood, name, mark, label in (
-                (False, "data", 3.0, "session"),
-                (True, "alert", 5.0, "stood out"),
-            ):
+            size = np.log10(np.maximum(line.bytes, 1))
+            for stood, name, mark in ((False, "data", 3.5), (True, "alert", 6.0)):
                 some = line.stood_out == stood
-                if some.any():
-                    axes.plot(
-                        line.at[some],
-                        size[some],
-                        ".",
-                        ms=mark,
-                        color=COLOURS[name],
-                        mec="none",
-                        label=label,
-                    )
-            axes.set_yscale("log")
-            low, high = int(size.min()) if len(size) else 1, int(size.max()) if len(size) else 1
-            axes.set_ylim(low / 3, max(high * 3, low * 100))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: volume(y) if y >= 1 else ""))
-            axes.yaxis.set_minor_formatter(NullFormatter())
-            axes.tick_params(which="minor", length=0)
-            _dates(axes, 5)
-            if len(size):
-                legend(axes, 2)
+                axes.plot(
+                    line.at[some], size[some], ".", ms=mark, color=COLOURS[name], mec="none"
+                )
+            high = max(3.0, float(size.max()) if len(size) else 0.0)
+            step = 1 if high < 4 else 2 if high < 7.5 else 3
+            ticks = np.arange(0, high + 1, step)
+            axes.set_yticks(ticks, [volume(10.0**tick) for tick in ticks])
+            axes.set_ylim(-0.4, high + 0.5)
+            first, last = (np.append(line.at, end).min(), np.append(line.at, end).max())
+            days = np.arange(
+                first.astype("datetime64[D]"), last.astype("datetime64[D]") + 1, dtype="M8[D]"
+            )
+            days = days[:: 1 + len(days) // 6]
+            axes.set_xticks(
+                days.astype("datetime64[s]"),
+                [day.item().strftime("%d %b").lstrip("0") for day in days],
+            )
+            margin = (last - first) / 50 + np.timedelta64(1, "h")
+            axes.set_xlim(first - margin, last + margin)
 
-        return self.picture(draw, 5.2, 1.75)
+        return self.picture(draw, 4.5, 1.75, layout=None)
 
     def curve(self, curve: Curve) -> str:
         """Draw precision by recall."""

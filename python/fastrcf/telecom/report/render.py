@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from fastrcf.report import words
 from fastrcf.report.page import page
-from fastrcf.telecom import saying, tell
+from fastrcf.telecom import catalogue, saying, tell
 from fastrcf.telecom.report.plots import SessionPlots
 
 if TYPE_CHECKING:
     from fastrcf.telecom.report.facts import Facts
 
-#: Cases that are told in full, alerts of each, cases that are open, and those listed below.
-TOLD, EACH, OPEN, LISTED = 40, 3, 5, 300
+#: Cases that are told in full, alerts of each, cases that are open, that are named at the top, and
+#: that are listed below.
+TOLD, EACH, OPEN, FIRST, LISTED = 30, 2, 3, 8, 300
 
 
 def render(facts: Facts) -> str:
@@ -33,7 +35,7 @@ def render(facts: Facts) -> str:
         "code { font-size: .92em; } .kind { color: var(--alert); font-weight: 600; } "
         "p, li { overflow-wrap: anywhere; } .nil { color: var(--line); } "
         "ol.first { padding-left: 22px; } ol.first li { margin: 5px 0; } "
-        ".two table { font-size: .85rem; }"
+        ".two table { font-size: .85rem; } td small { display: block; color: var(--muted); max-width: 34ch; }"
     )
     return page(
         "template.html",
@@ -46,6 +48,8 @@ def render(facts: Facts) -> str:
             "name": saying.name,
             "short": saying.short,
             "kind": tell.title,
+            "feature": _feature,
+            "unlogged": _unlogged,
         },
         facts=facts,
         own_style=Markup(style),
@@ -61,5 +65,29 @@ def render(facts: Facts) -> str:
         n_alerts=sum(n for _, n in facts.kinds),
         each=EACH,
         opened=OPEN,
+        first=FIRST,
         some=words.listed,
     )
+
+
+_FEATURES = {feature.name: feature for feature in catalogue.FEATURES}
+_LOG = "ln(1 + "
+
+
+def _feature(column: str) -> str:
+    """Say what a feature tells."""
+    feature = _FEATURES.get(column)
+    return "" if feature is None else feature.meaning
+
+
+def _unlogged(value: float, column: str) -> str:
+    """Write a feature's value in the unit behind its logarithm."""
+    feature = _FEATURES.get(column)
+    if feature is None or not feature.unit.startswith(_LOG):
+        return words.number(value)
+    plain, unit = math.expm1(min(value, 700.0)), feature.unit[len(_LOG) : -1]
+    if unit == "bytes":
+        return saying.volume(plain)
+    if unit == "bytes/s":
+        return f"{saying.volume(plain)}/s"
+    return saying.lasting(plain) if unit == "s" else f"{saying.amount(plain)} {unit}"
