@@ -70,7 +70,11 @@ def visit(chromium, page: Path, *, size=WIDE, dark=False, unfold=False, shot: Pa
 def check(page: Path, shots: Path) -> None:
     """Open a page wide, narrow and dark: it is quiet, alone, and as wide as the screen."""
     with browser() as chromium:
-        for name, size, dark in (("wide", WIDE, False), ("narrow", NARROW, False), ("dark", WIDE, True)):
+        for name, size, dark in (
+            ("wide", WIDE, False),
+            ("narrow", NARROW, False),
+            ("dark", WIDE, True),
+        ):
             shot = shots / f"{page.stem}-{name}.png"
             seen = visit(chromium, page, size=size, dark=dark, shot=shot)
             assert seen.said == [], name

@@ -638,4 +638,3 @@ def _places(told: list[Story]) -> dict[int, float]:
             half = 0.5 if is_silent or story.kind == "unknown" else 1.0
             place[story.alert] = half * bisect_right(highest, value) / len(highest)
     return place
-

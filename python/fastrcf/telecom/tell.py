@@ -21,7 +21,7 @@ TITLES: Final = {
     "exfiltration": "slow exfiltration",
     "silent_device": "silent device",
     "tariff_abuse": "tariff abuse",
-    "unknown": "unusual, of no known kind",
+    "unknown": "no known kind",
 }
 _LEADS: Final = {
     "stolen_sim": "Probably a stolen SIM",
@@ -95,7 +95,9 @@ def _main(story: Story, did: Happened) -> str:
     kind = story.kind
     if did.sms_sent and (kind == "sms_pumping" or did.bytes_up + did.bytes_down == 0):
         sent = f"{counted(did.sms_sent, 'message')} sent {_time(did)}"
-        return sent + ("" if usual is None else f"; it usually sends {amount(usual.sms_sent)} a day")
+        return sent + (
+            "" if usual is None else f"; it usually sends {amount(usual.sms_sent)} a day"
+        )
     if kind == "clone":
         marks = [counted(did.devices.n, "device")] if did.devices.n > 1 else []
         if did.speed_kmh > 200:
@@ -130,7 +132,11 @@ def _main(story: Story, did: Happened) -> str:
             "bytes",
         )
     else:
-        said_main, own, of = f"{volume(did.bytes_down)} received {_time(did)}", "receives", "bytes_down"
+        said_main, own, of = (
+            f"{volume(did.bytes_down)} received {_time(did)}",
+            "receives",
+            "bytes_down",
+        )
     parts = []
     if usual is not None:
         day = usual.bytes - usual.bytes_up if of == "bytes_down" else getattr(usual, of)

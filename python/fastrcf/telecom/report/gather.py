@@ -308,9 +308,7 @@ def confusion(
     return tuple((row, tuple(counts.get((row, kind), 0) for kind, _ in kinds)) for row in rows)
 
 
-def quality(
-    frame: pl.LazyFrame, facts: WeekFacts, put_aside: Mapping[str, int]
-) -> QualityFacts:
+def quality(frame: pl.LazyFrame, facts: WeekFacts, put_aside: Mapping[str, int]) -> QualityFacts:
     """Count what the sessions lack."""
     there = frame.collect_schema().names()
     present = [name for name in NAMES if name in there]

@@ -103,9 +103,7 @@ class SessionPlots(Plots):
             size = np.log10(np.maximum(line.bytes, 1))
             for stood, name, mark in ((False, "data", 3.5), (True, "alert", 6.0)):
                 some = line.stood_out == stood
-                axes.plot(
-                    line.at[some], size[some], ".", ms=mark, color=COLOURS[name], mec="none"
-                )
+                axes.plot(line.at[some], size[some], ".", ms=mark, color=COLOURS[name], mec="none")
             high = max(3.0, float(size.max()) if len(size) else 0.0)
             step = 1 if high < 4 else 2 if high < 7.5 else 3
             ticks = np.arange(0, high + 1, step)
@@ -138,7 +136,9 @@ class SessionPlots(Plots):
                 lw=1.4,
                 label="by score",
             )
-            axes.axhline(curve.prevalence, color=COLOURS["fit"], lw=1, ls=":", label="without skill")
+            axes.axhline(
+                curve.prevalence, color=COLOURS["fit"], lw=1, ls=":", label="without skill"
+            )
             if curve.at is not None:
                 axes.plot(*curve.at, "o", ms=7, color=COLOURS["alert"], label="at the threshold")
             axes.set(xlim=(0, 1.01), ylim=(0, 1.03), xlabel="recall", ylabel="precision")

@@ -35,7 +35,7 @@ def render(facts: Facts) -> str:
         "code { font-size: .92em; } .kind { color: var(--alert); font-weight: 600; } "
         "p, li { overflow-wrap: anywhere; } .nil { color: var(--line); } "
         "ol.first { padding-left: 22px; } ol.first li { margin: 5px 0; } "
-        ".two table { font-size: .85rem; } td small { display: block; color: var(--muted); max-width: 34ch; }"
+        "figure.alone { max-width: 720px; } .two th.data { min-width: 6.5em; } .two table { font-size: .85rem; } td small { display: block; color: var(--muted); max-width: 34ch; }"
     )
     return page(
         "template.html",
@@ -76,8 +76,14 @@ _LOG = "ln(1 + "
 
 def _feature(column: str) -> str:
     """Say what a feature tells."""
-    feature = _FEATURES.get(column)
-    return "" if feature is None else feature.meaning
+    names = list(_FEATURES)
+    if column not in _FEATURES:
+        return ""
+    at = names.index(column)
+    # "The same" is said of the one before.
+    while at and _FEATURES[names[at]].meaning.startswith("the same"):
+        at -= 1
+    return _FEATURES[names[at]].meaning
 
 
 def _unlogged(value: float, column: str) -> str:
