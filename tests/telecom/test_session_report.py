@@ -69,7 +69,7 @@ def labelled(findings):
         mark(findings.scored),
         mark(findings.alerting),
         findings.alerts,
-        dict.fromkeys(findings.alerts["alert"].to_list(), [reason]),
+        {alert: [reason] for alert in findings.alerts["alert"]},
         findings.threshold,
     )
 

@@ -446,15 +446,21 @@ def _windows(
     """Sum up each alert's sessions, and those of the seven days before."""
     of = alerts.select("alert", "sim_id", "opened", "last")
     start = pl.col("start_ts")
-    found = own.join(of, on="sim_id").filter(
+    found = own.join(of, on="sim_id", maintain_order="left").filter(
         start.is_between(pl.col("opened") - WEEK, pl.col("last"))
     )
     during = found.filter(start >= pl.col("opened"))
     before = found.filter(start < pl.col("opened"))
     sums = _sums()
     return (
-        {row["alert"]: row for row in during.group_by("alert").agg(sums).iter_rows(named=True)},
-        {row["alert"]: row for row in before.group_by("alert").agg(sums).iter_rows(named=True)},
+        {
+            row["alert"]: _ranked(row)
+            for row in during.group_by("alert").agg(sums).iter_rows(named=True)
+        },
+        {
+            row["alert"]: _ranked(row)
+            for row in before.group_by("alert").agg(sums).iter_rows(named=True)
+        },
     )
 
 
@@ -487,10 +493,16 @@ def _sums() -> list[pl.Expr]:
 
 
 def _some(column: pl.Expr, name: str) -> pl.Expr:
-    """Give all different names, the most frequent first, those as frequent by name."""
-    counts = column.drop_nulls().value_counts(name="n")
-    by = [counts.struct.field("n"), counts.struct.field(column.meta.output_name())]
-    return by[1].sort_by(by, descending=[True, False]).alias(name)
+    """Count all different names."""
+    return column.drop_nulls().value_counts(name="n").alias(name)
+
+
+def _ranked(row: dict[str, Any]) -> dict[str, Any]:
+    """Put names in order: the most frequent first, those as frequent by name."""
+    for kind in ("networks", "countries", "devices", "cells", "end_causes"):
+        counts = [(-one.pop("n"), *one.values()) for one in row[kind]]
+        row[kind] = [name for _, name in sorted(counts)]
+    return row
 
 
 def _named(values: list[str]) -> Some:
@@ -498,7 +510,6 @@ def _named(values: list[str]) -> Some:
 
 
 def _happened(row: dict[str, Any], before: Usual | None) -> Happened:
-    known = before is not None
     return Happened(
         since=row["since"],
         until=row["until"],
@@ -520,8 +531,8 @@ def _happened(row: dict[str, Any], before: Usual | None) -> Happened:
         devices=_named(row["devices"]),
         cells=_named(row["cells"]),
         end_causes=_named(row["end_causes"]),
-        new_networks=_new(row["networks"], before.networks) if known else 0,
-        new_devices=_new(row["devices"], before.devices) if known else 0,
+        new_networks=0 if before is None else _new(row["networks"], before.networks),
+        new_devices=0 if before is None else _new(row["devices"], before.devices),
         hours=tuple(row["hours"]),
     )
 

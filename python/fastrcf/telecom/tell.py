@@ -148,7 +148,8 @@ def _main(story: Story, did: Happened) -> str:
 
 def _stood(sessions: int, alerting: int) -> str:
     if sessions == alerting:
-        return f"{counted(sessions, 'session')}, {'which' if sessions == 1 else 'all of which'} stood out"
+        which = "which" if sessions == 1 else "all of which"
+        return f"{counted(sessions, 'session')}, {which} stood out"
     return f"{counted(sessions, 'session')}, of which {alerting:,} stood out"
 
 
@@ -184,7 +185,8 @@ def _sentences(story: Story) -> tuple[str, ...]:
         )
     if did.new_devices:
         said.append(
-            f"{counted(did.new_devices, 'device')} that this SIM was not seen in during the week before."
+            f"{counted(did.new_devices, 'device')} that this SIM was not seen in during the week "
+            "before."
         )
     if did.new_networks:
         said.append(

@@ -66,8 +66,8 @@ def week(frame: pl.LazyFrame, findings: Findings) -> WeekFacts:
             FamilyFacts(
                 str(name or ""),
                 int(counts.sum()),
-                sims.get(name, 0),  # type: ignore[call-overload]
-                alerts.get(name, 0),  # type: ignore[call-overload]
+                sims.get(name, 0),
+                alerts.get(name, 0),
                 counts,
             )
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -59,7 +60,7 @@ class SessionPlots(Plots):
 
         return self.picture(draw, 1.7, 0.42, layout=None)
 
-    def spread(self, scores: ScoreFacts) -> str:
+    def scores(self, scores: ScoreFacts) -> str:
         """Draw how many sessions have which score."""
 
         def draw(figure: Figure) -> None:
@@ -95,11 +96,10 @@ class SessionPlots(Plots):
         def draw(figure: Figure) -> None:
             # Placed by hand: a layout that is found costs ten times as much, and there are many.
             axes = figure.add_axes((0.135, 0.15, 0.85, 0.81))
-            start, end = (
-                np.datetime64(when.replace(tzinfo=None), "s") for when in (line.opened, line.last)
-            )
-            wide = np.timedelta64(30, "m")
-            axes.axvspan(start - wide, max(end, start) + wide, color=COLOURS["soft"], lw=0)
+            start, end = line.opened.replace(tzinfo=None), line.last.replace(tzinfo=None)
+            wide = timedelta(minutes=30)
+            shaded: Any = (start - wide, max(end, start) + wide)
+            axes.axvspan(*shaded, color=COLOURS["soft"], lw=0)
             size = np.log10(np.maximum(line.bytes, 1))
             for stood, name, mark in ((False, "data", 3.5), (True, "alert", 6.0)):
                 some = line.stood_out == stood
@@ -109,7 +109,10 @@ class SessionPlots(Plots):
             ticks = np.arange(0, high + 1, step)
             axes.set_yticks(ticks, [volume(10.0**tick) for tick in ticks])
             axes.set_ylim(-0.4, high + 0.5)
-            first, last = (np.append(line.at, end).min(), np.append(line.at, end).max())
+            first, last = (
+                np.append(line.at, np.datetime64(end)).min(),
+                np.append(line.at, np.datetime64(end)).max(),
+            )
             days = np.arange(
                 first.astype("datetime64[D]"), last.astype("datetime64[D]") + 1, dtype="M8[D]"
             )
@@ -123,7 +126,7 @@ class SessionPlots(Plots):
 
         return self.picture(draw, 4.5, 1.75, layout=None)
 
-    def curve(self, curve: Curve) -> str:
+    def precision(self, curve: Curve) -> str:
         """Draw precision by recall."""
 
         def draw(figure: Figure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -25,18 +26,6 @@ def render(facts: Facts) -> str:
     plots = SessionPlots()
     scores, curve = facts.scores, facts.curve
     drawn = [story.alert for case in facts.cases[:TOLD] for story in case.stories[:EACH]]
-    style = (
-        "details { border-top: 1px solid var(--line); padding: 8px 0; } "
-        "summary { cursor: pointer; overflow-wrap: anywhere; } "
-        "summary strong { margin-right: .4em; } "
-        ".story { margin: 6px 0 14px; padding-left: 12px; border-left: 3px solid var(--soft); } "
-        ".story h3 { margin: 8px 0 2px; overflow-wrap: anywhere; } "
-        ".story ul { margin: 4px 0; padding-left: 18px; } "
-        "code { font-size: .92em; } .kind { color: var(--alert); font-weight: 600; } "
-        "p, li { overflow-wrap: anywhere; } .nil { color: var(--line); } "
-        "ol.first { padding-left: 22px; } ol.first li { margin: 5px 0; } "
-        "figure.alone { max-width: 720px; } .two th.data { min-width: 6.5em; } .two table { font-size: .85rem; } td small { display: block; color: var(--muted); max-width: 34ch; }"
-    )
     return page(
         "template.html",
         "fastrcf.telecom.report",
@@ -52,12 +41,12 @@ def render(facts: Facts) -> str:
             "unlogged": _unlogged,
         },
         facts=facts,
-        own_style=Markup(style),
+        own_style=Markup(files("fastrcf.telecom.report").joinpath("style.css").read_text("utf-8")),
         plots={
             "week": Markup(plots.week(facts.week)),
             "families": [Markup(plots.family(one)) for one in facts.week.families],
-            "spread": None if scores is None else Markup(plots.spread(scores)),
-            "curve": None if curve is None else Markup(plots.curve(curve)),
+            "spread": None if scores is None else Markup(plots.scores(scores)),
+            "curve": None if curve is None else Markup(plots.precision(curve)),
             "lines": {a: Markup(plots.line(facts.lines[a])) for a in drawn if a in facts.lines},
         },
         told=facts.cases[:TOLD],
