@@ -148,3 +148,74 @@ def features(data: str, out: str, **options: Any) -> None:
     if options["peers"] and options["no_peers"]:
         raise click.UsageError("--peers and --no-peers exclude each other")
     run(data, out, **options)
+
+
+def _moment(ctx: click.Context, param: click.Parameter, value: dt.datetime | None) -> Any:
+    from datetime import UTC
+
+    return None if value is None else value.replace(tzinfo=UTC)
+
+
+_BUDGET = click.option(
+    "--alerts-per-thousand",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Cases a thousand sessions.",
+)
+
+
+@sessions.command()
+@click.argument("data", type=click.Path(exists=True, file_okay=False), callback=_folder)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False),
+    callback=_folder,
+    required=True,
+    help="Folder for the features, the detector, the alerts and the report.",
+)
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    callback=_moment,
+    help="Learn from what began before (UTC), judge the rest; default: four sevenths of the days.",
+)
+@click.option("--timezone", metavar="TZ", default="UTC", show_default=True)
+@_BUDGET
+@click.option("--seed", "random_state", type=int, default=7, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def detect(data: Path, out: Path, **options: Any) -> None:
+    """Find what is wrong in the session records in DATA, and report it.
+
+    DATA is a folder that `generate` or `load` made. Where incidents.parquet lies in it, what was
+    found is compared with it.
+    """
+    from fastrcf.cli.sessions_run import detect as run
+
+    run(data, out, **options)
+
+
+@sessions.command()
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False),
+    callback=_folder,
+    default="fastrcf-demo",
+    show_default=True,
+    help="Folder for everything; what an earlier demo left there is replaced.",
+)
+@click.option("--sims", type=click.IntRange(100, 10_000_000), default=10_000, show_default=True)
+@click.option("--days", type=click.IntRange(3, 60), default=7, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=7, show_default=True)
+@_BUDGET
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def demo(out: Path, **options: Any) -> None:
+    """Make up a week of sessions and find what is wrong in it.
+
+    From records to explained alerts and a report, each step with its time.
+    """
+    from fastrcf.cli.sessions_run import demo as run
+
+    run(out, **options)

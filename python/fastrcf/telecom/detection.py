@@ -111,7 +111,8 @@ class Findings:
         A row for each alert in the order in which they opened: ``alert``, ``case``, ``sim_id``,
         ``customer``, ``family``, ``cell``, ``opened``, ``opened_as`` (the kind of its first
         session, which its case goes by), ``last``, ``sessions``, ``score`` (the highest), ``kind``
-        (by all of its sessions), ``support``. Alerts of silent SIMs have no score and no sessions.
+        (by all of its sessions), ``support``. Alerts of silent SIMs have no score and no sessions,
+        but ``quiet_from``, ``usual_gap``, ``ratio``, ``fleet_sims`` and ``peers_quiet``.
     reasons : dict of int to list of Reason
         Of each alert, the largest part first: of the session with the highest score.
     """
@@ -466,6 +467,8 @@ def _silent(found: pl.DataFrame, first: int) -> pl.DataFrame:
         quiet_from=pl.col("quiet_from"),
         usual_gap=pl.col("usual_gap"),
         ratio=pl.col("ratio"),
+        fleet_sims=pl.col("fleet_sims"),
+        peers_quiet=pl.col("peers_quiet"),
     )
 
 

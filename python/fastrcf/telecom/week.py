@@ -126,7 +126,7 @@ def run(
         detector.fit(features.filter(before), sessions.filter(before))
     with timed(steps, "detect"):
         findings = detector.detect(features, sessions, since=moment)
-    known = _incidents(source)
+    known = incidents(source)
     evaluation, others = None, []
     if known is not None and "incident" in features.columns:
         with timed(steps, "evaluate"):
@@ -155,7 +155,8 @@ def _sessions(source: Path) -> pl.DataFrame:
     return lazy.select(name for name in _NEEDED if name in there).collect()
 
 
-def _incidents(source: Path) -> pl.DataFrame | None:
+def incidents(source: Path) -> pl.DataFrame | None:
+    """Read what happened, where that is known."""
     place = source / "incidents.parquet"
     return pl.read_parquet(place) if place.exists() else None
 

@@ -1,0 +1,651 @@
+"""What happened in each alert, and what is usual: numbers first, then a few plain sentences.
+
+Of what a SIM did, nothing after the alert's last session is looked at; of what is usual for it,
+the seven days before the alert; of what is usual for its family, the time before any judged
+session. Only sessions of SIMs that have an alert are read, beside one sum over the training time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from fastrcf.telecom import tell
+from fastrcf.telecom.schema import ABNORMAL
+from fastrcf.telecom.sequence_features import LEAST_TRAVEL_MS, UNCERTAIN_KM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fastrcf.telecom.detection import Findings
+
+#: Time before an alert that says what is usual for its SIM.
+WEEK: Final = timedelta(days=7)
+#: Names that are kept of each kind (networks, cells, ...).
+MOST_NAMES: Final = 5
+_DAY_S: Final = 86_400.0
+_EARTH_KM: Final = 6371.0088
+_NEEDED: Final = (
+    "session_id",
+    "sim_id",
+    "device_id",
+    "start_ts",
+    "end_ts",
+    "bytes_up",
+    "bytes_down",
+    "sms_mo",
+    "sms_mt",
+    "visited_plmn",
+    "cell",
+    "cell_lat",
+    "cell_lon",
+    "end_cause",
+    "cost",
+)
+
+
+@dataclass(frozen=True)
+class Some:
+    """Different names of one kind.
+
+    Attributes
+    ----------
+    n : int
+        How many there are.
+    names : tuple of str
+        The most frequent, up to :data:`MOST_NAMES`.
+    """
+
+    n: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What a SIM did from the first to the last session of an alert.
+
+    Attributes
+    ----------
+    since, until : datetime
+        Start of the first and latest end of all of these sessions.
+    sessions, zero_bytes, failed : int
+        All sessions, those without a byte, and those that ended abnormally.
+    bytes_up, bytes_down : int
+        Sent and received by the device.
+    duration_s, longest_s, overlap_s : float
+        Seconds of all sessions, of the longest, and the most that one began before the end of one
+        before it.
+    sms_sent, sms_received : int
+        Messages.
+    cost : float or None
+        As billed; None if no session says.
+    distance_km, speed_kmh : float
+        The farthest from cell to cell, and the fastest, from the session before on; 0 without
+        places.
+    networks, countries, devices, cells, end_causes : Some
+        Countries are mobile country codes.
+    new_networks, new_devices : int
+        Those that the SIM had not had in the seven days before; 0 without such days.
+    hours : tuple of int
+        Hours of the day (UTC) in which sessions began.
+    """
+
+    since: datetime
+    until: datetime
+    sessions: int
+    zero_bytes: int
+    failed: int
+    bytes_up: int
+    bytes_down: int
+    duration_s: float
+    longest_s: float
+    overlap_s: float
+    sms_sent: int
+    sms_received: int
+    cost: float | None
+    distance_km: float
+    speed_kmh: float
+    networks: Some
+    countries: Some
+    devices: Some
+    cells: Some
+    end_causes: Some
+    new_networks: int
+    new_devices: int
+    hours: tuple[int, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return (self.until - self.since).total_seconds()
+
+    @property
+    def up_share(self) -> float | None:
+        """Share of the bytes that were sent."""
+        total = self.bytes_up + self.bytes_down
+        return self.bytes_up / total if total else None
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a SIM did in the seven days before an alert.
+
+    Attributes
+    ----------
+    days : float
+        For how long it was seen, at least 1: what rates divide by.
+    sessions, bytes, bytes_up, sms_sent : float
+        A day.
+    sms_last_day : int
+        Messages sent in the 24 hours before the alert.
+    failed_share : float
+        Of sessions that ended abnormally.
+    up_share : float or None
+        Share of bytes that were sent; None without bytes.
+    networks, devices : Some
+    hours : tuple of int
+        Hours of the day (UTC) in which sessions began.
+    """
+
+    days: float
+    sessions: float
+    bytes: float
+    bytes_up: float
+    sms_sent: float
+    sms_last_day: int
+    failed_share: float
+    up_share: float | None
+    networks: Some
+    devices: Some
+    hours: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where values are: 5 % are below ``low``, half below ``middle``, 95 % below ``high``."""
+
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FamilyUsual:
+    """What is usual for a family: of its SIM-days in the training time.
+
+    Attributes
+    ----------
+    family : str
+    sims, sim_days : int
+        SIMs, and days on which they had sessions.
+    sessions, bytes, bytes_up, bytes_down, sms_sent : Range
+        A SIM and day.
+    """
+
+    family: str
+    sims: int
+    sim_days: int
+    sessions: Range
+    bytes: Range
+    bytes_up: Range
+    bytes_down: Range
+    sms_sent: Range
+
+
+@dataclass(frozen=True)
+class Silence:
+    """How a SIM fell silent.
+
+    Attributes
+    ----------
+    since, until : datetime
+        The end of its last session, and up to when none came.
+    usual_gap_s : float
+        Its longest gap in the seven days before, or the least that counts.
+    ratio : float
+        How many times as long it has been quiet.
+    fleet_sims, peers_quiet : int or None
+        SIMs of its fleet, and those that were quiet for longer than usual with it.
+    """
+
+    since: datetime
+    until: datetime
+    usual_gap_s: float
+    ratio: float
+    fleet_sims: int | None
+    peers_quiet: int | None
+
+
+@dataclass(frozen=True)
+class Story:
+    """One alert for a person.
+
+    Attributes
+    ----------
+    alert, case : int
+    sim_id, kind : str
+    customer, family, cell : str or None
+    opened, last : datetime
+    sessions : int
+        Sessions above the threshold; 0 for a silent SIM.
+    score : float or None
+        The highest; None for a silent SIM.
+    happened : Happened or None
+        None for a silent SIM.
+    usual : Usual or None
+        None if the SIM was not seen before.
+    family_usual : FamilyUsual or None
+        None if the family was not seen in the training time.
+    silence : Silence or None
+        Of a silent SIM.
+    headline : str
+        One sentence.
+    sentences : tuple of str
+        A few more.
+    """
+
+    alert: int
+    case: int
+    sim_id: str
+    kind: str
+    customer: str | None
+    family: str | None
+    cell: str | None
+    opened: datetime
+    last: datetime
+    sessions: int
+    score: float | None
+    happened: Happened | None
+    usual: Usual | None
+    family_usual: FamilyUsual | None
+    silence: Silence | None
+    headline: str = ""
+    sentences: tuple[str, ...] = ()
+
+
+def read_sessions(sessions: pl.DataFrame | pl.LazyFrame | str | Path) -> pl.LazyFrame:
+    """Give sessions lazily: of a frame, a Parquet file or a folder of generated sessions."""
+    if isinstance(sessions, pl.LazyFrame):
+        return sessions
+    if isinstance(sessions, pl.DataFrame):
+        return sessions.lazy()
+    path = Path(sessions)
+    if (path / "sessions").is_dir():
+        path = path / "sessions"
+    if path.is_dir():
+        return pl.scan_parquet(path / "**" / "*.parquet", hive_partitioning=False)
+    return pl.scan_parquet(path)
+
+
+def stories(
+    findings: Findings,
+    sessions: pl.DataFrame | pl.LazyFrame | str | Path,
+    *,
+    training_until: datetime | None = None,
+    alerts: Iterable[int] | None = None,
+) -> list[Story]:
+    """Tell each alert.
+
+    Parameters
+    ----------
+    findings : Findings
+        What a detector of sessions found.
+    sessions : DataFrame, LazyFrame or path
+        The judged sessions, with those of some days before; a path of a Parquet file, or of a
+        folder that holds ``sessions/date=*/part-*.parquet``.
+    training_until : datetime, optional
+        Sessions before it say what is usual for families; default: the first judged session.
+    alerts : iterable of int, optional
+        Of these alerts alone; default: all.
+
+    Returns
+    -------
+    list of Story
+        In the order of ``findings.alerts``.
+    """
+    told = findings.alerts
+    if alerts is not None:
+        told = told.filter(pl.col("alert").is_in(list(alerts)))
+    if told.is_empty():
+        return []
+    frame = read_sessions(sessions)
+    until = training_until
+    if until is None and len(findings.scored):
+        until = findings.scored["start_ts"].min()  # type: ignore[assignment]
+    wanted = [n for n in told["family"].unique() if n is not None] if "family" in told else []
+    families = usual_families(frame, until, wanted) if until is not None else {}
+    own = _own(frame, told)
+    happened, usual = _windows(own, told)
+    out = []
+    for row in told.iter_rows(named=True):
+        number, is_silent = row["alert"], row["score"] is None
+        before = _usual(usual[number]) if number in usual else None
+        story = Story(
+            alert=number,
+            case=row["case"],
+            sim_id=row["sim_id"],
+            kind=row["kind"],
+            customer=row.get("customer"),
+            family=row.get("family"),
+            cell=row.get("cell"),
+            opened=row["opened"],
+            last=row["last"],
+            sessions=row["sessions"],
+            score=row["score"],
+            happened=None
+            if is_silent or number not in happened
+            else _happened(happened[number], before),
+            usual=before,
+            family_usual=families.get(row.get("family")),
+            silence=_silence(row) if is_silent else None,
+        )
+        out.append(tell.told(story))
+    return out
+
+
+def usual_families(
+    sessions: pl.LazyFrame, until: datetime, families: list[str]
+) -> dict[str | None, FamilyUsual]:
+    """Sum up the SIM-days of families before a moment."""
+    names = sessions.collect_schema().names()
+    if "family" not in names or not families:
+        return {}
+    sent = pl.col("sms_mo").fill_null(0).sum() if "sms_mo" in names else pl.lit(0)
+    days = (
+        sessions.filter(pl.col("start_ts") < until)
+        .with_columns(pl.col("family").cast(pl.String))
+        .filter(pl.col("family").is_in(families))
+        .group_by("family", "sim_id", day=pl.col("start_ts").dt.date())
+        .agg(
+            sessions=pl.len(),
+            bytes=(pl.col("bytes_up") + pl.col("bytes_down")).sum(),
+            bytes_up=pl.col("bytes_up").sum(),
+            bytes_down=pl.col("bytes_down").sum(),
+            sms_sent=sent,
+        )
+    )
+    measures = ("sessions", "bytes", "bytes_up", "bytes_down", "sms_sent")
+    rows = (
+        days.group_by("family")
+        .agg(
+            pl.col("sim_id").n_unique().alias("sims"),
+            pl.len().alias("sim_days"),
+            *(
+                pl.col(m).quantile(q, "linear").alias(f"{m} {q}")
+                for m in measures
+                for q in (0.05, 0.5, 0.95)
+            ),
+        )
+        .collect()
+    )
+    return {
+        row["family"]: FamilyUsual(
+            row["family"],
+            row["sims"],
+            row["sim_days"],
+            *(Range(*(float(row[f"{m} {q}"]) for q in (0.05, 0.5, 0.95))) for m in measures),
+        )
+        for row in rows.iter_rows(named=True)
+    }
+
+
+def _own(sessions: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
+    """Read the sessions of the alerts' SIMs, from a week before the first alert to the last."""
+    there = sessions.collect_schema()
+    types: dict[str, Any] = {"cost": pl.Float64, "cell_lat": pl.Float64, "cell_lon": pl.Float64}
+    names = ("device_id", "visited_plmn", "cell", "end_cause")
+    first, last = alerts["opened"].min(), alerts["last"].max()
+    sims = alerts.select("sim_id").unique().lazy()
+    own = (
+        sessions.filter(
+            pl.col("start_ts").is_between(pl.lit(first) - WEEK, pl.lit(last)),
+        )
+        .join(sims, on="sim_id", how="semi")
+        .select(
+            *(pl.col(n) for n in _NEEDED if n in there),
+            *(
+                pl.lit(None, types.get(n, pl.String if n in names else pl.Int32)).alias(n)
+                for n in _NEEDED
+                if n not in there
+            ),
+        )
+        .with_columns(pl.col(*names).cast(pl.String))
+        .collect()
+        .sort("sim_id", "start_ts", "end_ts", "session_id")
+    )
+    before = {name: pl.col(name).shift().over("sim_id") for name in ("cell_lat", "cell_lon")}
+    previous_start = pl.col("start_ts").shift().over("sim_id")
+    previous_end = pl.col("end_ts").shift().over("sim_id")
+    left = pl.when(previous_end <= pl.col("start_ts")).then(previous_end).otherwise(previous_start)
+    latest = pl.col("end_ts").cum_max().shift().over("sim_id")
+    took = (pl.col("start_ts") - left).dt.total_milliseconds().clip(lower_bound=LEAST_TRAVEL_MS)
+    km = _distance(pl.col("cell_lat"), pl.col("cell_lon"), before["cell_lat"], before["cell_lon"])
+    overlap = (latest - pl.col("start_ts")).dt.total_milliseconds() / 1000
+    return own.with_columns(km=km.fill_null(0.0)).with_columns(
+        kmh=((pl.col("km") - UNCERTAIN_KM).clip(lower_bound=0) * 3_600_000 / took).fill_null(0.0),
+        overlap=overlap.clip(lower_bound=0).fill_null(0.0),
+    )
+
+
+def _distance(lat: pl.Expr, lon: pl.Expr, lat_before: pl.Expr, lon_before: pl.Expr) -> pl.Expr:
+    """Haversine, km."""
+    half_lat = ((lat - lat_before).radians() / 2).sin()
+    half_lon = ((lon - lon_before).radians() / 2).sin()
+    square = half_lat**2 + lat.radians().cos() * lat_before.radians().cos() * half_lon**2
+    return 2 * _EARTH_KM * square.clip(0, 1).sqrt().arcsin()
+
+
+def _windows(
+    own: pl.DataFrame, alerts: pl.DataFrame
+) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+    """Sum up each alert's sessions, and those of the seven days before."""
+    of = alerts.select("alert", "sim_id", "opened", "last")
+    start = pl.col("start_ts")
+    found = own.join(of, on="sim_id", maintain_order="left").filter(
+        start.is_between(pl.col("opened") - WEEK, pl.col("last"))
+    )
+    during = found.filter(start >= pl.col("opened"))
+    before = found.filter(start < pl.col("opened"))
+    sums = _sums()
+    return (
+        {
+            row["alert"]: _ranked(row)
+            for row in during.group_by("alert").agg(sums).iter_rows(named=True)
+        },
+        {
+            row["alert"]: _ranked(row)
+            for row in before.group_by("alert").agg(sums).iter_rows(named=True)
+        },
+    )
+
+
+def _sums() -> list[pl.Expr]:
+    failed = pl.col("end_cause").is_in([str(cause) for cause in ABNORMAL])
+    country = pl.col("visited_plmn").str.split("-").list.first()
+    return [
+        pl.col("opened").first(),
+        pl.col("sms_mo")
+        .filter(pl.col("start_ts") >= pl.col("opened") - timedelta(days=1))
+        .sum()
+        .alias("sms_last_day"),
+        pl.col("start_ts").min().alias("since"),
+        pl.col("end_ts").max().alias("until"),
+        pl.len().alias("sessions"),
+        ((pl.col("bytes_up") + pl.col("bytes_down")) == 0).sum().alias("zero_bytes"),
+        failed.sum().alias("failed"),
+        pl.col("bytes_up", "bytes_down", "sms_mo", "sms_mt").sum(),
+        (pl.col("end_ts") - pl.col("start_ts")).dt.total_milliseconds().sum().alias("ms"),
+        (pl.col("end_ts") - pl.col("start_ts")).dt.total_milliseconds().max().alias("longest_ms"),
+        pl.col("overlap", "km", "kmh").max(),
+        pl.when(pl.col("cost").is_not_null().any()).then(pl.col("cost").sum()).alias("cost"),
+        _some(pl.col("visited_plmn"), "networks"),
+        _some(country, "countries"),
+        _some(pl.col("device_id"), "devices"),
+        _some(pl.col("cell"), "cells"),
+        _some(pl.col("end_cause"), "end_causes"),
+        pl.col("start_ts").dt.hour().unique().sort().alias("hours"),
+    ]
+
+
+def _some(column: pl.Expr, name: str) -> pl.Expr:
+    """Count all different names."""
+    return column.drop_nulls().value_counts(name="n").alias(name)
+
+
+def _ranked(row: dict[str, Any]) -> dict[str, Any]:
+    """Put names in order: the most frequent first, those as frequent by name."""
+    for kind in ("networks", "countries", "devices", "cells", "end_causes"):
+        counts = [(-one.pop("n"), *one.values()) for one in row[kind]]
+        row[kind] = [name for _, name in sorted(counts)]
+    return row
+
+
+def _named(values: list[str]) -> Some:
+    return Some(len(values), tuple(values[:MOST_NAMES]))
+
+
+def _happened(row: dict[str, Any], before: Usual | None) -> Happened:
+    return Happened(
+        since=row["since"],
+        until=row["until"],
+        sessions=row["sessions"],
+        zero_bytes=row["zero_bytes"],
+        failed=row["failed"],
+        bytes_up=row["bytes_up"],
+        bytes_down=row["bytes_down"],
+        duration_s=row["ms"] / 1000,
+        longest_s=row["longest_ms"] / 1000,
+        overlap_s=row["overlap"],
+        sms_sent=row["sms_mo"],
+        sms_received=row["sms_mt"],
+        cost=row["cost"],
+        distance_km=row["km"],
+        speed_kmh=row["kmh"],
+        networks=_named(row["networks"]),
+        countries=_named(row["countries"]),
+        devices=_named(row["devices"]),
+        cells=_named(row["cells"]),
+        end_causes=_named(row["end_causes"]),
+        new_networks=0 if before is None else _new(row["networks"], before.networks),
+        new_devices=0 if before is None else _new(row["devices"], before.devices),
+        hours=tuple(row["hours"]),
+    )
+
+
+def _new(names: list[str], before: Some) -> int:
+    """Count names that were not there before, as far as those are kept."""
+    return len(set(names) - set(before.names)) if before.n <= len(before.names) else 0
+
+
+def _usual(row: dict[str, Any]) -> Usual:
+    days = max(1.0, (row["opened"] - row["since"]).total_seconds() / _DAY_S)
+    total = row["bytes_up"] + row["bytes_down"]
+    return Usual(
+        days=days,
+        sessions=row["sessions"] / days,
+        bytes=total / days,
+        bytes_up=row["bytes_up"] / days,
+        sms_sent=row["sms_mo"] / days,
+        sms_last_day=row["sms_last_day"],
+        failed_share=row["failed"] / row["sessions"],
+        up_share=row["bytes_up"] / total if total else None,
+        networks=_named(row["networks"]),
+        devices=_named(row["devices"]),
+        hours=tuple(row["hours"]),
+    )
+
+
+def _silence(row: dict[str, Any]) -> Silence:
+    return Silence(
+        since=row["quiet_from"],
+        until=row["last"],
+        usual_gap_s=row["usual_gap"].total_seconds(),
+        ratio=row["ratio"],
+        fleet_sims=row.get("fleet_sims"),
+        peers_quiet=row.get("peers_quiet"),
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """Alerts of one fleet and kind that opened shortly after one another.
+
+    Attributes
+    ----------
+    case : int
+    kind : str
+    customer, family : str or None
+        None if they differ.
+    stories : tuple of Story
+        Of its alerts, the most important first.
+    sims : int
+    opened, last : datetime
+    importance : float
+        As :func:`cases` says.
+    sentence : str
+    """
+
+    case: int
+    kind: str
+    customer: str | None
+    family: str | None
+    stories: tuple[Story, ...]
+    sims: int
+    opened: datetime
+    last: datetime
+    importance: float
+    sentence: str
+
+
+def cases(told: list[Story]) -> list[Case]:
+    """Gather stories by case, the most important first.
+
+    Notes
+    -----
+    An alert's place is the share of alerts of its sort (sessions, or silence) whose score (or
+    ratio) is no higher, in (0, 1]; half of it for a silent SIM, and for an alert of no known kind.
+    A case counts as its highest place, and a tenth more for each doubling of its SIMs.
+    """
+    place = _places(told)
+    by_case: dict[int, list[Story]] = {}
+    for story in sorted(told, key=lambda s: (-place[s.alert], s.opened, s.alert)):
+        by_case.setdefault(story.case, []).append(story)
+    out = []
+    for number, of in by_case.items():
+        sims = len({story.sim_id for story in of})
+        families, customers = {s.family for s in of}, {s.customer for s in of}
+        out.append(
+            Case(
+                case=number,
+                kind=of[0].kind,
+                customer=of[0].customer if len(customers) == 1 else None,
+                family=of[0].family if len(families) == 1 else None,
+                stories=tuple(of),
+                sims=sims,
+                opened=min(story.opened for story in of),
+                last=max(story.last for story in of),
+                importance=place[of[0].alert] * (1 + 0.1 * (sims.bit_length() - 1)),
+                sentence=tell.case(of, sims),
+            )
+        )
+    return sorted(out, key=lambda case: (-case.importance, case.opened, case.case))
+
+
+def _places(told: list[Story]) -> dict[int, float]:
+    place: dict[int, float] = {}
+    for is_silent in (False, True):
+        values = [
+            (story.silence.ratio if story.silence else story.score or 0.0, story)
+            for story in told
+            if (story.silence is not None) == is_silent
+        ]
+        highest = sorted(value for value, _ in values)
+        for value, story in values:
+            half = 0.5 if is_silent or story.kind == "unknown" else 1.0
+            place[story.alert] = half * bisect_right(highest, value) / len(highest)
+    return place
