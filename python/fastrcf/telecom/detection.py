@@ -104,7 +104,7 @@ class Findings:
     Attributes
     ----------
     scored : DataFrame
-        Every session: what it is, and its ``score``.
+        Every session: what it is, its ``score``, and the ``threshold`` of its day.
     alerting : DataFrame
         Sessions above the threshold: also ``alert``, ``opens`` and ``case``.
     alerts : DataFrame
@@ -115,12 +115,15 @@ class Findings:
         but ``quiet_from``, ``usual_gap``, ``ratio``, ``fleet_sims`` and ``peers_quiet``.
     reasons : dict of int to list of Reason
         Of each alert, the largest part first: of the session with the highest score.
+    threshold : float
+        The lowest of the days' thresholds; NaN where it is not known.
     """
 
     scored: pl.DataFrame
     alerting: pl.DataFrame
     alerts: pl.DataFrame
     reasons: dict[int, list[Reason]]
+    threshold: float = float("nan")
 
 
 class SessionDetector:
@@ -339,7 +342,9 @@ class SessionDetector:
             alerts = pl.concat([alerts, _silent(silent, len(alerts))], how="diagonal")
         alerts = into_cases(alerts, self.alert_rule, by=("opened_as",))
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
-        return Findings(scored, alerting, alerts, {a: top for a, (top, _) in explained.items()})
+        reasons = {alert: top for alert, (top, _) in explained.items()}
+        lowest = float(scored["threshold"].to_numpy().min(initial=math.inf))
+        return Findings(scored, alerting, alerts, reasons, lowest)
 
     def _explained(
         self, features: pl.DataFrame, alerting: pl.DataFrame

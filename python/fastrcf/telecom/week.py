@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,8 @@ def run(
     """
     steps = [] if seconds is None else seconds
     out.mkdir(parents=True, exist_ok=True)
+    # Features of an earlier run: they may be of other sessions.
+    shutil.rmtree(out / "features", ignore_errors=True)
     with timed(steps, "features"):
         made = features_folder(source, out / "features", timezone=timezone, progress=progress)
     detector = SessionDetector(alerts_per_thousand=alerts_per_thousand, random_state=random_state)
@@ -145,7 +148,7 @@ def _features(folder: Path, columns: list[str]) -> pl.DataFrame:
     lazy = pl.scan_parquet(folder / "features" / "part-*.parquet")
     there = lazy.collect_schema().names()
     keys = [name for name in KEYS if name in there]
-    return lazy.select(dict.fromkeys([*keys, *columns])).collect()
+    return lazy.select(list(dict.fromkeys([*keys, *columns]))).collect()
 
 
 def _sessions(source: Path) -> pl.DataFrame:
