@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fastrcf.telecom.evaluation import IncidentEvaluation
     from fastrcf.telecom.report.facts import Facts
+    from fastrcf.telecom.stories import Case
     from fastrcf.telecom.week import Week
 
 # Alerts that are told in words.
@@ -175,13 +176,21 @@ def _tell(console: Console, found: Week, facts: Facts) -> None:
                 highlight=False,
             )
     console.print("\n[bold]What matters most[/bold]\n")
-    for number, case in enumerate(facts.cases[:_TOLD], 1):
+    for number, case in enumerate(_first(facts), 1):
         story = case.stories[0]
         console.print(f"{number}. {story.headline}", highlight=False, markup=False)
         console.print(f"   {case.sentence}", highlight=False, markup=False)
         for sentence in story.sentences[:3]:
             console.print(f"   {sentence}", highlight=False, markup=False)
         console.print()
+
+
+def _first(facts: Facts) -> list[Case]:
+    """Choose the most important case of each of the most important kinds."""
+    of: dict[str, Case] = {}
+    for case in facts.cases:
+        of.setdefault(case.kind, case)
+    return list(of.values())[:_TOLD]
 
 
 def _evaluation(console: Console, evaluation: IncidentEvaluation) -> None:
@@ -238,7 +247,7 @@ def _plain(found: Week, facts: Facts, place: Path) -> dict[str, Any]:
                 "case": case.sentence,
                 "sentences": list(case.stories[0].sentences),
             }
-            for case in facts.cases[:_TOLD]
+            for case in _first(facts)
         ],
         "seconds": dict(found.seconds),
         "report": str(place),

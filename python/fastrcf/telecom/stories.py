@@ -7,6 +7,7 @@ session. Only sessions of SIMs that have an alert are read, beside one sum over 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -607,9 +608,9 @@ def cases(told: list[Story]) -> list[Case]:
 
     Notes
     -----
-    An alert's place is the share of alerts of its sort (sessions, or silence) whose score (or
-    ratio) is no higher, in (0, 1]; half of it for a silent SIM, and for an alert of no known kind.
-    A case counts as its highest place, and a tenth more for each doubling of its SIMs.
+    An alert counts as much as its highest session scores: scores are logarithms of how rare
+    something is. A silent SIM counts as an alert of sessions that has the same place among its own
+    sort, by the ratio. A case counts as the first of its alerts, and the logarithm of its SIMs.
     """
     place = _places(told)
     by_case: dict[int, list[Story]] = {}
@@ -629,7 +630,7 @@ def cases(told: list[Story]) -> list[Case]:
                 sims=sims,
                 opened=min(story.opened for story in of),
                 last=max(story.last for story in of),
-                importance=place[of[0].alert] * (1 + 0.1 * (sims.bit_length() - 1)),
+                importance=place[of[0].alert] + math.log(sims),
                 sentence=tell.case(of, sims),
             )
         )
@@ -637,15 +638,14 @@ def cases(told: list[Story]) -> list[Case]:
 
 
 def _places(told: list[Story]) -> dict[int, float]:
+    scores = sorted(story.score or 0.0 for story in told if story.silence is None)
+    ratios = sorted(story.silence.ratio for story in told if story.silence is not None)
     place: dict[int, float] = {}
-    for is_silent in (False, True):
-        values = [
-            (story.silence.ratio if story.silence else story.score or 0.0, story)
-            for story in told
-            if (story.silence is not None) == is_silent
-        ]
-        highest = sorted(value for value, _ in values)
-        for value, story in values:
-            half = 0.5 if is_silent or story.kind == "unknown" else 1.0
-            place[story.alert] = half * bisect_right(highest, value) / len(highest)
+    for story in told:
+        if story.silence is None:
+            place[story.alert] = story.score or 0.0
+        else:
+            # The share of silent SIMs that were no longer so, and the score with that share.
+            share = bisect_right(ratios, story.silence.ratio) / (len(ratios) + 1)
+            place[story.alert] = scores[int(share * len(scores))] if scores else share
     return place
