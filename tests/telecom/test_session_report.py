@@ -194,3 +194,9 @@ def test_no_sessions_are_refused(sessions):
 def test_in_chromium(report, tmp_path):
     report.save(tmp_path / "week.html")
     browser.check(tmp_path / "week.html", tmp_path)
+
+
+def test_sims_are_short_with_the_whole_as_title(sessions):
+    renamed = sessions.with_columns(pl.lit("0123456789abcdef").alias("sim_id"))
+    html = build(found(renamed), renamed).html
+    assert '<code title="0123456789abcdef">01234567</code>' in html
