@@ -29,9 +29,10 @@ $(VENV)/.spark: $(VENV)/.engine spark_udfs/pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable spark_udfs
 	touch $@
 
-# make demo DATA=transactions.csv LABEL=is_fraud, or without either.
+# A week of sessions, or a table of your own: make demo DATA=transactions.csv LABEL=is_fraud.
 demo: $(VENV)/.engine
-	$(BIN)/fastrcf demo $(DATA) $(if $(LABEL),--label $(LABEL)) --out build/demo $(OPTIONS)
+	$(BIN)/fastrcf $(if $(DATA),demo $(DATA) $(if $(LABEL),--label $(LABEL)),sessions demo) \
+		--out build/demo $(OPTIONS)
 
 # Beside the engine, which is another profile of Cargo's: .ci/run does so.
 rust-tests-built:
