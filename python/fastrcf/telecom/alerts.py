@@ -10,6 +10,7 @@ Neither looks ahead: an alert opens, and a case takes an alert in, by what came 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ from fastrcf.errors import InvalidInputError, InvalidParameterError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# How near the threshold comes to the last that keeps the budget, in sessions: one in so many.
+_STEPS: Final = 30
 #: Columns that alerts are made from.
 NEEDED: Final = ("session_id", "sim_id", "start_ts", "score")
 
@@ -114,24 +117,34 @@ def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> floa
 
     Notes
     -----
-    From the highest score down, in steps of a thirtieth of the sessions, until the budget is
-    overspent. A lower threshold may open fewer cases again, once those of a fleet grow together;
-    it is not looked for.
+    Twice as many sessions are let in until the budget is overspent; then the last step is halved
+    until it is a thirtieth. A lower threshold may open fewer cases again, once those of a fleet
+    grow together; it is not looked for.
     """
     ranked = ranked.sort("score", descending=True)
     scores = ranked["score"].to_numpy()
-    taken, threshold = 0, float("inf")
-    while taken < len(scores):
-        taken = min(len(scores), max(taken + 1, taken * 31 // 30))
-        # Sessions that score the same alert together.
-        below = (
-            float(scores[taken]) if taken < len(scores) else float(np.nextafter(scores[-1], -1e300))
-        )
-        above = ranked.filter(pl.col("score") > below)
-        if cases_of(open_alerts(above, below, rule), rule)["case"].n_unique() > n_cases:
-            return threshold
-        threshold = below
-    return None
+
+    def below(taken: int) -> float:
+        """Give the threshold that lets at most so many sessions in: equal scores go together."""
+        if taken == 0:
+            return math.inf
+        return float(scores[taken] if taken < len(scores) else np.nextafter(scores[-1], -np.inf))
+
+    def overspends(taken: int) -> bool:
+        threshold = below(taken)
+        above = ranked.filter(pl.col("score") > threshold)
+        opened = cases_of(open_alerts(above, threshold, rule), rule)
+        return opened["case"].n_unique() > n_cases
+
+    kept, taken = 0, min(1, len(scores))
+    while not overspends(taken):
+        if taken == len(scores):
+            return None
+        kept, taken = taken, min(len(scores), 2 * taken)
+    while taken - kept > max(1, kept // _STEPS):
+        middle = (kept + taken) // 2
+        kept, taken = (kept, middle) if overspends(middle) else (middle, taken)
+    return below(kept)
 
 
 def into_cases(

@@ -486,7 +486,9 @@ def _plain(rule: AlertRule | SilenceRule) -> dict[str, Any]:
 
 
 def _timed(rule: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: timedelta(seconds=value["seconds"]) if isinstance(value, dict) else value
-        for name, value in rule.items()
-    }
+    def read(value: Any) -> Any:
+        if isinstance(value, dict):
+            return timedelta(seconds=value["seconds"])
+        return tuple(value) if isinstance(value, list) else value
+
+    return {name: read(value) for name, value in rule.items()}
