@@ -70,9 +70,9 @@ def main(sims: int, days: int, seeds: str, out: Path | None) -> None:
             for name, result in results.items():
                 if result is None:
                     continue
-                for kind in result.kinds:
-                    counts = found[name][kind.kind]
-                    counts[0], counts[1] = counts[0] + kind.found, counts[1] + kind.incidents
+                for one in result.kinds:
+                    counts = found[name][one.kind]
+                    counts[0], counts[1] = counts[0] + one.found, counts[1] + one.incidents
                 other[f"{name}: average precision"].append(result.average_precision.value or 0.0)
                 if result.cases:
                     other[f"{name}: sessions a case"].append(result.sessions / result.cases)

@@ -1,16 +1,20 @@
+"""Features of sessions on Spark, held to those of one machine."""
+
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pytest
 
-import fastrcf
-from fastrcf.telecom import features as embedded
-from fastrcf.telecom.catalogue import NAMES
-from fastrcf.telecom.peers import PeerTable
-from fastrcf.telecom.timeline import KEYS
-from fastrcf_spark import fit_peers, session_features
-from tests.spark.frames import arrow, frame
-from tests.telecom.timelines import ordinary
+# Environments of older versions of Spark go without it.
+pl = pytest.importorskip("polars")
+
+import fastrcf  # noqa: E402
+from fastrcf.telecom import features as embedded  # noqa: E402
+from fastrcf.telecom.catalogue import NAMES  # noqa: E402
+from fastrcf.telecom.peers import PeerTable  # noqa: E402
+from fastrcf.telecom.timeline import KEYS  # noqa: E402
+from fastrcf_spark import fit_peers, session_features  # noqa: E402
+from tests.spark.frames import arrow, frame  # noqa: E402
+from tests.telecom.timelines import ordinary  # noqa: E402
 
 IDS = ["session_id"]
 
