@@ -34,7 +34,7 @@ def report(sessions):
             "label": ["stolen_sim"],
             "onset": [SPLIT],
             "end": [SPLIT + timedelta(days=9)],
-            "sims": [["sim1"]],
+            "sim_ids": [["sim1"]],
         },
         schema_overrides={"incident": pl.Int32},
     )

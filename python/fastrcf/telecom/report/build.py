@@ -76,7 +76,7 @@ def build(
     baselines : sequence of (str, IncidentEvaluation)
         Others to compare with, judged on the same sessions.
     incidents : DataFrame, optional
-        ``label``, ``onset``, ``end``, ``sims``: tells which silent SIMs had gone silent.
+        ``label``, ``onset``, ``end``, ``sim_ids``: tells which silent SIMs had gone silent.
     put_aside : mapping of str to int, optional
         Why records were put aside on load, and how many.
     made : Made, optional
@@ -93,8 +93,6 @@ def build(
     of = cases(told)
     drawn = [story for case in of[:TOLD] for story in case.stories[:EACH]]
     kinds, days = gather.by_day(findings)
-    if incidents is not None and "sims" not in incidents.columns and "sim_ids" in incidents:
-        incidents = incidents.rename({"sim_ids": "sims"})
     known = gather.labels(findings, incidents)
     has_labels = bool(known) or evaluation is not None
     made = made or Made()

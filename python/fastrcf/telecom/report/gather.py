@@ -283,10 +283,10 @@ def labels(findings: Findings, incidents: pl.DataFrame | None) -> dict[int, str]
         known = findings.alerting.filter(pl.col("label").is_not_null())
         modes = known.group_by("alert").agg(pl.col("label").cast(pl.String).mode().sort().first())
         out = dict(modes.iter_rows())
-    if incidents is not None and "sims" in incidents.columns:
+    if incidents is not None and "sim_ids" in incidents.columns:
         silent = findings.alerts.filter(pl.col("score").is_null())
         gone = incidents.select(
-            pl.col("label").cast(pl.String).alias("label"), "onset", "end", sim_id="sims"
+            pl.col("label").cast(pl.String).alias("label"), "onset", "end", sim_id="sim_ids"
         ).filter(pl.col("label") == "silent_device")
         hits = silent.join(gone.explode("sim_id"), on="sim_id").filter(
             (pl.col("opened") >= pl.col("onset"))
