@@ -164,6 +164,13 @@ def _tell(console: Console, found: Week, facts: Facts) -> None:
         f"{alerts['case'].n_unique():,} cases.",
         highlight=False,
     )
+    asked = found.detector.alerts_per_thousand / 1000 * len(found.findings.scored)
+    if alerts["case"].n_unique() > 1.5 * asked + 5:
+        console.print(
+            f"Asked for were about {asked:,.0f} cases. In the first week features have little "
+            "history, and later days look unlike those that were learnt from: learn from more.",
+            highlight=False,
+        )
     if found.evaluation is not None:
         console.print()
         _evaluation(console, found.evaluation)
@@ -179,7 +186,8 @@ def _tell(console: Console, found: Week, facts: Facts) -> None:
     for number, case in enumerate(_first(facts), 1):
         story = case.stories[0]
         console.print(f"{number}. {story.headline}", highlight=False, markup=False)
-        console.print(f"   {case.sentence}", highlight=False, markup=False)
+        if case.sentence != story.headline:
+            console.print(f"   {case.sentence}", highlight=False, markup=False)
         for sentence in story.sentences[:3]:
             console.print(f"   {sentence}", highlight=False, markup=False)
         console.print()
