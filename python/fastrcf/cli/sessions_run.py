@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fastrcf.telecom.evaluation import IncidentEvaluation
     from fastrcf.telecom.report.facts import Facts
-    from fastrcf.telecom.stories import Case
+    from fastrcf.telecom.story import Case
     from fastrcf.telecom.week import Week
 
 # Alerts that are told in words.

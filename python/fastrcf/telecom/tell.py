@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fastrcf.telecom.saying import amount, counted, lasting, moment, name, names, volume
 
 if TYPE_CHECKING:
-    from fastrcf.telecom.stories import Happened, Story
+    from fastrcf.telecom.story import Happened, Story
 
 #: What a kind is called.
 TITLES: Final = {

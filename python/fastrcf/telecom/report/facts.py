@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastrcf._typing import Floats
     from fastrcf.detection import Reason
     from fastrcf.telecom.evaluation import IncidentEvaluation
-    from fastrcf.telecom.stories import Case
+    from fastrcf.telecom.story import Case
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastrcf.telecom.detection import Findings
-    from fastrcf.telecom.stories import Story
+    from fastrcf.telecom.story import Story
 
 _BINS, _POINTS, _PLACES = 60, 300, 12
 _MOST_FAMILIES: Final = 12
