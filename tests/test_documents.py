@@ -1,6 +1,7 @@
 """What documents show runs, and what they name is there."""
 
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,8 @@ def test_options_and_targets_that_are_shown_exist(page):
         help_text = CliRunner().invoke(app, [command, "--help"]).output
         for option in re.findall(r"--[a-z][a-z-]+", line.split("fastrcf")[0]):
             assert option in help_text, f"{command} {option}"
+
+
+def test_the_picture_is_what_its_source_draws():
+    source = runpy.run_path(str(ROOT / "docs" / "figures" / "architecture.py"))
+    assert (ROOT / "docs" / "figures" / "architecture.svg").read_text() == source["draw"]()
