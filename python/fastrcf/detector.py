@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._parameters import check_kind, count, notes, seed, wilson
+from fastrcf._refusals import named_columns
 from fastrcf._tables import Table, as_batches, as_table
 from fastrcf.detection import Detection, Reason, Relation, to_native
 from fastrcf.errors import (
@@ -21,7 +21,7 @@ from fastrcf.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from fastrcf._typing import Floats
@@ -210,7 +210,7 @@ class Detector:
                 names, categorical = self._choose(batch)
                 builder = self._builder(names, categorical)
             rows = batch.columns(names, categorical, builder.categories)
-            with _named(names, done):
+            with named_columns(names, done):
                 builder.add(rows)
             done += batch.n_rows
             if self._time is not None and batch.n_rows:
@@ -286,7 +286,7 @@ class Detector:
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
-        with _named(self._names, 0):
+        with named_columns(self._names):
             return core.score(rows) if kind is None else core.score_by(check_kind(kind), rows)
 
     def detect(self, table: Any) -> Any:
@@ -308,7 +308,7 @@ class Detector:
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
-        with _named(self._names, 0):
+        with named_columns(self._names):
             return to_native(self._detection(core.detect(rows)), table)
 
     def process(self, table: Any) -> Any:
@@ -322,14 +322,14 @@ class Detector:
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
-        with _named(self._names, 0):
+        with named_columns(self._names):
             return to_native(self._detection(core.process(rows)), table)
 
     def explain(self, table: Any) -> list[list[Reason]]:
         """Give the reasons of every row, anomaly or not."""
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
-        with _named(self._names, 0):
+        with named_columns(self._names):
             return [self._reasons(row) for row in core.reasons(rows)]
 
     def _detection(self, found: Any) -> Detection:
@@ -477,21 +477,6 @@ class Detector:
             f"Detector({len(self._names)} columns, fitted to {self.n_fitted} rows, "
             f"threshold={self.threshold:.4g}, alert_rate={self.alert_rate:.3g})"
         )
-
-
-@contextmanager
-def _named(names: list[str], first_row: int) -> Iterator[None]:
-    """Name the column, and count rows over all batches, where input is refused."""
-    try:
-        yield
-    except InvalidInputError as error:
-        if error.row is None or error.column is None:
-            raise
-        row, name = error.row + first_row, names[error.column]
-        _, _, what = str(error).partition(": ")
-        raise InvalidInputError(
-            f"row {row}, column {name!r}: {what}", row=row, column=error.column
-        ) from None
 
 
 def _span(table: Table, name: str) -> tuple[Any, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -12,11 +11,12 @@ import numpy as np
 from fastrcf import _fastrcf
 from fastrcf import _series_input as read
 from fastrcf._parameters import count, notes, seed
+from fastrcf._refusals import named_columns
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from fastrcf._tables import Table
@@ -223,7 +223,7 @@ class SeriesDetector:
         times = None if self._time is None else read.times(seen, self._time)
         keys = None if self._key is None else read.keys(seen, self._key)
         made = self._make(names) if core is None else core
-        with _named(names):
+        with named_columns(names):
             if isinstance(made, _fastrcf.SeriesDetector):
                 found = made.process(values, times)
             else:
@@ -391,22 +391,6 @@ class SeriesDetector:
             f"SeriesDetector({len(self._names)} columns, {held}{self.n_seen} rows seen, "
             f"threshold={self.threshold:.4g})"
         )
-
-
-@contextmanager
-def _named(names: list[str]) -> Iterator[None]:
-    """Name the column where input is refused."""
-    try:
-        yield
-    except InvalidInputError as error:
-        if error.row is None or error.column is None:
-            raise
-        _, _, what = str(error).partition(": ")
-        raise InvalidInputError(
-            f"row {error.row}, column {names[error.column]!r}: {what}",
-            row=error.row,
-            column=error.column,
-        ) from None
 
 
 def _warn(n_dropped: int, most: int) -> None:
