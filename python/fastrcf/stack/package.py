@@ -146,8 +146,8 @@ def build(
     if made.size > ZIPPED or made.unpacked > UNZIPPED:
         place.unlink()
         raise PackageError(
-            f"the zip would have {made.size >> 20} MB and unpacked {made.unpacked >> 20} MB; Lambda "
-            f"takes {ZIPPED >> 20} and {UNZIPPED >> 20}"
+            f"the zip would have {made.size >> 20} MB and unpacked {made.unpacked >> 20} MB; "
+            f"Lambda takes {ZIPPED >> 20} and {UNZIPPED >> 20}"
         )
     return place
 
@@ -272,6 +272,6 @@ def _download(what: Sequence[str], arch: str, python: str, folder: Path) -> list
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise PackageError(
-            f"pip cannot get the wheels for {arch} ({last}); --wheel and --wheels name files instead"
+            f"pip cannot get the wheels for {arch} ({last}); files of wheels can be given instead"
         )
     return sorted(folder.glob("*.whl"))

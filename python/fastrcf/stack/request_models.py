@@ -10,21 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 DRAFT = "http://json-schema.org/draft-04/schema#"
-_TEXTS = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": 64,
-    "items": {"type": "string", "maxLength": 4096},
-}
 INVOCATION: dict[str, Any] = {
     "$schema": DRAFT,
     "title": "Invocation",
     "type": "object",
     "anyOf": [{"required": ["data", "metadata"]}, {"required": ["instances"]}],
     "properties": {
-        "data": {"type": ["string", "array"]},
-        "metadata": _TEXTS,
-        "model": {"enum": ["anomaly_detector", "fraud_classifier", "", None]},
+        "data": {"type": ["string", "array"], "minLength": 1, "minItems": 1},
+        "metadata": {"type": "array", "minItems": 1},
+        "model": {"type": "string", "enum": ["anomaly_detector", "fraud_classifier"]},
         "instances": {"type": "array", "minItems": 1},
     },
 }
@@ -32,8 +26,9 @@ ROWS: dict[str, Any] = {
     "$schema": DRAFT,
     "title": "Rows",
     "type": ["object", "array"],
-    "minItems": 1,
     "minProperties": 1,
+    "minItems": 1,
+    "properties": {"rows": {"type": "array", "minItems": 1}},
 }
 # By resource. Other formats than JSON are not looked into.
 MODELS: dict[str, dict[str, Any]] = {

@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-
 from fastrcf.errors import InvalidParameterError
-from fastrcf.serving.problems import Problem
 from fastrcf.service.core import Response
+from fastrcf.serving.problems import Problem
 from fastrcf.stack.function import records
 from fastrcf.stack.function.events import result_of
 from fastrcf.stack.function.function import Function

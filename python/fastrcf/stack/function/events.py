@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastrcf.serving.problems import Problem, bad_input
 from fastrcf.service.core import Request, Response
+from fastrcf.serving.problems import Problem, bad_input
 from fastrcf.stack.function.settings import PAYLOAD
 
 if TYPE_CHECKING:

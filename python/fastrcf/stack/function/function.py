@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fastrcf.errors import FastRCFError
-from fastrcf.serving.problems import Problem, as_problem
 from fastrcf.service.core import Response
+from fastrcf.serving.problems import Problem, as_problem
 from fastrcf.stack.function import cors, records
 from fastrcf.stack.function.clients import Clients
 from fastrcf.stack.function.delivery import Delivery, lines_of
 from fastrcf.stack.function.endpoints import as_matrix
 from fastrcf.stack.function.events import is_proxy, request_of, request_of_bare, result_of
 from fastrcf.stack.function.held import Held
-from fastrcf.stack.function.models import service_maker, shadow_of
 from fastrcf.stack.function.model_source import ModelSource, ModelUnavailable
+from fastrcf.stack.function.models import service_maker, shadow_of
 from fastrcf.stack.function.notes import Notes, metrics_of
 
 if TYPE_CHECKING:

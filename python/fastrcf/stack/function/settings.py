@@ -151,7 +151,7 @@ class Settings:
         for origin in self.cors_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise InvalidParameterError(
-                    f"FASTRCF_CORS_ORIGIN: {origin!r} is no origin such as https://example.com, or *"
+                    f"FASTRCF_CORS_ORIGIN: {origin!r} is no origin (https://example.com), nor *"
                 )
 
     @property

@@ -12,7 +12,24 @@ if TYPE_CHECKING:
 
 
 class Denied(Exception):
-    """A request that is answered with 403; the message is the gateway's."""
+    """A request that is answered with 403.
+
+    Attributes
+    ----------
+    kind : str
+        The gateway's word for it; the message is the gateway's too.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+# The gateway's words for what is wrong with a signature.
+_KINDS = {
+    "MissingAuthenticationTokenException": "MISSING_AUTHENTICATION_TOKEN",
+    "UnrecognizedClientException": "ACCESS_DENIED",
+}
 
 
 class Authorizer(Protocol):
@@ -45,7 +62,7 @@ class ApiKey:
         for name, value in scope["headers"]:
             if name == b"x-api-key" and hmac.compare_digest(value, self._key):
                 return
-        raise Denied("Forbidden")
+        raise Denied("INVALID_API_KEY", "Forbidden")
 
 
 class LocalKeys(NamedTuple):
@@ -83,4 +100,4 @@ class Signed:
         try:
             self._signatures.check(scope["method"], target, headers, body)
         except SignatureRefused as refused:
-            raise Denied(str(refused)) from None
+            raise Denied(_KINDS.get(refused.code, "INVALID_SIGNATURE"), str(refused)) from None

@@ -1,7 +1,7 @@
 """A REST API of API Gateway as an ASGI application, in front of a handler.
 
 In the gateway's order: the resource, who calls, throttling, validation, the function. Its
-own answers are the gateway's, word for word.
+own answers are those that the template has the gateway give.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ RESOURCES: dict[str, tuple[str, ...]] = {
     "/v1/model": ("GET",),
     "/ping": ("GET",),
 }
+# The gateway's words for what it answers itself, and what the template has it say.
 _WORDS = {
-    408: "Request timed out",
-    413: "Request Too Long",
-    429: "Too Many Requests",
-    502: "Internal server error",
-    504: "Endpoint request timed out",
+    408: ("REQUEST_TIMEOUT", "Request timed out"),
+    413: ("REQUEST_TOO_LARGE", "Request Too Long"),
+    429: ("THROTTLED", "Too Many Requests"),
+    502: ("API_CONFIGURATION_ERROR", "Internal server error"),
+    504: ("INTEGRATION_TIMEOUT", "Endpoint request timed out"),
 }
 
 
@@ -125,30 +126,32 @@ class Gateway:
         stage, _, rest = scope["path"].removeprefix("/").partition("/")
         resource, method = f"/{rest}", scope["method"]
         if stage != self._stage:
-            return self._own(scope, 403, "Forbidden")
+            return self._own(scope, 403, "ACCESS_DENIED", "Forbidden")
         methods = RESOURCES.get(resource)
         if methods is not None and method == "OPTIONS" and self._origins:
             return self._preflight(scope)
         if methods is None or method not in methods:
-            return self._own(scope, 403, "Missing Authentication Token")
+            return self._own(
+                scope, 403, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token"
+            )
         try:
             self._load.admit()
             data = await body.read()
             self._authorizer.check(scope, data)
         except Denied as denied:
-            return self._own(scope, 403, str(denied))
+            return self._own(scope, 403, denied.kind, str(denied))
         except Problem as problem:
             status = 429 if problem.status == 503 else problem.status
-            return self._own(scope, status, _WORDS[status])
+            return self._own(scope, status, *_WORDS[status])
         if self._bucket is not None and not self._bucket.admit():
-            return self._own(scope, 429, _WORDS[429])
+            return self._own(scope, 429, *_WORDS[429])
         wrong = invalid(resource, header(scope, b"content-type"), data)
         if wrong:
-            return self._own(scope, 400, f"Invalid request body: {wrong}")
+            return self._own(scope, 400, "BadRequest", wrong)
         event = event_of(scope, data, stage=stage, resource=resource)
         if len(event["body"] or "") > PAYLOAD:
             # The gateway takes it, and Lambda does not.
-            return self._own(scope, 413, _WORDS[413])
+            return self._own(scope, 413, *_WORDS[413])
         return await self._invoke(scope, event)
 
     async def _invoke(self, scope: Scope, event: dict[str, Any]) -> Answer:
@@ -158,13 +161,13 @@ class Gateway:
                 result = await self._load.on_thread(self._handler, event, context)
             status, body, headers = answer_of(result)
         except TimeoutError:
-            return self._own(scope, 504, _WORDS[504])
+            return self._own(scope, 504, *_WORDS[504])
         except MalformedResult as error:
             log.error("the function's result is malformed: %s", error)
-            return self._own(scope, 502, _WORDS[502])
+            return self._own(scope, 502, *_WORDS[502])
         except Exception:
             log.exception("the function failed")
-            return self._own(scope, 502, _WORDS[502])
+            return self._own(scope, 502, *_WORDS[502])
         headers = [pair for pair in headers if pair[0] != b"content-length"]
         request_id = event["requestContext"]["requestId"].encode()
         return Answer(status, body, [*headers, (b"x-amzn-requestid", request_id)])
@@ -174,11 +177,13 @@ class Gateway:
         headers = [(name.encode(), value.encode()) for name, value in told.headers.items()]
         return Answer(told.status, b"", headers)
 
-    def _own(self, scope: Scope, status: int, message: str) -> Answer:
+    def _own(self, scope: Scope, status: int, kind: str, message: str) -> Answer:
         told = cors.headers_for(self._origins, {"origin": header(scope, b"origin")})
-        headers = [_JSON, (b"x-amzn-requestid", str(uuid4()).encode())]
+        request_id = str(uuid4())
+        headers = [_JSON, (b"x-amzn-requestid", request_id.encode())]
         headers += [(name.encode(), value.encode()) for name, value in told.items()]
         if status in (408, 413):
             # The rest of the body is not read.
             headers.append((b"connection", b"close"))
-        return Answer(status, json.dumps({"message": message}).encode(), headers)
+        body = {"error": kind, "message": message, "request_id": request_id}
+        return Answer(status, json.dumps(body).encode(), headers)

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 ACCOUNT, API = "000000000000", "local"
 # Bodies of these travel as base64: the template's binary media types.
-BINARY = (
-    "application/vnd.apache.arrow.stream",
-    "application/x-recordio-protobuf",
-    "application/octet-stream",
-)
-_TRACE = b"x-amzn-trace-id"
+BINARY = ("application/vnd.apache.arrow.stream", "application/x-recordio-protobuf")
 
 
 class Answer(NamedTuple):

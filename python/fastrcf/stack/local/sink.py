@@ -23,7 +23,7 @@ class FirehoseFiles:
     Parameters
     ----------
     folder : path
-        Gets ``YYYY/MM/DD/HH/STREAM-ID.jsonl``, in UTC.
+        Gets ``date=YYYY-MM-DD/hour=HH/STREAM-ID.jsonl`` in UTC, as the template has it.
     stream : str
         The one stream that there is.
     fails : callable, optional
@@ -91,7 +91,7 @@ class FirehoseFiles:
         }
 
     def _open(self) -> FileIO:
-        hour = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y/%m/%d/%H")
+        hour = datetime.fromtimestamp(self._clock(), UTC).strftime("date=%Y-%m-%d/hour=%H")
         if self._file is None or hour != self._hour:
             self.close()
             place = self._folder / hour
@@ -114,4 +114,5 @@ def _error(code: str, message: str) -> Exception:
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
-    return ClientError(told, "PutRecordBatch")
+    error: Exception = ClientError(told, "PutRecordBatch")
+    return error
