@@ -118,9 +118,8 @@ class Function:
         started = time.perf_counter()
         self._notes.clear()
         request_id = str(getattr(context, "aws_request_id", "") or "")
-        direct, request = False, None
+        direct, request = not is_proxy(event), None
         try:
-            direct = not is_proxy(event)
             request = (request_of_bare if direct else request_of)(event, request_id)
             response = self._answer(request)
         except Exception as error:
