@@ -145,7 +145,7 @@ class Service:
         try:
             return self._answer(request)
         except Exception as error:
-            return self._refusal(request, error)
+            return self.refusal(request, error)
 
     def check(self, request: Request) -> None:
         """Refuse what the request's head alone forbids, before its body has come.
@@ -186,7 +186,8 @@ class Service:
             headers["x-request-id"] = request.request_id
         return Response(200, b"" if request.method == "HEAD" else body, headers)
 
-    def _refusal(self, request: Request, error: Exception) -> Response:
+    def refusal(self, request: Request, error: Exception) -> Response:
+        """Give the answer to a request that an error ended."""
         problem = as_problem(error)
         if problem is None:
             log.exception("%s %s: a defect", request.method, request.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 
 # Digits of the SHA-256 of a model file that tell its version.
 DIGITS = 12
+
+
+# Shares of training rows above the scores that drift is measured at.
+_SHARES = (0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
+
+
+class Reference(NamedTuple):
+    """Scores of training: ``shares[i]`` of its rows are above ``scores[i]``.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        Descending, in (0, 0.5].
+    scores : tuple of float
+        Ascending.
+    alert_rate : float
+        Share of rows that should be alerts.
+    """
+
+    shares: tuple[float, ...]
+    scores: tuple[float, ...]
+    alert_rate: float
 
 
 class Served(Protocol):
@@ -146,9 +168,31 @@ class LocalModel:
                 reasons[row] = why
         return Detection(found.score, found.grade, alerts, reasons)
 
+    def reference(self) -> Reference | None:
+        """Give the scores of training, for comparison; None of a forest, which keeps none."""
+        return reference(self._model) if isinstance(self._model, Detector) else None
+
     def describe(self) -> dict[str, Any]:
         """Tell what ``GET /v1/model`` answers."""
         return describe(self._model, self.names, self.categories)
+
+
+def reference(model: Detector) -> Reference:
+    """Read the distribution of training scores that a detector's file has.
+
+    It has scores from the median up, two for each halving of the share of rows above them:
+    the threshold of each share is one of them, or lies between.
+    """
+    core = model._fitted().copy()
+    shares: list[float] = []
+    scores: list[float] = []
+    for share in _SHARES:
+        core.set_alert_rate(share)
+        # Few rows, or few scores, may have one score for several shares.
+        if not scores or core.threshold > scores[-1]:
+            shares.append(share)
+            scores.append(core.threshold)
+    return Reference(tuple(shares), tuple(scores), model.alert_rate)
 
 
 def no_threshold() -> Problem:
