@@ -322,7 +322,7 @@ def test_ten_megabytes(cloud):
 def behind(handler, model, tmp_path, **given_):
     """Have a gateway in front of another handler."""
     cloud = LocalCloud(model, tmp_path / "c", auth="none", **given_)
-    cloud._gateway._handler = handler
+    cloud._gateway._handler, cloud._gateway._waits = handler, True
     with cloud:
         yield Caller(cloud)
 

@@ -109,10 +109,10 @@ class LocalCloud:
                 **(settings or {}),
             }
         )
-        clients = clients or Clients()
-        if "firehose" not in vars(clients):
-            clients.firehose = FirehoseFiles(self.firehose, STREAM)
-        self._sink = clients.firehose
+        made = clients or Clients()
+        if "firehose" not in vars(made):
+            made.firehose = FirehoseFiles(self.firehose, STREAM)
+        self._sink = made.firehose
         self._load = Load(Limits(body=BODY, waiting=1024))
         self._listener = listen("127.0.0.1", port)
         self.port: int = self._listener.getsockname()[1]
@@ -122,7 +122,7 @@ class LocalCloud:
         self.auth = auth
         self._make_folder()
         self._lines = _Lines(self.log)
-        self.function = Function(read, clients, write=self._lines.write)
+        self.function = Function(read, made, write=self._lines.write)
         self.function.prepare()
         self._gateway = Gateway(
             self.function,
@@ -132,6 +132,8 @@ class LocalCloud:
             stage=stage,
             origins=read.cors_origins,
             seconds=seconds,
+            # The model and Firehose are files of this machine, unless others are given.
+            waits=read.is_remote or read.backend != "inprocess" or clients is not None,
         )
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], None] = lambda: None
