@@ -136,7 +136,7 @@ def test_without_a_model_503_says_what_to_do(tmp_path, way):
     given = {"data": ROW, "metadata": ["a"]}
     if way == DIRECT:
         # Lambda tries again what came without a caller, and keeps it in the end.
-        with pytest.raises(FunctionFailed, match="model_unavailable.*FASTRCF_MODEL_URI"):
+        with pytest.raises(FunctionFailed, match=r"model_unavailable.*FASTRCF_MODEL_URI"):
             answering(given, Context())
         return
     result = answering(event("/invocations", given), Context())
@@ -192,10 +192,27 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
     max_leaves=8,
 )
-KEYS = (
-    "headers multiValueHeaders queryStringParameters multiValueQueryStringParameters body "
-    "isBase64Encoded requestContext path resource"
-).split()
+KEYS = [
+    "headers",
+    "multiValueHeaders",
+    "queryStringParameters",
+    "multiValueQueryStringParameters",
+    "body",
+    "isBase64Encoded",
+    "requestContext",
+    "path",
+    "resource",
+]
+    "headers",
+    "multiValueHeaders",
+    "queryStringParameters",
+    "multiValueQueryStringParameters",
+    "body",
+    "isBase64Encoded",
+    "requestContext",
+    "path",
+    "resource",
+]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), json_values), st.sampled_from(["GET", "POST", "x"]))

@@ -155,9 +155,7 @@ def test_a_client_that_cannot_be_made():
 def test_answers_say_whether_they_are_stored(model, tmp_path):
     lines = []
     sink = files(tmp_path / "out", fails=lambda number: "ServiceUnavailableException")
-    answering = function(
-        model, lines=lines, made=clients(firehose=sink), delivery_stream="results"
-    )
+    answering = function(model, lines=lines, made=clients(firehose=sink), delivery_stream="results")
     given = {"data": f"{ROW}\n{ROW}", "metadata": ["a"]}
     result = answering(event("/invocations", given), Context(left=3))
     # The scores are there; that they are not stored changes no status.

@@ -199,11 +199,10 @@ def test_probabilities(body, expected):
 def test_any_bytes_are_probabilities_or_a_problem(body, n):
     try:
         found = _probabilities(body, n)
-    except Problem as problem:
-        assert problem.status == 502
-    else:
-        assert found.shape == (n,)
-        assert ((found >= 0) & (found <= 1)).all()
+    except Problem:
+        return
+    assert found.shape == (n,)
+    assert ((found >= 0) & (found <= 1)).all()
 
 
 def test_a_classifiers_refusal_is_no_answer(runtime):

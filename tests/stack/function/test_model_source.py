@@ -13,7 +13,7 @@ from fastrcf.stack.function.clients import Clients
 from fastrcf.stack.function.model_source import ModelSource, ModelUnavailable
 from fastrcf.stack.function.settings import Settings
 from tests.stack.conftest import ROW
-from tests.stack.function.calls import Clock, Context, clients, event, function, told, together
+from tests.stack.function.calls import Clock, Context, clients, event, function, together, told
 from tests.stack.function.conftest import BUCKET
 
 KEY = "a/current.rcf"

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from fastrcf.errors import InvalidParameterError
-from fastrcf.stack import package
+from fastrcf.stack import bytecode, package
 from tests.conftest import ROOT
 from tests.stack.conftest import ROW
 from tests.stack.function import wheels
@@ -31,6 +31,13 @@ FILES = {
     "fastrcf-1.0.dist-info/licenses/LICENSE": "as is",
 }
 ARM = "fastrcf-1.0-cp311-abi3-manylinux2014_aarch64.manylinux_2_17_aarch64.whl"
+
+
+@pytest.fixture(autouse=True)
+def without_bytecode(monkeypatch):
+    """Whatever Pythons this machine has: what the default version's adds is left out."""
+    found = bytecode.interpreter
+    monkeypatch.setattr(package, "interpreter", lambda v: None if v == package.PYTHON else found(v))
 
 
 @pytest.fixture
@@ -73,6 +80,35 @@ def test_what_it_holds(wheel, numpy, tmp_path):
     made = package.inspect(path)
     assert (made.files, made.size) == (8, path.stat().st_size)
     assert len(made.code_sha256) == 44
+
+
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_bytecode_is_of_lambdas_python(wheel, numpy, tmp_path):
+    path = package.build(tmp_path / "x.zip", wheel=wheel, wheels=[numpy], python=VERSION)
+    again = package.build(tmp_path / "y.zip", wheel=wheel, wheels=[numpy], python=VERSION)
+    assert path.read_bytes() == again.read_bytes()
+    tag = sys.implementation.cache_tag
+    with zipfile.ZipFile(path) as archive:
+        found = {name for name in archive.namelist() if name.endswith(".pyc")}
+        data = archive.read(f"__pycache__/index.{tag}.pyc")
+    assert found == {
+        f"__pycache__/{name}.{tag}.pyc" if "/" not in name else name
+        for name in (
+            "index",
+            "beside",
+            f"fastrcf/__pycache__/__init__.{tag}.pyc",
+            f"numpy/__pycache__/__init__.{tag}.pyc",
+        )
+    }
+    # Not checked against the source: the flags of PEP 552.
+    assert data[4:8] == b"\x01\x00\x00\x00"
+    assert b"/var/task/index.py" in data
+    assert str(tmp_path).encode() not in data
+    said = []
+    package.build(tmp_path / "z.zip", wheel=wheel, wheels=[numpy], python="3.99", tell=said.append)
+    assert any("python3.99" in text for text in said)
 
 
 def test_the_same_wheels_give_the_same_bytes(wheel, numpy, tmp_path):
@@ -174,7 +210,11 @@ def unpacked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("zip")
     needed = [wheels.repack(name, folder) for name in ("numpy", "msgspec")]
     path = package.build(
-        folder / "function.zip", arch=wheels.ARCH, wheel=wheels.own(folder), wheels=needed
+        folder / "function.zip",
+        arch=wheels.ARCH,
+        wheel=wheels.own(folder),
+        wheels=needed,
+        python=VERSION,
     )
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder / "task")

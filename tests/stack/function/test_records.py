@@ -110,7 +110,11 @@ def test_the_metrics_of_requests(model, detector, table, tmp_path):
         "ColdStartMs": 321,
     }
     assert lines[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "fraud"
-    assert (lines[0]["Solution"], lines[0]["route"], lines[0]["status"]) == ("fdml", "/v1/detect", 200)
+    assert (lines[0]["Solution"], lines[0]["route"], lines[0]["status"]) == (
+        "fdml",
+        "/v1/detect",
+        200,
+    )
     answering(event("/v1/score", "no JSON"), Context())
     assert check(lines[1]) == {"Requests": 1}
     assert lines[1]["status"] == 400

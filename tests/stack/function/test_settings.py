@@ -95,10 +95,19 @@ def test_files_have_no_versions():
         Settings.of({"FASTRCF_MODEL_URI": "model.rcf", "FASTRCF_MODEL_VERSION_ID": "v"})
 
 
-NAMES = (
-    "MODEL_URI MODEL_VERSION_ID BACKEND ENDPOINT THRESHOLD DELIVERY_STREAM CORS_ORIGIN COLUMNS "
-    "MODEL_REFRESH_SECONDS MAX_MODEL_BYTES LOG_LEVEL"
-).split()
+NAMES = [
+    "MODEL_URI",
+    "MODEL_VERSION_ID",
+    "BACKEND",
+    "ENDPOINT",
+    "THRESHOLD",
+    "DELIVERY_STREAM",
+    "CORS_ORIGIN",
+    "COLUMNS",
+    "MODEL_REFRESH_SECONDS",
+    "MAX_MODEL_BYTES",
+    "LOG_LEVEL",
+]
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=12)))

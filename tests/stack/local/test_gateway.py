@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
-from fastrcf.errors import InvalidParameterError  # noqa: E402
-from fastrcf.stack.local import LocalCloud, gateway  # noqa: E402
-from fastrcf.stack.local.throttle import TokenBucket  # noqa: E402
-from fastrcf.stack.local.validation import invalid  # noqa: E402
-from tests.conftest import ROOT  # noqa: E402
-from tests.stack.conftest import FAR, ROW  # noqa: E402
-from tests.stack.function.calls import Clock, stored  # noqa: E402
+from fastrcf.errors import InvalidParameterError
+from fastrcf.stack.local import LocalCloud, gateway
+from fastrcf.stack.local.throttle import TokenBucket
+from fastrcf.stack.local.validation import invalid
+from tests.conftest import ROOT
+from tests.stack.conftest import FAR, ROW
+from tests.stack.function.calls import Clock, stored
 
 GOOD = {"data": ROW, "metadata": ["2026-01-01, 00:00", "=1+1"]}
 JSON = {"content-type": "application/json"}
