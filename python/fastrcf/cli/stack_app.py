@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fastrcf.cli.stack_local import local
+from fastrcf.cli.stack_package import package
 
 
 @click.group()
@@ -13,3 +14,4 @@ def stack() -> None:
 
 
 stack.add_command(local)
+stack.add_command(package)

@@ -203,16 +203,6 @@ KEYS = [
     "path",
     "resource",
 ]
-    "headers",
-    "multiValueHeaders",
-    "queryStringParameters",
-    "multiValueQueryStringParameters",
-    "body",
-    "isBase64Encoded",
-    "requestContext",
-    "path",
-    "resource",
-]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), json_values), st.sampled_from(["GET", "POST", "x"]))

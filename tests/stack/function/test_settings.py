@@ -114,7 +114,7 @@ NAMES = [
 def test_any_environment_is_settings_or_a_message(environment):
     try:
         settings = Settings.of({f"FASTRCF_{name}": text for name, text in environment.items()})
-    except InvalidParameterError as error:
-        assert "FASTRCF_" in str(error)
-    else:
-        settings.check()
+    except InvalidParameterError:
+        return
+    settings.check()
+    assert settings.model_uri or settings.columns
