@@ -30,7 +30,20 @@ def interpreter(version: str) -> str | None:
     """
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    return shutil.which(f"python{version}")
+    found = shutil.which(f"python{version}")
+    # What stands under that name may choose among versions, and not have this one.
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    if found is not None and _said(found, "-c", asked).strip() != version:
+        return None
+    return found
+
+
+def _said(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
 
 
 def compiled(held: Mapping[str, bytes], python: str) -> dict[str, bytes]:

@@ -111,6 +111,18 @@ def test_bytecode_is_of_lambdas_python(wheel, numpy, tmp_path):
     assert any("python3.99" in text for text in said)
 
 
+def test_what_only_looks_like_that_python_compiles_nothing(tmp_path, monkeypatch):
+    pretender = tmp_path / "python3.98"
+    pretender.write_text("#!/bin/sh\nexit 127\n")
+    pretender.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bytecode.interpreter("3.98") is None
+    assert bytecode.interpreter("3.99") is None
+    assert bytecode.interpreter(VERSION) == sys.executable
+    pretender.write_text("#!/bin/sh\necho 3.98\n")
+    assert bytecode.interpreter("3.98") == str(pretender)
+
+
 def test_the_same_wheels_give_the_same_bytes(wheel, numpy, tmp_path):
     first = package.build(tmp_path / "1.zip", wheel=wheel, wheels=[numpy])
     # Of the same files in another order and at another time.
