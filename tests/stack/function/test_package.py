@@ -287,7 +287,7 @@ def test_wrong_settings_are_told_to_each_request(unpacked):
 LIGHT = """
 import sys
 import fastrcf.stack.function
-heavy = {"boto3", "botocore", "pyarrow", "starlette", "uvicorn", "click", "asyncio"}
+heavy = {"boto3", "botocore", "pyarrow", "starlette", "uvicorn", "click", "tempfile", "asyncio"}
 print(sorted(heavy & set(sys.modules)))
 """
 
