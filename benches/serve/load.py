@@ -10,6 +10,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Where `make bench-serve` puts it.
 PROGRAM = "vegeta"
@@ -58,6 +62,7 @@ def attack(
     connections: int = 16,
     expected: bytes | None = None,
     path: str = "/invocations",
+    headers: Mapping[str, str] | None = None,
 ) -> Load:
     """Send the same request again and again.
 
@@ -75,6 +80,8 @@ def attack(
     expected : bytes, optional
         What every answer 200 has to be.
     path : str, default "/invocations"
+    headers : mapping of str to str, optional
+        Further ones.
     """
     program = shutil.which(PROGRAM)
     if program is None:
@@ -89,6 +96,7 @@ def attack(
         command += ["-connections", str(connections), "-output", str(folder / "results")]
         (folder / "targets").write_text(
             f"POST {url}{path}\nContent-Type: {content_type}\nAccept: application/json\n"
+            + "".join(f"{name}: {value}\n" for name, value in (headers or {}).items())
         )
         # Of two cores the server has more use: the load's garbage is collected rarely.
         subprocess.run(command, check=True, env={**os.environ, "GOGC": "400"})

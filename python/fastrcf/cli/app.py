@@ -12,6 +12,7 @@ from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command
 from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.cli.serve import serve
 from fastrcf.cli.sessions_app import sessions
+from fastrcf.cli.stack_app import stack
 from fastrcf.detector import SCALINGS
 
 _EPILOG = (
@@ -289,4 +290,5 @@ def demo(data: str | None, **options: Any) -> None:
 app.add_command(sagemaker)
 app.add_command(container)
 app.add_command(sessions)
+app.add_command(stack)
 app.add_command(serve)
