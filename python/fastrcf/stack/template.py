@@ -138,7 +138,7 @@ class Template:
             raise InvalidParameterError(
                 f"the template: {len(found)} deployments of the API rather than one"
             )
-        return found.pop()
+        return str(found.pop())
 
     def _pictured(self) -> dict[str, Any]:
         resources: dict[str, Any] = self.content["Resources"]
