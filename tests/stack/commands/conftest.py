@@ -1,6 +1,7 @@
 """AWS by moto, or by clients whose every call is written down beforehand."""
 
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -16,10 +17,16 @@ from tests.sagemaker.conftest import aws, moto_url  # noqa: E402, F401
 from tests.stack.commands.made import ACCOUNT, REGION  # noqa: E402
 
 
+@lru_cache(maxsize=1)
+def session():
+    """One for all tests: it keeps what it has read of AWS's interfaces."""
+    return boto3.Session("id", "secret", region_name=REGION)
+
+
 @pytest.fixture
 def clients(aws):  # noqa: F811
     """Clients of moto."""
-    return StackClients.of(boto3.Session(region_name=REGION))
+    return StackClients.of(session())
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def stubbed():
 
     @contextmanager
     def of(*names):
-        found = StackClients(boto3.Session("id", "secret", region_name=REGION), REGION)
+        found = StackClients(session(), REGION)
         # What AWS would be asked first.
         found.__dict__["account"] = ACCOUNT
         stubs = {name: Stubber(getattr(found, name)) for name in names}

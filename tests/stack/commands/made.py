@@ -56,6 +56,6 @@ def event(number, resource, status, reason=None, kind="AWS::S3::Bucket"):
 
 
 def bucket(clients, name=CODE_BUCKET):
-    """Make a bucket as deployments do; moto takes a denial for one of all, whatever its condition."""
+    """Make a bucket as deployments do; moto takes a denial without TLS for one of all."""
     make_bucket(clients, name, PREFIX)
     clients.s3.delete_bucket_policy(Bucket=name)

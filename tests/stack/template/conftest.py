@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("yaml", reason="PyYAML is not installed (extra cli)")
 
-from fastrcf.stack.template import Template  # noqa: E402
+from fastrcf.stack.template import Template
 
 CODE = {"CodeBucket": "some-code", "CodeKey": "code/0.zip"}
 

@@ -1,4 +1,4 @@
-"""Least privilege: each role may do what its principal does, on what is the stack's, and no more."""
+"""Least privilege: each role may do what its principal does on what is the stack's."""
 
 import ast
 import fnmatch
