@@ -11,6 +11,7 @@ from fastrcf.cli.container_app import container
 from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
 from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.cli.sessions_app import sessions
+from fastrcf.cli.traffic_app import traffic
 from fastrcf.detector import SCALINGS
 
 _EPILOG = (
@@ -288,3 +289,4 @@ def demo(data: str | None, **options: Any) -> None:
 app.add_command(sagemaker)
 app.add_command(container)
 app.add_command(sessions)
+app.add_command(traffic)
