@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Of an untrusted answer, no more than that many levels are looked at.
 _DEPTH = 6
@@ -48,7 +51,7 @@ def read(body: bytes, content_type: str, n_rows: int) -> Said:
         said = _lines(body)
     else:
         try:
-            given = json.loads(body)
+            given = json.loads(body.decode())
         except (ValueError, RecursionError):
             raise ValueError("the answer is no JSON") from None
         said = Said()
@@ -62,15 +65,15 @@ def read(body: bytes, content_type: str, n_rows: int) -> Said:
 
 def _lines(body: bytes) -> Said:
     said = Said()
-    for line in body.decode("utf-8", errors="replace").split():
+    for line in body.decode("utf-8", errors="replace").splitlines():
         fields = line.split(",")
         try:
             score = float(fields[0])
         except ValueError:
             continue
         said.scores += math.isfinite(score)
-        # score, grade, decision
-        if len(fields) == 3 and fields[2] in ("0", "1"):
+        # score, grade, decision; perhaps reasons
+        if len(fields) >= 3 and fields[2] in ("0", "1"):
             said.alerts.append(fields[2] == "1")
     return said
 
@@ -80,7 +83,7 @@ def _look(given: Any, said: Said, predictions: list[bool], depth: int) -> bool:
     if depth == 0:
         return False
     if isinstance(given, list):
-        return any([_look(one, said, predictions, depth - 1) for one in given])
+        return _each(given, said, predictions, depth)
     if not isinstance(given, dict):
         return False
     if {"anomaly_detector", "fraud_classifier"} & given.keys():
@@ -105,4 +108,11 @@ def _look(given: Any, said: Said, predictions: list[bool], depth: int) -> bool:
         if isinstance(flags, list):
             said.alerts += [bool(flag) for flag in flags]
         return True
-    return any([_look(one, said, predictions, depth - 1) for one in given.values()])
+    return _each(given.values(), said, predictions, depth)
+
+
+def _each(given: Iterable[Any], said: Said, predictions: list[bool], depth: int) -> bool:
+    found = False
+    for one in given:
+        found |= _look(one, said, predictions, depth - 1)
+    return found

@@ -10,9 +10,6 @@ from fastrcf.errors import MissingExtraError
 from fastrcf.traffic import answers
 
 if TYPE_CHECKING:
-    import aiohttp
-
-    from fastrcf.traffic.auth import Auth
     from fastrcf.traffic.payload import Payload
     from fastrcf.traffic.target import Target
 

@@ -56,8 +56,13 @@ class Histogram:
         return self.most
 
     def buckets(self) -> list[tuple[float, int]]:
-        """Give the buckets that hold something: their upper bound in seconds, and their count."""
-        return [(_bounds(i)[1] / 1e6, count) for i, count in enumerate(self._counts) if count]
+        """Give counts, eight buckets to a power of two: upper bounds in seconds, ascending."""
+        found: dict[int, int] = {}
+        for index, count in enumerate(self._counts):
+            if count:
+                bound = _bounds(index | (_HALF // 8 - 1))[1]
+                found[bound] = found.get(bound, 0) + count
+        return [(bound / 1e6, count) for bound, count in found.items()]
 
 
 def _index(micros: int) -> int:

@@ -14,7 +14,7 @@ from fastrcf.traffic import cards
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from fastrcf.files import Options
+    from fastrcf.files import Clean, Options, Role
 
 # Small: turning rows into Python's values holds up what is being sent.
 BLOCK = 64
@@ -47,12 +47,9 @@ class Rows(Protocol):
     ----------
     names : list of str
         Their columns.
-    has_truth : bool
-        Whether it is known which are frauds.
     """
 
     names: list[str]
-    has_truth: bool
 
     def blocks(self) -> Iterator[Block]:
         """Yield rows without end."""
@@ -71,8 +68,6 @@ class Simulated:
     columns : sequence of str
         Which of :data:`fastrcf.traffic.cards.COLUMNS`, in which order; default: all.
     """
-
-    has_truth = True
 
     def __init__(
         self, seed: int = 0, fraud_share: float | None = None, columns: Sequence[str] = ()
@@ -148,7 +143,6 @@ class Replayed:
                 raise InvalidInputError(f"{self._files[0]}: there is no column {name!r}")
         self.names = list(columns) or [name for name in source.names if name != label]
         self._label, self._truth = label, truth
-        self.has_truth = label is not None
         self._share, self._seed = fraud_share, seed
         self._frauds = [] if fraud_share is None else self._all_frauds()
         if next(self._once(), None) is None:
@@ -164,22 +158,27 @@ class Replayed:
     def _once(self) -> Iterator[Block]:
         from fastrcf.files import clean, open_source
 
-        columns = [*self.names, *([] if self._label is None else [self._label])]
+        roles: dict[str, Role] = {} if self._label is None else {self._label: "label"}
+        columns = [*self.names, *roles]
         for file in self._files:
-            for batch in open_source(file, self._options).batches(columns):
-                good = clean(
-                    batch, {} if self._label is None else {self._label: "label"}, self._options.bad
-                )
-                table = good.origin if self._label is not None else batch.table
-                for start in range(0, table.num_rows, BLOCK):
-                    part = table.slice(start, BLOCK)
-                    columns_of = [part[name].to_pylist() for name in self.names]
-                    yield Block(
-                        [[_plain(value) for value in row] for row in zip(*columns_of, strict=True)],
-                        None
-                        if self._label is None
-                        else self._told(good.table[self._label].slice(start, BLOCK).to_pylist()),
-                    )
+            source = open_source(file, self._options)
+            numbers = {name for name in self.names if source.kinds.get(name) == "number"}
+            for batch in source.batches(columns):
+                good = clean(batch, roles, self._options.bad)
+                for start in range(0, len(good.rows), BLOCK):
+                    yield self._block(good, start, numbers)
+
+    def _block(self, good: Clean, start: int, numbers: set[str]) -> Block:
+        columns = []
+        for name in self.names:
+            made = _number if name in numbers else _plain
+            columns.append(
+                [made(value) for value in good.origin[name].slice(start, BLOCK).to_pylist()]
+            )
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        if self._label is None:
+            return Block(rows, None)
+        return Block(rows, self._told(good.table[self._label].slice(start, BLOCK).to_pylist()))
 
     def _told(self, labels: list[str]) -> list[bool]:
         assert self._truth is not None
@@ -196,7 +195,7 @@ class Replayed:
             normal = normal or not all(block.truth)
             if len(found) >= MOST_FRAUDS and normal:
                 break
-        if not found and self._share or not normal and self._share != 1:
+        if (not found and self._share) or (not normal and self._share != 1):
             which = "normal rows" if found else "frauds"
             raise InvalidInputError(f"--fraud-share: column {self._label!r} tells of no {which}")
         return found[:MOST_FRAUDS]
@@ -231,3 +230,16 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (int, str)):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _number(value: Any) -> Any:
+    """Make a number of a text, as CSV has them; what is none goes as it is, to be refused there."""
+    if not isinstance(value, str):
+        return _plain(value)
+    if not value.strip():
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return number if math.isfinite(number) else None

@@ -19,7 +19,7 @@ from fastrcf.traffic.supply import Supply
 from fastrcf.traffic.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from fastrcf.traffic.auth import Auth
     from fastrcf.traffic.payload import Payload
@@ -137,10 +137,21 @@ def run(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(whole())
+        return _in_new_loop(whole)
     # A notebook's kernel has a loop of its own.
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, whole()).result()
+        return pool.submit(_in_new_loop, whole).result()
+
+
+def _in_new_loop(whole: Callable[[], Coroutine[None, None, Ran]]) -> Ran:
+    make = None
+    # It sends more a second, and is there where the service is.
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        make = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=make) as runner:
+        return runner.run(whole())
 
 
 async def _drive(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import queue
 import threading
 from typing import TYPE_CHECKING
@@ -12,8 +14,11 @@ if TYPE_CHECKING:
 
     from fastrcf.traffic.payload import Payload
 
-_AHEAD = 256
-_WAIT = 0.1
+# Two batches wait. A thread that woke for each body would take the interpreter's lock from the
+# loop as often.
+_BATCH = 128
+_BATCHES = 2
+_WAIT = 0.5
 
 
 class Supply:
@@ -26,7 +31,8 @@ class Supply:
     """
 
     def __init__(self, payloads: Iterator[Payload]) -> None:
-        self._ready: queue.Queue[Payload | BaseException] = queue.Queue(_AHEAD)
+        self._ready: queue.Queue[list[Payload] | BaseException] = queue.Queue(_BATCHES)
+        self._batch: Iterator[Payload] = iter(())
         self._closed = threading.Event()
         self._thread = threading.Thread(
             target=self._make, args=(payloads,), name="fastrcf-traffic-rows", daemon=True
@@ -35,33 +41,34 @@ class Supply:
 
     def _make(self, payloads: Iterator[Payload]) -> None:
         try:
-            for payload in payloads:
-                if not self._put(payload):
-                    return
-            self._put(EOFError("there are no more rows"))
+            while not self._closed.is_set():
+                self._put(list(itertools.islice(payloads, _BATCH)))
         except BaseException as error:
             self._put(error)
 
-    def _put(self, made: Payload | BaseException) -> bool:
+    def _put(self, made: list[Payload] | BaseException) -> None:
         while not self._closed.is_set():
-            try:
+            with contextlib.suppress(queue.Full):
                 self._ready.put(made, timeout=_WAIT)
-            except queue.Full:
-                continue
-            return True
-        return False
+                return
 
     async def next(self) -> Payload:
         """Give the next body."""
-        try:
-            made = self._ready.get_nowait()
-        except queue.Empty:
-            made = await asyncio.to_thread(self._ready.get)
-        if isinstance(made, BaseException):
-            raise made
-        return made
+        while True:
+            for payload in self._batch:
+                return payload
+            try:
+                made = self._ready.get_nowait()
+            except queue.Empty:
+                made = await asyncio.to_thread(self._ready.get)
+            if isinstance(made, BaseException):
+                raise made
+            self._batch = iter(made)
 
     def close(self) -> None:
         """End the thread."""
         self._closed.set()
+        # So that it waits for no place.
+        with contextlib.suppress(queue.Empty):
+            self._ready.get_nowait()
         self._thread.join()
