@@ -2,6 +2,8 @@ import csv
 import io
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
+from unittest.mock import ANY
 
 import numpy as np
 import polars as pl
@@ -153,7 +155,11 @@ def test_the_seeds_contract(frame, tmp_path):
         "traffic-9-00000001",
     ]
     assert {channel for *_, channel in told} == set(CHANNELS)
-    assert all(stamp.endswith("+00:00") for stamp, *_ in told)
+    assert {stamp for stamp, *_ in told} == {"0000-00-00T00:00:00.000+00:00"}
+    sent_now = json.loads(sent[1].now().body)
+    assert sent_now == json.loads(sent[1].body) | {"metadata": [ANY, *told[1][1:]]}
+    stamp = datetime.fromisoformat(sent_now["metadata"][0])
+    assert abs(datetime.now(UTC) - stamp) < timedelta(seconds=10)
 
 
 def test_rows_by_name_by_position_and_as_text():

@@ -11,6 +11,7 @@ from fastrcf.cli.container_app import container
 from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
 from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.cli.sessions_app import sessions
+from fastrcf.cli.stack_app import stack
 from fastrcf.cli.traffic_app import traffic
 from fastrcf.detector import SCALINGS
 
@@ -289,4 +290,5 @@ def demo(data: str | None, **options: Any) -> None:
 app.add_command(sagemaker)
 app.add_command(container)
 app.add_command(sessions)
+app.add_command(stack)
 app.add_command(traffic)

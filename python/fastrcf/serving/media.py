@@ -45,8 +45,8 @@ def parse(text: str) -> Media:
 
 
 @lru_cache(256)
-def body_format(content_type: str) -> Media:
-    """Give the format of a body.
+def body_format(content_type: str, read: tuple[str, ...] = BODIES) -> Media:
+    """Give the format of a body, one of those that are read.
 
     Raises
     ------
@@ -54,9 +54,9 @@ def body_format(content_type: str) -> Media:
         415, if it is none that is read here.
     """
     media = parse(content_type)
-    if media.kind not in BODIES:
+    if media.kind not in read:
         found = f"{content_type!r}" if content_type else "no Content-Type"
-        raise Problem(415, "unsupported_media_type", f"{found}: {', '.join(BODIES)} are read here")
+        raise Problem(415, "unsupported_media_type", f"{found}: {', '.join(read)} are read here")
     if media.parameters.get("charset", "utf-8") not in _CHARACTERS:
         raise Problem(415, "unsupported_media_type", f"{content_type!r}: only UTF-8 is read here")
     labels = media.parameters.get("label_size", "0")
@@ -68,8 +68,10 @@ def body_format(content_type: str) -> Media:
 
 
 @lru_cache(256)
-def answer_format(accept: str) -> str:
-    """Choose the format of the answer by the header Accept.
+def answer_format(accept: str, written: tuple[str, ...] = ANSWERS) -> str:
+    """Choose the format of the answer by the header Accept, one of those that are written.
+
+    The first of them is the answer to who takes anything.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def answer_format(accept: str) -> str:
         406, if none of those that are taken is written here.
     """
     if not accept.strip():
-        return ANSWERS[0]
+        return written[0]
     best, best_quality = None, 0.0
     for entry in accept.split(","):
         media = parse(entry)
@@ -85,13 +87,13 @@ def answer_format(accept: str) -> str:
             quality = float(media.parameters.get("q", "1"))
         except ValueError:
             quality = 0.0
-        for kind in ANSWERS:
+        for kind in written:
             if _fits(media.kind, kind) and quality > best_quality:
                 best, best_quality = kind, quality
                 break
     if best is None:
         raise Problem(
-            406, "not_acceptable", f"Accept: {accept!r}: {', '.join(ANSWERS)} are written here"
+            406, "not_acceptable", f"Accept: {accept!r}: {', '.join(written)} are written here"
         )
     return best
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -24,6 +24,9 @@ Form = Literal["seed", "rows", "csv"]
 FORMS: tuple[Form, ...] = ("seed", "rows", "csv")
 CHANNELS = ("Mobile", "Web", "Store")
 _JSON, _CSV = "application/json", "text/csv"
+# Where the time of sending goes: bodies are made long before.
+_LATER = "0000-00-00T00:00:00.000+00:00"
+_LATER_BYTES = _LATER.encode()
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ class Payload:
     content_type: str
     n_rows: int
     truth: tuple[bool, ...] | None
+
+    def now(self) -> Payload:
+        """Give it with the time of now in its metadata, if it has them."""
+        # They come behind the rows, which may hold anything.
+        at = self.body.rfind(_LATER_BYTES)
+        if at < 0 or self.content_type != _JSON:
+            return self
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
+        body = self.body[:at] + stamp + self.body[at + len(stamp) :]
+        return replace(self, body=body)
 
 
 def form_of(url: str) -> Form:
@@ -140,7 +153,7 @@ class Maker:
         asked: dict[str, Any] = {
             "data": as_csv(rows).rstrip("\n"),
             "metadata": [
-                datetime.now(UTC).isoformat(timespec="milliseconds"),
+                _LATER,
                 f"traffic-{self.seed}-{number:08d}",
                 CHANNELS[rng.integers(len(CHANNELS))],
             ],

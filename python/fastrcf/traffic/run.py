@@ -200,6 +200,7 @@ class _Sender:
         for due in schedule:
             if await self._stop.wait(due - _AHEAD - self.passed()):
                 break
+            payload = payload.now()
             headers = self._auth.headers(self._url, payload.body, payload.content_type)
             if await self._stop.wait(due - self.passed()):
                 break

@@ -1,0 +1,15 @@
+"""The commands under ``fastrcf stack``."""
+
+from __future__ import annotations
+
+import click
+
+from fastrcf.cli.stack_local import local
+
+
+@click.group()
+def stack() -> None:
+    """Deploy the REST API and what stands behind it to AWS, or run it on this machine."""
+
+
+stack.add_command(local)

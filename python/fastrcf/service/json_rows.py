@@ -1,0 +1,171 @@
+"""Rows of JSON and JSON lines, by name or by position.
+
+One pass of a typed decoder makes floats of all that is right. What it refuses is read
+again and looked at cell by cell, which names the place.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from fastrcf.service.columns import Columns, no_rows, problem, too_many
+from fastrcf.serving.problems import bad_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastrcf._typing import Floats
+
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_anything = msgspec.json.Decoder()
+_object = msgspec.json.Decoder(dict[str, float | list[list[float] | dict[str, float]]])
+_list = msgspec.json.Decoder(list[float | list[float] | dict[str, float]])
+_lines = msgspec.json.Decoder(list[float] | dict[str, float])
+ROWS = "rows"
+
+
+class JsonRows:
+    """Reads rows of a model.
+
+    Parameters
+    ----------
+    columns : Columns
+    limit : int
+        Most rows of a body.
+    """
+
+    def __init__(self, columns: Columns, limit: int) -> None:
+        self._columns = columns
+        self._limit = limit
+        names = columns.names
+        self._pick: Callable[[dict[str, Any]], Any] = (
+            itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        )
+
+    def json(self, body: bytes, *, extra: bool) -> Any:
+        """Read ``{"rows": [...]}``, one row alone, or a list of rows.
+
+        Parameters
+        ----------
+        body : bytes
+        extra : bool
+            Whether rows may have other columns than the model's.
+
+        Returns
+        -------
+        numpy.ndarray of float64, or of objects where there are categories, shape (n, d)
+
+        Raises
+        ------
+        Problem
+        """
+        if not body.strip():
+            raise no_rows()
+        if self._columns.plain and not extra:
+            try:
+                return self._plain(self._rows(self._decoder(body).decode(body)))
+            except (msgspec.MsgspecError, _Odd, UnicodeDecodeError, RecursionError):
+                pass
+        try:
+            given = _anything.decode(body)
+        except _BROKEN as error:
+            raise bad_input(f"the body is no JSON: {error}") from None
+        return self.given(given, extra=extra)
+
+    def lines(self, body: bytes, *, extra: bool) -> Any:
+        """Read a row from each line, as :meth:`json`."""
+        if self._columns.plain and not extra:
+            try:
+                return self._plain(_lines.decode_lines(body))
+            except (msgspec.MsgspecError, _Odd, UnicodeDecodeError, RecursionError):
+                pass
+        try:
+            rows = _anything.decode_lines(body)
+        except _BROKEN as error:
+            raise bad_input(f"the body is no JSON lines: {error}") from None
+        return self._checked(rows, extra)
+
+    def given(self, given: Any, *, extra: bool) -> Any:
+        """Read rows of a value that was decoded already, as :meth:`json`."""
+        return self._checked(self._rows(given), extra)
+
+    @staticmethod
+    def _decoder(body: bytes) -> msgspec.json.Decoder[Any]:
+        return _object if body.lstrip()[:1] == b"{" else _list
+
+    def _rows(self, given: Any) -> list[Any]:
+        """Give a list of rows of what came."""
+        if isinstance(given, dict):
+            rows = given.get(ROWS)
+            if not isinstance(rows, list):
+                if rows is not None and ROWS not in self._columns.place:
+                    raise bad_input(f'"{ROWS}": expected a list of rows')
+                return [given]
+            others = [name for name in given if name != ROWS]
+            if others:
+                raise bad_input(f'beside "{ROWS}" there is {others[0]!r}, which is not known')
+            return rows
+        if not isinstance(given, list):
+            raise bad_input("expected an object or a list of rows")
+        if given and not isinstance(given[0], (list, dict)):
+            return [given]
+        return given
+
+    def _plain(self, rows: list[Any]) -> Floats:
+        """Make a matrix of rows of floats without a look at each.
+
+        Raises
+        ------
+        _Odd
+            If that cannot be done; whatever is wrong is then looked for.
+        """
+        n, d = len(rows), len(self._columns)
+        if not 0 < n <= self._limit:
+            raise _Odd
+        kinds = set(map(type, rows))
+        if len(kinds) != 1 or set(map(len, rows)) != {d}:
+            raise _Odd
+        if kinds == {dict}:
+            try:
+                rows = list(map(self._pick, rows))
+            except KeyError:
+                raise _Odd from None
+        try:
+            return np.array(rows, np.float64)
+        except (TypeError, ValueError):
+            # A list of one row among numbers, as [1, [2]].
+            raise _Odd from None
+
+    def _checked(self, rows: list[Any], extra: bool) -> Any:
+        if not rows:
+            raise no_rows()
+        if len(rows) > self._limit:
+            raise too_many(self._limit)
+        return self._columns.array([self._row(i, row, extra) for i, row in enumerate(rows)])
+
+    def _row(self, i: int, row: Any, extra: bool) -> list[Any]:
+        columns = self._columns
+        if isinstance(row, list):
+            if len(row) != len(columns):
+                raise columns.width(len(row), i)
+            return [columns.cell(value, i, j) for j, value in enumerate(row)]
+        if not isinstance(row, dict):
+            raise problem("invalid_input", "expected an object or a list of values", i)
+        if not extra:
+            for name in row:
+                if name not in columns.place:
+                    raise columns.unknown(name, i)
+        out = []
+        for j, name in enumerate(columns.names):
+            if name not in row and not columns.optional:
+                raise columns.missing(name, i)
+            out.append(columns.cell(row.get(name), i, j))
+        return out
+
+
+class _Odd(Exception):
+    """Rows that need a closer look."""
