@@ -27,6 +27,7 @@ _JSON, _CSV = "application/json", "text/csv"
 # Where the time of sending goes: bodies are made long before.
 _LATER = "0000-00-00T00:00:00.000+00:00"
 _LATER_BYTES = _LATER.encode()
+_SEED = b'{"data":'
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Payload:
         """Give it with the time of now in its metadata, if it has them."""
         # They come behind the rows, which may hold anything.
         at = self.body.rfind(_LATER_BYTES)
-        if at < 0 or self.content_type != _JSON:
+        if at < 0 or not self.body.startswith(_SEED):
             return self
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
         body = self.body[:at] + stamp + self.body[at + len(stamp) :]
