@@ -289,6 +289,23 @@ class SessionDetector:
         keys = features.select(name for name in _KEYS if name in features.columns)
         return keys.with_columns(score=pl.Series(alone + together))
 
+    def explain(self, features: pl.DataFrame) -> list[list[Reason]]:
+        """Say why sessions are unusual: of each the largest part of its score first.
+
+        Parameters
+        ----------
+        features : DataFrame
+            Of any sessions: each is explained by itself.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        if self._alone is None:
+            raise NotFittedError("fit the detector first, or load one")
+        return self._detector.explain(self._seen(features))
+
     def detect(
         self,
         features: pl.DataFrame,
