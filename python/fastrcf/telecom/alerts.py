@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # How near the threshold comes to the last that keeps the budget, in sessions: one in so many.
 _STEPS: Final = 30
+# Twice the sessions, and less than this share of the cases: alerts of fleets have grown together.
+_GROWN: Final = 0.75
 #: Columns that alerts are made from.
 NEEDED: Final = ("session_id", "sim_id", "start_ts", "score")
 
@@ -119,7 +121,8 @@ def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> floa
     -----
     Twice as many sessions are let in until the budget is overspent; then the last step is halved
     until it is a thirtieth. A lower threshold may open fewer cases again, once those of a fleet
-    grow together; it is not looked for.
+    grow together: one that would let everything in keeps any budget. It is not looked for, and
+    where cases become fewer before the budget is spent, it is the threshold with the most.
     """
     ranked = ranked.sort("score", descending=True)
     scores = ranked["score"].to_numpy()
@@ -130,20 +133,24 @@ def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> floa
             return math.inf
         return float(scores[taken] if taken < len(scores) else np.nextafter(scores[-1], -np.inf))
 
-    def overspends(taken: int) -> bool:
+    def opened(taken: int) -> int:
         threshold = below(taken)
         above = ranked.filter(pl.col("score") > threshold)
-        opened = cases_of(open_alerts(above, threshold, rule), rule)
-        return opened["case"].n_unique() > n_cases
+        return cases_of(open_alerts(above, threshold, rule), rule)["case"].n_unique()
 
     kept, taken = 0, min(1, len(scores))
-    while not overspends(taken):
+    most, most_at = 0, 0
+    while (cases := opened(taken)) <= n_cases:
+        if cases < _GROWN * most:
+            return below(most_at)
+        if cases >= most:
+            most, most_at = cases, taken
         if taken == len(scores):
             return None
         kept, taken = taken, min(len(scores), 2 * taken)
     while taken - kept > max(1, kept // _STEPS):
         middle = (kept + taken) // 2
-        kept, taken = (kept, middle) if overspends(middle) else (middle, taken)
+        kept, taken = (kept, middle) if opened(middle) > n_cases else (middle, taken)
     return below(kept)
 
 
