@@ -56,12 +56,13 @@ import textwrap
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
-from IPython.display import display
+from IPython.display import HTML, display
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 import fastrcf
@@ -116,11 +117,26 @@ plt.rcParams.update(
         "legend.frameon": False,
     }
 )
-pl.Config.set_tbl_hide_dataframe_shape(True)
-pl.Config.set_tbl_hide_column_data_types(True)
-pl.Config.set_tbl_rows(30)
-pl.Config.set_tbl_cols(20)
-pl.Config.set_fmt_str_lengths(90)
+
+
+def show(rows):
+    """Show a table: names to the left, numbers to the right."""
+    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
+    side = ["right" if kind.is_numeric() else "left" for kind in frame.dtypes]
+
+    def cell(tag, value, align):
+        text = "" if value is None else f"{value:,}" if align == "right" else str(value)
+        return f'<{tag} style="text-align:{align}">{escape(text)}</{tag}>'
+
+    head = "".join(
+        f'<th style="text-align:{align}">{escape(name)}</th>'
+        for name, align in zip(frame.columns, side, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(cell("td", *pair) for pair in zip(row, side, strict=True)) + "</tr>"
+        for row in frame.iter_rows()
+    )
+    display(HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"))
 
 
 def dates(axes):
@@ -163,15 +179,13 @@ print("What really happened is known." if known is not None else "Nobody knows w
 # %%
 there = [column for column in COLUMNS if column.name in sessions.columns]
 example = sessions.row(len(sessions) // 2, named=True)
-display(
-    pl.DataFrame(
-        {
-            "column": [column.name for column in there],
-            "meaning": [column.meaning for column in there],
-            "unit": [column.unit for column in there],
-            "for example": [str(example[column.name])[:28] for column in there],
-        }
-    )
+show(
+    {
+        "column": [column.name for column in there],
+        "meaning": [column.meaning for column in there],
+        "unit": [column.unit for column in there],
+        "for example": [str(example[column.name])[:28] for column in there],
+    }
 )
 
 # %% [markdown]
@@ -203,7 +217,7 @@ families = (
     )
     .sort("sessions", descending=True)
 )
-display(families)
+show(families)
 names = families["family"].to_list()
 
 # %%
@@ -293,7 +307,7 @@ checks |= {
     for column in there
     if sessions[column.name].null_count()
 }
-display(pl.DataFrame({"check": list(checks), "found": [float(n) for n in checks.values()]}))
+show({"check": list(checks), "found": [f"{n:,}" for n in checks.values()]})
 bad = [name for name in list(checks)[:4] if checks[name]]
 assert not bad, f"mend this first: {', '.join(bad)}"
 
@@ -316,31 +330,31 @@ print(
     f"the detector looks at {len(detector.columns)} of them:"
 )
 meaning = {feature.name: feature for feature in FEATURES}
-display(
-    pl.DataFrame(
-        {
-            "feature": detector.columns,
-            "unit": [meaning[name].unit for name in detector.columns],
-            "what it is for": [meaning[name].meaning for name in detector.columns],
-        }
-    )
+show(
+    {
+        "feature": detector.columns,
+        "unit": [meaning[name].unit for name in detector.columns],
+        "what it is for": [meaning[name].meaning for name in detector.columns],
+    }
 )
 
 # %% [markdown]
-# What that looks like for one SIM: the one whose volume of a day is furthest above its own week.
-# The band is where nine of ten sessions of its family are at the time.
+# What that looks like for one SIM: the one whose volume of a day is furthest above that of devices
+# of its kind. The band is where nine of ten sessions of its family are at the time.
 
 # %%
 until = week.split(features)
-odd = features.filter(pl.col("start_ts") >= until).sort("bytes_ratio_24h", descending=True)
+odd = features.filter(pl.col("start_ts") >= until).sort("bytes_z", "session_id", descending=True)
 sim, family = odd["sim_id"][0], str(odd["family"][0])
 own = sessions.filter(pl.col("sim_id") == sim).sort("start_ts")
 of_sim = features.filter(pl.col("sim_id") == sim).sort("start_ts")
 of_family = features.filter(pl.col("family").cast(pl.String) == family)
 
-shown = ["bytes_ratio_24h", "bytes_z", "sessions_ratio_1h"]
+shown = ["bytes_z", "bytes_ratio_24h", "sessions_ratio_24h"]
 figure, all_axes = plt.subplots(4, 1, sharex=True, figsize=(9, 7))
 all_axes[0].semilogy(own["start_ts"], own["bytes"].clip(1), ".", color=DATA, ms=4)
+all_axes[0].set_yticks([1, 1e3, 1e6, 1e9], ["0", "1 kB", "1 MB", "1 GB"])
+all_axes[0].set_yticks([], minor=True)
 all_axes[0].set_title(f"SIM {sim[:8]} ({family}): bytes of each session")
 for axes, name in zip(all_axes[1:], shown, strict=True):
     band = (
@@ -436,7 +450,7 @@ else:
         f"{evaluation.cases:,} cases {evaluation.true_cases:,} are part of one. "
         f"Average precision of sessions: {evaluation.average_precision}."
     )
-    display(
+    show(
         evaluation.table().select(
             pl.col("kind").replace({kind: title(kind) for kind in evaluation.table()["kind"]}),
             "incidents",
@@ -482,8 +496,8 @@ if known is not None:
 # The same days, judged by three rules that operators set by hand, and by scikit-learn's
 # IsolationForest on the same features. To be fair to those that give no kinds, here all alerts of a
 # fleet that open within two hours count as one case, for us too, and each may have the threshold
-# that is best for it on the judged days themselves. Silent SIMs, which only our detector tells, are
-# left out.
+# that is best for it on the judged days themselves. A rule gives no more cases than its own limit
+# lets it. Silent SIMs, which only our detector tells, are left out.
 
 # %%
 for rule in rules.RULES:
@@ -507,17 +521,15 @@ if known is not None:
     }
     kinds = sorted({kind for row in rows.values() for kind in row} - {"silent_device"})
     total = {one.kind: one.incidents for one in evaluation.kinds}
-    display(
-        pl.DataFrame(
-            {
-                "incidents found": [title(kind) for kind in kinds] + ["cases", "of an incident"],
-                "there were": [total[kind] for kind in kinds] + [None, None],
-                **{
-                    name: [rows[name].get(kind, 0) for kind in kinds] + [one.cases, one.true_cases]
-                    for name, one in compared.items()
-                },
-            }
-        )
+    show(
+        {
+            "incidents found": [title(kind) for kind in kinds] + ["cases", "of an incident"],
+            "there were": [total[kind] for kind in kinds] + [None, None],
+            **{
+                name: [rows[name].get(kind, 0) for kind in kinds] + [one.cases, one.true_cases]
+                for name, one in compared.items()
+            },
+        }
     )
     figures["isolation forest"] = {
         "recall": compared["isolation forest"].recall,
@@ -633,7 +645,8 @@ plt.show()
 # ## 8. How many alerts do you want?
 #
 # A budget is a choice of people, not of statistics: how many cases a day can somebody look at?
-# Twice the cases find more, and more of them are nothing.
+# More cases find more, and more of them are nothing. Few fleets have only so many cases: once all
+# their alerts grow together, a larger budget changes nothing.
 
 # %%
 if known is not None:
@@ -649,7 +662,7 @@ if known is not None:
                 "% of cases part of one": round(100 * result.true_cases / max(1, result.cases)),
             }
         )
-    display(pl.DataFrame(rows))
+    show(rows)
 else:
     for factor in (1, 2, 4):
         highest = findings.scored["score"].sort(descending=True)
@@ -716,13 +729,11 @@ figures["stream difference"] = gap
 figures["seconds"] = {name: round(seconds, 2) for name, seconds in took.items()}
 figures["versions"] = {**week.versions(), "folder": folder.name}
 (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-display(
-    pl.DataFrame(
-        {
-            "step": [*took, "together"],
-            "seconds": [round(s, 1) for s in [*took.values(), sum(took.values())]],
-        }
-    )
+show(
+    {
+        "step": [*took, "together"],
+        "seconds": [round(s, 1) for s in [*took.values(), sum(took.values())]],
+    }
 )
 print(f"fastrcf {fastrcf.__version__}, {len(sessions):,} sessions")
 

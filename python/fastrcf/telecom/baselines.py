@@ -105,10 +105,10 @@ def judged(
     """
     ranked = scored.sort("score", descending=True).with_columns(kind=pl.lit("any"))
     n = min(len(ranked), int(8 * n_cases) + 1)
-    threshold = threshold_for(ranked.head(n), n_cases, rule)
+    threshold = threshold_for(ranked.head(n), n_cases, rule, whole=n == len(ranked))
     while threshold is None and n < len(ranked):
         n = min(len(ranked), 2 * n)
-        threshold = threshold_for(ranked.head(n), n_cases, rule)
+        threshold = threshold_for(ranked.head(n), n_cases, rule, whole=n == len(ranked))
     alerting = open_alerts(ranked, -float("inf") if threshold is None else threshold, rule)
     alerting = alerting.join(
         cases_of(alerting, rule).select("alert", "case"), on="alert", how="left"
