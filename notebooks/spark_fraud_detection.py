@@ -164,7 +164,9 @@ def errors_into(path):
 # same Python environment: locally that is this interpreter, on a cluster `fastrcf` and
 # `fastrcf-spark` are installed like any other library (or sent as an archive).
 #
-# Spark's log goes into `spark.log` beside the results. One setting matters: since 4.0 Spark measures each Arrow batch row by row, which costs more than
+# Spark's log goes into `spark.log` beside the results.
+#
+# One setting matters: since 4.0 Spark measures each Arrow batch row by row, which costs more than
 # the forest does; batches stay bounded by the number of their rows.
 
 # %%
@@ -482,7 +484,8 @@ if master:
 #
 # * **The same code.** Leave `master` empty, give `folder` and `out` as paths that all workers see
 #   (a mounted volume; for object stores read and write with `spark.read` and `spark.write`, and
-#   keep the small files, `peers.parquet`, `sessions.rcf` and `alerts.parquet`, where the driver can).
+#   keep the small files, `peers.parquet`, `sessions.rcf` and `alerts.parquet`, where the driver
+#   can).
 # * **Every night:** features of the last eight days (a week of history, and the day), scored by
 #   the model of yesterday; learn anew from time to time. `peers.parquet` spares counting all days
 #   again.
