@@ -559,10 +559,13 @@ axis.legend()
 plt.show()
 display(quantiles.style.format(precision=3))
 if is_whole:
-    # Two trainings of the service differ by about as much.
-    off = (quantiles["here"] / quantiles["published"] - 1).drop(1.0).abs()
-    assert off.max() < 0.06, f"{off.max():.1%} off the published scores"
-    print(f"quantiles are at most {off.max():.1%} off the published ones")
+    # The counts are read off a picture, and two trainings of the service differ too.
+    off = float((quantiles["here"] / quantiles["published"] - 1).drop(1.0).abs().max())
+    figures["managed"]["off"] = round(off, 4)
+    print(
+        f"quantiles to 95 % are at most {off:.1%} off the published ones: "
+        + ("they agree" if off < 0.06 else "more than two trainings of the service are")
+    )
 else:
     print("not the whole table: the published scores are of other rows")
 
@@ -691,29 +694,51 @@ figures["traffic"] = {
 # %% [markdown]
 # ## 8. In AWS
 #
-# The cells below cost money in your account and are skipped unless `aws` is true. The first makes
-# the stack and prints a ready line of curl; then traffic; then **all of it is deleted**. The same
-# commands are explained in [docs/deploy.md](../docs/deploy.md).
+# The cells below deploy the same in your account, which costs money, little as it is
+# (`fastrcf stack cost --requests-per-month 1000000` estimates it by a dated table of prices). They
+# are skipped unless `aws` is true. The first deploys the model and tells where the API is; the
+# second sends it signed traffic; the third **deletes all of it**, which you may also do later with
+# the same command. [docs/deploy.md](../docs/deploy.md) explains each step.
 
 # %%
-PREFIX = "sagemaker-soln-fdml-notebook"
+PREFIX = "card-fraud-notebook"
+DEPLOY = ["stack", "deploy", str(model), "--prefix", PREFIX, "--yes"]
+STATUS = ["stack", "status", "--prefix", PREFIX, "--json"]
+DESTROY = ["stack", "destroy", "--prefix", PREFIX, "--yes"]
 
 
 def shell(*words):
-    """Run a command of ours, and show what it prints."""
+    """Run a command of ours; give what it printed."""
     print("$ fastrcf", *words)
-    return subprocess.run([sys.executable, "-m", "fastrcf.cli", *map(str, words)], check=True)
+    command = [sys.executable, "-m", "fastrcf.cli", *words]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if aws:
-    shell("stack", "deploy", "--prefix", PREFIX, "--model", model, "--yes")
+    print(shell(*DEPLOY))
+    api = json.loads(shell(*STATUS))["stack"]["outputs"]["ApiUrl"]
+    print(f"the API is {api}")
 else:
     print("skipped: nothing was asked of AWS")
 
 # %%
 if aws:
-    shell("stack", "status", "--prefix", PREFIX)
-    shell("stack", "destroy", "--prefix", PREFIX, "--yes")
+    print(
+        send(
+            f"{api}/invocations",
+            rate=5,
+            requests=100,
+            rows=payments_to_send,
+            model="anomaly_detector",
+            auth=choose("sigv4", parse(api)),
+        )
+    )
+else:
+    print("skipped: nothing was sent")
+
+# %%
+if aws:
+    print(shell(*DESTROY))
 else:
     print("skipped: there is nothing to delete")
 
