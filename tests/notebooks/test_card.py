@@ -56,7 +56,8 @@ class Run:
         self.figures = json.loads((folder / "out" / "figures.json").read_text())
 
     def pictures(self):
-                from matplotlib.image import imread
+        """Give all pictures, decoded."""
+        from matplotlib.image import imread
 
         found = [o.data["image/png"] for o in self.outputs if "image/png" in o.get("data", {})]
         return [imread(io.BytesIO(base64.b64decode(png)), format="png") for png in found]
