@@ -57,7 +57,7 @@ def traffic(
     as_json : bool
         Whether to print JSON.
     **load
-        Of :func:`fastrcf.traffic.send.send`.
+        Of :func:`fastrcf.traffic.send`.
 
     Returns
     -------
