@@ -10,7 +10,7 @@ pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 from tests.serving.test_openapi import hold_to_it, modes
 
-QUIET = Options(access_log=False)
+QUIET = Options()
 
 
 @modes
