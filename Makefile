@@ -190,6 +190,7 @@ $(BIN)/vegeta: | $(VENV)/.deps
 
 bench-serve: $(VENV)/.engine $(BIN)/vegeta
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.serve.run $(OPTIONS)
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.serve.service
 	$(BIN)/python -m benches.serve.report
 
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.

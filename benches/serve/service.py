@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -153,7 +154,7 @@ def machine(results: dict[str, Any]) -> str:
     return (
         f"Measured {results['measured']} on {about['processor']}, {about['cores']} cores; a "
         f"detector of 100 trees of 256 rows, {run.COLUMNS} columns; medians; client and server "
-        "on the same cores."
+        f"on the same cores. When it began, {results['busy']} processes were busy there already."
     )
 
 
@@ -172,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = {
                 "measured": datetime.now(UTC).strftime("%Y-%m-%d"),
                 "machine": describe(),
+                "busy": round(os.getloadavg()[0], 1),
                 "in_process": in_process(detector, rows, options.repeats),
                 "lanes": loopback(Path(name), rows, options.rounds, options.seconds),
             }

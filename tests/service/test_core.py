@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastrcf
-from fastrcf.sagemaker import decode_scores, encode_recordio
+from fastrcf.sagemaker import ManagedForest, decode_scores, encode_recordio
 from fastrcf.service.answers import ARROW
 from fastrcf.service.core import LocalModel, Request, Service, ServiceLimits
 from fastrcf.serving.problems import Problem
@@ -128,6 +128,18 @@ def test_a_file_has_the_version_of_its_bytes(detector, tmp_path):
         assert column["usual_low"] < column["median"] < column["usual_high"]
 
 
+def test_a_managed_forest_has_its_own_scale(rows, tmp_path):
+    managed = ManagedForest(50, 64, random_state=1).fit(rows)
+    managed.save(tmp_path / "managed.rcf")
+    service = Service(LocalModel.load(tmp_path / "managed.rcf", threshold=0.5))
+    wanted = managed.score(rows[:5]).tolist()
+    assert ask(service, "/v1/score", rows[:5].tolist())[1]["scores"] == wanted
+    told = ask(service, "/v1/detect", [90_000, 40, 3])[1]["rows"][0]
+    assert told["is_anomaly"]
+    assert told["reasons"][0]["column"] == "0"
+    assert ask(service, "/v1/model", b"", method="GET")[1]["kind"] == "managed forest"
+
+
 def test_streams_need_learning():
     with pytest.raises(fastrcf.InvalidInputError, match="--learn"):
         LocalModel(fastrcf.SeriesDetector(["a"]), "v1")
@@ -168,7 +180,7 @@ def test_heads_are_refused_before_bodies_come(service, path, headers, query, sta
     answer = service.answer(request)
     assert (answer.status, json.loads(answer.body)["error"]) == (status, error)
     with pytest.raises(Problem) as caught:
-        service.check(Request("POST", path, headers, b"", query))
+        service.check(path, headers, query)
     assert caught.value.status == status
 
 

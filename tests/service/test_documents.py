@@ -24,7 +24,7 @@ def client(detector):
     served = LocalModel(detector, "83a0f1c2d9e4")
     metrics = Metrics(served)
     service = Service(served, observers=[metrics])
-    options = Options(access_log=False)
+    options = Options()
     with serving(lambda load: application(service, load, options, metrics=metrics)) as client:
         yield client
 

@@ -288,7 +288,7 @@ def test_memory_of_keys_is_bounded_and_right(asked, most):
 
 def test_requests_are_learnt_one_by_one_over_a_socket(model, state, rows):
     ours, living = learner(model, state)
-    options = Options(ordered=True, access_log=False)
+    options = Options(ordered=True)
 
     def app(_):
         return application(ours._service, load, options, answer=ours.answer)

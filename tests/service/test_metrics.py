@@ -120,7 +120,7 @@ def test_requests_over_a_socket(detector):
     served = LocalModel(detector, "v1")
     metrics = Metrics(served)
     service = Service(served, observers=[metrics])
-    options = Options(access_log=False)
+    options = Options()
     with serving(lambda load: application(service, load, options, metrics=metrics)) as client:
         for body in ("1,2,3", "1,2", "1,2,3"):
             client.invoke(body, "text/csv", "/v1/score")

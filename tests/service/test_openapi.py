@@ -10,7 +10,7 @@ pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 from tests.serving.test_openapi import hold_to_it, modes
 
-QUIET = Options(access_log=False)
+QUIET = Options()
 
 
 @modes
@@ -18,8 +18,8 @@ QUIET = Options(access_log=False)
     ("which", "examples"),
     [
         ("detector", 10),
-        pytest.param("detector", 300, marks=pytest.mark.slow),
-        pytest.param("with_categories", 300, marks=pytest.mark.slow),
+        pytest.param("detector", 100, marks=pytest.mark.slow),
+        pytest.param("with_categories", 100, marks=pytest.mark.slow),
     ],
 )
 def test_a_service_is_as_described(request, which, examples, mode):

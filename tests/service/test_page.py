@@ -45,7 +45,7 @@ def opened(chromium, client, *, size=WIDE, dark=False):
 
 def made(model, options=None, **given):
     service = Service(LocalModel(model, "v1", **given))
-    return lambda load: application(service, load, options or Options(access_log=False))
+    return lambda load: application(service, load, options or Options())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_row_is_scored_and_told_why(chromium, detector, tmp_path, name, size, 
 
 
 def test_a_key_is_asked_for(chromium, detector):
-    options = Options(ByKey(ApiKeys({"web": hash_of("secret-1")})), access_log=False)
+    options = Options(ByKey(ApiKeys({"web": hash_of("secret-1")})))
     with (
         serving(made(detector, options)) as client,
         opened(chromium, client) as (tab, said),

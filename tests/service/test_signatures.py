@@ -18,7 +18,7 @@ botocore_auth = pytest.importorskip("botocore.auth", reason="botocore is not ins
 AWSRequest = pytest.importorskip("botocore.awsrequest").AWSRequest
 Credentials = pytest.importorskip("botocore.credentials").Credentials
 
-KEY, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "eu-west-1"
+KEY, SECRET, REGION = "AKIDEXAMPLE", "not-a-secret", "eu-west-1"
 HOST = "127.0.0.1:8080"
 
 

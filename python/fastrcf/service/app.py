@@ -34,6 +34,7 @@ SCORING = ("/v1/score", "/v1/detect", "/invocations")
 _OPEN = ("/ping", "/health", "/openapi.json")
 _FIELDS = 32
 _FORGOTTEN = 4096
+_NOTHING: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Options:
     ordered : bool
         Whether requests are worked on one by one in order of arrival, as those that are
         learnt must be.
-    access_log : bool
+    note : callable or None
+        Told what the log has of each request.
     public_metrics : bool
         Whether ``/metrics`` is for all.
     """
@@ -58,7 +60,7 @@ class Options:
     cross_origin: CrossOrigin = field(default_factory=CrossOrigin)
     seconds: float = 60.0
     ordered: bool = False
-    access_log: bool = True
+    note: Callable[[dict[str, Any]], None] | None = None
     public_metrics: bool = False
 
 
@@ -112,13 +114,12 @@ def application(
     taken = rows.take if rows is not None else _nothing
 
     async def work(size: int, request: Request) -> Response:
-        if size == 0 and not options.ordered:
+        # What is done at once has no other moment to be given up at.
+        if not options.ordered and load.is_small(size):
             return answer(request)
         try:
             async with asyncio.timeout(options.seconds):
-                if options.ordered:
-                    return await load.on_thread(answer, request)
-                return await load.work(size, answer, request)
+                return await load.on_thread(answer, request)
         except TimeoutError:
             raise Problem(
                 504, "timeout", f"there was no answer within {options.seconds:g} seconds"
@@ -127,8 +128,8 @@ def application(
     async def scored(scope: Scope, read: Read) -> Answer:
         seen = scope[KEY]
         enter = options.auth(scope, seen.headers)
-        request = _request(scope, b"")
-        service.check(request)
+        query = scope["query_string"]
+        service.check(scope["path"], seen.headers, _query(query) if query else _NOTHING)
         body = await read()
         seen.fields["bytes"] = len(body)
         _admit(seen.fields, enter(body))
@@ -166,7 +167,7 @@ def application(
     router = Router(routes, default=nowhere, redirect_slashes=False)
     count = _uncounted if metrics is None else metrics.answered
     paths = [route.path for route in routes]
-    return Watched(router, paths, options.cross_origin, count, access_log=options.access_log)
+    return Watched(router, paths, options.cross_origin, count, note=options.note)
 
 
 def _noted(handler: Handler) -> Handler:

@@ -26,9 +26,10 @@ from fastrcf.serving.media import JSON, answer_format, body_format, parse
 from fastrcf.serving.problems import Problem, as_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fastrcf.detection import Detection
+    from fastrcf.serving.media import Media
 
     _Handler = Callable[[Request, "Face"], tuple[bytes, str]]
 
@@ -147,17 +148,16 @@ class Service:
         except Exception as error:
             return self.refusal(request, error)
 
-    def check(self, request: Request) -> None:
-        """Refuse what the request's head alone forbids, before its body has come.
+    def check(self, path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
+        """Refuse what a request's head alone forbids, before its body has come.
 
         Raises
         ------
         Problem
         """
-        self._handler(request)
-        if request.path in (_SCORE, _DETECT):
-            self._formats(request)
-            extra_of(request.query)
+        if path in (_SCORE, _DETECT):
+            _formats(headers)
+            extra_of(query)
 
     def _handler(self, request: Request) -> _Handler:
         methods = self._routes.get(request.path)
@@ -199,17 +199,9 @@ class Service:
             headers["x-request-id"] = request.request_id
         return Response(problem.status, problem.body(), headers)
 
-    @staticmethod
-    def _formats(request: Request) -> tuple[Any, str]:
-        headers = request.headers
-        return (
-            body_format(headers.get("content-type", ""), answers.BODIES),
-            answer_format(headers.get("accept", ""), answers.ANSWERS),
-        )
-
     def _score(self, request: Request, face: Face) -> tuple[bytes, str]:
         began = perf_counter()
-        media, kind = self._formats(request)
+        media, kind = _formats(request.headers)
         rows = face.rows.read(request.body, media, extra_of(request.query))
         scores = face.served.score(rows)
         version = face.served.version
@@ -219,7 +211,7 @@ class Service:
 
     def _detect(self, request: Request, face: Face) -> tuple[bytes, str]:
         began = perf_counter()
-        media, kind = self._formats(request)
+        media, kind = _formats(request.headers)
         rows = face.rows.read(request.body, media, extra_of(request.query))
         found = face.served.detect(rows)
         version = face.served.version
@@ -332,6 +324,13 @@ class Service:
 
     def _openapi(self, request: Request, face: Face) -> tuple[bytes, str]:
         return face.openapi, JSON
+
+
+def _formats(headers: Mapping[str, str]) -> tuple[Media, str]:
+    return (
+        body_format(headers.get("content-type", ""), answers.BODIES),
+        answer_format(headers.get("accept", ""), answers.ANSWERS),
+    )
 
 
 def _threshold(served: Served) -> float | None:

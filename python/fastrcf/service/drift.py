@@ -37,6 +37,11 @@ class Window:
     def add(self, scores: Floats) -> None:
         """Take scores in; those that are not there yet (NaN) count for nothing."""
         ring = self._ring
+        if len(scores) == 1:
+            with self._lock:
+                ring[self._next] = scores.item()
+                self._next = (self._next + 1) % len(ring)
+            return
         scores = scores[-len(ring) :]
         with self._lock:
             end = self._next + len(scores)

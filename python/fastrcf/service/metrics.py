@@ -12,6 +12,7 @@ from fastrcf.service.drift import QUANTILES, Window, shares_above, stability
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fastrcf._typing import Floats
     from fastrcf.service.messages import Answered
     from fastrcf.service.served import Reference
 
@@ -80,6 +81,7 @@ class Metrics:
         self._further = further
         # A label's child takes longer to find than to count.
         self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._rows: dict[str, Any] = {}
         self.renew(served)
         self.registry.register(self)
 
@@ -95,14 +97,17 @@ class Metrics:
         scores = answered.scores
         if not len(scores):
             return
-        self.rows.labels(answered.route).inc(len(scores))
+        rows = self._rows.get(answered.route)
+        if rows is None:
+            rows = self._rows[answered.route] = self.rows.labels(answered.route)
+        rows.inc(len(scores))
         self._window.add(scores)
-        alerts = answered.alerts
-        threshold = getattr(self._served, "threshold", None)
-        if alerts is None and threshold is not None:
-            alerts = scores > threshold
-        if alerts is not None:
-            self.alerts.inc(int(np.count_nonzero(alerts)))
+        if answered.alerts is not None:
+            found = int(np.count_nonzero(answered.alerts))
+        else:
+            found = _above(scores, getattr(self._served, "threshold", None))
+        if found:
+            self.alerts.inc(found)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""
@@ -154,6 +159,15 @@ class Metrics:
             yield from _drift(scores, reference)
         for name, what, value in self._further():
             yield GaugeMetricFamily(name, what, value)
+
+
+def _above(scores: Floats, threshold: float | None) -> int:
+    if threshold is None:
+        return 0
+    # NumPy takes as long for one as for hundreds.
+    if len(scores) == 1:
+        return int(scores.item() > threshold)
+    return int(np.count_nonzero(scores > threshold))
 
 
 def _drift(scores: Any, reference: Reference) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf.errors import FastRCFError
+from fastrcf.service import logs
 from fastrcf.service.app import Options, Rows, application
 from fastrcf.service.auth import ByKey, BySignature, Open
 from fastrcf.service.core import LocalModel, Service, ServiceLimits
@@ -124,6 +125,7 @@ class Server:
         else:
             served = LocalModel.load(settings.model, threshold=settings.threshold)
         self._learner: Learner | None = None
+        self._access = logs.Access() if settings.access_log else None
         rows = Rows()
         observers: list[Callable[[Any], None]] = [rows] if settings.access_log else []
         self._metrics = Metrics(served, lambda: self.load.waiting(), self._gauges)
@@ -142,7 +144,7 @@ class Server:
                 CrossOrigin(settings.origins),
                 settings.seconds,
                 ordered=learns,
-                access_log=settings.access_log,
+                note=self._access,
                 public_metrics=settings.public_metrics,
             ),
             answer=None if self._learner is None else self._learner.answer,
@@ -185,6 +187,8 @@ class Server:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, lambda *_: self._watch.ask())
         self._watch.start()
+        if self._access is not None:
+            self._access.start()
         if self._learner is not None:
             self._learner.start()
 
@@ -193,6 +197,8 @@ class Server:
         self._watch.stop()
         if self._learner is not None:
             self._learner.stop()
+        if self._access is not None:
+            self._access.stop()
 
 
 def serve(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError, ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
 from fastrcf.model_file import loads
+from fastrcf.sagemaker.managed_file import NOTE
 from fastrcf.serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -90,7 +91,14 @@ def read_model(path: str | PathLike[str], data: bytes) -> Any:
         Names the file.
     """
     try:
-        return loads(data)
+        model = loads(data)
+        if not (isinstance(model, RandomCutForest) and NOTE in model.notes):
+            return model
+        from fastrcf.sagemaker.managed import ManagedForest
+
+        # Its scores have a factor of their own, which the forest itself does not know.
+        assert model._core is not None
+        return ManagedForest._of(model._core, None)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
 
@@ -100,7 +108,7 @@ class LocalModel:
 
     Parameters
     ----------
-    model : Detector, RandomCutForest or FrozenForest
+    model : Detector, RandomCutForest, FrozenForest or ManagedForest
         A living forest is frozen: requests change nothing.
     version : str
     threshold : float, optional
@@ -119,7 +127,7 @@ class LocalModel:
     def __init__(self, model: Any, version: str, *, threshold: float | None = None) -> None:
         if isinstance(model, RandomCutForest):
             model = model.freeze()
-        if not isinstance(model, (Detector, FrozenForest)):
+        if not isinstance(model, (Detector, FrozenForest)) and not _is_managed(model):
             raise InvalidInputError(
                 f"{type(model).__name__}: such a model answers rows only while it learns: --learn"
             )
@@ -149,7 +157,7 @@ class LocalModel:
     @classmethod
     def of_bytes(cls, data: bytes, *, threshold: float | None = None) -> LocalModel:
         """Load the bytes of a model file, as :meth:`load`."""
-        return cls(loads(data), version_of(data), threshold=threshold)
+        return cls(read_model("model", data), version_of(data), threshold=threshold)
 
     def score(self, rows: Any) -> Floats:
         """Score rows."""
@@ -210,6 +218,11 @@ def reference(model: Detector) -> Reference:
     return Reference(tuple(shares), tuple(scores), model.alert_rate)
 
 
+def _is_managed(model: Any) -> bool:
+    # By name: who has none of these does not wait for the import.
+    return type(model).__module__ == "fastrcf.sagemaker.managed"
+
+
 def no_threshold() -> Problem:
     """Give the problem of a model that only scores."""
     return Problem(400, "no_threshold", "this model is a forest: only a detector has a threshold")
@@ -222,9 +235,7 @@ def matrix(rows: Any) -> Any:
     return np.column_stack([column.to_numpy() for column in rows.columns])
 
 
-def _of_forest(
-    forest: FrozenForest, names: Sequence[str], rows: Any, threshold: float
-) -> Detection:
+def _of_forest(forest: Any, names: Sequence[str], rows: Any, threshold: float) -> Detection:
     scores = forest.score(rows)
     alerts = scores > threshold
     reasons: list[list[Reason]] = [[] for _ in range(len(scores))]
@@ -255,7 +266,7 @@ def _reasons(names: Sequence[str], row: Floats, low: Floats, high: Floats) -> li
 
 def describe(model: Any, names: list[str], categories: Sequence[str]) -> dict[str, Any]:
     """Tell a model's kind, its columns and what it rests on; no value of a single row."""
-    told: dict[str, Any] = {"kind": "forest"}
+    told: dict[str, Any] = {"kind": "managed forest" if _is_managed(model) else "forest"}
     usual: dict[str, list[float]] = {}
     if isinstance(model, Detector):
         told = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
     from fastrcf.service.cross_origin import CrossOrigin
 
-log = logging.getLogger("fastrcf.service.access")
 # What a client that left is counted as.
 _GONE = 499
 KEY = "fastrcf"
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
 @dataclass(slots=True)
@@ -55,8 +54,8 @@ class Watched:
     cross_origin : CrossOrigin
     count : callable
         Told route, status and seconds of each request.
-    access_log : bool
-        Whether each request has a line in the log.
+    note : callable or None
+        Told what the log has of each request.
     """
 
     def __init__(
@@ -66,19 +65,19 @@ class Watched:
         cross_origin: CrossOrigin,
         count: Callable[[str, int, float], None],
         *,
-        access_log: bool,
+        note: Callable[[dict[str, Any]], None] | None,
     ) -> None:
         self._app = app
         self._routes = frozenset(routes)
         self._cross_origin = cross_origin
         self._count = count
-        self._access_log = access_log
+        self._note = note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of ASGI."""
         began = perf_counter()
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        seen = Seen(headers, request_id(headers.get("x-request-id", ""), os.urandom(8).hex()))
+        seen = Seen(headers, request_id(headers.get("x-request-id")) or os.urandom(8).hex())
         scope[KEY] = seen
         extra = {"x-request-id": seen.request_id, **self._cross_origin.headers(headers)}
         added = [(name.encode(), value.encode("latin-1")) for name, value in extra.items()]
@@ -100,8 +99,8 @@ class Watched:
             route = scope["path"] if scope["path"] in self._routes else "other"
             seconds = perf_counter() - began
             self._count(route, status, seconds)
-            if self._access_log:
-                self._note(scope["method"], route, status, seconds, seen)
+            if self._note is not None:
+                self._note(_line(scope["method"], route, status, seconds, seen))
 
     async def _preflight(self, headers: dict[str, str], send: Send) -> None:
         try:
@@ -111,14 +110,13 @@ class Watched:
             return
         await respond(send, 204, b"", "text/plain", allowed)
 
-    @staticmethod
-    def _note(method: str, route: str, status: int, seconds: float, seen: Seen) -> None:
-        told = {
-            "method": method if method in ("GET", "HEAD", "POST", "OPTIONS") else "other",
-            "route": route,
-            "status": status,
-            "ms": round(seconds * 1e3, 3),
-            "request_id": seen.request_id,
-            **seen.fields,
-        }
-        log.info("request", extra={"fields": told})
+
+def _line(method: str, route: str, status: int, seconds: float, seen: Seen) -> dict[str, Any]:
+    return {
+        "method": method if method in _METHODS else "other",
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1e3, 3),
+        "request_id": seen.request_id,
+        **seen.fields,
+    }

@@ -79,7 +79,12 @@ class Load:
 
     async def work(self, size: int, task: Callable[..., T], *args: Any) -> T:
         """Run a task at once if its body is small, else on a thread."""
-        return task(*args) if size <= _SMALL else await self.on_thread(task, *args)
+        return task(*args) if self.is_small(size) else await self.on_thread(task, *args)
+
+    @staticmethod
+    def is_small(size: int) -> bool:
+        """Whether a body of so many bytes is worked on at once."""
+        return size <= _SMALL
 
     async def on_thread(self, task: Callable[..., T], *args: Any) -> T:
         """Run a task on a thread, whatever its size."""
