@@ -88,10 +88,20 @@ class Function:
     def prepare(self) -> None:
         """Load the model. Without one, requests are answered with 503 and it is tried again."""
         try:
-            self._service()
+            self.load()
         except FastRCFError:
             # It is logged.
             return
+
+    def load(self) -> None:
+        """Load the model, if that has not been done.
+
+        Raises
+        ------
+        FastRCFError
+            If there is none; the message says what to do.
+        """
+        self._service()
 
     def __call__(self, event: Any, context: Any = None) -> Any:
         """Answer an event.
