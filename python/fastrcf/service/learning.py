@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from fastrcf import _fastrcf
 from fastrcf.errors import FastRCFError, ModelFileError
-from fastrcf.model_file import load, loads
+from fastrcf.model_file import load
 from fastrcf.service import idempotency
 from fastrcf.service.living import LivingModel
-from fastrcf.service.served import version_of
+from fastrcf.service.served import read_model, version_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -74,7 +74,7 @@ def begin(
         raise FastRCFError(f"--state {state.path}: it has to be another file than the model")
     data = given.read_bytes()
     version = version_of(data)
-    living = LivingModel(_read(given, data), version, threshold=threshold)
+    living = LivingModel(read_model(given, data), version, threshold=threshold)
     answers = idempotency.Answers()
     if state.keys.exists():
         try:
@@ -95,13 +95,6 @@ def begin(
             )
         living = again
     return living, answers
-
-
-def _read(path: Path, data: bytes) -> object:
-    try:
-        return loads(data)
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
 
 
 class Learner:

@@ -123,10 +123,6 @@ class LivingModel:
                 columns[name] = [_key(value) for value in rows[:, j].tolist()]
             else:
                 columns[name] = rows[:, j].astype(np.float64)
-        if len(columns) == 1:
-            (values,) = columns.values()
-            found: Detection = model.process(values)
-            return found
         table = model.process(columns)
         score, grade = (table[name].to_numpy() for name in ("score", "grade"))
         alerts = table["is_anomaly"].to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrcf.detection import Detection, Reason
 from fastrcf.detector import Detector
-from fastrcf.errors import InvalidInputError
+from fastrcf.errors import InvalidInputError, ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
 from fastrcf.model_file import loads
 from fastrcf.serving.problems import Problem
@@ -81,6 +81,20 @@ def version_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 
+def read_model(path: str | PathLike[str], data: bytes) -> Any:
+    """Give the model of a file's bytes.
+
+    Raises
+    ------
+    ModelFileError
+        Names the file.
+    """
+    try:
+        return loads(data)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+
+
 class LocalModel:
     """A model of a file, in this process.
 
@@ -129,7 +143,8 @@ class LocalModel:
         ------
         ModelFileError, InvalidInputError, OSError
         """
-        return cls.of_bytes(Path(path).read_bytes(), threshold=threshold)
+        data = Path(path).read_bytes()
+        return cls(read_model(path, data), version_of(data), threshold=threshold)
 
     @classmethod
     def of_bytes(cls, data: bytes, *, threshold: float | None = None) -> LocalModel:
