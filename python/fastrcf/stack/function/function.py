@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from fastrcf.stack.function.settings import Settings
 
 log = logging.getLogger("fastrcf.function")
-# Of the time that Lambda leaves: what the answer's way back takes, and the most that a
-# caller waits for delivery; both in seconds.
-_RESERVE, _DELIVERY = 0.5, 5.0
+# Of the time that Lambda leaves, in seconds: what one call of Firehose may take that nobody
+# answers, with the answer's way back; and the most that a caller waits for delivery.
+_RESERVE, _DELIVERY = 4.5, 5.0
 STORED = "x-fastrcf-stored"
 _TRACE = "x-amzn-trace-id"
 
