@@ -104,6 +104,8 @@ def goal_table(results: dict[str, Any]) -> str:
         f"| {g.what} | {g.asked} | {g.measured} | {'met' if g.met else '**missed**'} |"
         for g in goals(results)
     ]
+    each = ", ".join(f"{name} {run['cpu_ms']:.2f}" for name, run in results["cloud"].items())
+    lines += ["", f"Of a core's time a request takes, in milliseconds: {each}."]
     machine, load = results["machine"], results["load_average"][0]
     processor = machine.get("cpu") or machine.get("processor") or "this machine"
     lines += ["", f"On {processor}; load average at the end: {load:.1f}."]
