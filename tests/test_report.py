@@ -459,6 +459,17 @@ def test_pictures_leave_matplotlib_as_it_was(detector):
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    with matplotlib.rc_context({"text.usetex": True, "font.size": 30}):
-        report.build(detector, payments(n=200)).html()
+    page = report.build(detector, payments(n=200))
+    usual = page.html()
+    own = {
+        "text.usetex": True,
+        "font.size": 30,
+        "figure.constrained_layout.use": True,
+        "axes.facecolor": "black",
+        "lines.linewidth": 9,
+    }
+    with matplotlib.rc_context(own):
+        # Someone's own look, as in a notebook, is not the page's.
+        assert page.html() == usual
+        assert matplotlib.rcParams["font.size"] == 30
     assert dict(matplotlib.rcParams) == before

@@ -9,6 +9,7 @@ if _TYPE_CHECKING:
     from fastrcf_spark.keyed import detect_per_key, fit_per_key, score_per_key
     from fastrcf_spark.parquet import score_parquet
     from fastrcf_spark.pipeline import RandomCutForestEstimator, RandomCutForestModel
+    from fastrcf_spark.session_scores import score_sessions
     from fastrcf_spark.sessions import fit_peers, session_features
     from fastrcf_spark.streaming import process_stream
     from fastrcf_spark.tables import detect, score
@@ -28,6 +29,7 @@ __all__ = [
     "score",
     "score_parquet",
     "score_per_key",
+    "score_sessions",
     "score_udf",
     "session_features",
 ]
@@ -47,6 +49,7 @@ _FROM = {
     "score": "tables",
     "score_parquet": "parquet",
     "score_per_key": "keyed",
+    "score_sessions": "session_scores",
     "score_udf": "udf",
     "session_features": "sessions",
 }

@@ -1,4 +1,4 @@
-"""What runs on the workers for features of sessions: whole SIMs in, features out.
+"""What runs on the workers for sessions: whole SIMs in, features or scores out.
 
 Functions take a plan of plain values first, which ``_shipping.deferred`` sends along.
 """
@@ -15,10 +15,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrcf.telecom import catalogue, features, peers
+from fastrcf.telecom import catalogue, features, kinds, peers
+from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.timeline import Timeline, canonical
 from fastrcf.telecom.windows import row_facts
 from fastrcf_spark import _cache
+from fastrcf_spark._worker import n_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,8 @@ _BATCH = 20_000
 _TIMES = ("start_ts", "end_ts")
 # The last table of peers that a task asked for, by what is in it.
 _known: dict[str, peers.PeerTable] = {}
+# The same of detectors of sessions.
+_detectors: dict[str, SessionDetector] = {}
 
 
 def compute(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -59,6 +63,46 @@ def count(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
         texts = pl.col("kind", "a", "b").cast(pl.String)
         table = peers.added(found).with_columns(texts).to_arrow().cast(_schema())
         yield from table.combine_chunks().to_batches(max_chunksize=_BATCH)
+
+
+def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give the kept columns of sessions with their score, and of those above a threshold the kind.
+
+    Columns of the plan are what a detector of sessions reads, those that are kept come behind.
+    """
+    detector = _detector(plan["detector"])
+    names = plan["columns"]
+    for rows in _sims(batches, names["sim_id"]):
+        frame = pl.from_arrow(rows.select(list(names.values())))
+        assert isinstance(frame, pl.DataFrame)
+        frame = frame.select(
+            pl.col(sent).cast(pl.Datetime("us", "UTC")).alias(name)
+            if name in _TIMES
+            else pl.col(sent).alias(name)
+            for name, sent in names.items()
+        )
+        score = detector.score(frame)["score"]
+        above = (score > plan["threshold"]).arg_true()
+        named = [str(kinds.name([why])[0]) for why in detector.explain(frame[above])]
+        kind: list[str | None] = [None] * len(frame)
+        for at, one in zip(above, named, strict=True):
+            kind[at] = one
+        columns = [
+            *rows.select(plan["kept"]).columns,
+            pa.array(score.to_numpy()),
+            pa.array(kind, pa.string()),
+        ]
+        answer = pa.table(columns, names=[f"r{i}" for i in range(len(columns))])
+        yield from answer.combine_chunks().to_batches(max_chunksize=_BATCH)
+
+
+def _detector(reference: Any) -> SessionDetector:
+    digest = reference["digest"]
+    if digest not in _detectors:
+        made = SessionDetector.loads(_cache._bytes(reference), n_threads=n_threads())
+        _detectors.clear()
+        _detectors[digest] = made
+    return _detectors[digest]
 
 
 def _schema() -> pa.Schema:

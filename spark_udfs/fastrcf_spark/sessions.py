@@ -159,20 +159,20 @@ def _listed(features: Sequence[str] | None) -> list[str] | None:
     return None if features is None else list(features)
 
 
-def _checked(df: DataFrame) -> list[str]:
+def _checked(df: DataFrame, times: Sequence[str] = _TIMES) -> list[str]:
     """Refuse what is no table of sessions; returns its columns."""
     if df.isStreaming:
         raise fastrcf.InvalidInputError(
-            "session_features takes tables; for single records there is "
-            "fastrcf.telecom.stream.FeatureStream"
+            "sessions are taken in tables; for single records there are "
+            "fastrcf.telecom.stream.FeatureStream and fastrcf.telecom.live.SessionStream"
         )
     types = {field.name: field.dataType for field in df.schema.fields}
     if len(types) < len(df.schema.fields):
         raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
-    for name in ("session_id", "sim_id", *_TIMES):
+    for name in ("session_id", "sim_id", *times):
         if name not in types:
             raise fastrcf.InvalidInputError(f"the sessions have no column {name!r}")
-    for name in _TIMES:
+    for name in times:
         if not isinstance(types[name], TimestampType):
             raise fastrcf.InvalidInputError(
                 f"{name} holds {types[name].simpleString()} where a timestamp is expected"

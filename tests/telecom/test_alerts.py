@@ -85,6 +85,16 @@ def test_the_threshold_keeps_the_budget_and_spends_it(rows, budget):
     assert opened_by_loop(rows, below - 0.5) > budget
 
 
+def test_a_budget_that_cannot_be_spent_lets_not_everything_in():
+    # Ten sessions far apart, then one every ten minutes: all of them would be one alert.
+    rows = [("a", 300 * i, 9) for i in range(10)] + [("a", 10 * i, 1) for i in range(300)]
+    assert opened_by_loop(rows, 1) == 10
+    assert opened_by_loop(rows, 0) == 1
+    assert threshold_for(frame(rows), 50, RULE) is None
+    threshold = threshold_for(frame(rows), 50, RULE, whole=True)
+    assert opened_by_loop(rows, threshold) >= 8
+
+
 def test_a_case_is_what_opens_together_in_one_fleet():
     def at(minutes):
         return START + timedelta(minutes=minutes)

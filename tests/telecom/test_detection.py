@@ -104,6 +104,8 @@ def test_a_file_gives_the_detector_back(week, detector, findings, tmp_path):
     assert again.detect(week[1], week[0], since=SPLIT).alerts.equals(findings.alerts)
     assert again.alert_rule == detector.alert_rule
     assert again.silence_rule == detector.silence_rule
+    assert bytes(again) == bytes(detector) == (tmp_path / "sessions.rcf").read_bytes()
+    assert SessionDetector.loads(bytes(detector)).threshold == detector.threshold
 
 
 def test_another_model_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.cli.serve import serve
 from fastrcf.cli.sessions_app import sessions
 from fastrcf.cli.stack_app import stack
+from fastrcf.cli.traffic_app import traffic
 from fastrcf.detector import SCALINGS
 
 _EPILOG = (
@@ -292,3 +293,4 @@ app.add_command(container)
 app.add_command(sessions)
 app.add_command(stack)
 app.add_command(serve)
+app.add_command(traffic)

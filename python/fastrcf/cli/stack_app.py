@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fastrcf.cli.stack_commands import COMMANDS
 from fastrcf.cli.stack_local import local
 from fastrcf.cli.stack_package import package
 
@@ -13,5 +14,5 @@ def stack() -> None:
     """Deploy the REST API and what stands behind it to AWS, or run it on this machine."""
 
 
-stack.add_command(local)
-stack.add_command(package)
+for command in (*COMMANDS, local, package):
+    stack.add_command(command)

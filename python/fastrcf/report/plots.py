@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.collections import PolyCollection
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -223,7 +223,8 @@ class Plots:
     ) -> str:
         """Draw a figure of so many inches and give it as a part of the page."""
         self._drawn += 1
-        with rc_context(_STYLE):
+        # Whoever asks for a report may have a look of their own: it is not the page's.
+        with style.context(_STYLE, after_reset=True):
             figure = Figure(figsize=(width, height), layout=layout)
             draw(figure)
             out = io.StringIO()

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker.errors import JobFailedError, ServiceError, aws_errors, boto
@@ -43,7 +43,7 @@ class Clients:
     runtime_url: str | None = None
 
     @classmethod
-    def of(cls, session: Any = None, runtime_url: str | None = None) -> Clients:
+    def of(cls, session: Any = None, runtime_url: str | None = None) -> Self:
         """Give the clients of a session.
 
         Parameters

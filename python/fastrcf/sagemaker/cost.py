@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,9 @@ class Prices:
     lambda_gb_seconds, lambda_requests : float or None
         Price of a second of a Lambda function with one gigabyte, and of a million of its
         calls; None where the table does not have it.
+    stack : mapping of str to float
+        What a stack of an API, its function and what watches them is paid by; names say
+        for how much. May be empty.
     source : str
         Where the prices are from.
     """
@@ -48,6 +51,7 @@ class Prices:
     serverless_gb_seconds: float
     lambda_gb_seconds: float | None = None
     lambda_requests: float | None = None
+    stack: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
 
     @classmethod
@@ -80,6 +84,7 @@ class Prices:
                 serverless_gb_seconds=_price(table["serverless_gb_seconds"]),
                 lambda_gb_seconds=_price_if_any(table.get("lambda_gb_seconds")),
                 lambda_requests=_price_if_any(table.get("lambda_requests")),
+                stack={str(k): _price(v) for k, v in table.get("stack", {}).items()},
                 source=str(table.get("source", "")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:

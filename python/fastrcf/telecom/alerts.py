@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # How near the threshold comes to the last that keeps the budget, in sessions: one in so many.
 _STEPS: Final = 30
+# All sessions open less than this share of the most cases: alerts of fleets have grown together.
+_GROWN: Final = 0.75
 #: Columns that alerts are made from.
 NEEDED: Final = ("session_id", "sim_id", "start_ts", "score")
 
@@ -98,7 +100,9 @@ def cases_of(alerting: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
     return into_cases(first, rule)
 
 
-def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> float | None:
+def threshold_for(
+    ranked: pl.DataFrame, n_cases: float, rule: AlertRule, *, whole: bool = False
+) -> float | None:
     """Find how low a threshold may be so that no more than so many cases open.
 
     Parameters
@@ -109,6 +113,8 @@ def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> floa
         Cases that may open in that time.
     rule : AlertRule
         What alerts and cases are.
+    whole : bool, default False
+        Whether these are all sessions of that time.
 
     Returns
     -------
@@ -119,7 +125,8 @@ def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> floa
     -----
     Twice as many sessions are let in until the budget is overspent; then the last step is halved
     until it is a thirtieth. A lower threshold may open fewer cases again, once those of a fleet
-    grow together; it is not looked for.
+    grow together: it is not looked for. One that lets all sessions in may so keep a budget that
+    none can spend; of all sessions it is then the threshold with the most cases.
     """
     ranked = ranked.sort("score", descending=True)
     scores = ranked["score"].to_numpy()
@@ -130,20 +137,22 @@ def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> floa
             return math.inf
         return float(scores[taken] if taken < len(scores) else np.nextafter(scores[-1], -np.inf))
 
-    def overspends(taken: int) -> bool:
+    def opened(taken: int) -> int:
         threshold = below(taken)
         above = ranked.filter(pl.col("score") > threshold)
-        opened = cases_of(open_alerts(above, threshold, rule), rule)
-        return opened["case"].n_unique() > n_cases
+        return cases_of(open_alerts(above, threshold, rule), rule)["case"].n_unique()
 
     kept, taken = 0, min(1, len(scores))
-    while not overspends(taken):
+    most, most_at = 0, 0
+    while (cases := opened(taken)) <= n_cases:
+        if cases >= most:
+            most, most_at = cases, taken
         if taken == len(scores):
-            return None
+            return below(most_at) if whole and cases < _GROWN * most else None
         kept, taken = taken, min(len(scores), 2 * taken)
     while taken - kept > max(1, kept // _STEPS):
         middle = (kept + taken) // 2
-        kept, taken = (kept, middle) if overspends(middle) else (middle, taken)
+        kept, taken = (kept, middle) if opened(middle) > n_cases else (middle, taken)
     return below(kept)
 
 

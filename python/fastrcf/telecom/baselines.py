@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from fastrcf.telecom import rules as simple
 from fastrcf.telecom.alerts import cases_of, open_alerts, threshold_for
 from fastrcf.telecom.evaluation import IncidentEvaluation, evaluate_alerts
+from fastrcf.telecom.timeline import KEYS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +49,36 @@ def isolation_forest(
     return scores
 
 
+def rules(sessions: pl.DataFrame, until: datetime) -> dict[str, pl.DataFrame]:
+    """Score sessions by the simple rules of the trade (``rules.py``).
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        All sessions, with those before ``until``: rules count what a SIM did before.
+    until : datetime
+        From when on sessions are judged.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By the rule's name: the judged sessions, as :func:`judged` takes them. Below the rule's own
+        threshold the score is -inf; among equal scores chance decides, by a hash of the session.
+    """
+    found = simple.scores(sessions).filter(pl.col("start_ts") >= until)
+    keys = found.select(name for name in KEYS if name in found.columns)
+    chance = found["session_id"].hash(7) / 2.0**64
+    out = {}
+    for rule in simple.RULES:
+        score = found[f"rule_{rule.name}"]
+        # Chance decides among equals alone: whole numbers and bytes of a day lie further apart.
+        told = pl.select(
+            pl.when(score >= rule.threshold).then(score + 1e-6 * chance).otherwise(-math.inf)
+        ).to_series()
+        out[rule.name] = keys.with_columns(score=told)
+    return out
+
+
 def judged(
     scored: pl.DataFrame,
     incidents: pl.DataFrame,
@@ -72,10 +105,10 @@ def judged(
     """
     ranked = scored.sort("score", descending=True).with_columns(kind=pl.lit("any"))
     n = min(len(ranked), int(8 * n_cases) + 1)
-    threshold = threshold_for(ranked.head(n), n_cases, rule)
+    threshold = threshold_for(ranked.head(n), n_cases, rule, whole=n == len(ranked))
     while threshold is None and n < len(ranked):
         n = min(len(ranked), 2 * n)
-        threshold = threshold_for(ranked.head(n), n_cases, rule)
+        threshold = threshold_for(ranked.head(n), n_cases, rule, whole=n == len(ranked))
     alerting = open_alerts(ranked, -float("inf") if threshold is None else threshold, rule)
     alerting = alerting.join(
         cases_of(alerting, rule).select("alert", "case"), on="alert", how="left"

@@ -234,7 +234,7 @@ class SessionDetector:
         while True:
             kinds_so_far += self._kinds(features[ranked[len(kinds_so_far) : n]["row"]])
             some = ranked.head(n).with_columns(kind=pl.Series(kinds_so_far, dtype=pl.String))
-            threshold = threshold_for(some, n_cases, self.alert_rule)
+            threshold = threshold_for(some, n_cases, self.alert_rule, whole=n == len(ranked))
             if threshold is not None or n == len(ranked):
                 return -math.inf if threshold is None else threshold
             n = min(len(ranked), 2 * n)
@@ -288,6 +288,23 @@ class SessionDetector:
         together = self._together.surprise(_together(features, alone), families)
         keys = features.select(name for name in _KEYS if name in features.columns)
         return keys.with_columns(score=pl.Series(alone + together))
+
+    def explain(self, features: pl.DataFrame) -> list[list[Reason]]:
+        """Say why sessions are unusual: of each the largest part of its score first.
+
+        Parameters
+        ----------
+        features : DataFrame
+            Of any sessions: each is explained by itself.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        if self._alone is None:
+            raise NotFittedError("fit the detector first, or load one")
+        return self._detector.explain(self._seen(features))
 
     def detect(
         self,
@@ -366,6 +383,14 @@ class SessionDetector:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector into one model file, its rules into its notes."""
+        self._noted().save(path)
+
+    def __bytes__(self) -> bytes:
+        """Give the model file."""
+        return bytes(self._noted())
+
+    def _noted(self) -> fastrcf.Detector:
+        """Write all rules into the notes of the forest's detector, and give that."""
         if self._alone is None or self._together is None:
             raise NotFittedError("fit the detector first")
         rules = {
@@ -382,7 +407,7 @@ class SessionDetector:
             "together": self._together.to_dict(),
         }
         self._detector.notes = {**self._detector.notes, _NOTE: json.dumps(rules)}
-        self._detector.save(path)
+        return self._detector
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> SessionDetector:
@@ -393,7 +418,28 @@ class SessionDetector:
         ModelFileError
             If the file is no such model.
         """
-        model = fastrcf.load(path)
+        return cls._of(fastrcf.load(path), str(path))
+
+    @classmethod
+    def loads(cls, data: bytes, *, n_threads: int | None = None) -> SessionDetector:
+        """Read the bytes of a model file.
+
+        Parameters
+        ----------
+        data : bytes
+            What ``bytes(detector)`` gave.
+        n_threads : int, optional
+            As for :func:`fastrcf.loads`.
+
+        Raises
+        ------
+        ModelFileError
+            If they are no such model.
+        """
+        return cls._of(fastrcf.loads(data, n_threads=n_threads), "the model")
+
+    @classmethod
+    def _of(cls, model: object, path: str) -> SessionDetector:
         if not isinstance(model, fastrcf.Detector) or _NOTE not in model.notes:
             raise ModelFileError(f"{path}: not a detector of sessions")
         try:

@@ -13,12 +13,14 @@ import numpy as np
 import polars as pl
 
 from fastrcf._parameters import wilson
+from fastrcf.errors import InvalidInputError
 from fastrcf.evaluation import Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrcf._typing import Floats
+    from fastrcf.telecom.detection import Findings
 
 _DRAWS = 200
 
@@ -89,9 +91,82 @@ class IncidentEvaluation:
         total = sum(kind.incidents for kind in self.kinds)
         return sum(kind.found for kind in self.kinds) / total if total else None
 
+    def table(self) -> pl.DataFrame:
+        """Give a row for each kind, to be shown.
+
+        Returns
+        -------
+        DataFrame
+            ``kind``, ``incidents``, ``found``, ``recall`` with ``low`` and ``high``, ``sessions``,
+            ``sessions_found``, ``delay_hours``.
+        """
+        types = {
+            "kind": pl.String,
+            "incidents": pl.Int64,
+            "found": pl.Int64,
+            "recall": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "sessions": pl.Int64,
+            "sessions_found": pl.Int64,
+            "delay_hours": pl.Float64,
+        }
+        rows = [
+            (
+                one.kind,
+                one.incidents,
+                one.found,
+                one.recall.value,
+                one.recall.low,
+                one.recall.high,
+                one.sessions,
+                one.sessions_found,
+                one.delay_hours,
+            )
+            for one in self.kinds
+        ]
+        return pl.DataFrame(rows, schema=types, orient="row")
+
     def to_dict(self) -> dict[str, Any]:
         """Give all of it as plain dicts, lists, numbers and None, for JSON."""
         return {**asdict(self), "kinds": [asdict(kind) for kind in self.kinds]}
+
+
+def evaluate_findings(
+    findings: Findings,
+    incidents: pl.DataFrame,
+    *,
+    n_bootstrap: int = _DRAWS,
+    random_state: int = 0,
+) -> IncidentEvaluation:
+    """Judge what a detector found, silent SIMs and all.
+
+    Parameters
+    ----------
+    findings : Findings
+        As ``SessionDetector.detect`` gives them, of features with ``label`` and ``incident``.
+    incidents, n_bootstrap, random_state
+        As :func:`evaluate_alerts` takes them.
+
+    Raises
+    ------
+    InvalidInputError
+        If the sessions do not say which incident they are part of.
+    """
+    missing = [name for name in ("label", "incident") if name not in findings.scored.columns]
+    if missing:
+        raise InvalidInputError(
+            f"the sessions have no column {' and no column '.join(missing)}: what happened is not "
+            "known of them"
+        )
+    return evaluate_alerts(
+        findings.scored,
+        findings.alerting,
+        findings.alerts.filter(pl.col("score").is_null()),
+        incidents,
+        n_bootstrap=n_bootstrap,
+        random_state=random_state,
+    )
 
 
 def evaluate_alerts(

@@ -71,7 +71,7 @@ FEATURES: Final = (
         "log_gap",
         "ln(1 + s)",
         "ln(1 + gap_s)",
-        "the same, so that minutes count too",
+        "how long the SIM was silent, minutes and days alike",
         lambda v, f: f.log1p(v.gap_ms * 0.001),
     ),
     _feature(
@@ -101,7 +101,7 @@ FEATURES: Final = (
         "log_overlap",
         "ln(1 + s)",
         "ln(1 + overlap_s)",
-        "the same, so that seconds count too",
+        "one SIM in two devices, be it for seconds",
         lambda v, f: f.log1p(v.overlap_ms * 0.001),
     ),
     _changed("device", "device_id", "the SIM moved to another device"),
@@ -134,7 +134,7 @@ FEATURES: Final = (
         "log_speed",
         "ln(1 + km/h)",
         "ln(1 + speed_kmh)",
-        "the same, compressed",
+        "impossible travel, without its extremes",
         lambda v, f: f.log1p(_speed_kmh(v, f)),
     ),
 )

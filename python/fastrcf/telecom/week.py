@@ -16,12 +16,14 @@ import fastrcf
 from fastrcf.errors import InvalidInputError
 from fastrcf.telecom import baselines, writing
 from fastrcf.telecom.detection import SessionDetector
-from fastrcf.telecom.evaluation import evaluate_alerts
+from fastrcf.telecom.evaluation import evaluate_findings
 from fastrcf.telecom.feature_files import features_folder
+from fastrcf.telecom.stories import read_sessions as scan
 from fastrcf.telecom.timeline import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from os import PathLike
 
     from fastrcf.telecom.detection import Findings
     from fastrcf.telecom.evaluation import IncidentEvaluation
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 #: Share of the days that is learnt from, if no moment is given.
 LEARNT: Final = 4 / 7
-_NEEDED: Final = ("session_id", "sim_id", "start_ts", "end_ts", "customer", "family", "cell")
+#: What alerts need of sessions beside their features.
+NEEDED: Final = ("session_id", "sim_id", "start_ts", "end_ts", "customer", "family", "cell")
 
 
 @dataclass
@@ -121,9 +124,9 @@ def run(
         made = features_folder(source, out / "features", timezone=timezone, progress=progress)
     detector = SessionDetector(alerts_per_thousand=alerts_per_thousand, random_state=random_state)
     with timed(steps, "read"):
-        features = _features(made.folder, detector.columns)
-        sessions = _sessions(source)
-        moment = until or _split(features)
+        features = read_features(made.folder, detector.columns)
+        sessions = read_sessions(source, NEEDED)
+        moment = until or split(features)
     with timed(steps, "learn"):
         before = pl.col("start_ts") < moment
         detector.fit(features.filter(before), sessions.filter(before))
@@ -133,8 +136,7 @@ def run(
     evaluation, others = None, []
     if known is not None and "incident" in features.columns:
         with timed(steps, "evaluate"):
-            silent = findings.alerts.filter(pl.col("score").is_null())
-            evaluation = evaluate_alerts(findings.scored, findings.alerting, silent, known)
+            evaluation = evaluate_findings(findings, known)
         if compare:
             with timed(steps, "compare"):
                 others = _others(features, detector, findings, known, moment, random_state)
@@ -144,28 +146,66 @@ def run(
     return Week(detector, findings, evaluation, others, moment, len(features), steps)
 
 
-def _features(folder: Path, columns: list[str]) -> pl.DataFrame:
-    lazy = pl.scan_parquet(folder / "features" / "part-*.parquet")
+def read_features(
+    folder: str | PathLike[str], columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Read what :func:`~fastrcf.telecom.feature_files.features_folder` wrote.
+
+    Parameters
+    ----------
+    folder : path
+        Its folder.
+    columns : sequence of str, optional
+        Features; default: all. What sessions are called by comes with them.
+
+    Raises
+    ------
+    InvalidInputError
+        If a feature is not there.
+    """
+    lazy = pl.scan_parquet(Path(folder) / "features" / "part-*.parquet")
     there = lazy.collect_schema().names()
     keys = [name for name in KEYS if name in there]
-    return lazy.select(list(dict.fromkeys([*keys, *columns]))).collect()
+    wanted = [name for name in there if name not in keys] if columns is None else list(columns)
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise InvalidInputError(f"{folder}: there are no features {', '.join(missing)}")
+    return lazy.select(list(dict.fromkeys([*keys, *wanted]))).collect()
 
 
-def _sessions(source: Path) -> pl.DataFrame:
-    below = source / "sessions" if (source / "sessions").is_dir() else source
-    lazy = pl.scan_parquet(below / "**" / "*.parquet", hive_partitioning=False)
-    there = lazy.collect_schema().names()
-    return lazy.select(name for name in _NEEDED if name in there).collect()
+def read_sessions(
+    folder: str | PathLike[str], columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Read the sessions of a folder, those columns of the wanted that are there.
+
+    Parameters
+    ----------
+    folder : path
+        Parquet files, themselves or below ``sessions``.
+    columns : sequence of str, optional
+        Default: all.
+    """
+    lazy = scan(Path(folder))
+    if columns is not None:
+        there = lazy.collect_schema().names()
+        lazy = lazy.select(name for name in columns if name in there)
+    return lazy.collect()
 
 
-def incidents(source: Path) -> pl.DataFrame | None:
+def incidents(source: str | PathLike[str]) -> pl.DataFrame | None:
     """Read what happened, where that is known."""
-    place = source / "incidents.parquet"
+    place = Path(source) / "incidents.parquet"
     return pl.read_parquet(place) if place.exists() else None
 
 
-def _split(features: pl.DataFrame) -> datetime:
-    """Find the midnight where learning ends."""
+def split(features: pl.DataFrame) -> datetime:
+    """Find the midnight where learning ends, after four sevenths of the days.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer than three days: one to warm up, one to learn from, one to judge.
+    """
     days = features["start_ts"].dt.truncate("1d").unique().sort()
     if len(days) < 3:
         raise InvalidInputError(
