@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean bench-stack function
 
 PYTHON ?= python3
 VENV := .venv
@@ -192,6 +192,21 @@ bench-serve: $(VENV)/.engine $(BIN)/vegeta
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.serve.run $(OPTIONS)
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.serve.service
 	$(BIN)/python -m benches.serve.report
+
+# The Lambda function's handler and start, and the local cloud under load; needs go too.
+bench-stack: $(VENV)/.engine $(BIN)/vegeta
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.stack.run $(OPTIONS)
+	$(BIN)/python -m benches.stack.report
+
+# The Lambda function's zip in dist, for arm64 or x86_64. The wheel of a foreign architecture is
+# cross-compiled; that needs the target: rustup target add aarch64-unknown-linux-gnu.
+ARCH ?= arm64
+MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
+function: $(VENV)/.wheel-tools
+	@ls dist/fastrcf-*_$(MACHINE).whl > /dev/null 2>&1 || PATH="$(abspath $(BIN)):$$PATH" \
+		$(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 \
+		--target $(MACHINE)-unknown-linux-gnu --out dist
+	$(BIN)/fastrcf stack package --arch $(ARCH) --out dist
 
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.
 profile: $(VENV)/.engine

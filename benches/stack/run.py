@@ -188,7 +188,7 @@ def sustained(path: Path, rows: Singles, folder: Path, auth: str, seconds: float
     with local(path, folder, auth) as (url, pid):
         headers = headers_for(url, body, folder, auth)
         attack(url, body, "application/json", seconds=2, rate=RATE / 4, headers=headers)
-        before, kept = memory(pid), stored(folder)
+        before, kept, used = memory(pid), stored(folder), processor(pid)
         load = attack(
             url,
             body,
@@ -198,8 +198,19 @@ def sustained(path: Path, rows: Singles, folder: Path, auth: str, seconds: float
             connections=64,
             headers=headers,
         )
-        grown = memory(pid) - before
-    return {**asdict(load), "grown": grown, "stored": stored(folder) - kept}
+        grown, used = memory(pid) - before, processor(pid) - used
+    return {
+        **asdict(load),
+        "grown": grown,
+        "stored": stored(folder) - kept,
+        "cpu_ms": used / load.sent * 1e3,
+    }
+
+
+def processor(pid: int) -> float:
+    """Give the seconds that a process has had of a core."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def stored(folder: Path) -> int:

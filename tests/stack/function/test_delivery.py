@@ -139,10 +139,30 @@ def test_what_passes_is_tried_again(error, calls):
     assert told.tolist() == [calls == 2]
 
 
-def test_no_time_left_means_one_try():
-    firehose = Firehose([[True]] * 9)
-    assert not delivering(firehose).put([b"a\n"], seconds=-1).any()
-    assert len(firehose.calls) == 1
+def test_without_time_nothing_is_sent():
+    firehose = Firehose()
+    assert not delivering(firehose).put([b"a\n"], seconds=0).any()
+    assert firehose.calls == []
+
+
+def test_the_scores_come_back_in_time(model):
+    clock = Clock()
+
+    class Slow(Firehose):
+        def put_record_batch(self, **asked):
+            clock.now += 3
+            return super().put_record_batch(**asked)
+
+    slow = Slow([[True] * 500] * 99)
+    made = clients(firehose=slow)
+    answering = function(model, clock=clock, made=made, delivery_stream="results")
+    rows = [[1.0, 2.0, 3.0]] * 30_000
+    began = clock.now
+    result = answering(event("/v1/score", rows), Context(left=8))
+    assert result["headers"]["x-fastrcf-stored"] == "false"
+    # A third call might end after the function does.
+    assert clock.now - began < 8
+    assert len(slow.calls) == 2
 
 
 def test_a_client_that_cannot_be_made():

@@ -3,8 +3,10 @@
 import base64
 import http.client
 import json
+import socket
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -315,6 +317,20 @@ def test_ten_megabytes(cloud):
     between = b"1" * (7 << 20)
     answer = Caller(cloud)("POST", "/v1/score", between, {"content-type": "text/csv"})
     assert (answer.status, answer.body["error"]) == (413, "REQUEST_TOO_LARGE")
+    assert cloud.log.read_bytes() == b""
+
+
+def test_a_body_that_does_not_come(cloud):
+    cloud._load.limits = replace(cloud._load.limits, body_seconds=0.2)
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=20) as connection:
+        head = "POST /prod/v1/score HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n1,2"
+        connection.sendall(head.encode())
+        began = time.monotonic()
+        answer = b""
+        while part := connection.recv(4096):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert time.monotonic() - began < 10
     assert cloud.log.read_bytes() == b""
 
 
