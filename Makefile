@@ -152,6 +152,7 @@ stack-lint: $(VENV)/.engine build/checkov/.deps
 
 # After an edit of the API: the name of its deployment, which is a digest.
 stack-template: $(VENV)/.engine
+	@mkdir -p build
 	$(BIN)/fastrcf stack template $(TEMPLATE) --out build/template.yaml
 	cp build/template.yaml $(TEMPLATE)
 
