@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean bench-stack function
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -136,6 +136,33 @@ $(BIN)/hadolint: | $(VENV)/.deps
 
 dockerfile: $(BIN)/hadolint
 	$(BIN)/hadolint deployment/container/Dockerfile
+
+# What looks like a secret and is not in the baseline. After looking at what is new and none:
+# detect-secrets scan --baseline .secrets.baseline
+secrets: | $(VENV)/.deps
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+
+# The stack's template by cfn-lint and checkov. All regions take cfn-lint a quarter of an hour:
+# make stack-lint REGIONS=eu-west-1. checkov's many packages have a place of their own.
+TEMPLATE := deployment/fraud-detection-using-machine-learning.yaml
+CHECKOV := checkov==3.3.30
+REGIONS ?= ALL_REGIONS
+build/checkov/.deps:
+	$(PYTHON) -m venv build/checkov
+	build/checkov/bin/python -m pip install --quiet $(CHECKOV)
+	touch $@
+
+stack-lint: $(VENV)/.engine build/checkov/.deps
+	$(BIN)/fastrcf stack template $(TEMPLATE) --check
+	BC_SKIP_MAPPING=TRUE build/checkov/bin/checkov --file $(TEMPLATE) --framework cloudformation \
+		--compact --quiet --skip-download
+	$(BIN)/cfn-lint --regions $(REGIONS) -- $(TEMPLATE)
+
+# After an edit of the API: the name of its deployment, which is a digest.
+stack-template: $(VENV)/.engine
+	@mkdir -p build
+	$(BIN)/fastrcf stack template $(TEMPLATE) --out build/template.yaml
+	cp build/template.yaml $(TEMPLATE)
 
 # SageMaker's container: make image PYTHON_DIGEST=sha256:... (deployment/container/README.md says
 # where to look the digest up). Needs docker with BuildKit.

@@ -312,3 +312,28 @@ def test_waiting_ends(stubbed):
         cloud.add_response("describe_stack_events", {"StackEvents": []})
         with pytest.raises(ServiceError, match="still CREATE_IN_PROGRESS"):
             follow(clients, STACK_ID, "", poll=0, timeout=-1, tell=print)
+
+
+def test_the_command_asks_and_tells(clients, monkeypatch, capsys):
+    from fastrcf.cli import main
+    from fastrcf.stack._clients import StackClients
+
+    monkeypatch.setattr(StackClients, "of", classmethod(lambda cls, *given: clients))
+    bucket(clients, OUT)
+    asked = ["stack", "destroy", "--prefix", PREFIX, "--poll", "0"]
+    assert main(asked) == 1
+    assert "--yes goes on without" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda *given, **more: "something else")
+    assert main(asked) == 1
+    assert "nothing was deleted" in capsys.readouterr().err
+    assert bucket_is_there(clients, OUT)
+    assert main([*asked, "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [step["outcome"] for step in told["steps"]] == ["would be deleted"]
+    monkeypatch.setattr("click.prompt", lambda *given, **more: PREFIX)
+    assert main(asked) == 0
+    assert f"bucket {OUT}: deleted" in capsys.readouterr().out
+    assert not bucket_is_there(clients, OUT)
+    assert main(asked) == 0
+    assert f"there is nothing of {PREFIX}" in capsys.readouterr().out

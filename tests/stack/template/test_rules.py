@@ -181,3 +181,10 @@ def test_the_dashboard_is_json_with_all_names_filled(template, values):
     body = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"])
     assert len(body["widgets"]) == 8
     assert "${" not in json.dumps(body)
+
+
+def test_a_stage_that_logs_waits_for_the_role(template):
+    from fastrcf.stack.resolve import names_in
+
+    stage = template.content["Resources"]["ApiStage"]
+    assert "GatewayAccount" in names_in(stage)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastrcf.errors import InvalidParameterError
+from fastrcf.stack.names import Names, check_prefix
 from fastrcf.stack.resolve import Resolver, names_in
 from fastrcf.stack.template import FILE, Template, parse
 from tests.stack.template.conftest import CODE
@@ -169,7 +170,7 @@ def test_dangling_sees_what_dangles(template, values):
 
 
 GOOD = {
-    "SolutionPrefix": ["sagemaker-soln-fdml-a", "abc", "a" * 30],
+    "SolutionPrefix": ["sagemaker-soln-fdml-a", "abc", "a" * 29],
     "ModelUri": ["", "s3://bucket/a/b.rcf"],
     "Threshold": ["", "0.5", "-1", "12.25"],
     "KmsKeyArn": ["", KEY],
@@ -181,7 +182,7 @@ GOOD = {
     "Rate": ["1", "10000"],
 }
 BAD = {
-    "SolutionPrefix": ["", "Fraud", "1abc", "a-", "ab", "a" * 31, "a_b"],
+    "SolutionPrefix": ["", "Fraud", "1abc", "a-", "ab", "a" * 30, "a_b"],
     "ModelUri": ["bucket/key", "s3://bucket", "s3://bucket/", "s3://b/ k", "https://b/k"],
     "Threshold": ["high", "1e3", "nan", "."],
     "KmsKeyArn": ["alias/x", KEY.replace("key/", "alias/")],
@@ -233,11 +234,16 @@ def test_rules_refuse_before_anything_is_made(template, values):
 
 def test_names_fit_with_the_longest_prefix_and_region(template, values):
     pseudo = {"AWS::AccountId": "1" * 12, "AWS::Region": "us-isof-south-1", "AWS::Partition": "aws"}
-    resolver = Resolver(template.content, values(SolutionPrefix="a" * 30), pseudo)
+    resolver = Resolver(template.content, values(SolutionPrefix="a" * 29), pseudo)
     for bucket in ("ModelBucket", "OutputBucket"):
         name = resolver.value(template.content["Resources"][bucket]["Properties"]["BucketName"])
         assert len(name) <= 63
         assert "us-isof-south-1" in name
+    names = Names("a" * 29, "1" * 12, "us-isof-south-1")
+    assert max(map(len, names.buckets)) <= 63
+    assert check_prefix(names.prefix)
+    with pytest.raises(InvalidParameterError):
+        check_prefix("a" * 30)
 
 
 def test_outputs_hold_no_secret_and_what_the_commands_need(template):
