@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -63,6 +63,14 @@ levels:
 slow: $(VENV)/.engine $(VENV)/.spark
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
 	$(BIN)/python -m pytest -m slow
+
+# All notebooks, run from clean kernels, as pages in build/notebooks; parameters of one:
+# make build/notebooks/local_fraud_detection_1week.html OPTIONS="-p sims=1500".
+notebooks: $(patsubst notebooks/%.ipynb,build/notebooks/%.html,$(wildcard notebooks/*.ipynb))
+
+build/notebooks/%.html: notebooks/%.ipynb $(VENV)/.engine $(VENV)/.spark
+	$(BIN)/python notebooks/tools/run_notebook.py $< --out build/notebooks/$*.ipynb --html $@ \
+		--junit build/notebooks/$*.xml $(OPTIONS)
 
 # Spark's smoke tests on older versions: the newest of those that we support less or through other
 # interfaces. With -j2 two at once.

@@ -196,14 +196,19 @@ show(
 # either: some fleets roam for good.
 
 # %%
-if "family" not in sessions.columns:
-    sessions = sessions.with_columns(family=pl.lit("all").cast(pl.Categorical))
+# What an operator does not have is unknown; without families all devices are one.
+sessions = sessions.with_columns(
+    pl.lit(None, column.dtype).alias(column.name)
+    for column in COLUMNS
+    if column.name not in sessions.columns
+)
+family_of = pl.col("family").cast(pl.String).fill_null("all").alias("family")
 sessions = sessions.with_columns(bytes=pl.col("bytes_up") + pl.col("bytes_down"))
 span = (last - first) / timedelta(days=1)
 roams = (pl.col("visited_plmn") != pl.col("home_plmn")).fill_null(False)
 fails = pl.col("end_cause").is_in([str(cause) for cause in ABNORMAL]).fill_null(False)
 families = (
-    sessions.group_by(pl.col("family").cast(pl.String))
+    sessions.group_by(family_of)
     .agg(
         pl.col("sim_id").n_unique().alias("SIMs"),
         pl.len().alias("sessions"),
@@ -221,11 +226,7 @@ show(families)
 names = families["family"].to_list()
 
 # %%
-hourly = (
-    sessions.group_by(pl.col("family").cast(pl.String), hour=pl.col("start_ts").dt.truncate("1h"))
-    .len()
-    .sort("hour")
-)
+hourly = sessions.group_by(family_of, hour=pl.col("start_ts").dt.truncate("1h")).len().sort("hour")
 figure, all_axes = plt.subplots(len(names), 1, sharex=True, figsize=(9, 1 + 0.95 * len(names)))
 for axes, name in zip(np.atleast_1d(all_axes), names, strict=True):
     part = hourly.filter(pl.col("family") == name)
@@ -245,7 +246,7 @@ plt.show()
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), width_ratios=[1, 1.15])
 edges = np.linspace(0, 10, 61)
 for name in names:
-    values = sessions.filter((pl.col("family") == name) & (pl.col("bytes") > 0))["bytes"]
+    values = sessions.filter((family_of == name) & (pl.col("bytes") > 0))["bytes"]
     counts, _ = np.histogram(np.log10(values.to_numpy()), edges, density=True)
     left.stairs(counts, edges, label=name, lw=1.3)
 left.set_xticks([0, 3, 6, 9], ["1 B", "1 kB", "1 MB", "1 GB"])
@@ -253,7 +254,7 @@ left.set(title="Bytes of a session", ylabel="density")
 left.legend(fontsize=8)
 
 clock = sessions.select(
-    pl.col("family").cast(pl.String),
+    family_of,
     hour=pl.col("start_ts").dt.convert_time_zone(timezone).dt.hour(),
 )
 table = np.zeros((len(names), 24))
@@ -267,12 +268,9 @@ right.grid(visible=False)
 plt.show()
 
 # %%
-if {"customer", "visited_plmn", "home_plmn"} <= set(sessions.columns):
-    fleets = (
-        sessions.group_by(pl.col("customer").cast(pl.String))
-        .agg(share=roams.mean(), n=pl.len())
-        .filter(pl.col("customer").is_not_null())
-    )
+fleets = sessions.filter(pl.col("customer").is_not_null()).group_by("customer")
+fleets = fleets.agg(share=roams.mean())
+if len(fleets):
     figure, axes = plt.subplots(figsize=(9, 2.4))
     counts, edges = np.histogram(fleets["share"], np.linspace(0, 1, 21))
     axes.stairs(counts, 100 * edges, fill=True, color=DATA)
@@ -345,10 +343,10 @@ show(
 # %%
 until = week.split(features)
 odd = features.filter(pl.col("start_ts") >= until).sort("bytes_z", "session_id", descending=True)
-sim, family = odd["sim_id"][0], str(odd["family"][0])
+sim, family = odd["sim_id"][0], odd.select(family_of)["family"][0]
 own = sessions.filter(pl.col("sim_id") == sim).sort("start_ts")
 of_sim = features.filter(pl.col("sim_id") == sim).sort("start_ts")
-of_family = features.filter(pl.col("family").cast(pl.String) == family)
+of_family = features.filter(family_of == family)
 
 shown = ["bytes_z", "bytes_ratio_24h", "sessions_ratio_24h"]
 figure, all_axes = plt.subplots(4, 1, sharex=True, figsize=(9, 7))

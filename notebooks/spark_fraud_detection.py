@@ -203,8 +203,10 @@ if not folder.exists():
     print(f"Made up {made_up.sessions:,} sessions of {sims:,} SIMs in {days} days, seed {seed}.")
 
 sessions = spark.read.parquet(str(folder / "sessions"))
-if "family" not in sessions.columns:
-    sessions = sessions.withColumn("family", F.lit("all"))
+for name in ("family", "visited_plmn", "home_plmn"):
+    if name not in sessions.columns:
+        # What an operator does not have is unknown; without families all devices are one.
+        sessions = sessions.withColumn(name, F.lit(None).cast("string"))
 with step("count"):
     seen = sessions.agg(
         F.count("*").alias("n"),
@@ -221,7 +223,7 @@ spark.conf.set("spark.sql.shuffle.partitions", max(2 * parallel, seen.n // 250_0
 
 # %%
 families = (
-    sessions.groupBy("family")
+    sessions.groupBy(F.coalesce("family", F.lit("all")).alias("family"))
     .agg(
         F.countDistinct("sim_id").alias("SIMs"),
         F.count("*").alias("sessions"),
@@ -352,7 +354,7 @@ plt.show()
 # ## 6. Was that right?
 #
 # Where it is known what happened, alerts are joined with it. Precision and recall of all sessions
-# come from counts by score, so that nothing large leaves the workers.
+# come from counts by score, rounded to a twentieth, so that nothing large leaves the workers.
 
 # %%
 figures = {"sessions": seen.n, "judged": n_judged, "alerts": len(alerts), "cases": n_cases}
@@ -406,7 +408,7 @@ else:
     print(
         f"{table['found'].sum()} of {table['incidents'].sum()} incidents were found; "
         f"{true_cases:,} of {n_cases:,} cases are part of one. Average precision of sessions: "
-        f"{figures['average precision']:.2f} (scores rounded to a twentieth)."
+        f"{figures['average precision']:.2f}."
     )
     figure, axes = plt.subplots(figsize=(6, 3))
     axes.plot(100 * caught / caught[-1], 100 * precision, color=DATA)
@@ -425,7 +427,8 @@ else:
 # %% [markdown]
 # ## 7. The same on one machine
 #
-# The same folder, the same features, without Spark: and a few of them held against each other.
+# The same folder, the same features and the same detector, without Spark; then the scores of all
+# judged sessions are compared.
 
 # %%
 if one_machine:

@@ -89,11 +89,11 @@ def main(texts: tuple[Path, ...], check: bool, back: bool) -> None:
     made = []
     for text in texts:
         source, target = text.with_suffix(".py"), text.with_suffix(".ipynb")
-        make = notebook_of
         if back:
-            source, target, make = target, source, text_of
+            source, target = target, source
         if not source.exists():
             raise click.ClickException(f"there is no {source}")
+        make = text_of if back else notebook_of
         content = make(source.read_text(encoding="utf-8"))
         if not target.exists() or target.read_text(encoding="utf-8") != content:
             made.append((source, target, content))

@@ -185,7 +185,7 @@ def read_sessions(
     columns : sequence of str, optional
         Default: all.
     """
-    lazy = scan(folder)
+    lazy = scan(Path(folder))
     if columns is not None:
         there = lazy.collect_schema().names()
         lazy = lazy.select(name for name in columns if name in there)
