@@ -200,7 +200,7 @@ plt.show()
 # **By time**: learn from what came first, judge what came later. That is what a bank has to do.
 #
 # **At random**, as the AWS original did (a tenth for testing, `random_state=42`): payments of one
-# thief, minutes apart, fall on both sides, so that a classifier has seen the thief it is tested on.
+# thief, minutes apart, fall on both sides, so that a classifier has met the thief it is tested on.
 # It flatters whoever uses labels. Both are shown, so that you see how much.
 
 # %%
@@ -363,7 +363,8 @@ print(
 #
 # Whoever looks at an alert wants to know what is odd about it. Each reason is a column, the share
 # of the score that it stands for, and what is usual. The components have no names here; in your own
-# table they are amounts, distances and counts.
+# table they are amounts, distances and counts. A reason may also be a relation: columns that hang
+# together in nearly all payments, and do not in this one.
 
 # %%
 top = test[np.argsort(-scores, kind="stable")[:3]]
@@ -393,8 +394,10 @@ figures["reasons"] = [reason["column"] for reasons in found["reasons"] for reaso
 #
 # A budget of alerts treats all alike: whatever the scale of a score, the highest are looked at.
 
-
 # %%
+results, curves = [], {}
+
+
 def boosted(train, test, *, smote=False, score=None):
     """Learn from labels."""
     columns = table[FEATURES].to_numpy()
@@ -413,6 +416,7 @@ def boosted(train, test, *, smote=False, score=None):
         max_iter=100,
         learning_rate=0.1,
         l2_regularization=1.0,
+        max_bins=63,
         early_stopping=False,
         random_state=seed,
     )
@@ -438,7 +442,6 @@ WAYS = {
         train, test, score=score
     ),
 }
-results, curves = [], {}
 for split, (train, test) in splits.items():
     learnt = detector if split == "by time" else forest(train)
     all_scores = learnt.score(table[FEATURES])
@@ -667,7 +670,7 @@ report = send(
 )
 cloud.__exit__(None, None, None)
 # Where it listened is of no interest.
-print(str(report).replace(f":{cloud.port}", ""))
+print(str(report).replace(cloud.url, "the local cloud: "))
 
 # %%
 figure, axis = plt.subplots(figsize=(9, 2.6))

@@ -36,13 +36,15 @@ class Executed:
     seconds : float
     """
 
-    def __init__(self, name, folder, timeout, **parameters):
+    def __init__(self, name, folder, timeout, label=None, env=(), own=False, **parameters):
         kept = Path(os.environ.get("FASTRCF_NOTEBOOKS", folder / "executed")).resolve()
         kept.mkdir(parents=True, exist_ok=True)
-        label = f"{name}-{parameters.get('sims', 'own')}"
+        label = f"{name}-{label or parameters.get('sims', 'own')}"
         ipynb, html = kept / f"{label}.ipynb", kept / f"{label}.html"
         self.out = folder / "found"
-        given = {"folder": str(folder / "data"), "out": str(self.out)} | parameters
+        given = {"out": str(self.out)} | parameters
+        if not own:
+            given = {"folder": str(folder / "data")} | given
         python = [str(ROOT / "python"), str(ROOT / "spark_udfs"), os.environ.get("PYTHONPATH", "")]
         done = subprocess.run(
             [
@@ -52,7 +54,7 @@ class Executed:
                 *(part for key, value in given.items() for part in ("-p", f"{key}={value}")),
                 *("-o", ipynb, "--html", html, "--timeout", str(timeout)),
             ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(python)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(python), **dict(env)},
             capture_output=True,
             text=True,
             timeout=timeout + 120,
