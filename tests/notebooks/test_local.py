@@ -61,7 +61,7 @@ def test_its_tables_hold_what_was_found(run):
     assert kinds.count("<tr>") == 10
     rivals = next(table for table in tables if "isolation forest" in table)
     assert "rule: volume" in rivals
-    budgets = next(table for table in tables if "cases a thousand sessions" in table)
+    budgets = next(table for table in tables if "alerts a thousand sessions" in table)
     found = [
         int(n) for n in re.findall(r">(\d+)</td><td[^>]*>\d+</td><td[^>]*>\d+</td></tr>", budgets)
     ]
@@ -104,6 +104,6 @@ def test_a_million_sessions(tmp_path):
     run = Executed(NAME, tmp_path, 1_500, sims=10_000)
     run.check(PICTURES)
     assert run.figures["sessions"] > 1_000_000
-    assert run.figures["recall"] > 0.75
+    assert run.figures["recall"] > 0.7
     assert run.figures["average precision"] > run.figures["isolation forest"]["average precision"]
     assert 0.6 < run.figures["cases"] / (1e-3 * run.figures["judged"]) < 1.6
