@@ -12,6 +12,9 @@ from fastrcf.telecom.detection import SessionDetector
 from tests import browser
 from tests.notebooks.executed import Executed
 
+# Whichever test is first waits for the run.
+pytestmark = pytest.mark.timeout(800)
+
 NAME = "local_fraud_detection_1week"
 PICTURES = 8
 
@@ -23,7 +26,6 @@ def run(tmp_path_factory):
     return Executed(NAME, folder, 600, sims=1_500, fraud=3.0, budget=2.0)
 
 
-@pytest.mark.timeout(800)
 def test_it_runs_and_shows_what_it_should(run):
     run.check(PICTURES)
     assert 120_000 < run.figures["sessions"] < 200_000
@@ -81,7 +83,6 @@ def test_its_page_is_quiet_and_needs_no_network(run, tmp_path):
     assert seen.texts > 15_000
 
 
-@pytest.mark.timeout(800)
 def test_nobody_needs_to_know_what_happened(tmp_path):
     # As an operator may have it: no labels, and no more than the columns that must be there.
     made = tmp_path / "made"
