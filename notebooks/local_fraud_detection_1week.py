@@ -323,17 +323,17 @@ shutil.rmtree(out / "features", ignore_errors=True)
 with step("features"):
     written = features_folder(folder, out / "features", timezone=timezone)
 detector = SessionDetector(alerts_per_thousand=budget, random_state=seed)
-features = week.read_features(written.folder, detector.columns)
+features = week.read_features(written.folder, detector.features)
 print(
     f"{written.features} features of {written.rows:,} sessions in {took['features']:.1f} s; "
-    f"the detector looks at {len(detector.columns)} of them:"
+    f"the detector looks at {len(detector.features)} of them:"
 )
 meaning = {feature.name: feature for feature in FEATURES}
 show(
     {
-        "feature": detector.columns,
-        "unit": [meaning[name].unit for name in detector.columns],
-        "what it is for": [meaning[name].meaning for name in detector.columns],
+        "feature": detector.features,
+        "unit": [meaning[name].unit for name in detector.features],
+        "what it is for": [meaning[name].meaning for name in detector.features],
     }
 )
 
@@ -373,7 +373,7 @@ plt.show()
 # A random cut forest learns what sessions look like; it is not told which are bad. The first day
 # is left out, since SIMs without history look strange to anybody. Then each session gets a
 # **score**: how rare it is within its family, together with what came together on its SIM within
-# six hours. The threshold is the one that would have opened as many cases as the budget allows on
+# hours. The threshold is the one that would have opened as many cases as the budget allows on
 # the day before. Sessions above it become **alerts** of a SIM, alerts of a fleet that open together
 # become **cases**.
 
@@ -506,7 +506,7 @@ if known is not None:
     keys = [name for name in findings.scored.columns if name not in ("score", "threshold")]
     rivals = {"this detector": findings.scored.select(*keys, "score")}
     with step("isolation forest"):
-        scores = baselines.isolation_forest(features, detector.columns, until, seed)
+        scores = baselines.isolation_forest(features, detector.features, until, seed)
     in_order = features.filter(pl.col("start_ts") >= until).select(keys)
     rivals["isolation forest"] = in_order.with_columns(score=pl.Series(scores))
     rivals |= {f"rule: {name}": scored for name, scored in baselines.rules(sessions, until).items()}

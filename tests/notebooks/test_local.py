@@ -49,7 +49,7 @@ def test_it_leaves_what_it_says(run):
     assert len(alerts) == run.figures["alerts"]
     assert alerts["case"].n_unique() == run.figures["cases"]
     detector = SessionDetector.load(run.out / "sessions.rcf")
-    features = week.read_features(run.out / "features", detector.columns)
+    features = week.read_features(run.out / "features", detector.features)
     assert len(features) == run.figures["sessions"]
     found = detector.detect(features, since=week.split(features))
     scored = alerts.filter(pl.col("score").is_not_null())

@@ -289,6 +289,16 @@ class SessionDetector:
         keys = features.select(name for name in _KEYS if name in features.columns)
         return keys.with_columns(score=pl.Series(alone + together))
 
+    @property
+    def features(self) -> list[str]:
+        """All features that are looked at."""
+        return list(self.columns)
+
+    @property
+    def look_back(self) -> timedelta:
+        """How long before a session what happened on its SIM counts."""
+        return TOGETHER
+
     def explain(self, features: pl.DataFrame) -> list[list[Reason]]:
         """Say why sessions are unusual: of each the largest part of its score first.
 
