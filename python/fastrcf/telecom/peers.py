@@ -76,6 +76,8 @@ SCHEMA: Final = pl.Schema(
         "busy_ms": pl.Int64(),
     }
 )
+#: Of the lines that are counted, what says something of SIMs.
+OF_SIMS: Final = ("sim", "a", "b", "ms", "quarter", "day", "bytes")
 _MARK: Final = b"fastrcf.peers"
 _VALUES: Final = ("n", "failed", "bytes", "busy_ms")
 
@@ -250,8 +252,14 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
     group : sequence of str
         Columns that make a group.
     """
+    counting = lines(records, row, group).lazy()
+    return pl.concat([*of_sims(counting), *of_places(counting)])
+
+
+def lines(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> pl.DataFrame:
+    """Give what is counted of records, as :func:`counted` takes them."""
     start = records["start_ts"].to_physical()
-    lines = pl.DataFrame(
+    return pl.DataFrame(
         {
             "sim": local(records["sim_id"]).to_physical(),
             "customer": records["customer"],
@@ -268,12 +276,11 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
             "failed": row["failed"],
             "busy_ms": row["duration_ms"],
         }
-    ).lazy()
-    return pl.concat([*_of_sims(lines), *_of_places(lines)])
+    )
 
 
-def _of_sims(lines: pl.LazyFrame) -> list[pl.DataFrame]:
-    """Count SIM-days by bins, and bursts."""
+def of_sims(lines: pl.LazyFrame) -> list[pl.DataFrame]:
+    """Count SIM-days by bins, and bursts; of a SIM all lines must be there."""
     days = (
         lines.group_by("sim", "a", "b", "day")
         .agg(
@@ -339,7 +346,7 @@ def _bursts(lines: pl.LazyFrame, days: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def _of_places(lines: pl.LazyFrame) -> list[pl.DataFrame]:
+def of_places(lines: pl.LazyFrame) -> list[pl.DataFrame]:
     """Count records by network, cell and operator."""
     networks = (
         lines.filter(pl.col("plmn").is_not_null())
