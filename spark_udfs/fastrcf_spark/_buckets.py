@@ -89,19 +89,19 @@ class Cutter:
         ordered = table.combine_chunks().take(pa.array(order)).combine_chunks()
         numbers = bucket[order]
         bounds = np.append(np.flatnonzero(np.diff(numbers, prepend=-1)), len(numbers))
-        rows: list[tuple[int, int, int, Any]] = []
+        rows: list[tuple[int, int, int]] = []
+        pieces: list[memoryview] = []
         for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             data = self._written(ordered.slice(first, last - first))
-            rows += [
-                (int(numbers[first]), self._block, at // PIECE, data[at : at + PIECE])
-                for at in range(0, len(data), PIECE)
-            ]
+            for at in range(0, len(data), PIECE):
+                rows.append((int(numbers[first]), self._block, at // PIECE))
+                pieces.append(data[at : at + PIECE])
             self._block += 1
             if len(rows) >= _PIECES:
-                yield _batch(rows)
-                rows = []
+                yield _batch(rows, pieces)
+                rows, pieces = [], []
         if rows:
-            yield _batch(rows)
+            yield _batch(rows, pieces)
 
     def _written(self, table: pa.Table) -> memoryview:
         sink = pa.BufferOutputStream()
@@ -110,12 +110,18 @@ class Cutter:
         return memoryview(sink.getvalue())
 
 
-def _batch(rows: list[tuple[int, int, int, Any]]) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True)
-    return pa.record_batch(
-        [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)],
-        schema=_SCHEMA,
+def _batch(rows: list[tuple[int, int, int]], pieces: list[memoryview]) -> pa.RecordBatch:
+    ends = np.zeros(len(pieces) + 1, np.int32)
+    np.cumsum([len(piece) for piece in pieces], out=ends[1:])
+    data = pa.py_buffer(b"".join(pieces))
+    columns = [
+        pa.array(values, field.type)
+        for values, field in zip(zip(*rows, strict=True), _SCHEMA, strict=False)
+    ]
+    columns.append(
+        pa.Array.from_buffers(pa.binary(), len(pieces), [None, pa.py_buffer(ends), data])
     )
+    return pa.record_batch(columns, schema=_SCHEMA)
 
 
 def blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:

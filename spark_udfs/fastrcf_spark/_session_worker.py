@@ -76,14 +76,17 @@ def lines(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
         found += peers.of_places(counting.lazy())
         if sum(map(len, found)) > _MOST_COUNTS:
             found = [peers.added(found)]
+            # Where most counts are of places of their own, they may travel as they are.
             if len(found[0]) > _MOST_COUNTS // 2:
-                yield from _counts(cutter, found.pop(), n)
+                yield from _counts(cutter, found, n)
+                found = []
     if found:
-        yield from _counts(cutter, peers.added(found), n)
+        yield from _counts(cutter, found, n)
 
 
-def _counts(cutter: _buckets.Cutter, counts: pl.DataFrame, n: int) -> Iterator[pa.RecordBatch]:
+def _counts(cutter: _buckets.Cutter, found: list[pl.DataFrame], n: int) -> Iterator[pa.RecordBatch]:
     """Cut counts into blocks by their names, in buckets after those of SIMs."""
+    counts = pl.concat(found)
     bucket = (counts["a"].cast(pl.String).hash(seed=0) % n).cast(pl.Int32) + n
     yield from cutter.cut(_arrow(counts), bucket.to_numpy())
 
