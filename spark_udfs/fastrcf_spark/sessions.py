@@ -153,9 +153,8 @@ def fit_peers(
     lines = sent.mapInArrow(deferred("lines", plan, _WORKER), _buckets.FIELDS)
     counts = _buckets.shuffled(lines).mapInArrow(deferred("count", plan, _WORKER), _buckets.FIELDS)
     got = collected(counts)
-    found = [pl.from_arrow(table) for _, table in _buckets.blocks(got.to_batches())]
-    empty = pl.DataFrame(schema=SCHEMA)
-    whole = pl.concat([empty, *(table.cast(SCHEMA) for table in found)])
+    found = [pl.DataFrame(table) for _, table in _buckets.blocks(got.to_batches())]
+    whole = pl.concat([pl.DataFrame(schema=SCHEMA), *(table.cast(SCHEMA) for table in found)])
     return PeerTable(whole, timezone=timezone, group=names)
 
 

@@ -48,7 +48,8 @@ class _Names:
     def of(self, column: pl.Series) -> Integers:
         """Give numbers for a column; -1 for what has none."""
         codes = column.to_physical().clip(upper_bound=self._beyond)
-        return self._numbers[codes.fill_null(self._beyond + 1).to_numpy()]
+        found: Integers = self._numbers[codes.fill_null(self._beyond + 1).to_numpy()]
+        return found
 
     def __len__(self) -> int:
         return self._n
@@ -112,7 +113,8 @@ class _Places:
         """Count the numbers below each."""
         word = number >> _LOG_WORD
         below = (np.uint64(1) << (number & (_WORD - 1)).astype(np.uint64)) - np.uint64(1)
-        return self._before[word] + _count_bits(self._bits[word] & below)
+        found: Integers = self._before[word] + _count_bits(self._bits[word] & below)
+        return found
 
 
 def _count_bits(words: NDArray[np.uint64]) -> Any:
