@@ -40,8 +40,8 @@ def session_features(
 ) -> DataFrame:
     """Compute the features of sessions, bit for bit those of one machine.
 
-    Records of a SIM meet in one task, SIM by SIM: a worker holds some hundred thousand records,
-    or the largest SIM.
+    Records of a SIM meet in one task, in one of the four buckets of SIMs that a task has: a worker
+    holds some hundred thousand records, or such a bucket.
 
     Parameters
     ----------

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 #: Hours before the last whole one that say what is usual at a place: a week.
 HOURS: Final = 168
-#: Places in time have a bit each, if they are not many more than those with rows; so many words
-#: of bits do always.
+#: Places in time have a bit each, if there are so many words of bits, or so many for each row.
 _LEAST_WORDS: Final = 1 << 22
+_WORDS_A_ROW: Final = 1
 _LOG_WORD: Final = 6
 _WORD: Final = 1 << _LOG_WORD
 _PLACE: Final = ("n", "failed", "bytes", "busy_ms")
@@ -71,7 +71,8 @@ class _Timed:
         self.rows = rows
         key = self._key(self.names(rows["a"], rows["b"]), self.time)
         words = len(self.a) * len(self.b) * self._span // _WORD + 1
-        self._places = _Places(key, words) if words <= max(_LEAST_WORDS, len(key)) else key
+        few = words <= max(_LEAST_WORDS, _WORDS_A_ROW * len(key))
+        self._places = _Places(key, words) if few else key
 
     def __len__(self) -> int:
         return len(self.rows)
