@@ -13,56 +13,107 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastrcf.telecom import catalogue, features, kinds, peers
 from fastrcf.telecom.detection import SessionDetector
-from fastrcf.telecom.timeline import Timeline, canonical
+from fastrcf.telecom.timeline import Timeline, canonical, local
 from fastrcf.telecom.windows import row_facts
-from fastrcf_spark import _cache
+from fastrcf_spark import _buckets, _cache
 from fastrcf_spark._worker import n_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # Rows of a batch that goes back.
 _BATCH = 20_000
 _TIMES = ("start_ts", "end_ts")
+_TIME = pa.timestamp("us", "UTC")
+_KIND = pl.col("kind").cast(pl.Categorical)
+# Records whose peers are counted together, and counts that wait to be added up.
+_COUNTED = 1 << 18
+_MOST_COUNTS = 1 << 20
 # The last table of peers that a task asked for, by what is in it.
 _known: dict[str, peers.PeerTable] = {}
 # The same of detectors of sessions.
 _detectors: dict[str, SessionDetector] = {}
 
 
+def gather(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut records into blocks by the bucket of their SIM."""
+    cutter = _buckets.Cutter()
+    for rows in _buckets.held(batches):
+        yield from cutter.cut(rows.drop_columns("bucket"), rows["bucket"].to_numpy())
+
+
 def compute(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Give the kept columns of records with their features."""
     table = None if plan["peers"] is None else _table(plan["peers"])
     wanted = catalogue.chosen(plan["features"], peers=table is not None)
-    for rows in _sims(batches, plan["columns"]["sim_id"]):
-        timeline = Timeline(_records(rows, plan))
+    for _, rows in _buckets.whole(batches, features.CHUNK):
+        timeline = Timeline(_records(rows, plan["columns"]))
         found = [
             features.of_chunk(chunk, plan["timezone"], table, wanted)
             for chunk in timeline.chunks(features.CHUNK)
         ]
         computed = pl.concat(found).select(feature.name for feature in wanted).to_arrow()
-        kept = rows.select(plan["kept"]).take(pa.array(timeline.order))
-        columns = [*kept.columns, *computed.columns]
+        kept = rows.select(plan["kept"]).combine_chunks().take(pa.array(timeline.order))
+        columns = [
+            # Times travel as microseconds.
+            column.cast(_TIME) if place in plan["times"] else column
+            for place, column in enumerate(kept.columns)
+        ]
+        columns += computed.columns
         answer = pa.table(columns, names=[f"r{i}" for i in range(len(columns))])
         yield from answer.combine_chunks().to_batches(max_chunksize=_BATCH)
 
 
-def count(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Count peers and places of a partition's SIMs."""
+def lines(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut what is counted of SIMs into blocks; count what is not, before it is cut."""
+    cutter = _buckets.Cutter()
+    n = plan["buckets"]
     found: list[pl.DataFrame] = []
-    for rows in _sims(batches, plan["columns"]["sim_id"]):
-        records = _records(rows, plan)
-        found.append(peers.counted(records, row_facts(plan["timezone"], records), plan["group"]))
-        if len(found) > 16:
+    for rows in _buckets.held(batches):
+        records = _records(rows, plan["columns"], peers.read(plan["group"]), peers.COUNTED)
+        counting = peers.lines(records, row_facts(plan["timezone"], records), plan["group"])
+        of_sims = counting.select(peers.OF_SIMS).with_columns(sim=records["sim_id"])
+        yield from cutter.cut(_arrow(of_sims), rows["bucket"].to_numpy())
+        found += peers.of_places(counting.lazy())
+        if sum(map(len, found)) > _MOST_COUNTS:
             found = [peers.added(found)]
+            # Where most counts are of places of their own, they may travel as they are.
+            if len(found[0]) > _MOST_COUNTS // 2:
+                yield from _counts(cutter, found, n)
+                found = []
     if found:
-        texts = pl.col("kind", "a", "b").cast(pl.String)
-        table = peers.added(found).with_columns(texts).to_arrow().cast(_schema())
-        yield from table.combine_chunks().to_batches(max_chunksize=_BATCH)
+        yield from _counts(cutter, found, n)
+
+
+def _counts(cutter: _buckets.Cutter, found: list[pl.DataFrame], n: int) -> Iterator[pa.RecordBatch]:
+    """Cut counts into blocks by their names, in buckets after those of SIMs."""
+    counts = pl.concat(found)
+    bucket = (counts["a"].cast(pl.String).hash(seed=0) % n).cast(pl.Int32) + n
+    yield from cutter.cut(_arrow(counts), bucket.to_numpy())
+
+
+def count(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Count peers of whole SIMs, and add up counts of places."""
+    cutter = _buckets.Cutter(compression="lz4")
+    found: list[pl.DataFrame] = []
+    names = pl.col("a", "b").cast(pl.Categorical)
+    for bucket, rows in _buckets.whole(batches, _COUNTED, apart=plan["buckets"]):
+        frame = pl.from_arrow(rows)
+        assert isinstance(frame, pl.DataFrame)
+        if bucket < plan["buckets"]:
+            counting = frame.with_columns(names, sim=local(frame["sim"]).to_physical())
+            found += peers.of_sims(counting.lazy())
+        else:
+            found.append(peers.added([frame.with_columns(names, kind=_KIND)]))
+        if sum(map(len, found)) > _MOST_COUNTS:
+            # The driver reads one block, and the next.
+            yield from cutter.cut(_arrow(peers.added(found)), 0)
+            found = []
+    if found:
+        yield from cutter.cut(_arrow(peers.added(found)), 0)
 
 
 def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -72,7 +123,7 @@ def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
     """
     detector = _detector(plan["detector"])
     names = plan["columns"]
-    for rows in _sims(batches, names["sim_id"]):
+    for _, rows in _buckets.whole(batches, features.CHUNK):
         frame = pl.from_arrow(rows.select(list(names.values())))
         assert isinstance(frame, pl.DataFrame)
         frame = frame.select(
@@ -88,7 +139,7 @@ def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
         for at, one in zip(above, named, strict=True):
             kind[at] = one
         columns = [
-            *rows.select(plan["kept"]).columns,
+            *rows.select(plan["kept"]).combine_chunks().columns,
             pa.array(score.to_numpy()),
             pa.array(kind, pa.string()),
         ]
@@ -105,12 +156,6 @@ def _detector(reference: Any) -> SessionDetector:
     return _detectors[digest]
 
 
-def _schema() -> pa.Schema:
-    """Give the table of peers as Spark's types have it: no large strings."""
-    kinds = {pl.Categorical(): pa.string(), pl.Int32(): pa.int32(), pl.Int64(): pa.int64()}
-    return pa.schema([(name, kinds[kind]) for name, kind in peers.SCHEMA.items()])
-
-
 def _table(reference: Any) -> peers.PeerTable:
     digest = reference["digest"]
     if digest not in _known:
@@ -120,9 +165,8 @@ def _table(reference: Any) -> peers.PeerTable:
     return _known[digest]
 
 
-def _records(rows: pa.Table, plan: dict[str, Any]) -> pl.DataFrame:
+def _records(rows: pa.Table, names: dict[str, str], *only: Sequence[str]) -> pl.DataFrame:
     """Bring rows to the schema; columns travel by number, times as microseconds."""
-    names = plan["columns"]
     frame = pl.from_arrow(rows.select(list(names.values())))
     assert isinstance(frame, pl.DataFrame)
     return canonical(
@@ -131,33 +175,12 @@ def _records(rows: pa.Table, plan: dict[str, Any]) -> pl.DataFrame:
             if name in _TIMES
             else pl.col(sent).alias(name)
             for name, sent in names.items()
-        )
+        ),
+        *only,
     )
 
 
-def _sims(batches: Iterator[pa.RecordBatch], sim: str) -> Iterator[pa.Table]:
-    """Cut batches, ordered by SIM, into tables of whole SIMs: some large SIM, or many."""
-    parts: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        parts.append(batch)
-        held += batch.num_rows
-        if held < features.CHUNK:
-            continue
-        whole = pa.Table.from_batches(parts)
-        names = whole.column(sim)
-        same = pc.equal(names, names[-1])
-        # The last SIM may go on in the next batch.
-        first = pc.index(same, True).as_py()
-        if first > 0:
-            yield whole.slice(0, first)
-            rest = whole.slice(first).combine_chunks()
-            parts = rest.to_batches()
-            held = rest.num_rows
-        else:
-            # One SIM alone: look again when as much has come as there is.
-            parts, held = whole.combine_chunks().to_batches(), 0
-    if parts:
-        yield pa.Table.from_batches(parts)
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    """Give a table whose texts are plain ones."""
+    texts = pl.selectors.by_dtype(pl.Categorical()).cast(pl.String)
+    return frame.with_columns(texts).to_arrow(compat_level=pl.CompatLevel.oldest())

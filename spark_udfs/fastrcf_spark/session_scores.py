@@ -8,9 +8,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
 import fastrcf
+from fastrcf_spark import _buckets
 from fastrcf_spark._features import column
 from fastrcf_spark._shipping import deferred, ship
-from fastrcf_spark.sessions import _checked
+from fastrcf_spark.sessions import _WORKER, _bucket, _checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,7 @@ def score_sessions(
 ) -> DataFrame:
     """Score sessions by a fitted detector of sessions, and name those above the threshold.
 
-    Records of a SIM meet in one task, SIM by SIM, since what came together on a SIM within hours
-    counts too. Scores are those of ``SessionDetector.score`` on one machine. Lazy.
+    Records of a SIM meet in one task, since what came together on a SIM within hours counts too. Scores are those of ``SessionDetector.score`` on one machine. Lazy.
 
     Parameters
     ----------
@@ -85,8 +85,7 @@ def score_sessions(
         for name, sent in read.items()
     ]
     selected += [column(name).alias(f"k{i}") for i, name in enumerate(kept)]
-    sim = read["sim_id"]
-    sent = df.select(*selected).repartition(sim).sortWithinPartitions(sim, read["start_ts"])
+    sent = df.select(*selected, _bucket(df))
     plan: dict[str, Any] = {
         "detector": ship(df.sparkSession, detector),  # type: ignore[arg-type]
         "threshold": limit,
@@ -101,5 +100,6 @@ def score_sessions(
             StructField(f"r{len(kept) + 1}", StringType()),
         ]
     )
-    made = sent.mapInArrow(deferred("judge", plan, "_session_worker"), schema)
+    blocks = sent.mapInArrow(deferred("gather", {}, _WORKER), _buckets.FIELDS)
+    made = _buckets.shuffled(blocks).mapInArrow(deferred("judge", plan, _WORKER), schema)
     return made.toDF(*kept, *_ADDED)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     FloatType,
-    IntegerType,
-    LongType,
-    StringType,
     StructField,
     StructType,
     TimestampType,
 )
 
 import fastrcf
+from fastrcf_spark import _buckets
 from fastrcf_spark._features import column
 from fastrcf_spark._sampling import collected
 from fastrcf_spark._shipping import deferred, ship
@@ -23,11 +21,12 @@ from fastrcf_spark._shipping import deferred, ship
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from fastrcf.telecom.peers import PeerTable
 
 _TIMES = ("start_ts", "end_ts")
+_WORKER = "_session_worker"
 
 
 def session_features(
@@ -41,8 +40,8 @@ def session_features(
 ) -> DataFrame:
     """Compute the features of sessions, bit for bit those of one machine.
 
-    Records of a SIM meet in one task, SIM by SIM: a worker holds some hundred thousand records,
-    or the largest SIM.
+    Records of a SIM meet in one task, in one of the four buckets of SIMs that a task has: a worker
+    holds some hundred thousand records, or such a bucket.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def session_features(
     """
     from fastrcf.telecom import catalogue
     from fastrcf.telecom.peers import PeerTable
-    from fastrcf.telecom.timeline import KEYS
+    from fastrcf.telecom.timeline import KEYS, READ
 
     if isinstance(peers, str):
         if peers != "fit":
@@ -96,13 +95,14 @@ def session_features(
     for feature in wanted:
         if feature.name in kept:
             raise fastrcf.InvalidInputError(f"a kept column is called {feature.name!r} already")
-    sent, read = _sent(df, kept)
+    sent, read, again = _sent(df, READ, kept)
     plan: dict[str, Any] = {
         "timezone": timezone,
         "peers": None if peers is None else ship(df.sparkSession, peers),  # type: ignore[arg-type]
         "features": [feature.name for feature in wanted],
         "columns": read,
-        "kept": [f"k{i}" for i in range(len(kept))],
+        "kept": again,
+        "times": [place for place, name in enumerate(kept) if name in _TIMES],
     }
     fields = [df.schema[name] for name in kept]
     schema = StructType(
@@ -111,7 +111,8 @@ def session_features(
             *(StructField(f"r{len(kept) + i}", FloatType()) for i in range(len(wanted))),
         ]
     )
-    made = sent.mapInArrow(deferred("compute", plan, "_session_worker"), schema)
+    blocks = sent.mapInArrow(deferred("gather", {}, _WORKER), _buckets.FIELDS)
+    made = _buckets.shuffled(blocks).mapInArrow(deferred("compute", plan, _WORKER), schema)
     return made.toDF(*kept, *plan["features"])
 
 
@@ -138,21 +139,23 @@ def fit_peers(
     """
     import polars as pl
 
-    from fastrcf.telecom.peers import SCHEMA, PeerTable, checked_group
+    from fastrcf.telecom.peers import SCHEMA, PeerTable, checked_group, read
 
     names = checked_group(group)
     _checked(df)
-    sent, read = _sent(df, [])
-    kinds = {pl.Categorical(): StringType(), pl.Int32(): IntegerType(), pl.Int64(): LongType()}
-    schema = StructType([StructField(name, kinds[kind]) for name, kind in SCHEMA.items()])
-    plan = {"timezone": timezone, "group": list(names), "columns": read}
-    counts = sent.mapInArrow(deferred("count", plan, "_session_worker"), schema)
-    values = ("n", "failed", "bytes", "busy_ms")
-    keys = [name for name in SCHEMA if name not in values]
-    added = counts.groupBy(*keys).agg(*[F.sum(name).alias(name) for name in values])
-    found = pl.from_arrow(collected(added))
-    assert isinstance(found, pl.DataFrame)
-    return PeerTable(found.cast(SCHEMA), timezone=timezone, group=names)
+    sent, columns, _ = _sent(df, read(names), [])
+    plan = {
+        "timezone": timezone,
+        "group": list(names),
+        "columns": columns,
+        "buckets": _buckets.number(df.sparkSession),
+    }
+    lines = sent.mapInArrow(deferred("lines", plan, _WORKER), _buckets.FIELDS)
+    counts = _buckets.shuffled(lines).mapInArrow(deferred("count", plan, _WORKER), _buckets.FIELDS)
+    got = collected(counts)
+    found = [pl.DataFrame(table) for _, table in _buckets.blocks(got.to_batches())]
+    whole = pl.concat([pl.DataFrame(schema=SCHEMA), *(table.cast(SCHEMA) for table in found)])
+    return PeerTable(whole, timezone=timezone, group=names)
 
 
 def _listed(features: Sequence[str] | None) -> list[str] | None:
@@ -180,17 +183,25 @@ def _checked(df: DataFrame, times: Sequence[str] = _TIMES) -> list[str]:
     return list(types)
 
 
-def _sent(df: DataFrame, kept: Sequence[str]) -> tuple[DataFrame, dict[str, Any]]:
-    """Send what features read and what is kept, SIM by SIM; returns the numbers of columns."""
-    from fastrcf.telecom.timeline import READ
-
+def _sent(
+    df: DataFrame, read: Sequence[str], kept: Sequence[str]
+) -> tuple[DataFrame, dict[str, str], list[str]]:
+    """Send what is read and what is kept, with the bucket of the SIM; says as what they go."""
     names = [field.name for field in df.schema.fields]
-    read = {name: f"c{i}" for i, name in enumerate(READ) if name in names}
+    goes = {name: f"c{i}" for i, name in enumerate(dict.fromkeys([*read, *kept])) if name in names}
     selected = [
         # Microseconds are the same in whatever time zone the session is.
         (F.unix_micros(column(name)) if name in _TIMES else column(name)).alias(sent)
-        for name, sent in read.items()
+        for name, sent in goes.items()
     ]
-    selected += [column(name).alias(f"k{i}") for i, name in enumerate(kept)]
-    sim = read["sim_id"]
-    return df.select(*selected).repartition(sim).sortWithinPartitions(sim), read
+    return (
+        df.select(*selected, _bucket(df)),
+        {name: sent for name, sent in goes.items() if name in read},
+        [goes[name] for name in kept],
+    )
+
+
+def _bucket(df: DataFrame) -> Column:
+    """Say in which bucket a record's SIM is."""
+    number = F.pmod(F.xxhash64(column("sim_id")), F.lit(_buckets.number(df.sparkSession)))
+    return number.cast("int").alias("bucket")

@@ -94,22 +94,47 @@ def test_given_peers_no_peers_and_chosen_columns(df, records):
     same(polars(alone), expected, expected.columns[-5:])
 
 
-def test_sims_are_whole_whatever_the_chunks(spark, records):
-    from fastrcf_spark import _session_worker as worker
+@pytest.mark.parametrize("piece", [100, 1 << 15])
+def test_blocks_come_together_whole(monkeypatch, records, piece):
+    from fastrcf_spark import _buckets
 
-    rows = table(records.sort("sim_id"))
-    batches = rows.to_batches(max_chunksize=37)
-    usual = embedded.CHUNK
-    embedded.CHUNK = 100
+    monkeypatch.setattr(_buckets, "PIECE", piece)
+    rows = table(records)
+    bucket = np.random.default_rng(3).integers(0, 50, len(rows)).astype(np.int32)
+    cutter, cut = _buckets.Cutter(), []
+    for at in (0, 700):
+        part = slice(at, 700 + at * 10)
+        cut += cutter.cut(rows[part], bucket[part])
+    # In the order in which Spark gives them, in batches that end anywhere.
+    pieces = pa.Table.from_batches(cut).sort_by([(n, "ascending") for n in cut[0].schema.names[:3]])
+    batches = pieces.combine_chunks().to_batches(max_chunksize=3)
+    found = list(_buckets.whole(iter(batches), 100, apart=20))
+    assert [first for first, _ in found] == sorted({first for first, _ in found})
+    assert len(found) > 5
+    order = np.argsort(bucket, kind="stable")
+    assert pa.concat_tables([part for _, part in found]).equals(rows.take(order))
+    at = 0
+    for first, part in found:
+        here = set(bucket[order][at : at + len(part)].tolist())
+        assert min(here) == first
+        # A bucket is in one table alone, and no table goes beyond the border.
+        at += len(part)
+        assert here.isdisjoint(bucket[order][at:].tolist())
+        assert max(here) < 20 or first >= 20
+        assert len(part) < 200
+    assert list(_buckets.whole(iter([batches[0].slice(0, 0)]), 100)) == []
+
+
+def test_numbers_of_buckets_follow_the_tasks(spark):
+    from fastrcf_spark import _buckets
+
+    tasks = spark.conf.get("spark.sql.shuffle.partitions")
     try:
-        cut = list(worker._sims(iter(batches), "sim_id"))
+        for given, expected in (("1", 64), ("200", 800), ("100000", 8_192)):
+            spark.conf.set("spark.sql.shuffle.partitions", given)
+            assert _buckets.number(spark) == expected
     finally:
-        embedded.CHUNK = usual
-    assert pa.concat_tables(cut).equals(pa.Table.from_batches(batches))
-    sims = [set(part["sim_id"].to_pylist()) for part in cut]
-    assert len(sims) > 5
-    assert sum(map(len, sims)) == len(set.union(*sims))
-    assert list(worker._sims(iter([batches[0].slice(0, 0)]), "sim_id")) == []
+        spark.conf.set("spark.sql.shuffle.partitions", tasks)
 
 
 def test_what_cannot_be_used_is_refused_before_anything_runs(spark, df):

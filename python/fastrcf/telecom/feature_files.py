@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 #: Records that are read together, where buckets are made here.
 BUCKET: Final = 2_000_000
-#: Counts of peers that wait to be added up.
-_MOST_COUNTS: Final = 20_000_000
+#: Counts of peers that wait to be added up, beside as many as there are already.
+_MOST_COUNTS: Final = 2_000_000
 _PART: Final = re.compile(r"part-(\d+)\.parquet")
 #: Fast to write and to read, and half the size.
 _COMPRESSION: Final = "lz4"
@@ -115,22 +116,32 @@ def features_folder(
             made = Path(work, "made")
             (made / "features").mkdir(parents=True)
             rows = parts = 0
-            for number, (name, files) in enumerate(buckets.items()):
-                found = list(compute(_read(files), timezone, table, wanted, n_threads=n_threads))
-                if found:
-                    part = pl.concat(found)
-                    part.write_parquet(
-                        made / "features" / f"part-{name}.parquet",
-                        compression=_COMPRESSION,
-                        statistics=False,
-                        row_group_size=1 << 18,
+            # A part is written while the next is computed.
+            with ThreadPoolExecutor(1) as writer:
+                writing: Future[None] | None = None
+                for number, (name, files) in enumerate(buckets.items()):
+                    found = list(
+                        compute(_read(files), timezone, table, wanted, n_threads=n_threads)
                     )
-                    rows, parts = rows + len(part), parts + 1
-                tell("features", (number + 1) / len(buckets), rows)
+                    if writing is not None:
+                        writing.result()
+                    if found:
+                        part = pl.concat(found)
+                        writing = writer.submit(
+                            _write, part, made / "features" / f"part-{name}.parquet"
+                        )
+                        rows, parts = rows + len(part), parts + 1
+                    tell("features", (number + 1) / len(buckets), rows)
+                if writing is not None:
+                    writing.result()
         if table is not None:
             table.save(made / "peers.parquet")
         made.rename(place)
     return Written(place, rows, parts, len(wanted), table)
+
+
+def _write(part: pl.DataFrame, place: Path) -> None:
+    part.write_parquet(place, compression=_COMPRESSION, statistics=False, row_group_size=1 << 18)
 
 
 def _fit(
@@ -142,7 +153,7 @@ def _fit(
     for number, files in enumerate(buckets.values()):
         records = _read(files, peers.read(names), peers.COUNTED)
         whole.append(counted(records, row_facts(timezone, records), names))
-        if len(whole) > 1 and sum(map(len, whole)) > _MOST_COUNTS:
+        if sum(map(len, whole[1:])) > max(_MOST_COUNTS, len(whole[0])):
             whole = [peers.added(whole)]
         rows += len(records)
         tell("peers", (number + 1) / len(buckets), rows)

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 #: Hours before the last whole one that say what is usual at a place: a week.
 HOURS: Final = 168
-#: Up to so many places in time an array holds where each begins; else it is searched for.
-_DENSE: Final = 1 << 25
+#: Places in time have a bit each, if there are so many words of bits, or so many for each row.
+_LEAST_WORDS: Final = 1 << 22
+_WORDS_A_ROW: Final = 1
+_LOG_WORD: Final = 6
+_WORD: Final = 1 << _LOG_WORD
 _PLACE: Final = ("n", "failed", "bytes", "busy_ms")
 _NAMES: Final = ("sessions", "failed", "bytes", "busy_ms")
 
@@ -35,18 +38,18 @@ class _Names:
         names = known.cast(pl.String)
         order = names.arg_sort().to_numpy()
         codes = known.to_physical().to_numpy()[order]
-        self._numbers = np.full(int(codes.max()) + 1 if len(codes) else 1, -1)
+        self._beyond = int(codes.max()) + 1 if len(codes) else 0
+        self._numbers = np.full(self._beyond + 2, -1)
         self._numbers[codes] = np.arange(len(codes))
         # Null is the empty name.
-        self._empty = 0 if "" in names else -1
+        self._numbers[-1] = 0 if "" in names else -1
         self._n = len(codes)
 
     def of(self, column: pl.Series) -> Integers:
         """Give numbers for a column; -1 for what has none."""
-        codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-        known = (codes >= 0) & (codes < len(self._numbers))
-        numbers = np.where(known, self._numbers[np.where(known, codes, 0)], -1)
-        return np.where(codes < 0, self._empty, numbers)
+        codes = column.to_physical().clip(upper_bound=self._beyond)
+        found: Integers = self._numbers[codes.fill_null(self._beyond + 1).to_numpy()]
+        return found
 
     def __len__(self) -> int:
         return self._n
@@ -57,28 +60,70 @@ class _Timed:
 
     def __init__(self, rows: pl.DataFrame, values: Iterable[str]) -> None:
         self.a, self.b = _Names(rows["a"]), _Names(rows["b"])
-        self.time = rows["time"].to_numpy().astype(np.int64)
+        self.time = rows["time"].to_numpy()
         self.first = int(self.time.min()) if len(rows) else 0
         self._span = int(self.time.max()) - self.first + 1 if len(rows) else 1
-        self.key = self.key_of(self.a.of(rows["a"]), self.b.of(rows["b"]), self.time)
-        self.sums = {name: np.append(0, np.cumsum(rows[name].to_numpy())) for name in values}
+        names = list(values)
+        # What has run before each row, all values beside each other: they are read together.
+        self.sums = np.zeros((len(rows) + 1, len(names)), np.int64)
+        for place, name in enumerate(names):
+            np.cumsum(rows[name].to_numpy(), out=self.sums[1:, place])
         self.rows = rows
-        self._starts: NDArray[np.int32] | None = None
-        size = len(self.a) * len(self.b) * self._span
-        if size <= _DENSE:
-            counts = np.bincount(self.key, minlength=size)
-            self._starts = np.append(0, np.cumsum(counts)).astype(np.int32)
+        key = self._key(self.names(rows["a"], rows["b"]), self.time)
+        words = len(self.a) * len(self.b) * self._span // _WORD + 1
+        few = words <= max(_LEAST_WORDS, _WORDS_A_ROW * len(key))
+        self._places = _Places(key, words) if few else key
 
-    def key_of(self, a: Integers, b: Integers, time: Integers) -> Integers:
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def names(self, a: pl.Series, b: pl.Series) -> Integers:
+        """Give one number for two names; -1 where the table has not both."""
+        first, second = self.a.of(a), self.b.of(b)
+        return np.where((first >= 0) & (second >= 0), first * len(self.b) + second, -1)
+
+    def _key(self, names: Integers, time: Integers) -> Integers:
         """Give one number for name and time; where a time is beyond the last, the next name's."""
-        return (a * len(self.b) + b) * self._span + np.clip(time - self.first, 0, self._span)
+        return names * self._span + np.clip(time - self.first, 0, self._span)
 
-    def at(self, a: Integers, b: Integers, time: Integers) -> Integers:
-        """Find the first row of a name at or after a time, or that after its rows."""
-        key = self.key_of(a, b, time)
-        if self._starts is not None:
-            return self._starts[key].astype(np.int64)
-        return np.searchsorted(self.key, key, side="left")
+    def at(self, names: Integers, time: Integers) -> Integers:
+        """Find the first row of a name at or after a time, or that after its rows.
+
+        For names that are not there it is 0, whatever the time.
+        """
+        key = np.maximum(self._key(names, time), 0) * (names >= 0)
+        if isinstance(self._places, _Places):
+            return self._places.before(key)
+        return np.searchsorted(self._places, key, side="left")
+
+
+class _Places:
+    """Says how many of some numbers are below another: one bit for each, and counts of words."""
+
+    def __init__(self, numbers: Integers, words: int) -> None:
+        word, bit = numbers >> _LOG_WORD, np.uint64(1) << (numbers & (_WORD - 1)).astype(np.uint64)
+        self._bits = np.zeros(words, np.uint64)
+        if len(numbers):
+            # Numbers are in order and each is there once.
+            begins = np.flatnonzero(np.diff(word, prepend=-1))
+            self._bits[word[begins]] = np.bitwise_or.reduceat(bit, begins)
+        self._before = np.zeros(words, np.int32)
+        np.cumsum(np.bincount(word, minlength=words)[:-1], out=self._before[1:])
+
+    def before(self, number: Integers) -> Integers:
+        """Count the numbers below each."""
+        word = number >> _LOG_WORD
+        below = (np.uint64(1) << (number & (_WORD - 1)).astype(np.uint64)) - np.uint64(1)
+        found: Integers = self._before[word] + _count_bits(self._bits[word] & below)
+        return found
+
+
+def _count_bits(words: NDArray[np.uint64]) -> Any:
+    if hasattr(np, "bitwise_count"):
+        return np.bitwise_count(words)
+    # NumPy 1: each byte by a table.
+    bytes_ = np.ascontiguousarray(words).view(np.uint8).reshape(-1, 8)
+    return np.unpackbits(bytes_, axis=1).sum(axis=1, dtype=np.int64)
 
 
 class Lookup:
@@ -134,13 +179,10 @@ class Lookup:
 
     def _peers(self, pair: tuple[pl.Series, pl.Series], days: Integers) -> dict[str, Any]:
         table = self._days
-        a, b = table.a.of(pair[0]), table.b.of(pair[1])
-        known = (a >= 0) & (b >= 0)
-        begin, end = np.zeros((2, len(days)), np.int64)
-        begin[known] = table.at(a[known], b[known], days[known])
-        end[known] = table.at(a[known], b[known], days[known] + 1)
+        names = table.names(*pair)
+        begin, end = table.at(names, days), table.at(names, days + 1)
         # One row more, of nothing, is what is found where nothing is.
-        place = np.where(end > begin, begin, len(table.key))
+        place = np.where(end > begin, begin, len(table))
         return {
             name: np.append(table.rows[name].to_numpy(), 0)[place]
             for name in table.rows.columns[3:]
@@ -148,23 +190,20 @@ class Lookup:
 
     def _burst(self, pair: tuple[pl.Series, pl.Series], quarters: Integers) -> dict[str, Any]:
         table = self._bursts
-        a, b = table.a.of(pair[0]), table.b.of(pair[1])
-        return {"group_bursting": _between(table, a, b, quarters - 1, quarters)["n"]}
+        return {"group_bursting": _between(table, table.names(*pair), quarters - 1, quarters)}
 
     def _network(self, customer: pl.Series, plmn: pl.Series, days: Integers) -> dict[str, Any]:
         table = self._networks
-        a, b = table.a.of(customer), table.b.of(plmn)
         has = plmn.is_not_null().to_numpy()
-        b = np.where(has, b, -1)
-        records = _between(table, a, b, days - DAYS, days)["n"]
-        known = (a >= 0) & (b >= 0)
+        names = np.where(has, table.names(customer, plmn), -1)
+        records = _between(table, names, days - DAYS, days)
         since = np.zeros(len(days), np.int64)
+        known = names >= 0
         if known.any():
-            ever = table.at(a[known], b[known], np.full(known.sum(), table.first))
-            since[known] = np.maximum(days[known] - table.time[ever], 0)
+            ever = table.at(names, np.broadcast_to(table.first, len(days)))
+            since = np.where(known, np.maximum(days - table.time[ever * known], 0), 0)
         whole = self._customers
-        c = whole.a.of(customer)
-        of = _between(whole, c, np.where(c >= 0, 0, -1), days - DAYS, days)["n"]
+        of = _between(whole, whole.a.of(customer), days - DAYS, days)
         return {
             "plmn_records": records,
             "customer_records": of,
@@ -173,35 +212,27 @@ class Lookup:
         }
 
 
-def _between(
-    table: _Timed, a: Integers, b: Integers, begin: Integers, end: Integers
-) -> dict[str, Integers]:
+def _between(table: _Timed, names: Integers, begin: Integers, end: Integers) -> Integers:
     """Sum counts of names from one time on, up to another; 0 for unknown names."""
-    known = (a >= 0) & (b >= 0)
-    one, two = np.zeros((2, len(a)), np.int64)
-    one[known] = table.at(a[known], b[known], begin[known])
-    two[known] = table.at(a[known], b[known], end[known])
-    return {name: sums[two] - sums[one] for name, sums in table.sums.items()}
+    sums = table.sums[:, 0]
+    return sums[table.at(names, end)] - sums[table.at(names, begin)]
 
 
 def _place(
     prefix: str, table: _Timed, first: pl.Series, second: pl.Series, hours: Integers
 ) -> dict[str, Any]:
-    a, b = table.a.of(first), table.b.of(second)
-    known = (a >= 0) & (b >= 0) & first.is_not_null().to_numpy()
-    begin, last, now = np.zeros((3, len(a)), np.int64)
-    a, b, hour = a[known], b[known], hours[known]
-    begin[known] = table.at(a, b, hour - 1 - HOURS)
-    last[known] = table.at(a, b, hour - 1)
-    now[known] = table.at(a, b, hour)
+    names = np.where(first.is_not_null().to_numpy(), table.names(first, second), -1)
+    begin = table.at(names, hours - 1 - HOURS)
+    last = table.at(names, hours - 1)
+    at_last = np.take(table.sums, last, axis=0)
+    hour = np.take(table.sums, table.at(names, hours), axis=0) - at_last
+    before = at_last - np.take(table.sums, begin, axis=0)
     facts: dict[str, Any] = {}
-    for name, value in zip(_NAMES, _PLACE, strict=True):
-        sums = table.sums[value]
-        at_last = sums[last]
-        facts[f"{prefix}_{name}_hour"] = sums[now] - at_last
-        facts[f"{prefix}_{name}_before"] = at_last - sums[begin]
+    for place, name in enumerate(_NAMES):
+        facts[f"{prefix}_{name}_hour"] = hour[:, place]
+        facts[f"{prefix}_{name}_before"] = before[:, place]
+    since = np.zeros(len(hours), np.int64)
     has = begin < last
-    since = np.zeros(len(begin), np.int64)
     since[has] = hours[has] - 1 - table.time[begin[has]]
     facts[f"{prefix}_hours_before"] = since
     return facts

@@ -19,6 +19,7 @@ up what is before their record's day, quarter or hour (:mod:`peer_lookup`).
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -76,7 +77,10 @@ SCHEMA: Final = pl.Schema(
         "busy_ms": pl.Int64(),
     }
 )
+#: Of the lines that are counted, what says something of SIMs.
+OF_SIMS: Final = ("sim", "a", "b", "ms", "quarter", "day", "bytes")
 _MARK: Final = b"fastrcf.peers"
+_LARGEST: Final = 1 << 62
 _VALUES: Final = ("n", "failed", "bytes", "busy_ms")
 
 
@@ -219,20 +223,37 @@ def checked_group(group: Sequence[str]) -> tuple[str, ...]:
 
 def added(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Add counts of equal keys, in the order of their names."""
-    whole = pl.concat(tables).rechunk()
-    numbers = {f"{name} number": numbered(whole[name]) for name in ("kind", "a", "b")}
-    by = [*numbers, "time", "measure", "bin"]
-    return (
-        whole.lazy()
-        .with_columns(
-            pl.Series(name, codes.astype(np.uint32)) for name, (codes, _) in numbers.items()
-        )
-        .group_by(by)
-        .agg(pl.col("kind", "a", "b").first(), pl.col(*_VALUES).sum())
-        .sort(by)
-        .select(SCHEMA.names())
-        .collect()
-    )
+    whole = pl.concat(tables)
+    kinds = whole["kind"].unique().cast(pl.String).sort()
+    found = [_added(whole.filter(pl.col("kind") == kind)) for kind in kinds]
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *found]).rechunk()
+
+
+def _added(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add counts of one kind."""
+    rows = rows.rechunk()
+    keys = [numbered(rows[name])[0] for name in ("a", "b")]
+    keys += [rows[name].to_numpy().astype(np.int64) for name in ("time", "measure", "bin")]
+    lows = [int(key.min()) for key in keys]
+    spans = [int(key.max()) - low + 1 for key, low in zip(keys, lows, strict=True)]
+    size = math.prod(spans)
+    if size < _LARGEST:
+        # One number for all of a row's keys is faster to sort, and one with its place even more.
+        number = np.zeros(len(rows), np.int64)
+        for key, low, span in zip(keys, lows, spans, strict=True):
+            number *= span
+            number += key - low
+        keys = [number]
+    bits = len(rows).bit_length()
+    if size < _LARGEST >> bits:
+        order = np.sort((keys[0] << bits) + np.arange(len(rows))) & ((1 << bits) - 1)
+    else:
+        order = np.lexsort(keys[::-1])
+    differs = np.ones(len(rows), np.bool_)
+    differs[1:] = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    begins = np.flatnonzero(differs)
+    sums = {name: np.add.reduceat(rows[name].to_numpy()[order], begins) for name in _VALUES}
+    return rows[order[begins]].with_columns(pl.Series(name, sums[name]) for name in _VALUES)
 
 
 def bin_of(x: pl.Expr) -> pl.Expr:
@@ -250,8 +271,14 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
     group : sequence of str
         Columns that make a group.
     """
+    counting = lines(records, row, group).lazy()
+    return pl.concat([*of_sims(counting), *of_places(counting)])
+
+
+def lines(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> pl.DataFrame:
+    """Give what is counted of records, as :func:`counted` takes them."""
     start = records["start_ts"].to_physical()
-    lines = pl.DataFrame(
+    return pl.DataFrame(
         {
             "sim": local(records["sim_id"]).to_physical(),
             "customer": records["customer"],
@@ -268,12 +295,11 @@ def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> p
             "failed": row["failed"],
             "busy_ms": row["duration_ms"],
         }
-    ).lazy()
-    return pl.concat([*_of_sims(lines), *_of_places(lines)])
+    )
 
 
-def _of_sims(lines: pl.LazyFrame) -> list[pl.DataFrame]:
-    """Count SIM-days by bins, and bursts."""
+def of_sims(lines: pl.LazyFrame) -> list[pl.DataFrame]:
+    """Count SIM-days by bins, and bursts; of a SIM all lines must be there."""
     days = (
         lines.group_by("sim", "a", "b", "day")
         .agg(
@@ -339,7 +365,7 @@ def _bursts(lines: pl.LazyFrame, days: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def _of_places(lines: pl.LazyFrame) -> list[pl.DataFrame]:
+def of_places(lines: pl.LazyFrame) -> list[pl.DataFrame]:
     """Count records by network, cell and operator."""
     networks = (
         lines.filter(pl.col("plmn").is_not_null())

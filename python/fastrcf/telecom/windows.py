@@ -76,6 +76,8 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
         Of canonical types, in any order.
     """
     start = records["start_ts"]
+    here, home = countries(records["visited_plmn"], records["home_plmn"])
+    abroad = pl.Series((here != home) & (here > 0) & (home > 0), dtype=pl.Boolean)
     facts = records.lazy().select(
         local=start.to_physical() + local_offset(timezone, start),
         bytes_up=pl.col("bytes_up").fill_null(0).clip(0),
@@ -90,7 +92,7 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
             False
         ),
         roaming=(pl.col("visited_plmn") != pl.col("home_plmn")).fill_null(False),
-        abroad=(mcc("visited_plmn") != mcc("home_plmn")).fill_null(False),
+        abroad=abroad,
         cost=pl.col("cost").fill_null(0.0).fill_nan(0.0).clip(0.0),
     )
     local = pl.col("local")
@@ -116,9 +118,18 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def mcc(name: str) -> pl.Expr:
-    """Take the country code of a column of networks: three digits."""
-    return pl.col(name).cat.slice(0, 3)
+def countries(*networks: pl.Series) -> list[Any]:
+    """Give numbers for the country codes of networks, their first three letters; 0 for null."""
+    # Texts of a category are those of all columns, cells too: only what is here is looked into.
+    known = pl.concat([column.unique() for column in networks]).unique().drop_nulls()
+    places = known.to_physical().to_numpy()
+    numbers = np.zeros(int(places.max()) + 2 if len(places) else 1, np.int64)
+    codes = known.cast(pl.String).str.slice(0, 3).rank("dense")
+    # The last of them is that of null.
+    numbers[places] = codes.to_numpy()
+    return [
+        numbers[column.to_physical().fill_null(len(numbers) - 1).to_numpy()] for column in networks
+    ]
 
 
 def sim_facts(chunk: Chunk, row: pl.DataFrame) -> pl.DataFrame:
@@ -166,9 +177,10 @@ def _sequence(chunk: Chunk, row: pl.DataFrame) -> tuple[dict[str, Any], dict[str
     facts |= _moved(chunk)
     for name, column in CHANGED.items():
         facts[f"{name}_changed"] = _differs(chunk.records[column].to_physical(), is_head)
-    facts["country_changed"] = _differs(
-        chunk.records.select(mcc("visited_plmn")).to_series(), is_head
-    )
+    (country,) = countries(chunk.records["visited_plmn"])
+    before = np.roll(country, 1)
+    changed = (country != before) & (country > 0) & (before > 0)
+    facts["country_changed"] = changed & ~is_head
     positive = gap_ms > 0
     return facts, {"gaps": positive, "gap_squares": gap_ms * gap_ms}
 

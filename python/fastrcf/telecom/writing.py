@@ -34,13 +34,34 @@ _REPEATED: Final = (
     "cell_lon",
     "end_cause",
     "tariff",
+    "cost",
     "customer",
     "family",
     "firmware",
     "label",
     "incident",
 )
-_CLOSELY: Final = {"start_ts": "DELTA_BINARY_PACKED"}
+#: Columns whose values are near each other, or small, by their differences; texts of one length.
+_CLOSELY: Final = {
+    "session_id": "DELTA_LENGTH_BYTE_ARRAY",
+    "start_ts": "DELTA_BINARY_PACKED",
+    "end_ts": "DELTA_BINARY_PACKED",
+    "bytes_up": "DELTA_BINARY_PACKED",
+    "bytes_down": "DELTA_BINARY_PACKED",
+}
+#: Columns that compression takes longer for than it is worth, encoded as they are.
+_AS_ENCODED: Final = (
+    "start_ts",
+    "end_ts",
+    "bytes_up",
+    "bytes_down",
+    "apn",
+    "cell_lat",
+    "cell_lon",
+    "cost",
+    "customer",
+)
+_COMPRESSED: Final = tuple(name for name in SCHEMA.names if name not in _AS_ENCODED)
 #: Columns whose least and greatest value let a reader skip row groups.
 _RANGES: Final = ("start_ts", "end_ts")
 
@@ -91,8 +112,8 @@ def write_records(table: pa.Table, path: Path) -> int:
         Its size in bytes.
     """
     options = {
-        "compression": "zstd",
-        "compression_level": 1,
+        "compression": dict.fromkeys(_COMPRESSED, "zstd") | dict.fromkeys(_AS_ENCODED, "none"),
+        "compression_level": dict.fromkeys(_COMPRESSED, 1),
         "use_dictionary": list(_REPEATED),
         "column_encoding": _CLOSELY,
         "write_statistics": list(_RANGES),
