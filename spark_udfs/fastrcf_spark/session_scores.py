@@ -32,7 +32,8 @@ def score_sessions(
 ) -> DataFrame:
     """Score sessions by a fitted detector of sessions, and name those above the threshold.
 
-    Records of a SIM meet in one task, since what came together on a SIM within hours counts too. Scores are those of ``SessionDetector.score`` on one machine. Lazy.
+    Records of a SIM meet in one task, since what came together on a SIM within hours counts too.
+    Scores are those of ``SessionDetector.score`` on one machine. Lazy.
 
     Parameters
     ----------
