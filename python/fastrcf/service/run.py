@@ -195,10 +195,11 @@ class Server:
     def end(self) -> None:
         """Stop it, and save what was learnt."""
         self._watch.stop()
-        if self._learner is not None:
-            self._learner.stop()
+        # First the log, which tells what was answered even if the state cannot be saved.
         if self._access is not None:
             self._access.stop()
+        if self._learner is not None:
+            self._learner.stop()
 
 
 def serve(settings: Settings) -> None:
