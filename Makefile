@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
-PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yaml')
 # On Linux, zig links against the oldest C library that current distributions carry.
 LINUX := $(filter Linux,$(shell uname -s))
 PORTABLE := $(if $(LINUX),--zig --compatibility manylinux2014 --auditwheel check)
