@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve profile guard guard-accept wheel workflows lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack function profile guard guard-accept wheel workflows stack-lint stack-template secrets lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -137,6 +137,33 @@ $(BIN)/hadolint: | $(VENV)/.deps
 dockerfile: $(BIN)/hadolint
 	$(BIN)/hadolint deployment/container/Dockerfile
 
+# What looks like a secret and is not in the baseline. After looking at what is new and none:
+# detect-secrets scan --baseline .secrets.baseline
+secrets: | $(VENV)/.deps
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+
+# The stack's template by cfn-lint and checkov. All regions take cfn-lint a quarter of an hour:
+# make stack-lint REGIONS=eu-west-1. checkov's many packages have a place of their own.
+TEMPLATE := deployment/fraud-detection-using-machine-learning.yaml
+CHECKOV := checkov==3.3.30
+REGIONS ?= ALL_REGIONS
+build/checkov/.deps:
+	$(PYTHON) -m venv build/checkov
+	build/checkov/bin/python -m pip install --quiet $(CHECKOV)
+	touch $@
+
+stack-lint: $(VENV)/.engine build/checkov/.deps
+	$(BIN)/fastrcf stack template $(TEMPLATE) --check
+	BC_SKIP_MAPPING=TRUE build/checkov/bin/checkov --file $(TEMPLATE) --framework cloudformation \
+		--compact --quiet --skip-download
+	$(BIN)/cfn-lint --regions $(REGIONS) -- $(TEMPLATE)
+
+# After an edit of the API: the name of its deployment, which is a digest.
+stack-template: $(VENV)/.engine
+	@mkdir -p build
+	$(BIN)/fastrcf stack template $(TEMPLATE) --out build/template.yaml
+	cp build/template.yaml $(TEMPLATE)
+
 # SageMaker's container: make image PYTHON_DIGEST=sha256:... (deployment/container/README.md says
 # where to look the digest up). Needs docker with BuildKit.
 IMAGE := fastrcf
@@ -191,6 +218,21 @@ $(BIN)/vegeta: | $(VENV)/.deps
 bench-serve: $(VENV)/.engine $(BIN)/vegeta
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.serve.run $(OPTIONS)
 	$(BIN)/python -m benches.serve.report
+
+# The Lambda function's handler and start, and the local cloud under load; needs go too.
+bench-stack: $(VENV)/.engine $(BIN)/vegeta
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m benches.stack.run $(OPTIONS)
+	$(BIN)/python -m benches.stack.report
+
+# The Lambda function's zip in dist, for arm64 or x86_64. The wheel of a foreign architecture is
+# cross-compiled; that needs the target: rustup target add aarch64-unknown-linux-gnu.
+ARCH ?= arm64
+MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
+function: $(VENV)/.wheel-tools
+	@ls dist/fastrcf-*_$(MACHINE).whl > /dev/null 2>&1 || PATH="$(abspath $(BIN)):$$PATH" \
+		$(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 \
+		--target $(MACHINE)-unknown-linux-gnu --out dist
+	$(BIN)/fastrcf stack package --arch $(ARCH) --out dist
 
 # Where instructions and time go, for the documents; needs valgrind, and perf for the time.
 profile: $(VENV)/.engine

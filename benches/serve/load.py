@@ -10,6 +10,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Where `make bench-serve` puts it.
 PROGRAM = "vegeta"
@@ -57,13 +61,15 @@ def attack(
     rate: float = 0,
     connections: int = 16,
     expected: bytes | None = None,
+    path: str = "/invocations",
+    headers: Mapping[str, str] | None = None,
 ) -> Load:
     """Send the same request again and again.
 
     Parameters
     ----------
     url, body, content_type
-        The request, a POST to ``/invocations``.
+        The request, a POST.
     seconds : float
         How long.
     rate : float, default 0
@@ -73,6 +79,9 @@ def attack(
         At most.
     expected : bytes, optional
         What every answer 200 has to be.
+    path : str, default "/invocations"
+    headers : mapping of str to str, optional
+        Further ones.
     """
     program = shutil.which(PROGRAM)
     if program is None:
@@ -86,7 +95,8 @@ def attack(
         command += ["-max-workers", str(connections), "-workers", str(min(connections, 64))]
         command += ["-connections", str(connections), "-output", str(folder / "results")]
         (folder / "targets").write_text(
-            f"POST {url}/invocations\nContent-Type: {content_type}\nAccept: application/json\n"
+            f"POST {url}{path}\nContent-Type: {content_type}\nAccept: application/json\n"
+            + "".join(f"{name}: {value}\n" for name, value in (headers or {}).items())
         )
         # Of two cores the server has more use: the load's garbage is collected rarely.
         subprocess.run(command, check=True, env={**os.environ, "GOGC": "400"})

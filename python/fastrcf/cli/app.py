@@ -10,6 +10,7 @@ import fastrcf
 from fastrcf.cli.container_app import container
 from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
 from fastrcf.cli.sagemaker_app import sagemaker
+from fastrcf.cli.serve import serve
 from fastrcf.cli.sessions_app import sessions
 from fastrcf.cli.stack_app import stack
 from fastrcf.cli.traffic_app import traffic
@@ -292,3 +293,4 @@ app.add_command(container)
 app.add_command(sessions)
 app.add_command(stack)
 app.add_command(traffic)
+app.add_command(serve)

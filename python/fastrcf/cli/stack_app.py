@@ -6,6 +6,7 @@ import click
 
 from fastrcf.cli.stack_commands import COMMANDS
 from fastrcf.cli.stack_local import local
+from fastrcf.cli.stack_package import package
 
 
 @click.group()
@@ -13,5 +14,5 @@ def stack() -> None:
     """Deploy the REST API and what stands behind it to AWS, or run it on this machine."""
 
 
-for command in (*COMMANDS, local):
+for command in (*COMMANDS, local, package):
     stack.add_command(command)

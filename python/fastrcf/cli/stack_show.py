@@ -26,7 +26,7 @@ _STYLES = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 def _console() -> Console:
     # What leads to a decision goes where it is asked for; a pipe gets whole names.
     console = Console(stderr=True)
-    return console if console.is_terminal else Console(stderr=True, width=120)
+    return console if console.is_terminal else Console(stderr=True, width=240)
 
 
 def show_changes(plan: Plan, proposed: ChangeSet, cost: StackCost) -> None:
@@ -34,7 +34,9 @@ def show_changes(plan: Plan, proposed: ChangeSet, cost: StackCost) -> None:
     console = _console()
     console.print(plan_table(proposed))
     before = plan.stack.parameters if plan.stack else plan.template.defaults
-    changed = Table("parameter", "before", "then", box=None, pad_edge=False)
+    changed = Table("parameter", box=None, pad_edge=False)
+    for head in ("before", "then"):
+        changed.add_column(head, overflow="fold")
     for name, value in plan.parameters.items():
         if before.get(name) != value:
             changed.add_row(name, Text(before.get(name) or "-"), Text(value or "-"))

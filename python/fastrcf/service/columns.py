@@ -151,16 +151,20 @@ class Columns:
         """
         if not isinstance(rows, np.ndarray):
             rows = np.column_stack([column.to_numpy() for column in rows.columns])
+        if not self.categories and self._good(rows.astype(np.float64, copy=False)).all():
+            return
         for j, name in enumerate(self.names):
             if name in self.categories:
                 continue
             column = rows[:, j].astype(np.float64)
-            good = np.abs(column) <= _LARGEST
-            if self.optional:
-                good |= np.isnan(column)
+            good = self._good(column)
             if not good.all():
                 what = f"the number is not finite or larger than {_LARGEST:g}"
                 raise self._at("invalid_input", what, int(np.argmin(good)), j)
+
+    def _good(self, numbers: Any) -> Any:
+        good = np.abs(numbers) <= _LARGEST
+        return good | np.isnan(numbers) if self.optional else good
 
     def array(self, rows: list[Any]) -> Any:
         """Give rows of checked cells as the model takes them, shape (n, d)."""

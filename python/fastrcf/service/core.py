@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from fastrcf.detection import Detection
 
-    _Handler = Callable[[Request], tuple[bytes, str]]
+    _Handler = Callable[[Request, "Face"], tuple[bytes, str]]
 
 __all__ = [
     "Answered",
@@ -145,7 +145,7 @@ class Service:
         try:
             return self._answer(request)
         except Exception as error:
-            return self._refusal(request, error)
+            return self.refusal(request, error)
 
     def check(self, request: Request) -> None:
         """Refuse what the request's head alone forbids, before its body has come.
@@ -178,15 +178,18 @@ class Service:
         handler = self._handler(request)
         if len(request.body) > self.limits.body:
             raise Problem(413, "too_large", f"the body has more than {self.limits.body:,} bytes")
-        body, kind = handler(request)
+        # Taken once: another model may come while this one answers.
+        face = self._face
+        body, kind = handler(request, face)
         headers = {"content-type": kind}
         if request.path in _SCORING:
-            headers["x-model-version"] = self._face.served.version
+            headers["x-model-version"] = face.served.version
         if request.request_id:
             headers["x-request-id"] = request.request_id
         return Response(200, b"" if request.method == "HEAD" else body, headers)
 
-    def _refusal(self, request: Request, error: Exception) -> Response:
+    def refusal(self, request: Request, error: Exception) -> Response:
+        """Give the answer to a request that an error ended."""
         problem = as_problem(error)
         if problem is None:
             log.exception("%s %s: a defect", request.method, request.path)
@@ -204,8 +207,8 @@ class Service:
             answer_format(headers.get("accept", ""), answers.ANSWERS),
         )
 
-    def _score(self, request: Request) -> tuple[bytes, str]:
-        began, face = perf_counter(), self._face
+    def _score(self, request: Request, face: Face) -> tuple[bytes, str]:
+        began = perf_counter()
         media, kind = self._formats(request)
         rows = face.rows.read(request.body, media, extra_of(request.query))
         scores = face.served.score(rows)
@@ -214,8 +217,8 @@ class Service:
         self._tell(request, scores, None, began, version)
         return body, kind
 
-    def _detect(self, request: Request) -> tuple[bytes, str]:
-        began, face = perf_counter(), self._face
+    def _detect(self, request: Request, face: Face) -> tuple[bytes, str]:
+        began = perf_counter()
         media, kind = self._formats(request)
         rows = face.rows.read(request.body, media, extra_of(request.query))
         found = face.served.detect(rows)
@@ -224,14 +227,14 @@ class Service:
         self._tell(request, found.score, found, began, version)
         return body, kind
 
-    def _invoke(self, request: Request) -> tuple[bytes, str]:
+    def _invoke(self, request: Request, face: Face) -> tuple[bytes, str]:
         kind = parse(request.headers.get("content-type", "")).kind
         sent = invocations.recognise(request.body) if kind in (JSON, "") else None
-        return self._managed(request) if sent is None else self._seed(request, sent)
+        return self._managed(request, face) if sent is None else self._seed(request, face, sent)
 
-    def _seed(self, request: Request, sent: invocations.Sent) -> tuple[bytes, str]:
+    def _seed(self, request: Request, face: Face, sent: invocations.Sent) -> tuple[bytes, str]:
         """Answer by the contract of the stack."""
-        began, face = perf_counter(), self._face
+        began = perf_counter()
         asked = invocations.read(sent, face.rows, request.query, self._classifier)
         chances = found = None
         scores = _NO_SCORES
@@ -248,9 +251,9 @@ class Service:
         self._tell(request, scores, found, began, version, asked.metadata, told)
         return msgspec.json.encode(told), JSON
 
-    def _managed(self, request: Request) -> tuple[bytes, str]:
+    def _managed(self, request: Request, face: Face) -> tuple[bytes, str]:
         """Answer by the contract of the managed service's containers."""
-        began, face = perf_counter(), self._face
+        began = perf_counter()
         if not face.columns.plain:
             raise Problem(
                 400,
@@ -310,8 +313,8 @@ class Service:
                 # Rows are scored: that nobody took note of it is no reason to hide it.
                 log.exception("an observer failed")
 
-    def _model(self, request: Request) -> tuple[bytes, str]:
-        served = self._face.served
+    def _model(self, request: Request, face: Face) -> tuple[bytes, str]:
+        served = face.served
         told: dict[str, Any] = {
             "model_version": served.version,
             "threshold": _threshold(served),
@@ -323,12 +326,12 @@ class Service:
             told |= describe()
         return msgspec.json.encode(told), JSON
 
-    def _ping(self, request: Request) -> tuple[bytes, str]:
-        told = {"status": "ok", "model_version": self._face.served.version}
+    def _ping(self, request: Request, face: Face) -> tuple[bytes, str]:
+        told = {"status": "ok", "model_version": face.served.version}
         return msgspec.json.encode(told), JSON
 
-    def _openapi(self, request: Request) -> tuple[bytes, str]:
-        return self._face.openapi, JSON
+    def _openapi(self, request: Request, face: Face) -> tuple[bytes, str]:
+        return face.openapi, JSON
 
 
 def _threshold(served: Served) -> float | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from fastrcf.detection import Detection, Reason
 from fastrcf.detector import Detector
-from fastrcf.errors import InvalidInputError
+from fastrcf.errors import InvalidInputError, ModelFileError
 from fastrcf.forest import FrozenForest, RandomCutForest
 from fastrcf.model_file import loads
 from fastrcf.serving.problems import Problem
@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 
 # Digits of the SHA-256 of a model file that tell its version.
 DIGITS = 12
+
+
+# Shares of training rows above the scores that drift is measured at.
+_SHARES = (0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
+
+
+class Reference(NamedTuple):
+    """Scores of training: ``shares[i]`` of its rows are above ``scores[i]``.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        Descending, in (0, 0.5].
+    scores : tuple of float
+        Ascending.
+    alert_rate : float
+        Share of rows that should be alerts.
+    """
+
+    shares: tuple[float, ...]
+    scores: tuple[float, ...]
+    alert_rate: float
 
 
 class Served(Protocol):
@@ -57,6 +79,20 @@ class Served(Protocol):
 def version_of(data: bytes) -> str:
     """Give the version of a model file: the first 12 digits of its SHA-256."""
     return hashlib.sha256(data).hexdigest()[:DIGITS]
+
+
+def read_model(path: str | PathLike[str], data: bytes) -> Any:
+    """Give the model of a file's bytes.
+
+    Raises
+    ------
+    ModelFileError
+        Names the file.
+    """
+    try:
+        return loads(data)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
 
 
 class LocalModel:
@@ -107,7 +143,8 @@ class LocalModel:
         ------
         ModelFileError, InvalidInputError, OSError
         """
-        return cls.of_bytes(Path(path).read_bytes(), threshold=threshold)
+        data = Path(path).read_bytes()
+        return cls(read_model(path, data), version_of(data), threshold=threshold)
 
     @classmethod
     def of_bytes(cls, data: bytes, *, threshold: float | None = None) -> LocalModel:
@@ -146,9 +183,31 @@ class LocalModel:
                 reasons[row] = why
         return Detection(found.score, found.grade, alerts, reasons)
 
+    def reference(self) -> Reference | None:
+        """Give the scores of training, for comparison; None of a forest, which keeps none."""
+        return reference(self._model) if isinstance(self._model, Detector) else None
+
     def describe(self) -> dict[str, Any]:
         """Tell what ``GET /v1/model`` answers."""
         return describe(self._model, self.names, self.categories)
+
+
+def reference(model: Detector) -> Reference:
+    """Read the distribution of training scores that a detector's file has.
+
+    It has scores from the median up, two for each halving of the share of rows above them:
+    the threshold of each share is one of them, or lies between.
+    """
+    core = model._fitted().copy()
+    shares: list[float] = []
+    scores: list[float] = []
+    for share in _SHARES:
+        core.set_alert_rate(share)
+        # Few rows, or few scores, may have one score for several shares.
+        if not scores or core.threshold > scores[-1]:
+            shares.append(share)
+            scores.append(core.threshold)
+    return Reference(tuple(shares), tuple(scores), model.alert_rate)
 
 
 def no_threshold() -> Problem:

@@ -1,59 +1,73 @@
-"""Requests signed by AWS's Signature Version 4, verified with botocore.
+"""AWS's signatures of version 4, verified here: what API Gateway does, for local use.
 
-Amazon's documentation: "Create a signed AWS API request". botocore makes the canonical
-request and the signature; here the parts of a request that came are put to it.
+botocore computes the signature; the secret keys are in the environment or a file.
 """
 
 from __future__ import annotations
 
-import hashlib
+import configparser
 import hmac
 import re
-import time
-from calendar import timegm
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from fastrcf.errors import MissingExtraError
+from fastrcf.errors import FastRCFError, MissingExtraError
+from fastrcf.serving.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
+    from os import PathLike
 
-ALGORITHM = "AWS4-HMAC-SHA256"
-_HEADER = re.compile(
-    ALGORITHM + r"\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)"
-    r"/(?P<service>[^/,\s]+)/aws4_request\s*,\s*SignedHeaders=(?P<signed>[a-z0-9;\-]+)\s*,"
-    r"\s*Signature=(?P<signature>[0-9a-f]{64})\s*"
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_PARTS = re.compile(
+    r"AWS4-HMAC-SHA256\s+Credential=([^,\s]+),?\s*SignedHeaders=([^,\s]+),?\s*"
+    r"Signature=([0-9a-f]{64})"
 )
 _TIME = "%Y%m%dT%H%M%SZ"
+# As AWS has it for most of its services.
+SKEW = 300.0
+_MUST_SIGN = ("host", "x-amz-date")
 
 
-class SignatureRefused(Exception):
-    """A request is not signed as it should be.
+@dataclass(frozen=True)
+class Secret:
+    """What a caller signs with."""
 
-    Attributes
-    ----------
-    code : str
-        AWS's word for it.
-    """
+    name: str
+    key: str
+    token: str | None = None
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A signature whose body has not come yet."""
+
+    caller: str
+    secret: Secret
+    access_key: str
+    date: str
+    signed: tuple[str, ...]
+    signature: str
+    method: str
+    target: str
+    headers: dict[str, str]
 
 
 class Signatures:
-    """Verifies signatures in the header ``authorization``.
+    """Verifies signed requests.
 
     Parameters
     ----------
-    secrets : mapping of str to str
-        Secret key by access key.
-    region, service : str
-        What requests have to be signed for.
-    skew_seconds : float, default 300
-        How far a signature's time may be from ours, as for API Gateway.
-    clock : callable
-        Of :mod:`time`.
+    secrets : mapping of str to Secret
+        By access key; at least one.
+    region : str
+    service : str, default "execute-api"
+        API Gateway's, which callers sign for.
+    now : callable, optional
+        Gives seconds since 1970.
 
     Raises
     ------
@@ -63,138 +77,178 @@ class Signatures:
 
     def __init__(
         self,
-        secrets: Mapping[str, str],
-        *,
+        secrets: Mapping[str, Secret],
         region: str,
         service: str = "execute-api",
-        skew_seconds: float = 300.0,
-        clock: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
     ) -> None:
         try:
-            from botocore.auth import SigV4Auth
-            from botocore.awsrequest import AWSRequest
-            from botocore.credentials import Credentials
+            import botocore.auth  # noqa: F401
         except ImportError:
             raise MissingExtraError(
-                "signatures are verified by botocore: pip install 'fastrcf[sagemaker]'"
+                "signatures need botocore: pip install 'fastrcf[sagemaker]'"
             ) from None
-        self._request = AWSRequest
-        self._signers = {
-            key: SigV4Auth(Credentials(key, secret), service, region)
-            for key, secret in secrets.items()
-        }
+        if not secrets:
+            raise FastRCFError(
+                "there are no credentials to verify signatures with: set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or give --credentials"
+            )
+        self._secrets = dict(secrets)
         self._region = region
         self._service = service
-        self._skew = skew_seconds
-        self._clock = clock
+        self._now = now or (lambda: datetime.now(UTC).timestamp())
 
-    def check(
-        self,
-        method: str,
-        target: str,
-        headers: Iterable[tuple[str, str]],
-        body: bytes,
-    ) -> str:
-        """Verify a request.
+    def head(self, method: str, target: str, headers: Mapping[str, str]) -> Ticket:
+        """Refuse what is wrong whatever the body is.
 
         Parameters
         ----------
         method : str
         target : str
-            Path and query as they came, not decoded.
-        headers : iterable of (str, str)
+            The path and the query as they came, percent-encoded.
+        headers : mapping of str to str
             Names in lower case.
-        body : bytes
-
-        Returns
-        -------
-        str
-            The access key that signed it.
 
         Raises
         ------
-        SignatureRefused
+        Problem
+            401 without a signature, 403 for one of another region, service, time or caller.
         """
-        given: dict[str, list[str]] = {}
-        for name, value in headers:
-            given.setdefault(name, []).append(value)
-        found = self._parse(given)
-        signer = self._signers.get(found["key"])
-        if signer is None:
-            raise SignatureRefused(
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
+        text = headers.get("authorization", "")
+        if not text.startswith(_ALGORITHM):
+            raise Problem(
+                401,
+                "no_signature",
+                "a signature of AWS, version 4, is asked for",
+                headers={"www-authenticate": _ALGORITHM},
             )
-        stamp = self._time(given, found)
-        self._check_body(given, body)
-        request = self._request(method, f"http://{given['host'][0]}{target}", data=body)
-        for name in found["signed"].split(";"):
-            if name not in given:
-                raise _incomplete(f"the signed header {name} is not there")
-            for value in given[name]:
-                request.headers.add_header(name, value)
-        request.context["timestamp"] = stamp
-        text = signer.string_to_sign(request, signer.canonical_request(request))
-        expected = signer.signature(text, request)
-        if not hmac.compare_digest(expected, found["signature"]):
-            raise SignatureRefused(
-                "InvalidSignatureException",
-                "The request signature we calculated does not match the signature you provided. "
-                "Check your AWS Secret Access Key and signing method. Consult the service "
-                "documentation for details.",
-            )
-        return found["key"]
-
-    def _parse(self, given: Mapping[str, list[str]]) -> dict[str, str]:
-        values = given.get("authorization", [])
-        if not values:
-            raise SignatureRefused(
-                "MissingAuthenticationTokenException", "Missing Authentication Token"
-            )
-        found = _HEADER.fullmatch(values[0].strip()) if len(values) == 1 else None
+        found = _PARTS.fullmatch(text)
         if found is None:
-            raise _incomplete(
-                "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' "
-                "parameters."
-            )
-        if "host" not in found["signed"].split(";") or len(given.get("host", [])) != 1:
-            raise _incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
-        for name, expected in (("region", self._region), ("service", self._service)):
-            if found[name] != expected:
-                raise SignatureRefused(
-                    "InvalidSignatureException",
-                    f"Credential should be scoped to a valid {name}.",
-                )
-        return found.groupdict()
+            raise _refused("the header Authorization has no credential, headers and signature")
+        credential = found[1].split("/")
+        if len(credential) != 5 or credential[4] != "aws4_request":
+            raise _refused("the credential is not KEY/DATE/REGION/SERVICE/aws4_request")
+        access_key, day, region, service, _ = credential
+        if region != self._region:
+            raise _refused(f"it is signed for another region than {self._region}", "wrong_region")
+        if service != self._service:
+            raise _refused(f"it is signed for another service than {self._service}")
+        date = headers.get("x-amz-date", "")
+        self._check_time(date, day)
+        signed = tuple(found[2].split(";"))
+        for name in _MUST_SIGN:
+            if name not in signed:
+                raise _refused(f"the header {name} is not signed")
+        for name in headers:
+            if name.startswith("x-amz-") and name not in signed:
+                raise _refused(f"the header {name} is not signed")
+        secret = self._secrets.get(access_key)
+        if secret is None:
+            raise _refused("the access key is not known", "unknown_key")
+        if secret.token is not None and not hmac.compare_digest(
+            headers.get("x-amz-security-token", "").encode(), secret.token.encode()
+        ):
+            raise _refused("the session's token is not there, or another")
+        kept = {name: headers.get(name, "") for name in signed}
+        return Ticket(secret.name, secret, access_key, date, signed, found[3], method, target, kept)
 
-    def _time(self, given: Mapping[str, list[str]], found: Mapping[str, str]) -> str:
-        stamp = (given.get("x-amz-date") or [""])[0]
+    def _check_time(self, date: str, day: str) -> None:
         try:
-            at = timegm(time.strptime(stamp, _TIME))
+            told = datetime.strptime(date, _TIME).replace(tzinfo=UTC).timestamp()
         except ValueError:
-            raise _incomplete("'X-Amz-Date' is not there, or is no such time.") from None
-        # Only a header that is signed says anything.
-        if "x-amz-date" not in found["signed"].split(";") or found["date"] != stamp[:8]:
-            raise SignatureRefused(
-                "InvalidSignatureException",
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date "
-                "from HTTP.",
-            )
-        if abs(self._clock() - at) > self._skew:
-            when = "expired" if at < self._clock() else "not yet current"
-            raise SignatureRefused("InvalidSignatureException", f"Signature {when}: {stamp}")
-        return stamp
+            raise _refused("the header x-amz-date has no time as 20261129T120000Z") from None
+        if date[:8] != day:
+            raise _refused("the credential is of another day than x-amz-date")
+        late = self._now() - told
+        if late > SKEW:
+            raise _refused(f"it was signed more than {SKEW:g} seconds ago", "expired")
+        if late < -SKEW:
+            raise _refused("it is signed in the future: a clock is wrong", "expired")
 
-    def _check_body(self, given: Mapping[str, list[str]], body: bytes) -> None:
-        """Hold the body to the digest that was signed, if one was told."""
-        # A body that nobody signed is refused too: "UNSIGNED-PAYLOAD" is no digest.
-        told = given.get("x-amz-content-sha256")
-        if told is not None and told != [hashlib.sha256(body).hexdigest()]:
-            raise SignatureRefused(
-                "InvalidSignatureException",
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
-            )
+    def body(self, ticket: Ticket, body: bytes) -> str:
+        """Verify a signature, and give the caller's name.
+
+        Raises
+        ------
+        Problem
+            403, if it is not of this request and this body.
+        """
+        hashed = sha256(body).hexdigest()
+        told = ticket.headers.get("x-amz-content-sha256", hashed)
+        if not hmac.compare_digest(told.encode(), hashed.encode()):
+            raise _refused("the body is not the one that was signed", "wrong_body")
+        if not hmac.compare_digest(_signature(self, ticket, body), ticket.signature):
+            raise _refused("the signature is not of this request, or of another secret")
+        return ticket.caller
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """Region and service that are signed for."""
+        return self._region, self._service
 
 
-def _incomplete(message: str) -> SignatureRefused:
-    return SignatureRefused("IncompleteSignatureException", message)
+def _signature(signatures: Signatures, ticket: Ticket, body: bytes) -> str:
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.compat import HTTPHeaders
+    from botocore.credentials import Credentials
+
+    class Signer(SigV4Auth):  # type: ignore[misc]
+        def headers_to_sign(self, request: Any) -> Any:
+            # Those that the caller says, whatever this library would sign itself.
+            headers = HTTPHeaders()
+            for name, value in ticket.headers.items():
+                headers[name] = value
+            return headers
+
+    region, service = signatures.scope
+    signer = Signer(Credentials(ticket.access_key, ticket.secret.key), service, region)
+    # By http the body's hash is always part of the signature.
+    request = AWSRequest(ticket.method, "http://host" + ticket.target, data=body)
+    request.context["timestamp"] = ticket.date
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return str(signer.signature(text, request))
+
+
+def of_environment(environment: Mapping[str, str]) -> dict[str, Secret]:
+    """Give the secret of the environment's credentials, if there are any."""
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not key or not secret:
+        return {}
+    return {key: Secret("environment", secret, environment.get("AWS_SESSION_TOKEN") or None)}
+
+
+def of_file(path: str | PathLike[str]) -> dict[str, Secret]:
+    """Give the secrets of a file of credentials, as AWS's own tools have them, by profile.
+
+    Raises
+    ------
+    FastRCFError
+        If it is none; nothing of it is shown.
+    OSError
+    """
+    parser = configparser.RawConfigParser()
+    secrets: dict[str, Secret] = {}
+    with open(path, encoding="utf-8") as file:
+        try:
+            parser.read_file(file)
+        except configparser.Error:
+            raise FastRCFError(f"{path} is no file of AWS credentials") from None
+    for profile in parser.sections():
+        key = parser.get(profile, "aws_access_key_id", fallback="")
+        secret = parser.get(profile, "aws_secret_access_key", fallback="")
+        token = parser.get(profile, "aws_session_token", fallback="")
+        if key and secret:
+            secrets[key] = Secret(profile, secret, token or None)
+    return secrets
+
+
+def target_of(raw_path: bytes, query: bytes) -> str:
+    """Give a request's target as a caller signs it."""
+    path = raw_path.partition(b"?")[0].decode("latin-1") or "/"
+    path = quote(path, safe="/%~!$&'()*+,;=:@-._")
+    return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _refused(what: str, kind: str = "wrong_signature") -> Problem:
+    return Problem(403, kind, what)

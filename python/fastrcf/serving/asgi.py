@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     # Reads the request's body.
     Read = Callable[[], Awaitable[bytes]]
-    # Gives a status, a body and its content type.
-    Handler = Callable[[Scope, Read], Awaitable[tuple[int, bytes, str]]]
+    # A status, a body and its content type; and further headers, where there are any.
+    Answer = tuple[int, bytes, str] | tuple[int, bytes, str, dict[str, str]]
+    Handler = Callable[[Scope, Read], Awaitable[Answer]]
 
 log = logging.getLogger("fastrcf.serving")
 _JSON = "application/json"
@@ -56,7 +57,7 @@ class Door:
                 raise _no_method(scope["method"], self._handlers)
             if not self._always:
                 self._load.admit()
-            status, answer, kind = await handler(scope, body.read)
+            status, answer, kind, *more = await handler(scope, body.read)
         except Gone:
             return
         except Exception as error:
@@ -65,7 +66,7 @@ class Door:
             return
         finally:
             body.free()
-        await respond(send, status, answer, kind)
+        await respond(send, status, answer, kind, *more)
 
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:

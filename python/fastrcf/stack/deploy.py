@@ -76,9 +76,9 @@ def deploy(
         tell(f"made bucket {bucket}")
     if upload(clients, bucket, plan.parameters["CodeKey"], code):
         tell(f"uploaded the function's code, {code.stat().st_size / 2**20:.1f} MB")
-    if plan.model_key and wanted.model is not None:
-        if upload(clients, bucket, plan.model_key, wanted.model):
-            tell(f"uploaded the model, {wanted.model.stat().st_size / 2**20:.1f} MB")
+    model = wanted.model
+    if model is not None and upload(clients, bucket, plan.model_key, model):
+        tell(f"uploaded the model, {model.stat().st_size / 2**20:.1f} MB")
     # Larger than what a call takes, so CloudFormation reads it from the bucket.
     key = f"templates/{plan.template.digest}.yaml"
     upload(clients, bucket, key, plan.template.text.encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
@@ -55,8 +54,8 @@ def empty(clients: StackClients, bucket: str, tell: Callable[[int], Any]) -> int
         If something could not be deleted, such as what an object lock holds.
     """
     count = 0
-    versions = _versions(clients, bucket)
-    while batch := list(islice(versions, _BATCH)):
+    # From the start each time: what a marker of an earlier page names is gone by then.
+    while batch := _first(clients, bucket):
         objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in batch]
         with aws_errors(f"emptying bucket {bucket}"):
             told = clients.s3.delete_objects(
@@ -103,6 +102,12 @@ def delete_bucket(clients: StackClients, bucket: str, tell: Callable[[int], Any]
             if error.code != "BucketNotEmpty" or not left:
                 raise
     return count
+
+
+def _first(clients: StackClients, bucket: str) -> list[dict[str, Any]]:
+    with aws_errors(f"listing bucket {bucket}"):
+        page = clients.s3.list_object_versions(Bucket=bucket, MaxKeys=_BATCH)
+    return [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
 
 
 def _versions(clients: StackClients, bucket: str) -> Iterator[dict[str, Any]]:

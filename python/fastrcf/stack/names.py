@@ -11,7 +11,7 @@ from fastrcf.errors import InvalidParameterError
 TAG = "fastrcf:solution"
 DEFAULT_PREFIX = "fraud-detection"
 # As the template has it.
-_PREFIX = re.compile(r"[a-z][a-z0-9-]{1,28}[a-z0-9]")
+_PREFIX = re.compile(r"[a-z][a-z0-9-]{1,27}[a-z0-9]")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def check_prefix(prefix: str) -> str:
     """
     if not _PREFIX.fullmatch(prefix):
         raise InvalidParameterError(
-            f"prefix: {prefix!r} is not 3 to 30 lower-case letters, digits and hyphens, "
+            f"prefix: {prefix!r} is not 3 to 29 lower-case letters, digits and hyphens, "
             "a letter first and no hyphen last"
         )
     return prefix

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fastrcf.errors import FastRCFError, InvalidParameterError
+from fastrcf.stack.bytecode import compiled, interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -103,7 +104,8 @@ def build(
     wheels : sequence of paths, optional
         Wheels of NumPy and msgspec; default: pip downloads those of the pinned digests.
     python : str
-        Lambda's version of Python.
+        Lambda's version of Python. With a Python of this version at hand its bytecode goes
+        into the zip; without, a cold start takes twice as long.
     tell : callable
         Gets what is being done, as text.
 
@@ -137,6 +139,12 @@ def build(
             for file, data in unpack(path):
                 if held.setdefault(file, data) != data:
                     raise PackageError(f"{path.name}: {file} is in another wheel too")
+    compiler = interpreter(python)
+    if compiler is None:
+        tell(f"no python{python} is here: without its bytecode cold starts take twice as long")
+    else:
+        tell(f"compiling by {compiler}")
+        held |= compiled(held, compiler)
     place = Path(out)
     if place.is_dir():
         place = place / f"{'-'.join(own.name.split('-')[:2])}-{arch}.zip"

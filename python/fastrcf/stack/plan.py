@@ -103,17 +103,17 @@ def make_plan(clients: StackClients, wanted: Wanted, code_digest: str) -> Plan:
     """
     names = Names(check_prefix(wanted.prefix), clients.account, clients.region)
     _check_given(wanted.parameters)
-    model_key, columns = "", ()
+    model_key = ""
+    columns: tuple[str, ...] = ()
     if wanted.model is not None:
         columns = check_model(wanted.model)
         model_key = f"models/{digest_of(wanted.model)}.rcf"
     stack = _changeable(clients, names)
     template = Template.load()
+    had = stack.parameters if stack else {}
     parameters = {
         # Parameters of a later or earlier template are left behind.
-        **{
-            k: v for k, v in (stack.parameters if stack else {}).items() if k in template.parameters
-        },
+        **{name: value for name, value in had.items() if name in template.parameters},
         **wanted.parameters,
         "SolutionPrefix": wanted.prefix,
         "CodeBucket": names.code_bucket,
@@ -196,8 +196,8 @@ def _changeable(clients: StackClients, names: Names) -> Stack | None:
     for bucket in (names.model_bucket, names.output_bucket):
         if bucket_is_there(clients, bucket):
             raise ServiceError(
-                f"bucket {bucket} is left from an earlier stack, so this one cannot make it: fastrcf "
-                f"stack destroy --prefix {names.prefix} deletes it with its data, or take another "
-                "--prefix"
+                f"bucket {bucket} is left from an earlier stack, so this one cannot make it: "
+                f"fastrcf stack destroy --prefix {names.prefix} deletes it with its data, or take "
+                "another --prefix"
             )
     return None

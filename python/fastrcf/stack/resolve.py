@@ -1,4 +1,4 @@
-"""What a template comes to once its parameters are known, as far as that can be told without AWS."""
+"""What a template comes to once its parameters are known, as far as AWS is not needed."""
 
 from __future__ import annotations
 

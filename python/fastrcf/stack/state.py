@@ -69,10 +69,10 @@ def find_deleted(clients: StackClients, name: str) -> Stack | None:
             StackStatusFilter=["DELETE_COMPLETE"]
         )
         ids = [
-            (one["DeletionTime"], one["StackId"])
+            (one.get("DeletionTime", one["CreationTime"]), one["StackId"])
             for page in pages
             for one in page["StackSummaries"]
-            if one["StackName"] == name and "DeletionTime" in one
+            if one["StackName"] == name
         ]
     return find_stack(clients, max(ids)[1]) if ids else None
 

@@ -117,7 +117,8 @@ class Delivery:
         lines : sequence of bytes
             Each with its end.
         seconds : float
-            How long it may take; what has failed is sent again within this time.
+            How long it may take; what has failed is sent again within this time. With none
+            left nothing is sent: a function that is cut off loses its scores too.
 
         Returns
         -------
@@ -127,7 +128,8 @@ class Delivery:
         stored = np.zeros(len(lines), bool)
         deadline = self._clock() + seconds
         for call in _calls(_records(lines)):
-            self._put(call, stored, deadline)
+            if self._clock() < deadline:
+                self._put(call, stored, deadline)
         missing = len(lines) - int(stored.sum())
         if missing:
             log.error("%d of %d results are not stored", missing, len(lines))

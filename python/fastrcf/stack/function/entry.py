@@ -13,7 +13,7 @@ from fastrcf.errors import InvalidParameterError
 from fastrcf.service.core import Response
 from fastrcf.serving.problems import Problem
 from fastrcf.stack.function import records
-from fastrcf.stack.function.events import result_of
+from fastrcf.stack.function.events import is_proxy, result_of
 from fastrcf.stack.function.function import Function
 from fastrcf.stack.function.settings import Settings
 
@@ -28,7 +28,7 @@ def handler(event: Any, context: Any = None) -> Any:
     made = _made()
     if isinstance(made, InvalidParameterError):
         problem = Problem(500, "misconfigured", f"the function's settings: {made}")
-        if isinstance(event, dict) and "httpMethod" not in event:
+        if not is_proxy(event):
             raise made
         headers = {"content-type": "application/json"}
         return result_of(Response(problem.status, problem.body(), headers))

@@ -25,23 +25,8 @@ BARE = ("data", "metadata", "model")
 
 
 def is_proxy(event: Any) -> bool:
-    """Whether an event comes from a gateway.
-
-    Raises
-    ------
-    Problem
-        400, if it is neither that nor a bare one.
-    """
-    if not isinstance(event, dict):
-        raise bad_input(f"the event: expected an object, found {type(event).__name__}")
-    if "httpMethod" in event:
-        return True
-    if "requestContext" in event:
-        raise bad_input(
-            "the event: it has no httpMethod; only events of a REST API (payload format 1.0) "
-            "are read"
-        )
-    return False
+    """Whether an event comes from a gateway, which wants a status and a body back."""
+    return isinstance(event, dict) and ("httpMethod" in event or "requestContext" in event)
 
 
 def request_of(event: Mapping[str, Any], request_id: str) -> Request:
@@ -59,6 +44,11 @@ def request_of(event: Mapping[str, Any], request_id: str) -> Request:
     Problem
         400, if a field is of another type than the gateway's.
     """
+    if "httpMethod" not in event:
+        raise bad_input(
+            "the event: it has no httpMethod; only events of a REST API (payload format 1.0) "
+            "are read"
+        )
     context = _mapping(event, "requestContext")
     return Request(
         method=str(event["httpMethod"]).upper(),
@@ -70,7 +60,7 @@ def request_of(event: Mapping[str, Any], request_id: str) -> Request:
     )
 
 
-def request_of_bare(event: Mapping[str, Any], request_id: str) -> Request:
+def request_of_bare(event: Any, request_id: str) -> Request:
     """Make a request to ``/invocations`` of a direct invocation.
 
     Raises
@@ -78,7 +68,7 @@ def request_of_bare(event: Mapping[str, Any], request_id: str) -> Request:
     Problem
         400, if the event has none of the contract's fields, or cannot be JSON.
     """
-    if not any(name in event for name in BARE):
+    if not isinstance(event, dict) or not any(name in event for name in BARE):
         raise bad_input("the event: expected {data, metadata, model}, or an event of a REST API")
     given = dict(event)
     # So that the core knows the contract by it, and tells that it is missing.

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from fastrcf.stack.function.settings import Settings
 
 log = logging.getLogger("fastrcf.function")
-# Of the time that Lambda leaves: what the answer's way back takes, and the most that a
-# caller waits for delivery; both in seconds.
-_RESERVE, _DELIVERY = 0.5, 5.0
+# Of the time that Lambda leaves, in seconds: what one call of Firehose may take that nobody
+# answers, with the answer's way back; and the most that a caller waits for delivery.
+_RESERVE, _DELIVERY = 4.5, 5.0
 STORED = "x-fastrcf-stored"
 _TRACE = "x-amzn-trace-id"
 
@@ -88,10 +88,20 @@ class Function:
     def prepare(self) -> None:
         """Load the model. Without one, requests are answered with 503 and it is tried again."""
         try:
-            self._service()
+            self.load()
         except FastRCFError:
             # It is logged.
             return
+
+    def load(self) -> None:
+        """Load the model, if that has not been done.
+
+        Raises
+        ------
+        FastRCFError
+            If there is none; the message says what to do.
+        """
+        self._service()
 
     def __call__(self, event: Any, context: Any = None) -> Any:
         """Answer an event.
@@ -118,9 +128,8 @@ class Function:
         started = time.perf_counter()
         self._notes.clear()
         request_id = str(getattr(context, "aws_request_id", "") or "")
-        direct, request = False, None
+        direct, request = not is_proxy(event), None
         try:
-            direct = not is_proxy(event)
             request = (request_of_bare if direct else request_of)(event, request_id)
             response = self._answer(request)
         except Exception as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from fastrcf.service.signatures import SignatureRefused, Signatures
+from fastrcf.service.signatures import Secret, Signatures, target_of
+from fastrcf.serving.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -25,10 +26,11 @@ class Denied(Exception):
         self.kind = kind
 
 
-# The gateway's words for what is wrong with a signature.
+# The gateway's words for what is wrong with a signature; for all else INVALID_SIGNATURE.
 _KINDS = {
-    "MissingAuthenticationTokenException": "MISSING_AUTHENTICATION_TOKEN",
-    "UnrecognizedClientException": "ACCESS_DENIED",
+    "no_signature": "MISSING_AUTHENTICATION_TOKEN",
+    "unknown_key": "UNRECOGNIZED_CLIENT",
+    "expired": "EXPIRED_TOKEN",
 }
 
 
@@ -87,17 +89,19 @@ class Signed:
     """
 
     def __init__(self, keys: LocalKeys) -> None:
-        self._signatures = Signatures({keys.access_key: keys.secret_key}, region=keys.region)
+        secrets = {keys.access_key: Secret("local", keys.secret_key)}
+        self._signatures = Signatures(secrets, keys.region)
 
     def check(self, scope: Scope, body: bytes) -> None:
         """Verify the signature."""
-        query = scope["query_string"].decode("latin-1")
-        raw = scope.get("raw_path") or scope["path"].encode()
-        target = raw.decode("latin-1") + (f"?{query}" if query else "")
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-        ]
+        target = target_of(scope.get("raw_path") or scope["path"].encode(), scope["query_string"])
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         try:
-            self._signatures.check(scope["method"], target, headers, body)
-        except SignatureRefused as refused:
-            raise Denied(_KINDS.get(refused.code, "INVALID_SIGNATURE"), str(refused)) from None
+            ticket = self._signatures.head(scope["method"], target, headers)
+            self._signatures.body(ticket, body)
+        except Problem as problem:
+            kind = _KINDS.get(problem.kind, "INVALID_SIGNATURE")
+            message = "Missing Authentication Token" if kind.startswith("MISSING") else str(problem)
+            raise Denied(kind, message) from None

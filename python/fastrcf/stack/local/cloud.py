@@ -109,10 +109,13 @@ class LocalCloud:
                 **(settings or {}),
             }
         )
-        clients = clients or Clients()
-        if "firehose" not in vars(clients):
-            clients.firehose = FirehoseFiles(self.firehose, STREAM)
-        self._sink = clients.firehose
+        made = clients or Clients()
+        if "firehose" not in vars(made):
+            made.firehose = FirehoseFiles(self.firehose, STREAM)
+        self._sink = made.firehose
+        self.function = Function(read, made, write=lambda line: self._lines.write(line))
+        # Whoever starts it wants to know at once that the model is none.
+        self.function.load()
         self._load = Load(Limits(body=BODY, waiting=1024))
         self._listener = listen("127.0.0.1", port)
         self.port: int = self._listener.getsockname()[1]
@@ -122,8 +125,6 @@ class LocalCloud:
         self.auth = auth
         self._make_folder()
         self._lines = _Lines(self.log)
-        self.function = Function(read, clients, write=self._lines.write)
-        self.function.prepare()
         self._gateway = Gateway(
             self.function,
             self._load,
@@ -132,6 +133,8 @@ class LocalCloud:
             stage=stage,
             origins=read.cors_origins,
             seconds=seconds,
+            # The model and Firehose are files of this machine, unless others are given.
+            waits=read.is_remote or read.backend != "inprocess" or clients is not None,
         )
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], None] = lambda: None

@@ -88,6 +88,10 @@ class Gateway:
         Pages that may read answers.
     seconds : float
         How long the handler may take; then 504.
+    waits : bool, default True
+        Whether the handler may wait for something outside of this process. One that never
+        does answers small requests at once: to hand them to a thread takes as long as a row's
+        score.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Gateway:
         stage: str = "prod",
         origins: tuple[str, ...] = (),
         seconds: float = SECONDS,
+        waits: bool = True,
     ) -> None:
         self._handler = handler
         self._load = load
@@ -108,6 +113,7 @@ class Gateway:
         self._stage = stage
         self._origins = origins
         self._seconds = seconds
+        self._waits = waits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of ASGI."""
@@ -157,8 +163,12 @@ class Gateway:
     async def _invoke(self, scope: Scope, event: dict[str, Any]) -> Answer:
         context = Context(time.monotonic() + self._seconds)
         try:
-            async with asyncio.timeout(self._seconds):
-                result = await self._load.on_thread(self._handler, event, context)
+            if self._waits:
+                async with asyncio.timeout(self._seconds):
+                    result = await self._load.on_thread(self._handler, event, context)
+            else:
+                size = len(event["body"] or "")
+                result = await self._load.work(size, self._handler, event, context)
             status, body, headers = answer_of(result)
         except TimeoutError:
             return self._own(scope, 504, *_WORDS[504])

@@ -47,7 +47,7 @@ class FirehoseFiles:
         self._clock = clock
         self._lock = threading.Lock()
         self._name = f"{stream}-{uuid4().hex[:12]}.jsonl"
-        self._hour = ""
+        self._hour = -1
         self._file: FileIO | None = None
         self._count = 0
 
@@ -91,10 +91,12 @@ class FirehoseFiles:
         }
 
     def _open(self) -> FileIO:
-        hour = datetime.fromtimestamp(self._clock(), UTC).strftime("date=%Y-%m-%d/hour=%H")
+        now = self._clock()
+        hour = int(now // 3600)
         if self._file is None or hour != self._hour:
             self.close()
-            place = self._folder / hour
+            at = datetime.fromtimestamp(now, UTC)
+            place = self._folder / at.strftime("date=%Y-%m-%d") / at.strftime("hour=%H")
             place.mkdir(parents=True, exist_ok=True)
             self._file = (place / self._name).open("ab", buffering=0)
             self._hour = hour

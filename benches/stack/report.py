@@ -1,0 +1,133 @@
+"""Writes the figures into docs/function.md and docs/local-cloud.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benches.report import ROOT, between
+from benches.stack.run import RATE, RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PAGES = ("function.md", "local-cloud.md")
+
+
+class Goal(NamedTuple):
+    """What was asked, and what came."""
+
+    what: str
+    asked: str
+    measured: str
+    met: bool
+
+
+def goals(results: dict[str, Any]) -> list[Goal]:
+    """Hold the figures to what was asked."""
+    handler, cold = results["handler"]["plain"], results["cold"]["compiled"]
+    start = cold["import"] + cold["model"]
+    found = [
+        Goal(
+            "a row through the handler, stored",
+            "≤ 0.3 ms",
+            f"{handler['score_1']:.2f} ms",
+            handler["score_1"] <= 0.3,
+        ),
+        Goal(
+            "1,000 rows in one request",
+            "≤ 5 ms",
+            f"{handler['score_1000_csv']:.1f} ms",
+            handler["score_1000_csv"] <= 5,
+        ),
+        Goal("import and model", "< 400 ms", f"{start:.0f} ms", start < 400),
+    ]
+    for auth, load in results["cloud"].items():
+        found += [
+            Goal(
+                f"requests a second, authorisation {auth}",
+                f"{RATE:,}",
+                f"{load['good'] / load['seconds']:,.0f}",
+                load["good"] >= 0.98 * RATE * load["seconds"],
+            ),
+            Goal(f"their p99, {auth}", "< 25 ms", f"{load['p99']:.1f} ms", load["p99"] < 25),
+            Goal(
+                f"errors, and results not stored, {auth}",
+                "0",
+                f"{load['sent'] - load['good']}, {load['good'] - load['stored']}",
+                load["sent"] == load["good"] == load["stored"],
+            ),
+        ]
+    return found
+
+
+def handler_table(results: dict[str, Any]) -> str:
+    """Write what the handler takes, beside the engine alone."""
+    names = {
+        "score_1": "`/v1/score`, one row of JSON",
+        "detect_1": "`/v1/detect`, one row of JSON",
+        "invocations_1": "`/invocations`, one row",
+        "score_1000_csv": "`/v1/score`, 1,000 rows of CSV",
+        "score_1000_json": "`/v1/score`, 1,000 rows of JSON",
+        "invocations_1000": "`/invocations`, 1,000 rows",
+        "engine_1": "the engine alone, one row",
+        "engine_1000": "the engine alone, 1,000 rows",
+    }
+    plain, default = results["handler"]["plain"], results["handler"]["default"]
+    lines = ["| milliseconds | plain | default |", "|---|---:|---:|"]
+    lines += [
+        f"| {words} | {plain[key]:.2f} | {default[key]:.2f} |" for key, words in names.items()
+    ]
+    return "\n".join(lines)
+
+
+def cold_table(results: dict[str, Any]) -> str:
+    """Write what a start takes."""
+    lines = ["| milliseconds | with bytecode | without |", "|---|---:|---:|"]
+    compiled, uncompiled = results["cold"]["compiled"], results["cold"]["uncompiled"]
+    for key, words in {
+        "import": "import",
+        "model": "model",
+        "process": "the process from its start",
+    }.items():
+        lines.append(f"| {words} | {compiled[key]:.0f} | {uncompiled[key]:.0f} |")
+    return "\n".join(lines)
+
+
+def goal_table(results: dict[str, Any]) -> str:
+    """Write the goals as a table, with how busy the machine was."""
+    lines = ["| goal | asked | measured | |", "|---|---:|---:|---|"]
+    lines += [
+        f"| {g.what} | {g.asked} | {g.measured} | {'met' if g.met else '**missed**'} |"
+        for g in goals(results)
+    ]
+    machine, load = results["machine"], results["load_average"][0]
+    processor = machine.get("cpu") or machine.get("processor") or "this machine"
+    lines += ["", f"On {processor}; load average at the end: {load:.1f}."]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill the pages."""
+    parser = argparse.ArgumentParser(prog="python -m benches.stack.report", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args(arguments)
+    results = json.loads(given.results.read_text())
+    parts = {
+        "stack_goals": lambda: goal_table(results),
+        "stack_handler": lambda: handler_table(results),
+        "stack_cold": lambda: cold_table(results),
+    }
+    for name in PAGES:
+        page = ROOT / "docs" / name
+        page.write_text(between(page.read_text(), parts))
+    for goal in goals(results):
+        print(f"{goal.what:<60} {goal.asked:>10} {goal.measured:>12} {goal.met}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Runs the measurements: ``python -m benches.stack.run``; writes ``benches/stack.json``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import fastrcf
+from benches.machine import describe
+from benches.report import ROOT
+from benches.serve.load import attack
+from benches.serve.run import model as plain_model
+from fastrcf.stack.function.clients import Clients
+from fastrcf.stack.function.function import Function
+from fastrcf.stack.function.records import encode
+from fastrcf.stack.function.settings import Settings
+from fastrcf.stack.local.cloud import STREAM
+from fastrcf.stack.local.sink import FirehoseFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fastrcf._typing import Singles
+
+RESULTS = ROOT / "benches" / "stack.json"
+RATE = 1000
+_COLD = """
+from time import perf_counter
+began = perf_counter()
+import fastrcf.stack.function as function
+imported = perf_counter()
+function.start()
+print((imported - began) * 1e3, (perf_counter() - imported) * 1e3)
+print(function.entry._made().cold_start_ms)
+"""
+
+
+def models() -> dict[str, tuple[fastrcf.Detector, Singles]]:
+    """Fit the detector of the server's bench, and one with the defaults, to the same rows."""
+    detector, rows = plain_model()
+    default = fastrcf.Detector(random_state=0).fit(rows)
+    return {"plain": (detector, rows), "default": (default, rows)}
+
+
+def event(path: str, body: str, kind: str = "application/json") -> dict[str, Any]:
+    """Make an event of the gateway."""
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": "POST",
+        "headers": {"content-type": kind},
+        "multiValueHeaders": {"content-type": [kind]},
+        "requestContext": {"requestId": "bench"},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def seed(rows: Singles) -> str:
+    """Write rows as the seed's contract has them."""
+    data = "\n".join(",".join(map(str, row)) for row in rows.tolist())
+    return json.dumps({"data": data, "metadata": ["2026-01-01 00:00:00", "an-id", "Web"]})
+
+
+def handler(path: Path, rows: Singles, folder: Path, repeats: int) -> dict[str, float]:
+    """Time the handler in this process, milliseconds of the middle request; results stored."""
+    clients = Clients()
+    clients.firehose = FirehoseFiles(folder / "firehose", STREAM)
+    settings = Settings(model_uri=str(path), delivery_stream=STREAM, refresh_seconds=1.0)
+    log = (folder / "log").open("wb")
+
+    def write(line: dict[str, Any]) -> None:
+        log.write(encode(line))
+        log.flush()
+
+    function = Function(settings, clients, write=write)
+    many = rows[:1000]
+    csv = "\n".join(",".join(map(str, row)) for row in many.tolist())
+    requests = {
+        "invocations_1": (event("/invocations", seed(rows[:1])), repeats),
+        "score_1": (event("/v1/score", json.dumps(rows[:1].tolist())), repeats),
+        "detect_1": (event("/v1/detect", json.dumps(rows[:1].tolist())), repeats),
+        "score_1000_json": (event("/v1/score", json.dumps(many.tolist())), repeats // 50),
+        "score_1000_csv": (event("/v1/score", csv, "text/csv"), repeats // 50),
+        "invocations_1000": (event("/invocations", seed(many)), repeats // 50),
+    }
+    found = {}
+    for name, (given, n) in requests.items():
+        times = []
+        for _ in range(n + 5):
+            began = perf_counter()
+            result = function(given, None)
+            times.append(perf_counter() - began)
+            assert result["statusCode"] == 200, result
+        found[name] = median(times[5:]) * 1e3
+    detector = fastrcf.load(path)
+    for name, task in {"engine_1": rows[:1], "engine_1000": many}.items():
+        times = []
+        for _ in range(repeats if len(task) == 1 else repeats // 50):
+            began = perf_counter()
+            detector.score(task)  # type: ignore[union-attr]
+            times.append(perf_counter() - began)
+        found[name] = median(times) * 1e3
+    log.close()
+    clients.firehose.close()
+    return found
+
+
+def cold(path: Path, repeats: int) -> dict[str, Any]:
+    """Start processes that import the function and load the model, milliseconds of the middle."""
+    found: dict[str, Any] = {}
+    with TemporaryDirectory() as empty:
+        for name, more in {
+            "compiled": {},
+            # As in a folder that nothing can be written to.
+            "uncompiled": {"PYTHONPYCACHEPREFIX": empty, "PYTHONDONTWRITEBYTECODE": "1"},
+        }.items():
+            environment = {**os.environ, "FASTRCF_MODEL_URI": str(path), **more}
+            runs = []
+            for _ in range(repeats):
+                done = subprocess.run(
+                    [sys.executable, "-c", _COLD],
+                    env=environment,
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                )
+                runs.append([float(word) for word in done.stdout.split()])
+            found[name] = dict(
+                zip(("import", "model", "process"), np.median(runs, axis=0).tolist(), strict=True)
+            )
+    return found
+
+
+@contextmanager
+def local(path: Path, folder: Path, auth: str) -> Iterator[tuple[str, int]]:
+    """Start ``fastrcf stack local`` as a process; give its address and number."""
+    command = [sys.executable, "-m", "fastrcf.cli", "stack", "local", str(path)]
+    command += ["--port", "0", "--auth", auth, "--out", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[0], process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def headers_for(url: str, body: bytes, folder: Path, auth: str) -> dict[str, str]:
+    """Give what a request of this body needs; a signature holds for five minutes."""
+    if auth == "none":
+        return {}
+    if auth == "key":
+        return {"x-api-key": (folder / "api-key").read_text().strip()}
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.session import Session
+
+    session = Session()
+    session.set_config_variable("credentials_file", str(folder / "credentials"))
+    request = AWSRequest("POST", f"{url}/invocations", data=body)
+    SigV4Auth(session.get_credentials(), "execute-api", "us-east-1").add_auth(request)
+    return dict(request.headers)
+
+
+def memory(pid: int) -> int:
+    """Give the memory that a process holds, in bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def sustained(path: Path, rows: Singles, folder: Path, auth: str, seconds: float) -> dict[str, Any]:
+    """Send requests at the rate that is asked, and count what was stored."""
+    body = seed(rows[:1]).encode()
+    with local(path, folder, auth) as (url, pid):
+        headers = headers_for(url, body, folder, auth)
+        attack(url, body, "application/json", seconds=2, rate=RATE / 4, headers=headers)
+        before, kept = memory(pid), stored(folder)
+        load = attack(
+            url,
+            body,
+            "application/json",
+            seconds=seconds,
+            rate=RATE,
+            connections=64,
+            headers=headers,
+        )
+        grown = memory(pid) - before
+    return {**asdict(load), "grown": grown, "stored": stored(folder) - kept}
+
+
+def stored(folder: Path) -> int:
+    """Count the results that the local cloud has stored."""
+    files = (folder / "firehose").rglob("*.jsonl")
+    return sum(file.read_bytes().count(b"\n") for file in files)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure."""
+    parser = argparse.ArgumentParser(prog="python -m benches.stack.run", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each load")
+    parser.add_argument("--repeats", type=int, default=3000, help="of a single row")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args(arguments)
+    results: dict[str, Any] = {"machine": describe(), "handler": {}, "cloud": {}}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        held = models()
+        for kind, (detector, rows) in held.items():
+            detector.save(folder / f"{kind}.rcf")
+            results["handler"][kind] = handler(folder / f"{kind}.rcf", rows, folder, given.repeats)
+            print(kind, results["handler"][kind], flush=True)
+        results["cold"] = cold(folder / "plain.rcf", 9)
+        print("cold", results["cold"], flush=True)
+        rows = held["plain"][1]
+        for auth in ("none", "key", "iam"):
+            results["cloud"][auth] = sustained(
+                folder / "plain.rcf", rows, folder / auth, auth, given.seconds
+            )
+            print(auth, results["cloud"][auth], flush=True)
+    results["load_average"] = os.getloadavg()
+    given.out.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
