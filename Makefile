@@ -64,7 +64,7 @@ slow: $(VENV)/.engine $(VENV)/.spark
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
 	$(BIN)/python -m pytest -m slow
 
-# All notebooks, run from clean kernels, as pages in build/notebooks; parameters of one:
+# All notebooks that have changed, run from clean kernels, as pages in build/notebooks. Of one:
 # make build/notebooks/local_fraud_detection_1week.html OPTIONS="-p sims=1500".
 notebooks: $(patsubst notebooks/%.ipynb,build/notebooks/%.html,$(wildcard notebooks/*.ipynb))
 

@@ -252,10 +252,12 @@ with step("peers"):
     peers = fit_peers(sessions, timezone=timezone)
 peers.save(out / "peers.parquet")
 with step("features"):
-    computed = session_features(sessions, timezone=timezone, peers=peers, features=detector.columns)
+    computed = session_features(
+        sessions, timezone=timezone, peers=peers, features=detector.features
+    )
     computed.write.mode("overwrite").parquet(str(out / "features"))
 features = spark.read.parquet(str(out / "features"))
-print(f"{len(detector.columns)} features of {seen.n:,} sessions: {took['features']:.1f} s.")
+print(f"{len(detector.features)} features of {seen.n:,} sessions: {took['features']:.1f} s.")
 
 # %% [markdown]
 # ## 4. Learn from some SIMs
@@ -287,11 +289,11 @@ print(
 #
 # The detector travels to the workers. What comes back is each session with its score, and those
 # above the threshold with what they probably are. Of the days that were learnt from only the last
-# hours are needed, since what came together on a SIM within six hours counts.
+# hours are needed, since what came together on a SIM within hours counts.
 
 # %%
 with step("score"):
-    judged = features.where(F.col("start_ts") >= F.lit(until - timedelta(hours=6)))
+    judged = features.where(F.col("start_ts") >= F.lit(until - detector.look_back))
     scored = score_sessions(judged, detector).where(F.col("start_ts") >= F.lit(until))
     scored.write.mode("overwrite").parquet(str(out / "scores"))
 scored = spark.read.parquet(str(out / "scores"))
@@ -435,11 +437,11 @@ if one_machine:
     alone = out / "one-machine"
     shutil.rmtree(alone, ignore_errors=True)
     with step("features, one machine"):
-        written = features_folder(folder, alone, timezone=timezone, features=detector.columns)
-    own = week.read_features(written.folder, detector.columns)
+        written = features_folder(folder, alone, timezone=timezone, features=detector.features)
+    own = week.read_features(written.folder, detector.features)
     with step("score, one machine"):
         expected = detector.score(
-            own.filter(pl.col("start_ts") >= until - timedelta(hours=6))
+            own.filter(pl.col("start_ts") >= until - detector.look_back)
         ).filter(pl.col("start_ts") >= until)
     got = week.read_sessions(out / "scores", ["session_id", "score"])
     both = expected.select("session_id", here="score").join(got, on="session_id", how="inner")

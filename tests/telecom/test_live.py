@@ -106,7 +106,7 @@ def test_alerts_open_as_those_of_the_table(detector, made, features, records):
     why = detector.explain(features.filter(pl.col("session_id") == loud.session_id))[0]
     assert loud.reasons == why
     assert loud.kind
-    assert set(loud.features) == set(detector.columns)
+    assert set(loud.features) == set(detector.features)
     calm = next(one for one in answers if not one.alerting)
     assert (calm.kind, calm.reasons, calm.opens) == ("", [], False)
 

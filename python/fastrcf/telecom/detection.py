@@ -258,6 +258,11 @@ class SessionDetector:
         """Name sessions, each by its own reasons."""
         return [str(kinds.name([why])[0]) for why in self._detector.explain(self._seen(features))]
 
+    @property
+    def features(self) -> list[str]:
+        """All features that are looked at."""
+        return list(self.columns)
+
     def _seen(self, features: pl.DataFrame) -> pl.DataFrame:
         """Give the columns as the forest looks at them."""
         missing = [name for name in self.columns if name not in features.columns]
@@ -288,6 +293,11 @@ class SessionDetector:
         together = self._together.surprise(_together(features, alone), families)
         keys = features.select(name for name in _KEYS if name in features.columns)
         return keys.with_columns(score=pl.Series(alone + together))
+
+    @property
+    def look_back(self) -> timedelta:
+        """How long before a session what happened on its SIM counts."""
+        return TOGETHER
 
     def explain(self, features: pl.DataFrame) -> list[list[Reason]]:
         """Say why sessions are unusual: of each the largest part of its score first.

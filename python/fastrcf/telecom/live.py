@@ -14,7 +14,6 @@ import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 from fastrcf.telecom import kinds
-from fastrcf.telecom.detection import TOGETHER
 from fastrcf.telecom.stream import FeatureStream
 from fastrcf.telecom.timeline import KEYS
 
@@ -114,12 +113,12 @@ class SessionStream:
             peers=peers,
             learn=learn,
             group=group,
-            features=detector.columns,
+            features=detector.features,
             late_days=late_days,
             most_records=most_records,
         )
         # Of each SIM: its sessions of the last hours with their features, and its last alert.
-        self._keep = TOGETHER + timedelta(days=late_days)
+        self._keep = detector.look_back + timedelta(days=late_days)
         self._lately: dict[str, list[dict[str, Any]]] = {}
         self._alerted: dict[str, datetime] = {}
 
@@ -202,7 +201,7 @@ class SessionStream:
             one
             for sim, start in first.items()
             for one in self._lately.get(sim, ())
-            if one["start_ts"] > start - TOGETHER
+            if one["start_ts"] > start - self.detector.look_back
         ]
         for row in rows:
             self._lately.setdefault(row["sim_id"], []).append(row)
@@ -229,7 +228,7 @@ class SessionStream:
             opens=opens,
             kind=kind,
             reasons=why or [],
-            features={name: row[name] for name in self.detector.columns},
+            features={name: row[name] for name in self.detector.features},
         )
 
     def forget(self, before: datetime) -> int:
@@ -253,7 +252,7 @@ class SessionStream:
     def _frame(self, rows: list[dict[str, Any]]) -> pl.DataFrame:
         types: dict[str, Any] = dict.fromkeys(_NAMES, pl.String)
         types |= {"start_ts": pl.Datetime("us", "UTC")}
-        types |= dict.fromkeys(self.detector.columns, pl.Float32)
+        types |= dict.fromkeys(self.detector.features, pl.Float32)
         return pl.DataFrame(rows, schema=types)
 
 

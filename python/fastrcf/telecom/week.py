@@ -124,7 +124,7 @@ def run(
         made = features_folder(source, out / "features", timezone=timezone, progress=progress)
     detector = SessionDetector(alerts_per_thousand=alerts_per_thousand, random_state=random_state)
     with timed(steps, "read"):
-        features = read_features(made.folder, detector.columns)
+        features = read_features(made.folder, detector.features)
         sessions = read_sessions(source, NEEDED)
         moment = until or split(features)
     with timed(steps, "learn"):
@@ -228,7 +228,7 @@ def _others(
 ) -> list[tuple[str, IncidentEvaluation]]:
     """Judge others on the same sessions, as far as they are installed."""
     try:
-        scores = baselines.isolation_forest(features, detector.columns, moment, random_state)
+        scores = baselines.isolation_forest(features, detector.features, moment, random_state)
     except ImportError:
         return []
     keys = [name for name in KEYS if name in features.columns]
