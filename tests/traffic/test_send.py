@@ -11,7 +11,11 @@ import pytest
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.traffic import send
+from fastrcf.traffic.report import Report, Verdict
 from fastrcf.traffic.rows import Block, Simulated
+from fastrcf.traffic.run import Ran
+from fastrcf.traffic.schedule import Schedule
+from fastrcf.traffic.tally import Tally
 from tests.traffic.server import HANG, RESET, answered, scored, serving
 
 
@@ -35,6 +39,22 @@ def test_all_is_sent_at_the_rate_and_answered():
     latency = told["latency_ms"]["from_due"]
     assert 0 < latency["p50"] <= latency["p99"] <= latency["max"]
     assert sum(count for _, count in told["histogram_ms"]) == 200
+
+
+def test_a_run_that_ends_a_little_late_has_kept_its_rate_and_a_longer_one_has_not():
+    def after(late, interrupted=False, sent=100):
+        tally = Tally(due=100, sent=sent)
+        ran = Ran(tally, 2 + late, interrupted)
+        return Report("", "seed", "", Schedule(50.0, 100), ran, Verdict())
+
+    assert after(0).rate_off == after(0.1).rate_off == 0
+    assert after(0.13).kept_rate
+    assert after(0.2).rate_off == pytest.approx(2 / 2.1 - 1)
+    assert not after(0.2).kept_rate
+    assert after(0, sent=97).rate_off == pytest.approx(-0.03)
+    # What was due until it was interrupted counts.
+    assert after(-1, interrupted=True).kept_rate
+    assert not after(-1, interrupted=True, sent=50).kept_rate
 
 
 def test_the_same_seed_sends_the_same_rows_and_another_does_not():
@@ -154,7 +174,7 @@ def test_proxies_of_the_environment_are_not_called(monkeypatch):
     with serving() as proxy, serving() as server:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert send(server.url, rate=100, requests=3).is_good
+        assert send(server.url, rate=100, requests=3).ran.tally.good == 3
         assert proxy.connections == 0
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastrcf.traffic.run import Ran
     from fastrcf.traffic.schedule import Schedule
 
+_FORGIVEN = 0.1
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
@@ -70,12 +71,14 @@ class Report:
         """How far fewer were sent than were due by then, as a share; 0 or less.
 
         Of a whole run, what was due is what was asked. Requests that are sent late stretch
-        the run, and so lower the rate.
+        the run, and so lower the rate; a tenth of a second of it is forgiven, which says
+        nothing of a rate.
         """
-        tally, seconds = self.ran.tally, self.ran.seconds
-        if self.ran.interrupted or not seconds:
+        tally, asked = self.ran.tally, self.schedule.rate
+        if self.ran.interrupted or not self.ran.seconds:
             return tally.sent / tally.due - 1 if tally.due else 0.0
-        return self.rate_sent / self.schedule.rate - 1
+        seconds = max(self.schedule.duration, self.ran.seconds - _FORGIVEN)
+        return min(0.0, tally.sent / seconds / asked - 1)
 
     @property
     def within_budget(self) -> bool:
