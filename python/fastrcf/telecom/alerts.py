@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.telecom.kinds import CROWD, SENDING, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,4 +182,36 @@ def into_cases(
     )
     return ordered.with_columns(case=pl.col("case").forward_fill().over(keys).cast(pl.UInt32)).drop(
         "first"
+    )
+
+
+def crowds(alerts: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
+    """Name alerts of many SIMs of a fleet that begin to send together a botnet.
+
+    A leak or an abuse is of one device or two; malware is of many at once. What one SIM's
+    sessions look like cannot tell them apart.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        A row for each alert, with ``alert``, ``sim_id``, ``opened``, ``kind`` and the fleet's
+        column.
+    rule : AlertRule
+        What opens together.
+
+    Returns
+    -------
+    DataFrame
+        The alerts, with ``kind`` changed where at least :data:`~fastrcf.telecom.kinds.CROWD` SIMs
+        have alerts of :data:`~fastrcf.telecom.kinds.SENDING` kinds together.
+    """
+    sending = alerts.filter(pl.col("kind").is_in([str(kind) for kind in SENDING]))
+    if sending.is_empty():
+        return alerts
+    # Without fleets nobody knows who belongs together.
+    of_fleet = into_cases(sending, rule, by=())
+    many = of_fleet.filter(pl.col("sim_id").n_unique().over("case") >= CROWD)["alert"]
+    crowded = pl.col("alert").is_in(many.to_list())
+    return alerts.with_columns(
+        kind=pl.when(crowded).then(pl.lit(str(Kind.BOTNET))).otherwise("kind")
     )

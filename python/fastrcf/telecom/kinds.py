@@ -89,6 +89,7 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         log_bytes_up=1,
         short_share_24h=1,
         group_burst_share=2,
+        session_up_ratio=1,
     ),
     Kind.RECONNECT_STORM: _signs(
         zero_bytes=2,
@@ -117,6 +118,9 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         night_up_ratio_24h=3,
         log_night_up_24h=2.5,
         bytes_up_ratio_24h=2,
+        session_way_ratio=3,
+        session_up_ratio=2,
+        hour_surprise_7d=1.5,
         bytes_z=1.5,
         sessions_z=1,
         up_share=1,
@@ -129,12 +133,18 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         bytes_z=2.5,
         log_overlap=1.75,
         log_duration=2,
+        session_length_ratio=1.5,
         hour_entropy_7d=1.5,
         log_bytes_24h=1,
         log_bytes_7d=1.5,
         bytes_ratio_24h=0.5,
     ),
 }
+
+#: Kinds whose sessions send or move more than usual: on one SIM a leak or an abuse.
+SENDING: Final = frozenset({Kind.EXFILTRATION, Kind.TARIFF_ABUSE, Kind.BOTNET})
+#: SIMs of one fleet that begin to do so together and are a botnet.
+CROWD: Final = 5
 
 #: Support below which an alert has no name.
 LEAST_SUPPORT: Final = 0.15

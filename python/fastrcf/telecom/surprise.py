@@ -7,6 +7,7 @@ as high: 4.6 is one in a hundred. Beyond the highest thousandth it goes on as an
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 
     from fastrcf._typing import Floats
 
+    #: Families, and the rows of each.
+    Rows = list[tuple[str, Any]]
+
 #: Families with fewer rows are taken together with all others.
 LEAST_ROWS: Final = 1000
+#: So many families have tails of their own, those with the most rows: a model file holds no more.
+MOST_FAMILIES: Final = 16
 #: Shares at which values are kept: 1, then 12 for each factor of ten down to a thousandth.
 _SHARES: Final = 10.0 ** -(np.arange(37) / 12)
 _ALL: Final = ""
@@ -37,7 +43,7 @@ class Tails:
     """
 
     def __init__(self, tails: Mapping[str, Any]) -> None:
-        self._tails = {name: np.asarray(values, float) for name, values in tails.items()}
+        self._tails = {name: _read(values) for name, values in tails.items()}
         if _ALL not in self._tails or any(
             values.shape != _SHARES.shape
             or not np.isfinite(values).all()
@@ -62,36 +68,61 @@ class Tails:
             highest = np.sort(numbers)[::-1]
             places = np.maximum(np.ceil(_SHARES * len(highest)).astype(int) - 1, 0)
             # The first share is all of them.
-            return np.asarray(highest[places], float)
+            return _single(highest[places])
 
         tails = {_ALL: tail(values)}
-        for name, rows in _by_family(families):
-            if name and len(rows) >= LEAST_ROWS:
+        large = [(name, rows) for name, rows in family_rows(families) if len(rows) >= LEAST_ROWS]
+        for name, rows in sorted(large, key=lambda one: (-len(one[1]), one[0]))[:MOST_FAMILIES]:
+            if name:
                 tails[name] = tail(values[rows])
         return cls(tails)
 
-    def surprise(self, values: Floats, families: pl.Series) -> Floats:
-        """Give minus the logarithm of the share of each one's family that is as high."""
+    def surprise(self, values: Floats, families: pl.Series, known: Rows | None = None) -> Floats:
+        """Give minus the logarithm of the share of each one's family that is as high.
+
+        Parameters
+        ----------
+        values : ndarray of float64, shape (n,)
+        families : Series, length n
+        known : list, optional
+            :func:`family_rows` of the families, where it is known already.
+        """
         out = np.empty(len(values))
-        for name, rows in _by_family(families):
+        for name, rows in family_rows(families) if known is None else known:
             tail = self._tails.get(name, self._tails[_ALL])
             # Of equal values the first: that many are at least as high.
             at, first = np.unique(tail, return_index=True)
-            known = -np.log(_SHARES)[first]
+            surprises = -np.log(_SHARES)[first]
             scale = max((tail[-1] - tail[-13]) / math.log(10), _LEAST_SCALE)
             here = values[rows]
             beyond = np.maximum(here - tail[-1], 0) / scale
-            out[rows] = np.interp(here, at, known) + np.where(
-                here > tail[-1], beyond - np.log(_SHARES[-1]) - known[-1], 0.0
+            out[rows] = np.interp(here, at, surprises) + np.where(
+                here > tail[-1], beyond - np.log(_SHARES[-1]) - surprises[-1], 0.0
             )
         return out
 
-    def to_dict(self) -> dict[str, list[float]]:
-        """Give them as plain lists."""
-        return {name: values.tolist() for name, values in self._tails.items()}
+    def to_dict(self) -> dict[str, str]:
+        """Give them as text: single precision, little endian, base 64."""
+        return {
+            name: base64.b64encode(values.astype("<f4").tobytes()).decode()
+            for name, values in self._tails.items()
+        }
 
 
-def _by_family(families: pl.Series) -> list[tuple[str, Any]]:
+def _single(values: Floats) -> Floats:
+    """Give the nearest numbers of single precision that are no higher."""
+    near = values.astype(np.float32)
+    lower = np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
+    return np.asarray(lower, float)
+
+
+def _read(values: Any) -> Floats:
+    if isinstance(values, str):
+        return np.frombuffer(base64.b64decode(values, validate=True), "<f4").astype(float)
+    return np.asarray(values, float)
+
+
+def family_rows(families: pl.Series) -> Rows:
     """Give the rows of each family."""
     frame = pl.DataFrame({"name": families.cast(pl.String).fill_null(_ALL)}).with_row_index("row")
     return [

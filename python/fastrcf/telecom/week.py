@@ -23,8 +23,8 @@ from fastrcf.telecom.timeline import KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fastrcf.telecom.detection import Findings
     from fastrcf.telecom.evaluation import IncidentEvaluation
+    from fastrcf.telecom.findings import Findings
 
     Progress = Callable[[str, float, int], None]
 
@@ -121,7 +121,7 @@ def run(
         made = features_folder(source, out / "features", timezone=timezone, progress=progress)
     detector = SessionDetector(alerts_per_thousand=alerts_per_thousand, random_state=random_state)
     with timed(steps, "read"):
-        features = _features(made.folder, detector.columns)
+        features = _features(made.folder, detector.features)
         sessions = _sessions(source)
         moment = until or _split(features)
     with timed(steps, "learn"):
@@ -188,7 +188,7 @@ def _others(
 ) -> list[tuple[str, IncidentEvaluation]]:
     """Judge others on the same sessions, as far as they are installed."""
     try:
-        scores = baselines.isolation_forest(features, detector.columns, moment, random_state)
+        scores = baselines.isolation_forest(features, detector.features, moment, random_state)
     except ImportError:
         return []
     keys = [name for name in KEYS if name in features.columns]
