@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
-from fastrcf.telecom.kinds import CROWD, SENDING, Kind
+from fastrcf.telecom.kinds import CROWD, SENDING, Kind, alike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,9 @@ def cases_of(alerting: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
         What belongs together.
     """
     first = alerting.filter("opens").with_columns(opened=pl.col("start_ts"))
-    return into_cases(first, rule)
+    if "kind" not in first.columns:
+        return into_cases(first, rule)
+    return into_cases(first.with_columns(alike=alike("kind")), rule, by=("alike",)).drop("alike")
 
 
 def threshold_for(ranked: pl.DataFrame, n_cases: float, rule: AlertRule) -> float | None:

@@ -27,7 +27,7 @@ from fastrcf.errors import (
 )
 from fastrcf.telecom import kinds
 from fastrcf.telecom.alerts import AlertRule, crowds, into_cases, open_alerts, threshold_for
-from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence
+from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
 from fastrcf.telecom.findings import Findings, of_silence, summaries
 from fastrcf.telecom.silence import SilenceRule, quiet_times, ratio_for, silences
 from fastrcf.telecom.surprise import Tails
@@ -94,6 +94,8 @@ _KEYS: Final = (
 )
 _NOTE: Final = "telecom"
 _FOREST: Final = "forest"
+# Who has less of a session's surprise is not asked for its reasons.
+_LEAST_PART: Final = 0.05
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -234,22 +236,23 @@ class SessionDetector:
         return [str(kinds.name([why])[0]) for why in self._reasons(features)]
 
     def _reasons(self, features: pl.DataFrame) -> list[list[Reason]]:
-        """Give the reasons of sessions: those of the forest, or of the view that says more."""
+        """Give the reasons of sessions: of the forest and the views, by how much each says."""
         if features.is_empty():
             return []
         says = self._say(features)
-        loudest = np.argmax(list(says.values()), axis=0)
-        out: list[list[Reason]] = [[] for _ in range(len(features))]
-        for number, name in enumerate(says):
-            rows = np.flatnonzero(loudest == number)
+        weights = np.array(list(says.values()))
+        weights /= np.maximum(weights.sum(axis=0), 1e-9)
+        told: list[list[tuple[float, list[Reason]]]] = [[] for _ in range(len(features))]
+        for name, weight in zip(says, weights, strict=True):
+            rows = np.flatnonzero(weight >= _LEAST_PART)
             part = features[rows]
             if name == _FOREST:
                 found = self._detector.explain(self._seen(part)) if len(rows) else []
             else:
                 found = self._evidence[name].reasons(part)
             for row, why in zip(rows.tolist(), found, strict=True):
-                out[row] = why
-        return out
+                told[row].append((float(weight[row]), why))
+        return [merged(each) for each in told]
 
     @property
     def features(self) -> list[str]:
@@ -368,7 +371,8 @@ class SessionDetector:
             silent = silences(quiet, self.silence_ratio, self.silence_rule)
             silent = silent.filter(pl.col("opened") >= first)
             alerts = pl.concat([alerts, of_silence(silent, len(alerts))], how="diagonal")
-        alerts = into_cases(crowds(alerts, self.alert_rule), self.alert_rule, by=("opened_as",))
+        alerts = crowds(alerts, self.alert_rule).with_columns(alike=kinds.alike("opened_as"))
+        alerts = into_cases(alerts, self.alert_rule, by=("alike",)).drop("alike")
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
         reasons = {alert: top for alert, (top, _) in explained.items()}
         lowest = float(scored["threshold"].to_numpy().min(initial=math.inf))

@@ -8,6 +8,7 @@ are, all in one session, what few sessions have. Only high values count.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -155,6 +156,19 @@ class Evidence:
         """Make it of what :meth:`to_dict` gave."""
         each = {name: Tails(tails) for name, tails in plain["each"].items()}
         return cls(plain["columns"], each, Tails(plain["total"]), plain["usual"])
+
+
+def merged(told: Sequence[tuple[float, list[Reason]]]) -> list[Reason]:
+    """Make one list of the reasons of several, each with its weight, the largest first."""
+    shares: dict[tuple[str, str], float] = {}
+    first: dict[tuple[str, str], Reason] = {}
+    for weight, reasons in told:
+        for reason in reasons:
+            key = reason.column, reason.direction
+            shares[key] = shares.get(key, 0.0) + weight * reason.share
+            first.setdefault(key, reason)
+    ranked = sorted(shares.items(), key=lambda one: -one[1])
+    return [replace(first[key], share=share) for key, share in ranked if share >= _LEAST_SHARE]
 
 
 def _high(features: pl.DataFrame, name: str) -> Floats:

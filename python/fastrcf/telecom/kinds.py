@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -118,9 +120,9 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         night_up_ratio_24h=3,
         log_night_up_24h=2.5,
         bytes_up_ratio_24h=2,
-        session_way_ratio=3,
-        session_up_ratio=2,
-        hour_surprise_7d=1.5,
+        session_way_ratio=2.5,
+        session_up_ratio=1.5,
+        hour_surprise_7d=1,
         bytes_z=1.5,
         sessions_z=1,
         up_share=1,
@@ -146,6 +148,8 @@ SENDING: Final = frozenset({Kind.EXFILTRATION, Kind.TARIFF_ABUSE, Kind.BOTNET})
 #: SIMs of one fleet that begin to do so together and are a botnet.
 CROWD: Final = 5
 
+_SENDING_NAMES: Final = tuple(sorted(SENDING))
+
 #: Support below which an alert has no name.
 LEAST_SUPPORT: Final = 0.15
 
@@ -155,6 +159,11 @@ _BY_FEATURE: Final = {
     )
     for feature in {sign.feature for signs in SIGNS.values() for sign in signs}
 }
+
+
+def alike(column: str) -> pl.Expr:
+    """Give kinds one name where the first session of an alert cannot tell them apart."""
+    return pl.when(pl.col(column).is_in(_SENDING_NAMES)).then(pl.lit("sending")).otherwise(column)
 
 
 def support(reasons: Iterable[Reason]) -> dict[Kind, float]:
