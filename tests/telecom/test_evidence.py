@@ -80,6 +80,25 @@ def test_no_more_families_than_a_file_can_hold():
     assert (sum(map(len, VIEWS.values())) + len(VIEWS) + 4) * each < 1 << 16
 
 
+def test_one_sim_does_not_make_its_values_usual():
+    # Forty sessions with 100 messages: of one SIM, or of forty.
+    n, sims = 6000, 600
+    sim = np.arange(n) % sims
+    values = np.zeros(n)
+    values[:40] = 100.0
+    fraud = sim.copy()
+    fraud[:40] = 0
+    families = pl.Series(["meter"] * n)
+    seen = np.array([100.0])
+    one = pl.Series(["meter"])
+    all_of_it = Tails.fit(values, families).surprise(seen, one)[0]
+    capped = Tails.fit(values, families, fraud).surprise(seen, one)[0]
+    habit = Tails.fit(values, families, sim).surprise(seen, one)[0]
+    assert all_of_it == pytest.approx(np.log(n / 40), abs=0.25)
+    assert capped == pytest.approx(np.log(n / 10), abs=0.25)
+    assert habit == all_of_it
+
+
 def test_views_are_of_the_catalogue_and_have_signs():
     assert SLOW in VIEWS
     signs = {sign.feature for of in SIGNS.values() for sign in of}
@@ -122,6 +141,7 @@ def test_what_comes_together_is_a_sum_over_the_past(rows, adding):
             for j, (other, then, _) in enumerate(rows)
             if other == sim and at - 36 * 60 < then <= at
         )
-        if adding and not beyond[i]:
-            expected = 0
+        if adding:
+            # Only what adds itself, and not itself.
+            expected = expected - beyond[i] if beyond[i] else 0
         assert found[i] == pytest.approx(expected, abs=2e-6)

@@ -31,6 +31,7 @@ from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
 from fastrcf.telecom.findings import Findings, of_silence, summaries
 from fastrcf.telecom.silence import SilenceRule, quiet_times, ratio_for, silences
 from fastrcf.telecom.surprise import Tails
+from fastrcf.telecom.timeline import local
 from fastrcf.telecom.together import SLOWLY, TOGETHER, come_together
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from fastrcf._typing import Floats
     from fastrcf.detection import Reason
+    from fastrcf.telecom.surprise import Integers
 
 #: What a detector of sessions looks at; docs/telecom.md says why these.
 COLUMNS: Final = (
@@ -188,9 +190,10 @@ class SessionDetector:
             )
         self._check(features)
         self._detector.fit(self._seen(features))
-        self._evidence = {name: Evidence.fit(features, of) for name, of in self.views.items()}
+        sims = local(features["sim_id"]).to_physical().cast(pl.Int64).to_numpy()
+        self._evidence = {name: Evidence.fit(features, of, sims) for name, of in self.views.items()}
         self._tails = {}
-        scored = self._scored(features, fit=True)
+        scored = self._scored(features, learn=sims)
         share = 0.0 if sessions is None else self.silence_share
         self._share = 1 - share
         last = _moment(features["start_ts"].max()) + _MOMENT
@@ -272,18 +275,18 @@ class SessionDetector:
         said = {_FOREST: self._tails[_FOREST].surprise(forest, features["family"])}
         return said | {name: of.surprise(features) for name, of in self._evidence.items()}
 
-    def _scored(self, features: pl.DataFrame, *, fit: bool = False) -> pl.DataFrame:
-        """Score sessions; with ``fit``, learn on the way how rare each part of a score is."""
+    def _scored(self, features: pl.DataFrame, learn: Integers | None = None) -> pl.DataFrame:
+        """Score sessions; with their SIMs, learn on the way how rare each part of a score is."""
         families = features["family"]
 
         def rare(name: str, values: Floats) -> Floats:
-            if fit:
-                self._tails[name] = Tails.fit(values, families)
+            if learn is not None:
+                self._tails[name] = Tails.fit(values, families, learn)
             return self._tails[name].surprise(values, families)
 
         forest = self._detector.score(self._seen(features))
-        if fit:
-            self._tails[_FOREST] = Tails.fit(forest, families)
+        if learn is not None:
+            self._tails[_FOREST] = Tails.fit(forest, families, learn)
         says = self._say(features, forest)
         alone = rare("alone", np.max(list(says.values()), axis=0))
         together = rare("together", come_together(features, alone, TOGETHER))

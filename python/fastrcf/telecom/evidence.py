@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fastrcf._typing import Floats
+    from fastrcf.telecom.surprise import Integers
 
 #: What belongs together, by view.
 VIEWS: Final = {
@@ -78,7 +79,9 @@ class Evidence:
             raise ValueError("features of a view and their tails are not the same")
 
     @classmethod
-    def fit(cls, features: pl.DataFrame, columns: Sequence[str]) -> Evidence:
+    def fit(
+        cls, features: pl.DataFrame, columns: Sequence[str], sims: Integers | None = None
+    ) -> Evidence:
         """Learn what values are rare.
 
         Parameters
@@ -87,15 +90,17 @@ class Evidence:
             Sessions with ``family`` and the view's features; at least one.
         columns : sequence of str
             The features.
+        sims : ndarray of int64, optional
+            The SIM of each session, as for :meth:`Tails.fit`.
         """
         families = features["family"]
         values = {name: _high(features, name) for name in columns}
-        each = {name: Tails.fit(of, families) for name, of in values.items()}
+        each = {name: Tails.fit(of, families, sims) for name, of in values.items()}
         total = sum(tails.surprise(values[name], families) for name, tails in each.items())
         usual = {
             name: tuple(np.quantile(features[name].to_numpy(), _USUAL).tolist()) for name in columns
         }
-        return cls(columns, each, Tails.fit(np.asarray(total), families), usual)
+        return cls(columns, each, Tails.fit(np.asarray(total), families, sims), usual)
 
     def parts(self, features: pl.DataFrame) -> Floats:
         """Give the surprise of each feature.

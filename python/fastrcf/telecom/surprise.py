@@ -3,6 +3,9 @@
 A score of 3 may be daily bread for trackers and unheard of for meters. The **surprise** of a value
 is minus the natural logarithm of the share of its family, in the time learnt from, that is at least
 as high: 4.6 is one in a hundred. Beyond the highest thousandth it goes on as an exponential tail.
+
+What is learnt from has frauds in it, and one that sends a hundred messages an hour would by itself
+make a hundred messages usual. So of the sessions of one SIM no more than ten count in a tail.
 """
 
 from __future__ import annotations
@@ -17,7 +20,11 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from fastrcf._typing import Floats
+
+    Integers = NDArray[np.int64]
 
     #: Families, and the rows of each.
     Rows = list[tuple[str, Any]]
@@ -26,6 +33,11 @@ if TYPE_CHECKING:
 LEAST_ROWS: Final = 1000
 #: So many families have tails of their own, those with the most rows: a model file holds no more.
 MOST_FAMILIES: Final = 16
+#: Sessions of a SIM that count in a tail.
+MOST_OF_A_SIM: Final = 10
+# One in so many is looked through for them, and up to this share they are fewer.
+_TOP: Final = 20
+_CAPPED: Final = 0.02
 #: Shares at which values are kept: 1, then 12 for each factor of ten down to a thousandth.
 _SHARES: Final = 10.0 ** -(np.arange(37) / 12)
 _ALL: Final = ""
@@ -53,7 +65,7 @@ class Tails:
             raise ValueError("these are no tails")
 
     @classmethod
-    def fit(cls, values: Floats, families: pl.Series) -> Tails:
+    def fit(cls, values: Floats, families: pl.Series, sims: Integers | None = None) -> Tails:
         """Learn the tails of numbers.
 
         Parameters
@@ -62,19 +74,29 @@ class Tails:
             At least one.
         families : Series, length n
             The family of each; null for none.
+        sims : ndarray of int64, shape (n,), optional
+            The SIM of each: of those among the highest twentieth the :data:`MOST_OF_A_SIM` highest
+            of each SIM count at shares up to a fiftieth. Default: all count.
         """
 
-        def tail(numbers: Floats) -> Floats:
-            highest = np.sort(numbers)[::-1]
+        def tail(rows: Any) -> Floats:
+            order = rows[np.argsort(-values[rows], kind="stable")]
+            highest = values[order]
             places = np.maximum(np.ceil(_SHARES * len(highest)).astype(int) - 1, 0)
             # The first share is all of them.
-            return _single(highest[places])
+            found = highest[places]
+            if sims is not None:
+                top = order[: max(1, len(order) // _TOP)]
+                some = values[top][_places_within(sims[top]) < MOST_OF_A_SIM]
+                rare = some[np.minimum(places, len(some) - 1)]
+                found = np.maximum.accumulate(np.where(_SHARES <= _CAPPED, rare, found))
+            return _single(found)
 
-        tails = {_ALL: tail(values)}
+        tails = {_ALL: tail(np.arange(len(values)))}
         large = [(name, rows) for name, rows in family_rows(families) if len(rows) >= LEAST_ROWS]
         for name, rows in sorted(large, key=lambda one: (-len(one[1]), one[0]))[:MOST_FAMILIES]:
             if name:
-                tails[name] = tail(values[rows])
+                tails[name] = tail(rows)
         return cls(tails)
 
     def surprise(self, values: Floats, families: pl.Series, known: Rows | None = None) -> Floats:
@@ -107,6 +129,12 @@ class Tails:
             name: base64.b64encode(values.astype("<f4").tobytes()).decode()
             for name, values in self._tails.items()
         }
+
+
+def _places_within(groups: Integers) -> Integers:
+    """Tell of each how many of its group come before it."""
+    frame = pl.DataFrame({"group": groups})
+    return frame.select(n=pl.int_range(pl.len()).over("group"))["n"].to_numpy()
 
 
 def _single(values: Floats) -> Floats:

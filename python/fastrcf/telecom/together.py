@@ -39,8 +39,9 @@ def come_together(
     within : timedelta
         The time before a session, its own begin with it.
     adding : bool
-        Whether only a session that adds something itself has a sum; others have 0. Over days it is
-        needed: a SIM's healthy sessions are not to be blamed for those of the night before.
+        Whether only a session that adds something itself has a sum, of those before it; others
+        have 0. Over days it is needed: a SIM's healthy sessions are not to be blamed for those of
+        the night before, nor is one odd session to count twice.
 
     Returns
     -------
@@ -53,4 +54,6 @@ def come_together(
     found = ordered.with_columns(summed.alias("together")).sort("row")["together"]
     # What is added and taken away again leaves a rest.
     together = np.asarray(found.to_numpy()).round(6)
-    return np.where(beyond > 0, together, 0.0) if adding else together
+    if not adding:
+        return together
+    return np.where(beyond > 0, (together - beyond).round(6), 0.0)
