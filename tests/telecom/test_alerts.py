@@ -120,6 +120,8 @@ def sending(n, fleet, kind, minutes):
             "customer": [fleet] * n,
             "kind": [kind] * n,
             "opened": [START + timedelta(minutes=minutes * i) for i in range(n)],
+            "support": [0.8] * n,
+            "attack": [0.4] * n,
         },
         schema_overrides={"opened": pl.Datetime("us", "UTC")},
     )
@@ -134,8 +136,10 @@ def test_many_sims_of_a_fleet_that_send_together_are_a_botnet():
             sending(2, "x", "tariff_abuse", 10),
             # Too few; one after the other; another kind.
             sending(CROWD - 1, "y", "exfiltration", 10),
-            sending(2 * CROWD, "z", "exfiltration", 61),
+            sending(2 * CROWD, "z", "exfiltration", 16),
             sending(2 * CROWD, "w", "sms_pumping", 10),
+            # Nothing of an attack.
+            sending(CROWD, "v", "exfiltration", 10).with_columns(attack=pl.lit(0.39)),
         ]
     ).with_row_index("alert")
     found = crowds(alerts, RULE)
@@ -143,6 +147,7 @@ def test_many_sims_of_a_fleet_that_send_together_are_a_botnet():
     botnet = found.filter(pl.col("kind") == "botnet")
     assert len(botnet) == CROWD
     assert set(botnet["customer"]) == {"x"}
+    assert set(botnet["support"]) == {0.4}
     rest = pl.col("customer") != "x"
     assert found.filter(rest).equals(alerts.filter(rest))
     # Alerts of one SIM are no crowd, and without fleets nobody belongs together.

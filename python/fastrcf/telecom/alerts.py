@@ -188,7 +188,7 @@ def into_cases(
 
 
 def crowds(alerts: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
-    """Name alerts of many SIMs of a fleet that begin to send together a botnet.
+    """Name alerts of many SIMs of a fleet that begin to send at once a botnet.
 
     A leak or an abuse is of one device or two; malware is of many at once. What one SIM's
     sessions look like cannot tell them apart.
@@ -196,24 +196,38 @@ def crowds(alerts: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
     Parameters
     ----------
     alerts : DataFrame
-        A row for each alert, with ``alert``, ``sim_id``, ``opened``, ``kind`` and the fleet's
-        column.
+        A row for each alert, with ``alert``, ``sim_id``, ``opened``, ``kind``, ``support`` (of
+        the kind), ``attack`` (support of a botnet) and the fleet's column.
     rule : AlertRule
-        What opens together.
+        How long is at once: ``together``.
 
     Returns
     -------
     DataFrame
-        The alerts, with ``kind`` changed where at least :data:`~fastrcf.telecom.kinds.CROWD` SIMs
-        have alerts of :data:`~fastrcf.telecom.kinds.SENDING` kinds together.
+        The alerts, with ``kind`` and ``support`` changed where at least
+        :data:`~fastrcf.telecom.kinds.CROWD` SIMs have alerts of
+        :data:`~fastrcf.telecom.kinds.SENDING` kinds at once, a botnet having at least half of the
+        support of each one's kind.
     """
-    sending = alerts.filter(pl.col("kind").is_in([str(kind) for kind in SENDING]))
-    if sending.is_empty():
+    if rule.fleet not in alerts.columns:
         return alerts
-    # Without fleets nobody knows who belongs together.
-    of_fleet = into_cases(sending, rule, by=())
-    many = of_fleet.filter(pl.col("sim_id").n_unique().over("case") >= CROWD)["alert"]
-    crowded = pl.col("alert").is_in(many.to_list())
+    sending = alerts.filter(
+        pl.col("kind").is_in(sorted(SENDING))
+        & (pl.col("attack") >= 0.5 * pl.col("support"))
+        & pl.col(rule.fleet).is_not_null()
+    ).sort("opened", "alert")
+    many: set[int] = set()
+    for _, part in sending.group_by(rule.fleet, maintain_order=True):
+        rows = part.select("opened", "sim_id", "alert").rows()
+        first = 0
+        for last, (opened, _, _) in enumerate(rows):
+            while opened - rows[first][0] > rule.together:
+                first += 1
+            here = rows[first : last + 1]
+            if len({sim for _, sim, _ in here}) >= CROWD:
+                many.update(alert for _, _, alert in here)
+    crowded = pl.col("alert").is_in(sorted(many))
     return alerts.with_columns(
-        kind=pl.when(crowded).then(pl.lit(str(Kind.BOTNET))).otherwise("kind")
+        kind=pl.when(crowded).then(pl.lit(str(Kind.BOTNET))).otherwise("kind"),
+        support=pl.when(crowded).then("attack").otherwise("support"),
     )

@@ -244,6 +244,8 @@ class SessionDetector:
             return []
         says = self._say(features)
         weights = np.array(list(says.values()))
+        # The forest has half at least: it alone sees what the views leave out.
+        weights[0] = np.maximum(weights[0], weights[1:].sum(axis=0))
         weights /= np.maximum(weights.sum(axis=0), 1e-9)
         told: list[list[tuple[float, list[Reason]]]] = [[] for _ in range(len(features))]
         for name, weight in zip(says, weights, strict=True):
@@ -374,7 +376,11 @@ class SessionDetector:
             silent = silences(quiet, self.silence_ratio, self.silence_rule)
             silent = silent.filter(pl.col("opened") >= first)
             alerts = pl.concat([alerts, of_silence(silent, len(alerts))], how="diagonal")
-        alerts = crowds(alerts, self.alert_rule).with_columns(alike=kinds.alike("opened_as"))
+        attack = [
+            told[a][1].get(kinds.Kind.BOTNET, 0.0) if a in told else 0.0 for a in alerts["alert"]
+        ]
+        alerts = crowds(alerts.with_columns(attack=pl.Series(attack)), self.alert_rule)
+        alerts = alerts.drop("attack").with_columns(alike=kinds.alike("opened_as"))
         alerts = into_cases(alerts, self.alert_rule, by=("alike",)).drop("alike")
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
         reasons = {alert: top for alert, (top, _) in explained.items()}
