@@ -32,9 +32,9 @@ def ecod(run: week.Week, folder: Path, known: pl.DataFrame) -> IncidentEvaluatio
     except ImportError:
         return None
     lazy = pl.scan_parquet(folder / "features" / "features" / "part-*.parquet")
-    columns = run.detector.columns
+    columns = run.detector.features
     features = lazy.select(
-        [n for n in KEYS if n in lazy.collect_schema().names() and n not in columns] + columns
+        [*(n for n in KEYS if n in lazy.collect_schema().names()), *columns]
     ).collect()
     before = pl.col("start_ts") < run.until
     model = ECOD().fit(features.filter(before).select(columns).to_numpy())

@@ -42,10 +42,21 @@ class Record:
         self.roaming = known(row, row, "visited_plmn", "home_plmn")
         self.night = self.hour < 6
         self.sms = max(row["sms_mo"] or 0, 0)
+        self.filled = self.data and self.up + self.down > 0
+        self.steps = {
+            "steps_up": steps(self.up) if self.filled else 0,
+            "steps_down": steps(self.down) if self.filled else 0,
+            "steps_ms": steps(self.lasting) if self.filled else 0,
+        }
 
     @property
     def order(self) -> tuple:
         return self.start, self.end, self.row["session_id"]
+
+
+def steps(x: int) -> int:
+    """Logarithm in steps of 1/1024."""
+    return math.floor(math.log1p(x) * 1024)
 
 
 def known(one: dict, other: dict, name: str, of: str | None = None, cut: int | None = None) -> bool:
@@ -94,6 +105,8 @@ def sim_facts(records: list[Record]) -> list[dict]:
             "night": r.night,
             "short": r.short,
             "empty": r.empty,
+            "filled": r.filled,
+            **r.steps,
             "gap_ms": gap,
             "overlap_ms": overlap,
             "usual_gap_ms": usual[(len(usual) - 1) // 2] if len(usual) >= 3 else -1,
@@ -152,6 +165,10 @@ def sim_facts(records: list[Record]) -> list[dict]:
         slots = Counter(p.hour // 2 for p in week)
         for slot in range(12):
             fact[f"slot_{slot}_7d"] = slots[slot]
+        fact["same_slot_7d"] = slots[r.hour // 2]
+        fact["filled_7d"] = sum(p.filled for p in week)
+        for name in r.steps:
+            fact[f"{name}_7d"] = sum(p.steps[name] for p in week)
         if gap > 0:
             gaps.append(gap)
         assert hour

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastrcf import InvalidInputError, InvalidParameterError
-from fastrcf.telecom.alerts import AlertRule, into_cases, open_alerts, threshold_for
+from fastrcf.telecom.alerts import (
+    AlertRule,
+    cases_of,
+    crowds,
+    into_cases,
+    open_alerts,
+    threshold_for,
+)
+from fastrcf.telecom.kinds import CROWD
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 RULE = AlertRule(quiet=timedelta(hours=3), together=timedelta(hours=1))
@@ -112,6 +120,61 @@ def test_a_case_is_what_opens_together_in_one_fleet():
     assert cases["case"].to_list() == [0, 0, 1, 0, 2, 3, 4]
     other = alerts.with_columns(kind=pl.Series(["a", "b", "a", "a", "a", "a", "a"]))
     assert into_cases(other, RULE)["case"].to_list() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def sending(n, fleet, kind, minutes):
+    """Alerts of ``n`` SIMs of a fleet, so many minutes apart."""
+    return pl.DataFrame(
+        {
+            "sim_id": [f"{fleet}{kind}{i}" for i in range(n)],
+            "customer": [fleet] * n,
+            "kind": [kind] * n,
+            "opened": [START + timedelta(minutes=minutes * i) for i in range(n)],
+            "support": [0.8] * n,
+            "attack": [0.4] * n,
+        },
+        schema_overrides={"opened": pl.Datetime("us", "UTC")},
+    )
+
+
+def test_many_sims_of_a_fleet_that_send_together_are_a_botnet():
+    some = CROWD - 2
+    alerts = pl.concat(
+        [
+            # Of two kinds that one SIM cannot tell apart, as many as are needed together.
+            sending(some, "x", "exfiltration", 10),
+            sending(2, "x", "tariff_abuse", 10),
+            # Too few; one after the other; another kind.
+            sending(CROWD - 1, "y", "exfiltration", 10),
+            sending(2 * CROWD, "z", "exfiltration", 16),
+            sending(2 * CROWD, "w", "sms_pumping", 10),
+            # Nothing of an attack.
+            sending(CROWD, "v", "exfiltration", 10).with_columns(attack=pl.lit(0.39)),
+        ]
+    ).with_row_index("alert")
+    found = crowds(alerts, RULE)
+    assert found["alert"].equals(alerts["alert"])
+    botnet = found.filter(pl.col("kind") == "botnet")
+    assert len(botnet) == CROWD
+    assert set(botnet["customer"]) == {"x"}
+    assert set(botnet["support"]) == {0.4}
+    rest = pl.col("customer") != "x"
+    assert found.filter(rest).equals(alerts.filter(rest))
+    # Alerts of one SIM are no crowd, and without fleets nobody belongs together.
+    one = alerts.with_columns(sim_id=pl.lit("a"))
+    assert crowds(one, RULE).equals(one)
+    bare = alerts.drop("customer")
+    assert crowds(bare, RULE).equals(bare)
+    assert crowds(alerts.filter(rest), RULE).equals(alerts.filter(rest))
+
+
+def test_kinds_that_send_share_a_case():
+    alerting = pl.concat(
+        [sending(1, "x", kind, 0) for kind in ("botnet", "exfiltration", "clone")]
+    ).with_columns(opens=True, start_ts="opened")
+    found = cases_of(alerting.with_row_index("alert"), RULE)
+    assert found.sort("alert")["case"].to_list() == [0, 0, 1]
+    assert found.columns[-1] == "case"
 
 
 def test_wrong_use_is_told():

@@ -64,6 +64,7 @@ def test_incidents_are_found_and_named(week, findings):
         .agg(pl.col("label").cast(pl.String).first())
     )
     named = findings.alerts.join(truth, on="alert")
+    print(named.select("label", "kind").rows(), found.recall, found.average_precision.value)
     assert (named["label"] == named["kind"]).mean() > 0.5
 
 
@@ -75,7 +76,9 @@ def test_alerts_are_numbered_as_they_open_and_cases_hold_them(findings):
     assert set(findings.reasons) == set(alerts.filter(pl.col("score").is_not_null())["alert"])
     assert all(findings.reasons.values())
     for _, part in alerts.group_by("case"):
-        assert part["customer"].n_unique() == part["opened_as"].n_unique() == 1
+        # Kinds that a first session cannot tell apart share cases.
+        assert part["customer"].n_unique() == 1
+        assert part.select(kinds.alike("opened_as")).to_series().n_unique() == 1
     assert findings.alerting["case"].null_count() == 0
     assert (findings.alerting["score"] > findings.alerting["threshold"]).all()
 

@@ -174,6 +174,32 @@ def test_one_session_alone_is_neutral():
     assert values["has_peers"] == 0
 
 
+def test_a_session_is_held_against_the_sims_usual_ones():
+    # Twelve that send 1,000 and get 500 in a minute at one hour; an empty one and a message,
+    # which are no session to compare with; then one at another hour that sends 20 times as much.
+    n = 12
+    records = build(
+        sim_id=["a"] * (n + 3),
+        start=START + np.array([*range(n), 3.2, 3.3, 11.5]) * DAY // 12,
+        lasting=np.array([60] * n + [0, 0, 240]) * SECOND,
+        service=["data"] * (n + 1) + ["sms", "data"],
+        bytes_up=[1_000] * n + [0, 0, 20_000],
+        bytes_down=[500] * n + [0, 0, 100],
+    ).sort("start_ts")
+    found = session_features(records)
+    last = found.row(-1, named=True)
+    assert last["session_up_ratio"] == pytest.approx(np.log(20_001 / 1_001), abs=2e-3)
+    assert last["session_down_ratio"] == pytest.approx(np.log(101 / 501), abs=2e-3)
+    assert last["session_length_ratio"] == pytest.approx(np.log(4), abs=2e-3)
+    way = last["session_up_ratio"] - last["session_down_ratio"]
+    assert last["session_way_ratio"] == pytest.approx(way, abs=2e-3)
+    # Of 14 records before it one was in these two hours.
+    assert last["hour_surprise_7d"] == pytest.approx(np.log((14 + 12) / (1 + 1)))
+    for name in ("session_up_ratio", "session_way_ratio"):
+        # Too few to compare with, then alike; nothing for what has no bytes.
+        assert not found[name][:-1].to_numpy().any()
+
+
 def test_clocks_that_go_forward_and_back():
     # Sunday 2026-03-29 01:00 UTC: 01:59:59 is followed by 03:00:00 in Berlin.
     change = START + 4 * DAY + 3_600 * SECOND

@@ -8,8 +8,8 @@ import pytest
 
 from fastrcf import InvalidInputError
 from fastrcf.detection import Reason
-from fastrcf.telecom.detection import Findings
 from fastrcf.telecom.evaluation import evaluate_alerts
+from fastrcf.telecom.findings import Findings
 from fastrcf.telecom.report import Made, build
 from tests import browser
 from tests.page import checked

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from fastrcf.telecom.alerts import AlertRule, into_cases, open_alerts
-from fastrcf.telecom.detection import Findings
+from fastrcf.telecom.findings import Findings
 from fastrcf.telecom.schema import ABNORMAL
 from fastrcf.telecom.stories import WEEK, cases, read_sessions, stories
 from tests.telecom.timelines import START, build, ordinary

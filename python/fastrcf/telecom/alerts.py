@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.telecom.kinds import CROWD, SENDING, Kind, alike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,9 @@ def cases_of(alerting: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
         What belongs together.
     """
     first = alerting.filter("opens").with_columns(opened=pl.col("start_ts"))
-    return into_cases(first, rule)
+    if "kind" not in first.columns:
+        return into_cases(first, rule)
+    return into_cases(first.with_columns(alike=alike("kind")), rule, by=("alike",)).drop("alike")
 
 
 def threshold_for(
@@ -190,4 +193,50 @@ def into_cases(
     )
     return ordered.with_columns(case=pl.col("case").forward_fill().over(keys).cast(pl.UInt32)).drop(
         "first"
+    )
+
+
+def crowds(alerts: pl.DataFrame, rule: AlertRule) -> pl.DataFrame:
+    """Name alerts of many SIMs of a fleet that begin to send at once a botnet.
+
+    A leak or an abuse is of one device or two; malware is of many at once. What one SIM's
+    sessions look like cannot tell them apart.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        A row for each alert, with ``alert``, ``sim_id``, ``opened``, ``kind``, ``support`` (of
+        the kind), ``attack`` (support of a botnet) and the fleet's column.
+    rule : AlertRule
+        How long is at once: ``together``.
+
+    Returns
+    -------
+    DataFrame
+        The alerts, with ``kind`` and ``support`` changed where at least
+        :data:`~fastrcf.telecom.kinds.CROWD` SIMs have alerts of
+        :data:`~fastrcf.telecom.kinds.SENDING` kinds at once, a botnet having at least half of the
+        support of each one's kind.
+    """
+    if rule.fleet not in alerts.columns:
+        return alerts
+    sending = alerts.filter(
+        pl.col("kind").is_in(sorted(SENDING))
+        & (pl.col("attack") >= 0.5 * pl.col("support"))
+        & pl.col(rule.fleet).is_not_null()
+    ).sort("opened", "alert")
+    many: set[int] = set()
+    for _, part in sending.group_by(rule.fleet, maintain_order=True):
+        rows = part.select("opened", "sim_id", "alert").rows()
+        first = 0
+        for last, (opened, _, _) in enumerate(rows):
+            while opened - rows[first][0] > rule.together:
+                first += 1
+            here = rows[first : last + 1]
+            if len({sim for _, sim, _ in here}) >= CROWD:
+                many.update(alert for _, _, alert in here)
+    crowded = pl.col("alert").is_in(sorted(many))
+    return alerts.with_columns(
+        kind=pl.when(crowded).then(pl.lit(str(Kind.BOTNET))).otherwise("kind"),
+        support=pl.when(crowded).then("attack").otherwise("support"),
     )

@@ -1,8 +1,9 @@
 """One detector over the sessions of all SIMs, and the alerts that follow from it.
 
-A session's **score** is the sum of two surprises (``surprise.py``): how rare what the forest says
-of it is within its family; and how rare it is in its family that so much has come together on the
-SIM in six hours (:data:`TOGETHER`), where every session counts by how far it is beyond the usual.
+A session's **score** is the sum of two surprises (``surprise.py``). The first is how rare the
+session is within its family: what the forest says of it, or what a view of a few features says
+(``evidence.py``), whichever is more. The second is how rare it is in its family that so much has
+come together on the SIM (``together.py``) in six hours, or in what goes on slowly in 36.
 A single odd session of a quiet SIM and a hundred slightly odd ones weigh alike.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,15 +26,21 @@ from fastrcf.errors import (
     NotFittedError,
 )
 from fastrcf.telecom import kinds
-from fastrcf.telecom.alerts import AlertRule, into_cases, open_alerts, threshold_for
+from fastrcf.telecom.alerts import AlertRule, crowds, into_cases, open_alerts, threshold_for
+from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
+from fastrcf.telecom.findings import Findings, of_silence, summaries
 from fastrcf.telecom.silence import SilenceRule, quiet_times, ratio_for, silences
 from fastrcf.telecom.surprise import Tails
+from fastrcf.telecom.timeline import local
+from fastrcf.telecom.together import SLOWLY, TOGETHER, come_together
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from fastrcf._typing import Floats
     from fastrcf.detection import Reason
+    from fastrcf.telecom.surprise import Integers
 
 #: What a detector of sessions looks at; docs/telecom.md says why these.
 COLUMNS: Final = (
@@ -74,12 +81,6 @@ ONE_SIDED: Final = frozenset(
         "gap_z",
     }
 )
-#: Sessions of a SIM within so long are taken together.
-TOGETHER: Final = timedelta(hours=6)
-#: Surprise up to which a session adds nothing to what has come together (one in twenty), and how
-#: much it can add: one session alone must not count twice.
-USUAL: Final = 3.0
-MOST: Final = 8.0
 #: Sessions of an alert that its kind and its reasons are told by: the first, and the highest.
 EXPLAINED: Final = 6
 # Passed on from features to scores.
@@ -94,36 +95,10 @@ _KEYS: Final = (
     "incident",
 )
 _NOTE: Final = "telecom"
+_FOREST: Final = "forest"
+# Who has less of a session's surprise is not asked for its reasons.
+_LEAST_PART: Final = 0.05
 _MOMENT: Final = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a detector of sessions found.
-
-    Attributes
-    ----------
-    scored : DataFrame
-        Every session: what it is, its ``score``, and the ``threshold`` of its day.
-    alerting : DataFrame
-        Sessions above the threshold: also ``alert``, ``opens`` and ``case``.
-    alerts : DataFrame
-        A row for each alert in the order in which they opened: ``alert``, ``case``, ``sim_id``,
-        ``customer``, ``family``, ``cell``, ``opened``, ``opened_as`` (the kind of its first
-        session, which its case goes by), ``last``, ``sessions``, ``score`` (the highest), ``kind``
-        (by all of its sessions), ``support``. Alerts of silent SIMs have no score and no sessions,
-        but ``quiet_from``, ``usual_gap``, ``ratio``, ``fleet_sims`` and ``peers_quiet``.
-    reasons : dict of int to list of Reason
-        Of each alert, the largest part first: of the session with the highest score.
-    threshold : float
-        The lowest of the days' thresholds; NaN where it is not known.
-    """
-
-    scored: pl.DataFrame
-    alerting: pl.DataFrame
-    alerts: pl.DataFrame
-    reasons: dict[int, list[Reason]]
-    threshold: float = float("nan")
 
 
 class SessionDetector:
@@ -148,6 +123,8 @@ class SessionDetector:
     warm_up : timedelta, default 1 day
         Time at the beginning of the sessions that nothing is learnt from: features of a SIM that
         has no history yet are unlike those of later days.
+    views : mapping of str to sequence of str, default ``evidence.VIEWS``
+        Features that are also looked at a few together, by view.
     **detector
         Of the forest: ``n_trees``, ``sample_size``, ``scaling``, ``score``, ``random_state``,
         ``n_threads``, as for :class:`fastrcf.Detector`.
@@ -163,6 +140,7 @@ class SessionDetector:
         silence_rule: SilenceRule | None = None,
         calibration: timedelta = timedelta(days=1),
         warm_up: timedelta = timedelta(days=1),
+        views: Mapping[str, Sequence[str]] = VIEWS,
         **detector: Any,
     ) -> None:
         if not 0 < alerts_per_thousand <= 100:
@@ -172,6 +150,7 @@ class SessionDetector:
         if not 0 <= silence_share < 1:
             raise InvalidParameterError(f"silence_share: {silence_share} is not in [0, 1)")
         self.columns = list(columns)
+        self.views = {name: tuple(of) for name, of in views.items()}
         self.alerts_per_thousand = float(alerts_per_thousand)
         self.silence_share = float(silence_share)
         self.alert_rule = alert_rule or AlertRule()
@@ -182,8 +161,9 @@ class SessionDetector:
         self._detector = fastrcf.Detector(
             self.columns, alert_rate=min(0.5, alerts_per_thousand / 1000), **detector
         )
-        self._alone: Tails | None = None
-        self._together: Tails | None = None
+        self._evidence: dict[str, Evidence] = {}
+        #: Of the forest, of the session, and of what has come together soon and slowly.
+        self._tails: dict[str, Tails] = {}
         self.threshold = float("nan")
         self.silence_ratio = float("nan")
 
@@ -208,16 +188,16 @@ class SessionDetector:
             raise InvalidInputError(
                 f"no session begins {self.warm_up} after the first: nothing to learn from"
             )
+        self._check(features)
         self._detector.fit(self._seen(features))
-        families = features["family"]
-        forest = self._detector.score(self._seen(features))
-        self._alone = Tails.fit(forest, families)
-        together = _together(features, self._alone.surprise(forest, families))
-        self._together = Tails.fit(together, families)
+        sims = local(features["sim_id"]).to_physical().cast(pl.Int64).to_numpy()
+        self._evidence = {name: Evidence.fit(features, of, sims) for name, of in self.views.items()}
+        self._tails = {}
+        scored = self._scored(features, learn=sims)
         share = 0.0 if sessions is None else self.silence_share
         self._share = 1 - share
         last = _moment(features["start_ts"].max()) + _MOMENT
-        self.threshold = self._threshold(self.score(features), features, last)
+        self.threshold = self._threshold(scored, features, last)
         budget = self.alerts_per_thousand / 1000 * len(features)
         if sessions is not None and share:
             quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
@@ -256,18 +236,70 @@ class SessionDetector:
 
     def _kinds(self, features: pl.DataFrame) -> list[str]:
         """Name sessions, each by its own reasons."""
-        return [str(kinds.name([why])[0]) for why in self._detector.explain(self._seen(features))]
+        return [str(kinds.name([why])[0]) for why in self._reasons(features)]
+
+    def _reasons(self, features: pl.DataFrame) -> list[list[Reason]]:
+        """Give the reasons of sessions: of the forest and the views, by how much each says."""
+        if features.is_empty():
+            return []
+        says = self._say(features)
+        weights = np.array(list(says.values()))
+        # The forest has half at least: it alone sees what the views leave out.
+        weights[0] = np.maximum(weights[0], weights[1:].sum(axis=0))
+        weights /= np.maximum(weights.sum(axis=0), 1e-9)
+        told: list[list[tuple[float, list[Reason]]]] = [[] for _ in range(len(features))]
+        for name, weight in zip(says, weights, strict=True):
+            rows = np.flatnonzero(weight >= _LEAST_PART)
+            part = features[rows]
+            if name == _FOREST:
+                found = self._detector.explain(self._seen(part)) if len(rows) else []
+            else:
+                found = self._evidence[name].reasons(part)
+            for row, why in zip(rows.tolist(), found, strict=True):
+                told[row].append((float(weight[row]), why))
+        return [merged(each) for each in told]
 
     @property
     def features(self) -> list[str]:
         """All features that are looked at."""
-        return list(self.columns)
+        views = (name for of in self.views.values() for name in of)
+        return list(dict.fromkeys([*self.columns, *views]))
+
+    def _check(self, features: pl.DataFrame) -> None:
+        missing = [name for name in self.features if name not in features.columns]
+        if missing:
+            raise InvalidInputError(f"there are no features {', '.join(missing)}")
+
+    def _say(self, features: pl.DataFrame, forest: Floats | None = None) -> dict[str, Floats]:
+        """Give the surprise of sessions by the forest and by each view."""
+        if forest is None:
+            forest = self._detector.score(self._seen(features))
+        said = {_FOREST: self._tails[_FOREST].surprise(forest, features["family"])}
+        return said | {name: of.surprise(features) for name, of in self._evidence.items()}
+
+    def _scored(self, features: pl.DataFrame, learn: Integers | None = None) -> pl.DataFrame:
+        """Score sessions; with their SIMs, learn on the way how rare each part of a score is."""
+        families = features["family"]
+
+        def rare(name: str, values: Floats) -> Floats:
+            if learn is not None:
+                self._tails[name] = Tails.fit(values, families, learn)
+            return self._tails[name].surprise(values, families)
+
+        forest = self._detector.score(self._seen(features))
+        if learn is not None:
+            self._tails[_FOREST] = Tails.fit(forest, families, learn)
+        says = self._say(features, forest)
+        alone = rare("alone", np.max(list(says.values()), axis=0))
+        together = rare("together", come_together(features, alone, TOGETHER))
+        if SLOW in says:
+            slow = come_together(features, says[SLOW], SLOWLY, adding=True)
+            together = np.maximum(together, rare("slowly", slow))
+        keys = features.select(name for name in _KEYS if name in features.columns)
+        return keys.with_columns(score=pl.Series(alone + together))
 
     def _seen(self, features: pl.DataFrame) -> pl.DataFrame:
         """Give the columns as the forest looks at them."""
-        missing = [name for name in self.columns if name not in features.columns]
-        if missing:
-            raise InvalidInputError(f"there are no features {', '.join(missing)}")
         return features.select(
             pl.col(name).clip(lower_bound=0) if name in ONE_SIDED else pl.col(name)
             for name in self.columns
@@ -279,25 +311,22 @@ class SessionDetector:
         Parameters
         ----------
         features : DataFrame
-            Of sessions of whole SIMs: those of the six hours before a session count too.
+            Of sessions of whole SIMs: those of the 36 hours before a session count too.
 
         Raises
         ------
         NotFittedError
             Before :meth:`fit`.
         """
-        if self._alone is None or self._together is None:
+        if not self._tails:
             raise NotFittedError("fit the detector first, or load one")
-        families = features["family"]
-        alone = self._alone.surprise(self._detector.score(self._seen(features)), families)
-        together = self._together.surprise(_together(features, alone), families)
-        keys = features.select(name for name in _KEYS if name in features.columns)
-        return keys.with_columns(score=pl.Series(alone + together))
+        self._check(features)
+        return self._scored(features)
 
     @property
     def look_back(self) -> timedelta:
         """How long before a session what happened on its SIM counts."""
-        return TOGETHER
+        return max(TOGETHER, SLOWLY)
 
     def explain(self, features: pl.DataFrame) -> list[list[Reason]]:
         """Say why sessions are unusual: of each the largest part of its score first.
@@ -312,9 +341,10 @@ class SessionDetector:
         NotFittedError
             Before :meth:`fit`.
         """
-        if self._alone is None:
+        if not self._tails:
             raise NotFittedError("fit the detector first, or load one")
-        return self._detector.explain(self._seen(features))
+        self._check(features)
+        return self._reasons(features)
 
     def detect(
         self,
@@ -339,8 +369,10 @@ class SessionDetector:
         NotFittedError
             Before :meth:`fit`.
         """
-        scored = self.score(features)
         first = since or _moment(features["start_ts"].min())
+        # What is longer ago has no part in what is judged.
+        features = features.filter(pl.col("start_ts") > first - max(TOGETHER, SLOWLY))
+        scored = self.score(features)
         scored = (
             scored.with_columns(day=pl.col("start_ts").dt.truncate("1d"))
             .join(self._thresholds(scored, features, first), on="day", how="left")
@@ -353,7 +385,7 @@ class SessionDetector:
             kind=pl.Series(self._kinds(found), dtype=pl.String)
         )
         alerting = alerting.join(named, on="session_id", how="left", maintain_order="left")
-        alerts = _summaries(alerting)
+        alerts = summaries(alerting)
         explained = self._explained(features, alerting)
         told = {alert: kinds.name(each) for alert, (_, each) in explained.items()}
         alerts = alerts.with_columns(
@@ -366,8 +398,13 @@ class SessionDetector:
             quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
             silent = silences(quiet, self.silence_ratio, self.silence_rule)
             silent = silent.filter(pl.col("opened") >= first)
-            alerts = pl.concat([alerts, _silent(silent, len(alerts))], how="diagonal")
-        alerts = into_cases(alerts, self.alert_rule, by=("opened_as",))
+            alerts = pl.concat([alerts, of_silence(silent, len(alerts))], how="diagonal")
+        attack = [
+            told[a][1].get(kinds.Kind.BOTNET, 0.0) if a in told else 0.0 for a in alerts["alert"]
+        ]
+        alerts = crowds(alerts.with_columns(attack=pl.Series(attack)), self.alert_rule)
+        alerts = alerts.drop("attack").with_columns(alike=kinds.alike("opened_as"))
+        alerts = into_cases(alerts, self.alert_rule, by=("alike",)).drop("alike")
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
         reasons = {alert: top for alert, (top, _) in explained.items()}
         lowest = float(scored["threshold"].to_numpy().min(initial=math.inf))
@@ -382,10 +419,10 @@ class SessionDetector:
             pl.col("opens") | (pl.col("place") < EXPLAINED)
         )
         rows = told.select("session_id", "alert", "place").join(
-            features.select("session_id", *self.columns), on="session_id", how="left"
+            features.select("session_id", "family", *self.features), on="session_id", how="left"
         )
         out: dict[int, tuple[list[Reason], list[list[Reason]]]] = {}
-        reasons = self._detector.explain(self._seen(rows))
+        reasons = self._reasons(rows)
         for alert, place, why in zip(rows["alert"], rows["place"], reasons, strict=True):
             top, each = out.get(alert, ([], []))
             out[alert] = (why if place == 1 else top, [*each, why])
@@ -401,7 +438,7 @@ class SessionDetector:
 
     def _noted(self) -> fastrcf.Detector:
         """Write all rules into the notes of the forest's detector, and give that."""
-        if self._alone is None or self._together is None:
+        if not self._tails:
             raise NotFittedError("fit the detector first")
         rules = {
             "threshold": self.threshold,
@@ -413,8 +450,8 @@ class SessionDetector:
             "calibration": self.calibration.total_seconds(),
             "warm_up": self.warm_up.total_seconds(),
             "share": self._share,
-            "alone": self._alone.to_dict(),
-            "together": self._together.to_dict(),
+            "tails": {name: tails.to_dict() for name, tails in self._tails.items()},
+            "evidence": {name: of.to_dict() for name, of in self._evidence.items()},
         }
         self._detector.notes = {**self._detector.notes, _NOTE: json.dumps(rules)}
         return self._detector
@@ -464,7 +501,12 @@ class SessionDetector:
             made.calibration = timedelta(seconds=rules["calibration"])
             made._share = float(rules["share"])
             made.warm_up = timedelta(seconds=rules["warm_up"])
-            made._alone, made._together = Tails(rules["alone"]), Tails(rules["together"])
+            made._tails = {name: Tails(tails) for name, tails in rules["tails"].items()}
+            made._evidence = {name: Evidence.of_dict(of) for name, of in rules["evidence"].items()}
+            made.views = {name: of.columns for name, of in made._evidence.items()}
+            parts = {_FOREST, "alone", "together", *(["slowly"] if SLOW in made.views else [])}
+            if set(made._tails) != parts:
+                raise ValueError("not all tails are there")
             made.threshold = float(rules["threshold"])
             ratio = rules["silence_ratio"]
             made.silence_ratio = float("nan") if ratio is None else float(ratio)
@@ -476,61 +518,10 @@ class SessionDetector:
         return made
 
 
-def _together(features: pl.DataFrame, alone: Floats) -> Floats:
-    """Sum what the sessions of a SIM in some hours are beyond the usual."""
-    beyond = np.clip(alone - USUAL, 0.0, MOST)
-    frame = features.select("sim_id", "start_ts").with_columns(beyond=pl.Series(beyond))
-    ordered = frame.with_row_index("row").sort("sim_id", "start_ts", "row")
-    summed = pl.col("beyond").rolling_sum_by("start_ts", TOGETHER).over("sim_id")
-    found = ordered.with_columns(summed.alias("together")).sort("row")["together"]
-    # What is added and taken away again leaves a rest.
-    return np.asarray(found.to_numpy()).round(6)
-
-
 def _moment(found: object) -> datetime:
     if not isinstance(found, datetime):
         raise InvalidInputError("there are no sessions")
     return found
-
-
-def _summaries(alerting: pl.DataFrame) -> pl.DataFrame:
-    """Give each alert in a row: what its first session is, and what came after."""
-    names = [name for name in ("customer", "family", "cell") if name in alerting.columns]
-    return (
-        alerting.sort("start_ts", "session_id")
-        .group_by("alert", maintain_order=True)
-        .agg(
-            pl.col("sim_id").first(),
-            *(pl.col(name).first().cast(pl.String) for name in names),
-            opened=pl.col("start_ts").first(),
-            opened_as=pl.col("kind").first(),
-            last=pl.col("start_ts").last(),
-            sessions=pl.len().cast(pl.Int64),
-            score=pl.col("score").max(),
-            session_id=pl.col("session_id").sort_by("score").last(),
-        )
-        .sort("alert")
-    )
-
-
-def _silent(found: pl.DataFrame, first: int) -> pl.DataFrame:
-    """Give silences as alerts, numbered from ``first``."""
-    names = [name for name in ("customer", "family", "cell") if name in found.columns]
-    return found.select(
-        (pl.int_range(pl.len(), dtype=pl.UInt32) + first).alias("alert"),
-        "sim_id",
-        *(pl.col(name).cast(pl.String) for name in names),
-        "opened",
-        last=pl.col("quiet_from") + pl.col("quiet"),
-        sessions=pl.lit(0, pl.Int64),
-        kind=pl.lit(str(kinds.Kind.SILENT_DEVICE)),
-        opened_as=pl.lit(str(kinds.Kind.SILENT_DEVICE)),
-        quiet_from=pl.col("quiet_from"),
-        usual_gap=pl.col("usual_gap"),
-        ratio=pl.col("ratio"),
-        fleet_sims=pl.col("fleet_sims"),
-        peers_quiet=pl.col("peers_quiet"),
-    )
 
 
 def _plain(rule: AlertRule | SilenceRule) -> dict[str, Any]:

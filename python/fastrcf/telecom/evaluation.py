@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrcf._typing import Floats
-    from fastrcf.telecom.detection import Findings
+    from fastrcf.telecom.findings import Findings
 
 _DRAWS = 200
 

@@ -25,6 +25,9 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 #: Windows, in milliseconds. A window of W holds the records that began less than W before.
 WINDOWS: Final = {"1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS}
+#: Steps that logarithms are counted in where they are summed: sums of whole numbers are exact in
+#: any order, and a thousandth of a factor of e is nothing.
+LOG_STEPS: Final = 1_024.0
 #: Sessions below this many milliseconds are short.
 SHORT_MS: Final = 10 * SECOND_MS
 #: Local hours [0, 6) are night.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -89,17 +91,20 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         log_bytes_up=1,
         short_share_24h=1,
         group_burst_share=2,
+        sessions_ratio_24h=1,
+        sessions_z=1,
+        session_up_ratio=1,
     ),
     Kind.RECONNECT_STORM: _signs(
         zero_bytes=2,
         zero_share_24h=3,
         failed_share_24h=2.5,
         is_abnormal_end=2,
-        sessions_z=2,
+        sessions_z=1,
         sessions_1h=1,
         sessions_24h=1,
-        sessions_ratio_1h=1,
-        sessions_ratio_24h=1,
+        sessions_ratio_1h=0.5,
+        sessions_ratio_24h=0.5,
     ),
     Kind.ROAMING_MISUSE: _signs(
         plmn_fleet_new=4,
@@ -117,6 +122,9 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         night_up_ratio_24h=3,
         log_night_up_24h=2.5,
         bytes_up_ratio_24h=2,
+        session_way_ratio=1.5,
+        session_up_ratio=1,
+        hour_surprise_7d=0.5,
         bytes_z=1.5,
         sessions_z=1,
         up_share=1,
@@ -129,12 +137,20 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
         bytes_z=2.5,
         log_overlap=1.75,
         log_duration=2,
+        session_length_ratio=0.75,
         hour_entropy_7d=1.5,
         log_bytes_24h=1,
         log_bytes_7d=1.5,
         bytes_ratio_24h=0.5,
     ),
 }
+
+#: Kinds whose sessions send or move more than usual: on one SIM a leak or an abuse.
+SENDING: Final = frozenset({Kind.EXFILTRATION, Kind.TARIFF_ABUSE, Kind.BOTNET})
+#: SIMs of one fleet that begin to do so together and are a botnet.
+CROWD: Final = 5
+
+_SENDING_NAMES: Final = tuple(sorted(SENDING))
 
 #: Support below which an alert has no name.
 LEAST_SUPPORT: Final = 0.15
@@ -145,6 +161,11 @@ _BY_FEATURE: Final = {
     )
     for feature in {sign.feature for signs in SIGNS.values() for sign in signs}
 }
+
+
+def alike(column: str) -> pl.Expr:
+    """Give kinds one name where the first session of an alert cannot tell them apart."""
+    return pl.when(pl.col(column).is_in(_SENDING_NAMES)).then(pl.lit("sending")).otherwise(column)
 
 
 def support(reasons: Iterable[Reason]) -> dict[Kind, float]:

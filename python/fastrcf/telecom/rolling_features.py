@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from fastrcf.telecom.feature import DAY_MS, HOUR_MS, SLOTS, WINDOWS, Compute, Feature
+from fastrcf.telecom.feature import (
+    DAY_MS,
+    HOUR_MS,
+    LOG_STEPS,
+    SLOTS,
+    WINDOWS,
+    Compute,
+    Feature,
+)
 
 #: Added to volumes before ratios are taken: a kilobyte more or less is nothing.
 BYTES_FLOOR: Final = 1_000.0
 #: Added to counts before ratios are taken.
 COUNT_FLOOR: Final = 1.0
+#: Sessions with bytes that a SIM must have had in 7 d before one of them is usual.
+USUAL_SESSIONS: Final = 5
 _PER_LOG_SLOTS: Final = 1 / math.log(SLOTS)
 
 
@@ -90,6 +100,24 @@ def _entropy(v: Any, f: Any) -> Any:
         logs = n * f.log(f.clip(n, 1.0, 1e18)) + logs
     n = v.sessions_7d * 1.0
     return f.clip((f.log(n) - logs / n) * _PER_LOG_SLOTS, 0.0, 1.0)
+
+
+def _against_own(own: Any, total: Any, v: Any, f: Any) -> Any:
+    """Compare the steps of this session with the mean of earlier ones with bytes in 7 d, in ln."""
+    n = v.filled_7d - 1
+    mean = f.share((total - own) * 1.0, n * 1.0, 0.0)
+    return f.where(v.filled & (n >= USUAL_SESSIONS), (own * 1.0 - mean) * (1 / LOG_STEPS), 0.0)
+
+
+def _usual(name: str, what: str, meaning: str, own: Compute, total: Compute) -> Feature:
+    return _feature(
+        name,
+        "ln",
+        f"{what} of this session less its mean over the SIM's earlier data sessions with bytes "
+        f"in 7 d; 0 without bytes and below {USUAL_SESSIONS} of them",
+        meaning,
+        lambda v, f: _against_own(own(v, f), total(v, f), v, f),
+    )
 
 
 FEATURES: Final = (
@@ -182,6 +210,42 @@ FEATURES: Final = (
         "SMS pumping, slower",
     ),
     _ratio("sms_mo", "24h", COUNT_FLOOR, "message", "many more messages this day than usual"),
+    _usual(
+        "session_up_ratio",
+        "ln(1 + bytes_up)",
+        "this session sends more than the SIM's sessions do",
+        lambda v, f: v.steps_up,
+        lambda v, f: v.steps_up_7d,
+    ),
+    _usual(
+        "session_down_ratio",
+        "ln(1 + bytes_down)",
+        "this session receives more than the SIM's sessions do",
+        lambda v, f: v.steps_down,
+        lambda v, f: v.steps_down_7d,
+    ),
+    _usual(
+        "session_length_ratio",
+        "ln(1 + ms)",
+        "this session lasts longer than the SIM's sessions do",
+        lambda v, f: v.steps_ms,
+        lambda v, f: v.steps_ms_7d,
+    ),
+    _usual(
+        "session_way_ratio",
+        "ln((1 + bytes_up) / (1 + bytes_down))",
+        "all one way: a leak sends and gets no more than receipts",
+        lambda v, f: v.steps_up - v.steps_down,
+        lambda v, f: v.steps_up_7d - v.steps_down_7d,
+    ),
+    _feature(
+        "hour_surprise_7d",
+        "ln",
+        f"ln((n + {SLOTS}) / (k + 1)): n earlier records of the SIM in 7 d, k of them in the same "
+        "two local hours of a day",
+        "at an hour at which the SIM is quiet",
+        lambda v, f: f.log(v.sessions_7d + (SLOTS - 1.0)) - f.log(v.same_slot_7d * 1.0),
+    ),
     _feature(
         "seen_d",
         "d",

@@ -23,7 +23,7 @@ from fastrcf.telecom.story import Case, FamilyUsual, Happened, Range, Silence, S
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fastrcf.telecom.detection import Findings
+    from fastrcf.telecom.findings import Findings
 
 #: Time before an alert that says what is usual for its SIM.
 WEEK: Final = timedelta(days=7)

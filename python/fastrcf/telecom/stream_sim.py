@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fastrcf.errors import InvalidInputError
-from fastrcf.telecom.feature import NIGHT_ENDS, SHORT_MS, SLOTS, WEEKEND_FROM, WINDOWS
+from fastrcf.telecom.feature import (
+    LOG_STEPS,
+    NIGHT_ENDS,
+    SHORT_MS,
+    SLOTS,
+    WEEKEND_FROM,
+    WINDOWS,
+)
 from fastrcf.telecom.gaps import LONGEST_MS, USUAL_FROM, USUAL_OF
 from fastrcf.telecom.schema import ABNORMAL
-from fastrcf.telecom.windows import CHANGED, DISTINCT, NEW, SUMS
+from fastrcf.telecom.windows import CHANGED, DISTINCT, NEW, STEPS, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +111,10 @@ def read(row: Mapping[str, Any], start: int, end: int, local: int) -> Record:
         "short": is_data and duration < SHORT_MS,
         "empty": is_data and up + down == 0,
         "night_up": up if night else 0,
+        "filled": is_data and up + down > 0,
     }
+    for name, of in STEPS.items():
+        facts[name] = math.floor(math.log1p(facts[of]) * LOG_STEPS) if facts["filled"] else 0
     lat, lon = get("cell_lat"), get("cell_lon")
     place = None
     if lat is not None and lon is not None and not math.isnan(lat) and not math.isnan(lon):
@@ -271,6 +281,7 @@ class Sim:
         # The week is the last window.
         for i, name in _SLOTS:
             facts[name] = sums[i]
+        facts["same_slot_7d"] = facts[f"slot_{facts['slot']}_7d"]
         facts["seen_ms"] = (record.start - self._starts[first]) // 1000
         return facts
 

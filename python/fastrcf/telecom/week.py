@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from os import PathLike
 
-    from fastrcf.telecom.detection import Findings
     from fastrcf.telecom.evaluation import IncidentEvaluation
+    from fastrcf.telecom.findings import Findings
 
     Progress = Callable[[str, float, int], None]
 

@@ -14,7 +14,15 @@ import numpy as np
 import polars as pl
 
 from fastrcf.telecom.distinct import recurrences
-from fastrcf.telecom.feature import DAY_MS, NIGHT_ENDS, SHORT_MS, SLOTS, WEEKEND_FROM, WINDOWS
+from fastrcf.telecom.feature import (
+    DAY_MS,
+    LOG_STEPS,
+    NIGHT_ENDS,
+    SHORT_MS,
+    SLOTS,
+    WEEKEND_FROM,
+    WINDOWS,
+)
 from fastrcf.telecom.gaps import LONGEST_MS, usual_gaps
 from fastrcf.telecom.schema import ABNORMAL
 from fastrcf.telecom.timeline import local_offset
@@ -44,6 +52,10 @@ SUMS: Final = {
     "gaps": ("7d",),
     "gap_ms": ("7d",),
     "gap_squares": ("7d",),
+    "filled": ("7d",),
+    "steps_up": ("7d",),
+    "steps_down": ("7d",),
+    "steps_ms": ("7d",),
 }
 #: Whose distinct values in 24 h are counted, by the name of the count.
 DISTINCT: Final = {
@@ -63,6 +75,8 @@ CHANGED: Final = {
 }
 #: Whose first time in 7 d is told.
 NEW: Final = {"device": "device_id", "plmn": "visited_plmn", "apn": "apn"}
+#: Logarithms of data sessions with bytes, in whole steps, and what of.
+STEPS: Final = {"steps_up": "bytes_up", "steps_down": "bytes_down", "steps_ms": "duration_ms"}
 
 
 def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +126,10 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
             weekend=pl.col("weekday") >= WEEKEND_FROM,
             empty=is_data & (pl.col("bytes") == 0),
             night_up=pl.when("night").then("bytes_up").otherwise(0),
+            filled=is_data & (pl.col("bytes") > 0),
+        )
+        .with_columns(
+            pl.when("filled").then(steps(of)).otherwise(0).alias(name) for name, of in STEPS.items()
         )
         .drop("local")
         .collect()
@@ -130,6 +148,11 @@ def countries(*networks: pl.Series) -> list[Any]:
     return [
         numbers[column.to_physical().fill_null(len(numbers) - 1).to_numpy()] for column in networks
     ]
+
+
+def steps(name: str) -> pl.Expr:
+    """Give ln(1 + value) in whole steps, of which there are :data:`LOG_STEPS` in one."""
+    return (pl.col(name).cast(pl.Float64).log1p() * LOG_STEPS).floor().cast(pl.Int64)
 
 
 def sim_facts(chunk: Chunk, row: pl.DataFrame) -> pl.DataFrame:
@@ -246,6 +269,7 @@ def _summed(row: pl.DataFrame, amounts: dict[str, Any], places: dict[str, Any]) 
         counts = running[1:] - running[places["7d"]]
         for i in range(_IN_A_SUM):
             facts[f"slot_{word * _IN_A_SUM + i}_7d"] = counts >> (COUNT_BITS * i) & mask
+    facts["same_slot_7d"] = np.choose(slot, [facts[f"slot_{i}_7d"] for i in range(SLOTS)])
     return facts
 
 

@@ -19,8 +19,8 @@ from fastrcf.telecom.stories import cases, read_sessions, stories
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fastrcf.telecom.detection import Findings
     from fastrcf.telecom.evaluation import IncidentEvaluation
+    from fastrcf.telecom.findings import Findings
 
 
 @dataclass(frozen=True)

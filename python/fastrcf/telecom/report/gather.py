@@ -24,7 +24,7 @@ from fastrcf.telecom.schema import NAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastrcf.telecom.detection import Findings
+    from fastrcf.telecom.findings import Findings
     from fastrcf.telecom.story import Story
 
 _BINS, _POINTS, _PLACES = 60, 300, 12
