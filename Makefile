@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -62,7 +62,13 @@ levels:
 # detector.
 slow: $(VENV)/.engine $(VENV)/.spark
 	cargo test --release --package fastrcf --test scale --quiet -- --ignored
-	$(BIN)/python -m pytest -m slow
+	$(MAKE) --jobs=2 --output-sync slow-python slow-spark
+
+slow-python: $(VENV)/.engine
+	$(BIN)/python -m pytest -m slow --ignore tests/spark
+
+slow-spark: $(VENV)/.spark
+	$(BIN)/python -m pytest -m slow tests/spark
 
 # All notebooks that have changed, run from clean kernels, as pages in build/notebooks. Of one:
 # make build/notebooks/local_fraud_detection_1week.html OPTIONS="-p sims=1500".
@@ -119,6 +125,7 @@ lint: $(VENV)/.engine
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest fastrcf._fastrcf
+	$(MAKE) --no-print-directory secrets
 	@if command -v go > /dev/null; then $(MAKE) --no-print-directory workflows; \
 	else echo "workflows not checked: actionlint needs go"; fi
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) --no-print-directory dockerfile; \
