@@ -14,7 +14,7 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 import polars as pl
 import pyarrow as pa
 
-from fastrcf.telecom import catalogue, features, kinds, peers
+from fastrcf.telecom import catalogue, features, peers
 from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.timeline import Timeline, canonical, local
 from fastrcf.telecom.windows import row_facts
@@ -134,7 +134,7 @@ def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
         )
         score = detector.score(frame)["score"]
         above = (score > plan["threshold"]).arg_true()
-        named = [str(kinds.name([why])[0]) for why in detector.explain(frame[above])]
+        named = detector.kinds(frame[above])
         kind: list[str | None] = [None] * len(frame)
         for at, one in zip(above, named, strict=True):
             kind[at] = one

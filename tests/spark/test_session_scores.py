@@ -8,7 +8,6 @@ pl = pytest.importorskip("polars")
 from datetime import timedelta  # noqa: E402
 
 import fastrcf  # noqa: E402
-from fastrcf.telecom import kinds  # noqa: E402
 from fastrcf.telecom.detection import SessionDetector  # noqa: E402
 from fastrcf.telecom.features import session_features as embedded_features  # noqa: E402
 from fastrcf.telecom.timeline import KEYS  # noqa: E402
@@ -60,7 +59,7 @@ def test_scores_and_kinds_are_those_of_one_machine(spark, df, features, detector
     assert got.filter(pl.col("kind").is_not_null())["session_id"].equals(above["session_id"])
     rows = features.join(above.select("session_id"), on="session_id", how="semi")
     rows = rows.sort("session_id")
-    names = [str(kinds.name([why])[0]) for why in detector.explain(rows)]
+    names = detector.kinds(rows)
     assert got["kind"].drop_nulls().to_list() == names
 
 

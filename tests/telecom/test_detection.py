@@ -183,6 +183,24 @@ def test_an_alert_is_named_by_what_its_reasons_support():
     assert of[kinds.Kind.SMS_PUMPING] == pytest.approx(1.5)
 
 
+def test_a_mark_counts_whatever_its_part_of_the_score():
+    leak = [reason("session_way_ratio", "high", 0.5)]
+    assert kinds.name([leak])[0] == "exfiltration"
+    abroad = [{"plmn_fleet_share": 0.001, "log_speed": None}]
+    name, support = kinds.name([leak], abroad)
+    assert name == "exfiltration"
+    assert support[kinds.Kind.ROAMING_MISUSE] == pytest.approx(0.5)
+    assert kinds.name([[*leak, reason("is_abroad", "high", 0.2)]], abroad)[0] == "roaming_misuse"
+    assert kinds.name([[]], [{"log_speed": 6.5}])[0] == "clone"
+    assert kinds.name([[]], [{"log_speed": 5.5, "devices_24h": 1.0}])[0] == "unknown"
+    # Of two sessions one has the mark: half of it counts.
+    half = kinds.name([leak, leak], [{"devices_24h": 2.0}, {"devices_24h": 1.0}])[1]
+    assert half[kinds.Kind.STOLEN_SIM] == pytest.approx(0.15)
+    frame = pl.DataFrame({"devices_24h": [1.0, None], "bytes_z": [0.0, 9.0]})
+    assert list(kinds.marked(frame)) == [{"devices_24h": 1.0}, {"devices_24h": None}]
+    assert list(kinds.marked(frame.select("bytes_z"))) == [{}, {}]
+
+
 def test_average_precision_is_scikit_learns():
     rng = np.random.default_rng(5)
     scores = rng.integers(0, 40, 2000).astype(float)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from fastrcf.detection import Reason
 from fastrcf.telecom.catalogue import NAMES
-from fastrcf.telecom.detection import COLUMNS
 from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
 from fastrcf.telecom.kinds import SIGNS
+from fastrcf.telecom.looked_at import COLUMNS
 from fastrcf.telecom.surprise import MOST_FAMILIES, Tails
 from fastrcf.telecom.together import MOST, USUAL, come_together
 

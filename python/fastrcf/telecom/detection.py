@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,8 +26,10 @@ from fastrcf.errors import (
 )
 from fastrcf.telecom import kinds
 from fastrcf.telecom.alerts import AlertRule, crowds, into_cases, open_alerts, threshold_for
+from fastrcf.telecom.durations import plain_rule, timed_rule
 from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
 from fastrcf.telecom.findings import Findings, of_silence, summaries
+from fastrcf.telecom.looked_at import COLUMNS, ONE_SIDED
 from fastrcf.telecom.silence import SilenceRule, quiet_times, ratio_for, silences
 from fastrcf.telecom.surprise import Tails
 from fastrcf.telecom.timeline import local
@@ -42,45 +43,6 @@ if TYPE_CHECKING:
     from fastrcf.detection import Reason
     from fastrcf.telecom.surprise import Integers
 
-#: What a detector of sessions looks at; docs/telecom.md says why these.
-COLUMNS: Final = (
-    "log_overlap",
-    "log_speed",
-    "device_new",
-    "devices_24h",
-    "plmn_new",
-    "plmn_fleet_share",
-    "plmn_fleet_new",
-    "sessions_ratio_1h",
-    "sessions_ratio_24h",
-    "sessions_z",
-    "bytes_ratio_1h",
-    "bytes_ratio_24h",
-    "bytes_up_ratio_24h",
-    "night_up_ratio_24h",
-    "bytes_z",
-    "failed_share_24h",
-    "zero_share_24h",
-    "concurrency_24h",
-    "sms_mo_24h",
-)
-#: Features whose values below 0 count as 0: less than usual is no fraud, and silence has a rule of
-#: its own.
-ONE_SIDED: Final = frozenset(
-    {
-        "gap_ratio",
-        "sessions_ratio_1h",
-        "sessions_ratio_24h",
-        "bytes_ratio_1h",
-        "bytes_ratio_24h",
-        "bytes_up_ratio_24h",
-        "night_up_ratio_24h",
-        "sms_mo_ratio_24h",
-        "bytes_z",
-        "sessions_z",
-        "gap_z",
-    }
-)
 #: Sessions of an alert that its kind and its reasons are told by: the first, and the highest.
 EXPLAINED: Final = 6
 # Passed on from features to scores.
@@ -212,7 +174,7 @@ class SessionDetector:
         kinds_so_far: list[str] = []
         n = min(len(ranked), math.ceil(8 * n_cases) + 1)
         while True:
-            kinds_so_far += self._kinds(features[ranked[len(kinds_so_far) : n]["row"]])
+            kinds_so_far += self.kinds(features[ranked[len(kinds_so_far) : n]["row"]])
             some = ranked.head(n).with_columns(kind=pl.Series(kinds_so_far, dtype=pl.String))
             threshold = threshold_for(some, n_cases, self.alert_rule, whole=n == len(ranked))
             if threshold is not None or n == len(ranked):
@@ -234,9 +196,21 @@ class SessionDetector:
             {"day": days, "threshold": found}, schema_overrides={"threshold": pl.Float64}
         )
 
-    def _kinds(self, features: pl.DataFrame) -> list[str]:
-        """Name sessions, each by its own reasons."""
-        return [str(kinds.name([why])[0]) for why in self._reasons(features)]
+    def kinds(self, features: pl.DataFrame) -> list[str]:
+        """Name sessions, each by its own reasons and marks.
+
+        Parameters
+        ----------
+        features : DataFrame
+            As for :meth:`explain`.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        told = zip(self.explain(features), kinds.marked(features), strict=True)
+        return [str(kinds.name([why], [row])[0]) for why, row in told]
 
     def _reasons(self, features: pl.DataFrame) -> list[list[Reason]]:
         """Give the reasons of sessions: of the forest and the views, by how much each says."""
@@ -382,12 +356,12 @@ class SessionDetector:
         alerting = open_alerts(scored, pl.col("threshold"), self.alert_rule)
         found = features.join(alerting.select("session_id"), on="session_id", how="semi")
         named = found.select("session_id").with_columns(
-            kind=pl.Series(self._kinds(found), dtype=pl.String)
+            kind=pl.Series(self.kinds(found), dtype=pl.String)
         )
         alerting = alerting.join(named, on="session_id", how="left", maintain_order="left")
         alerts = summaries(alerting)
         explained = self._explained(features, alerting)
-        told = {alert: kinds.name(each) for alert, (_, each) in explained.items()}
+        told = {alert: kinds.name(each, rows) for alert, (_, each, rows) in explained.items()}
         alerts = alerts.with_columns(
             kind=pl.Series([str(told[a][0]) for a in alerts["alert"]], dtype=pl.String),
             support=pl.Series(
@@ -406,13 +380,13 @@ class SessionDetector:
         alerts = alerts.drop("attack").with_columns(alike=kinds.alike("opened_as"))
         alerts = into_cases(alerts, self.alert_rule, by=("alike",)).drop("alike")
         alerting = alerting.join(alerts.select("alert", "case"), on="alert", how="left")
-        reasons = {alert: top for alert, (top, _) in explained.items()}
+        reasons = {alert: top for alert, (top, _, _) in explained.items()}
         lowest = float(scored["threshold"].to_numpy().min(initial=math.inf))
         return Findings(scored, alerting, alerts, reasons, lowest)
 
     def _explained(
         self, features: pl.DataFrame, alerting: pl.DataFrame
-    ) -> dict[int, tuple[list[Reason], list[list[Reason]]]]:
+    ) -> dict[int, tuple[list[Reason], list[list[Reason]], list[dict[str, float | None]]]]:
         """Explain of each alert its first session and its highest: the highest one's, and all."""
         by_score = pl.col("score").rank("ordinal", descending=True).over("alert")
         told = alerting.with_columns(place=by_score).filter(
@@ -421,11 +395,13 @@ class SessionDetector:
         rows = told.select("session_id", "alert", "place").join(
             features.select("session_id", "family", *self.features), on="session_id", how="left"
         )
-        out: dict[int, tuple[list[Reason], list[list[Reason]]]] = {}
-        reasons = self._reasons(rows)
-        for alert, place, why in zip(rows["alert"], rows["place"], reasons, strict=True):
-            top, each = out.get(alert, ([], []))
-            out[alert] = (why if place == 1 else top, [*each, why])
+        out: dict[int, tuple[list[Reason], list[list[Reason]], list[dict[str, float | None]]]] = {}
+        each = zip(
+            rows["alert"], rows["place"], self._reasons(rows), kinds.marked(rows), strict=True
+        )
+        for alert, place, why, marks in each:
+            top, reasons, marked = out.get(alert, ([], [], []))
+            out[alert] = (why if place == 1 else top, [*reasons, why], [*marked, marks])
         return out
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -445,8 +421,8 @@ class SessionDetector:
             "silence_ratio": None if math.isnan(self.silence_ratio) else self.silence_ratio,
             "alerts_per_thousand": self.alerts_per_thousand,
             "silence_share": self.silence_share,
-            "alert_rule": _plain(self.alert_rule),
-            "silence_rule": _plain(self.silence_rule),
+            "alert_rule": plain_rule(self.alert_rule),
+            "silence_rule": plain_rule(self.silence_rule),
             "calibration": self.calibration.total_seconds(),
             "warm_up": self.warm_up.total_seconds(),
             "share": self._share,
@@ -495,8 +471,8 @@ class SessionDetector:
                 model.columns,
                 alerts_per_thousand=rules["alerts_per_thousand"],
                 silence_share=rules["silence_share"],
-                alert_rule=AlertRule(**_timed(rules["alert_rule"])),
-                silence_rule=SilenceRule(**_timed(rules["silence_rule"])),
+                alert_rule=AlertRule(**timed_rule(rules["alert_rule"])),
+                silence_rule=SilenceRule(**timed_rule(rules["silence_rule"])),
             )
             made.calibration = timedelta(seconds=rules["calibration"])
             made._share = float(rules["share"])
@@ -522,20 +498,3 @@ def _moment(found: object) -> datetime:
     if not isinstance(found, datetime):
         raise InvalidInputError("there are no sessions")
     return found
-
-
-def _plain(rule: AlertRule | SilenceRule) -> dict[str, Any]:
-    """Write times as seconds."""
-    return {
-        name: {"seconds": value.total_seconds()} if isinstance(value, timedelta) else value
-        for name, value in asdict(rule).items()
-    }
-
-
-def _timed(rule: dict[str, Any]) -> dict[str, Any]:
-    def read(value: Any) -> Any:
-        if isinstance(value, dict):
-            return timedelta(seconds=value["seconds"])
-        return tuple(value) if isinstance(value, list) else value
-
-    return {name: read(value) for name, value in rule.items()}

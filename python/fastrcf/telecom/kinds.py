@@ -2,20 +2,23 @@
 
 A forest says which features made a session unusual, and how much each did. Every kind of fraud or
 fault has features that it drives in one direction (:data:`SIGNS`); a kind's **support** is the
-share of the score that its signs explain, each with its weight. The kind with the most support
-names the alert. It is a word for who looks first, not a proof.
+share of the score that its signs explain, each with its weight. Some sessions bear a mark of a
+kind (:data:`MARKS`), which counts however small its part of the score is: a SIM abroad is no less
+so if it also sends a lot. The kind with the most support names the alert. It is a word for who
+looks first, not a proof.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fastrcf.detection import Reason
 
@@ -145,6 +148,41 @@ SIGNS: Final[Mapping[Kind, tuple[Sign, ...]]] = {
     ),
 }
 
+
+@dataclass(frozen=True)
+class Mark:
+    """What a session of a kind plainly is, and hardly any other.
+
+    Parameters
+    ----------
+    feature : str
+        Its name in the catalogue.
+    direction : {"high", "low"}
+        Which way it is beyond the bound.
+    bound : float
+        In the feature's unit.
+    support : float
+        What it counts, in shares of a score.
+    """
+
+    feature: str
+    direction: str
+    bound: float
+    support: float
+
+
+#: The mark of each kind that has one; section "Kinds" of docs/telecom.md says why.
+MARKS: Final[Mapping[Kind, Mark]] = {
+    # Four hundred kilometres an hour between two cells: no way by road or rail.
+    Kind.CLONE: Mark("log_speed", "high", 6.0, 0.8),
+    # A network that has less than one in a hundred of the fleet's sessions.
+    Kind.ROAMING_MISUSE: Mark("plmn_fleet_share", "low", 0.01, 0.5),
+    # A second device within a day.
+    Kind.STOLEN_SIM: Mark("devices_24h", "high", 1.0, 0.3),
+    # More than one session open all day long.
+    Kind.TARIFF_ABUSE: Mark("concurrency_24h", "high", 1.0, 0.5),
+}
+
 #: Kinds whose sessions send or move more than usual: on one SIM a leak or an abuse.
 SENDING: Final = frozenset({Kind.EXFILTRATION, Kind.TARIFF_ABUSE, Kind.BOTNET})
 #: SIMs of one fleet that begin to do so together and are a botnet.
@@ -168,34 +206,49 @@ def alike(column: str) -> pl.Expr:
     return pl.when(pl.col(column).is_in(_SENDING_NAMES)).then(pl.lit("sending")).otherwise(column)
 
 
-def support(reasons: Iterable[Reason]) -> dict[Kind, float]:
+def support(
+    reasons: Iterable[Reason], features: Mapping[str, float | None] | None = None
+) -> dict[Kind, float]:
     """Tell how much of a score each kind explains.
 
     Parameters
     ----------
     reasons : iterable of Reason
-        Of one session, or of several of one alert.
+        Of one session.
+    features : mapping of str to float, optional
+        Its features, or some, for marks.
 
     Returns
     -------
     dict of Kind to float
-        Sums of shares times weights, at least 0.
+        Sums of shares times weights, and of marks; at least 0.
     """
     total = dict.fromkeys(SIGNS, 0.0)
     for reason in reasons:
         for kind, sign in _BY_FEATURE.get(reason.column, ()):
             if sign.direction == reason.direction:
                 total[kind] += sign.weight * reason.share
+    for kind, mark in MARKS.items():
+        value = (features or {}).get(mark.feature)
+        if value is not None and (
+            value > mark.bound if mark.direction == "high" else value < mark.bound
+        ):
+            total[kind] += mark.support
     return total
 
 
-def name(sessions: Iterable[Iterable[Reason]]) -> tuple[Kind, dict[Kind, float]]:
-    """Name an alert by the reasons of its sessions.
+def name(
+    sessions: Iterable[Iterable[Reason]],
+    features: Iterable[Mapping[str, float | None]] = (),
+) -> tuple[Kind, dict[Kind, float]]:
+    """Name an alert by its sessions.
 
     Parameters
     ----------
     sessions : iterable
         The reasons of each session.
+    features : iterable of mapping, optional
+        The features of each; without them marks do not count.
 
     Returns
     -------
@@ -204,9 +257,17 @@ def name(sessions: Iterable[Iterable[Reason]]) -> tuple[Kind, dict[Kind, float]]
     dict of Kind to float
         The mean support of each.
     """
-    each = [support(reasons) for reasons in sessions]
+    each = [support(why, row) for why, row in zip_longest(sessions, features)]
     if not each:
         return Kind.UNKNOWN, {}
     mean = {kind: sum(one[kind] for one in each) / len(each) for kind in SIGNS}
     best = max(mean, key=lambda kind: mean[kind])
     return (best if mean[best] >= LEAST_SUPPORT else Kind.UNKNOWN), mean
+
+
+def marked(features: pl.DataFrame) -> Iterator[dict[str, float | None]]:
+    """Give of each session the features that marks are of, those that are there."""
+    names = [mark.feature for mark in MARKS.values() if mark.feature in features.columns]
+    if not names:
+        return ({} for _ in range(len(features)))
+    return features.select(names).iter_rows(named=True)

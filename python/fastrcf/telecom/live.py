@@ -215,7 +215,7 @@ class SessionStream:
         sim, start = row["sim_id"], row["start_ts"]
         kind, opens = "", False
         if why is not None:
-            kind = str(kinds.name([why])[0])
+            kind = str(kinds.name([why], [row])[0])
             last = self._alerted.get(sim)
             opens = last is None or start - last > self.detector.alert_rule.quiet
             self._alerted[sim] = start if last is None else max(last, start)
