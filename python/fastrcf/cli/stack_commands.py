@@ -45,15 +45,28 @@ def _settings(command: Command) -> Command:
 
 def _load(command: Command) -> Command:
     for option in (
-        click.option("--call-ms", type=click.FloatRange(0, 25000), default=10.0, show_default=True),
+        click.option(
+            "--call-ms",
+            type=click.FloatRange(0, 25000),
+            default=10.0,
+            show_default=True,
+            help="Milliseconds that the function takes for a request.",
+        ),
         click.option(
             "--rows-per-request",
             "rows",
             type=click.FloatRange(1, 1e6),
             default=1.0,
             show_default=True,
+            help="Rows of a request, for what is stored.",
         ),
-        click.option("--requests-per-month", "requests", type=click.FloatRange(0, 1e12), default=0),
+        click.option(
+            "--requests-per-month",
+            "requests",
+            type=click.FloatRange(0, 1e12),
+            default=0,
+            help="Beside what an idle stack costs.",
+        ),
     ):
         command = option(command)
     return command
