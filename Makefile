@@ -42,12 +42,12 @@ test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
 
-# Beside each other: Spark's wait for its JVM half of the time.
+# Beside each other: Spark's wait for its JVM half of the time, and take the notebooks along.
 python-tests: $(VENV)/.engine
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/spark
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/spark --ignore tests/notebooks
 
 spark-tests: $(VENV)/.spark
-	$(BIN)/python -m pytest -m "not slow" tests/spark
+	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
 
 # The engine's tests once more at each lower instruction set; what the machine
 # lacks is the best that it has.
