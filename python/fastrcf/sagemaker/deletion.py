@@ -140,8 +140,11 @@ def _ask(what: str, describe: Callable[[], dict[str, Any]]) -> dict[str, Any] | 
 
 
 def _step(kind: str, name: str, there: bool, act: Callable[[], Any], dry_run: bool) -> Step:
-    if not there:
-        return Step(kind, name, "absent")
+    return attempt(kind, name, act, dry_run) if there else Step(kind, name, "absent")
+
+
+def attempt(kind: str, name: str, act: Callable[[], Any], dry_run: bool) -> Step:
+    """Delete one thing and say what became of it."""
     if dry_run:
         return Step(kind, name, "would be deleted")
     try:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastrcf.sagemaker.deletion import Step
+from fastrcf.sagemaker.deletion import Step, attempt
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
 from fastrcf.stack import events
 from fastrcf.stack.emptying import content_of, delete_bucket
-from fastrcf.stack.endpoints import attempt, delete_endpoints
+from fastrcf.stack.endpoints import delete_endpoints
 from fastrcf.stack.leftovers import tagged
 from fastrcf.stack.names import TAG, Names, check_prefix
 from fastrcf.stack.state import find_deleted, find_stack

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastrcf.sagemaker.deletion import Step
+from fastrcf.sagemaker.deletion import Step, attempt
 from fastrcf.sagemaker.deletion import delete as delete_endpoint
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
 from fastrcf.stack.names import TAG
@@ -68,20 +68,6 @@ def delete_endpoints(
                 yield Step(kind, name, "kept", "an endpoint is still there")
             else:
                 yield attempt(kind, name, _deletion(clients, kind, name), dry_run)
-
-
-def attempt(kind: str, name: str, act: Callable[[], Any], dry_run: bool) -> Step:
-    """Delete one thing and say what became of it."""
-    if dry_run:
-        return Step(kind, name, "would be deleted")
-    try:
-        with aws_errors(f"deleting {kind} {name}"):
-            act()
-    except ServiceError as error:
-        if is_absent(error):
-            return Step(kind, name, "absent")
-        return Step(kind, name, "failed", str(error))
-    return Step(kind, name, "deleted")
 
 
 def _whole(clients: StackClients, name: str, dry_run: bool) -> list[Step]:
