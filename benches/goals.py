@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from benches.engines.protocol import Engine, Work
 
+# What goals in time were set on: guests hide the model's name, so the family tells.
+ZEN_5 = "AMD EPYC (family 26"
 # Time on the wall over that of the thread, above which others had the core too.
 BUSY = 1.1
 # Which of our engines answers for a work.
@@ -63,6 +65,8 @@ class Goal:
     at_least : bool
         Whether more is better.
     in_time : bool
+        Whether it is for the class of processors that it was set for.
+    of_avx512 : bool
         Whether it is for processors with AVX-512 only.
     share : float
         Part of `asked` that processors without AVX-512 are to reach.
@@ -77,6 +81,7 @@ class Goal:
     measure: Callable[[Results], Spread | None]
     at_least: bool = True
     in_time: bool = False
+    of_avx512: bool = False
     share: float = 1.0
     was_quiet: Callable[[Results], bool] | None = None
 
@@ -93,8 +98,8 @@ class Verdict:
     found : Spread or None
         None if it was not measured.
     said : str
-        "met", "missed", "not measured", "other machine" where a goal in time
-        does not apply, or "busy machine" where other work spoilt the value.
+        "met", "missed", "not measured", "other machine" where a goal does not
+        apply, or "busy machine" where other work spoilt the value.
     """
 
     goal: Goal
@@ -111,7 +116,9 @@ def judge(goal: Goal, results: Results) -> Verdict:
     asked = goal.asked if has_avx512 else goal.share * goal.asked
     if found is None:
         said = "not measured"
-    elif goal.in_time and not has_avx512:
+    elif (goal.in_time and not (has_avx512 and ZEN_5 in results.machine["processor"])) or (
+        goal.of_avx512 and not has_avx512
+    ):
         said = "other machine"
     elif goal.was_quiet is not None and not goal.was_quiet(results):
         said = "busy machine"
@@ -285,7 +292,7 @@ def _all() -> Iterator[Goal]:
             0.5,
             "",
             _between(f"score, d={width}", (Rust, "score"), (RustAvx2, "score"), width),
-            in_time=True,
+            of_avx512=True,
         )
     for width, micros in ((8, 11.0), (30, 18.0)):
         d = f"d = {width}"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from benches.record import Measurement
 
 ROOT = Path(__file__).resolve().parent.parent
+# A run on the class of machine that goals in time were set for, kept beside the newest.
+ZEN_5 = ROOT / "benches" / "results-zen5.json"
 PAGES = ("docs/benchmarks.md", "README.md")
 FIGURES = "docs/figures"
 # Verdicts that a page words in its own way.
@@ -44,21 +46,35 @@ def machine(results: Results) -> str:
     about = results.machine
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
-        f"Measured {results.measured[:10]} on {about['processor']}, {about['cores']} cores, "
-        f"instruction set {about['simd']}; {about['system']}, Python {about['python']}, "
+        f"{_where(results)[:-1]}; {about['system']}, Python {about['python']}, "
         f"rustc {about['rustc']}, {about['java'] or 'no Java'}, {versions}. "
         f"Selection `{results.selection}`, {results.rounds} rounds."
     )
 
 
+def _where(results: Results) -> str:
+    about = results.machine
+    return (
+        f"Measured {results.measured[:10]} on {about['processor']}, {about['cores']} cores, "
+        f"instruction set {about['simd']}."
+    )
+
+
 def goal_table(results: Results) -> str:
-    """Lay the goals out beside what was measured."""
-    lines = ["| goal | asked | measured (quartiles) | |", "|---|---:|---:|---|"]
-    for verdict in goals.verdicts(results):
-        goal = verdict.goal
-        said = SAID.get(verdict.said, verdict.said)
-        lines.append(f"| {goal.what} | {goals.wanted(verdict)} | {goals.shown(verdict)} | {said} |")
+    """Lay the goals out beside what was measured, here and on Zen 5."""
+    zen5 = Results.load(ZEN_5)
+    lines = [
+        f"| goal | asked | measured (quartiles) | | Zen 5, {zen5.measured[:10]} | |",
+        "|---|---:|---:|---|---:|---|",
+    ]
+    for here, there in zip(goals.verdicts(results), goals.verdicts(zen5), strict=True):
+        cells = (here.goal.what, goals.wanted(here), *_judged(here), *_judged(there))
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _judged(verdict: goals.Verdict) -> tuple[str, str]:
+    return goals.shown(verdict), SAID.get(verdict.said, verdict.said)
 
 
 def peer_tables(results: Results) -> str:
@@ -193,7 +209,7 @@ def readme(results: Results) -> str:
         )
         if (cost := results.resting.get(name)) is not None
     ]
-    return "\n".join([*lines, "", "At rest: " + ", ".join(rest) + "."])
+    return "\n".join([*lines, "", _where(results), "At rest: " + ", ".join(rest) + "."])
 
 
 PARTS: dict[str, Callable[[Results], str]] = {

@@ -34,7 +34,7 @@ def results(selection="quick", **changed):
         rounds=3,
         measured="2026-01-02T03:04:05+00:00",
         machine={
-            "processor": "a processor",
+            "processor": "AMD EPYC (family 26, model 2)",
             "cores": 2,
             "simd": "avx512",
             "system": "Linux x86_64",

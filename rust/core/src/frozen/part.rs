@@ -17,7 +17,8 @@
 //! * to leave out groups of which a box holds all rows: one in seven with 8
 //!   columns, one in two hundred with 30;
 //! * four groups at a time instead of two: the same;
-//! * to ask for the next rows ahead: 3 to 8 % slower.
+//! * to ask for the next rows ahead: 3 to 8 % slower (Emerald Rapids: 9 % slower with 8
+//!   columns, 5 % faster with 30).
 
 use super::block::Block;
 use super::tree::PartTree;
