@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions fuzz miri asan lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -114,6 +114,15 @@ asan:
 			cargo +nightly test --package fastrcf $(ASAN_TESTS) --quiet --target-dir target/asan \
 			--target $(shell rustc -vV | sed -n 's/^host: //p') || exit 1; \
 	done
+
+# NEON's kernels on another processor, under qemu-user; needs the target (rustup target add
+# aarch64-unknown-linux-gnu), qemu-user and gcc-aarch64-linux-gnu. The same property tests and
+# golden files as anywhere.
+NEON_TESTS ?= --lib --test small --test alone --test blocks --test golden
+neon:
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+		cargo test --package fastrcf $(NEON_TESTS) --quiet --target $(ARM) --target-dir target/neon
 
 lint: $(VENV)/.engine
 	cargo fmt --all --check
