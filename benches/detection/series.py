@@ -30,10 +30,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "trees of 1,024 rows": {"sample_size": 1024},
     "trees of 512 rows": {"sample_size": 512},
     "trees of 256 rows": {"sample_size": 256},
+    "150 rows of warm-up": {"warm_up": 150},
+    "300 rows of warm-up": {"warm_up": 300},
 }
 # Rows of an episode: the figures should not hang on one length.
 LENGTHS = range(50, 121, 10)
 SIZES = ((50, 2048), (50, 1024), (50, 512), (50, 256), (25, 256))
+# How many rows a series had when an alert came.
+AGES = (0, 100, 200, 300, 500, 750, 2000)
 SEED = 1
 
 
@@ -95,6 +99,26 @@ def memory() -> None:
         )
 
 
+def ages(corpus: Sequence[Series]) -> None:
+    """Print how old series are when alerts come, inside windows and outside."""
+    bounds = (*AGES, max(len(one.values) for one in corpus))
+    counts = np.zeros((3, len(AGES)), dtype=np.int64)
+    for one in corpus:
+        detector = fastrcf.SeriesDetector(time_column="x0", random_state=SEED)
+        found = detector.process(np.column_stack((one.seconds, one.values)))
+        alerts = np.flatnonzero(found.is_anomaly)
+        inside = np.array(
+            [any(first <= i <= last for first, last in one.windows) for i in alerts], dtype=bool
+        )
+        counts[0] += np.diff(np.minimum(bounds, len(one.values)))
+        counts[1] += np.histogram(alerts[inside], bounds)[0]
+        counts[2] += np.histogram(alerts[~inside], bounds)[0]
+    print("\n| rows before | rows | alerts in windows | others | others in 1,000 rows |")
+    print("|---:|---:|---:|---:|---:|")
+    for first, (rows, right, wrong) in zip(AGES, counts.T.tolist(), strict=True):
+        print(f"| {first:,} | {rows:,} | {right} | {wrong} | {1000 * wrong / rows:.1f} |")
+
+
 def main() -> None:
     """Print all tables."""
     memory()
@@ -106,6 +130,7 @@ def main() -> None:
     lengths = [figures(corpus, profiles, episode=length) for length in LENGTHS]
     mean = [list(np.mean([one[part] for one in lengths], axis=0)) for part in (0, 1)]
     print(row("mean over episodes of 50 to 120 rows", (mean[0], mean[1])))
+    ages(corpus)
 
 
 if __name__ == "__main__":
