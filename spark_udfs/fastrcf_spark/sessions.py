@@ -67,9 +67,9 @@ def session_features(
     fastrcf.InvalidParameterError
         If a parameter is unknown.
     """
-    from fastrcf.telecom import catalogue
+    from fastrcf.telecom import catalogue, needs
     from fastrcf.telecom.peers import PeerTable
-    from fastrcf.telecom.timeline import KEYS, READ
+    from fastrcf.telecom.timeline import KEYS
 
     if isinstance(peers, str):
         if peers != "fit":
@@ -95,7 +95,8 @@ def session_features(
     for feature in wanted:
         if feature.name in kept:
             raise fastrcf.InvalidInputError(f"a kept column is called {feature.name!r} already")
-    sent, read, again = _sent(df, READ, kept)
+    columns = needs.columns(wanted, group if peers is None else peers.group, keep=())
+    sent, read, again = _sent(df, columns, kept)
     plan: dict[str, Any] = {
         "timezone": timezone,
         "peers": None if peers is None else ship(df.sparkSession, peers),  # type: ignore[arg-type]

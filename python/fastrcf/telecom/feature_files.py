@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
-from fastrcf.telecom import catalogue, peers
+from fastrcf.telecom import catalogue, needs, peers
 from fastrcf.telecom.features import compute
 from fastrcf.telecom.peers import PeerTable, checked_group, counted
 from fastrcf.telecom.timeline import canonical, columns
@@ -115,14 +115,14 @@ def features_folder(
                 table = _fit(buckets, timezone, group, tell)
             made = Path(work, "made")
             (made / "features").mkdir(parents=True)
+            read = needs.columns(wanted, group if table is None else table.group)
             rows = parts = 0
             # A part is written while the next is computed.
             with ThreadPoolExecutor(1) as writer:
                 writing: Future[None] | None = None
                 for number, (name, files) in enumerate(buckets.items()):
-                    found = list(
-                        compute(_read(files), timezone, table, wanted, n_threads=n_threads)
-                    )
+                    records = _read(files, read)
+                    found = list(compute(records, timezone, table, wanted, n_threads=n_threads))
                     if writing is not None:
                         writing.result()
                     if found:
@@ -161,7 +161,7 @@ def _fit(
 
 
 def _read(files: Sequence[Path], *only: Sequence[str]) -> pl.DataFrame:
-    """Read records of some files; with two arguments more, only some columns of them."""
+    """Read some columns of the records of some files."""
     return pl.concat(
         [canonical(pl.scan_parquet(file, hive_partitioning=False), *only) for file in files],
         how="diagonal",

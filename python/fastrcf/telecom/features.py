@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from fastrcf.errors import InvalidParameterError
-from fastrcf.telecom import catalogue
+from fastrcf.telecom import catalogue, needs
 from fastrcf.telecom.peers import PeerTable
 from fastrcf.telecom.timeline import KEYS, Timeline, canonical
 from fastrcf.telecom.windows import row_facts, sim_facts
@@ -132,10 +132,11 @@ def of_chunk(
     chunk: Chunk, timezone: str, table: PeerTable | None, features: Sequence[Feature]
 ) -> pl.DataFrame:
     """Compute the features of whole SIMs in order."""
-    row = row_facts(timezone, chunk.records)
-    facts = sim_facts(chunk, row)
+    wanted = needs.facts(features)
+    row = row_facts(timezone, chunk.records, wanted)
+    facts = sim_facts(chunk, row, wanted)
     if table is not None:
-        found: dict[str, Any] = table.lookup().facts(chunk.records, row["day"])
+        found: dict[str, Any] = table.lookup().facts(chunk.records, row["day"], wanted)
         facts = facts.with_columns(pl.Series(name, values) for name, values in found.items())
     computed = facts.lazy().select(feature.expression for feature in features).collect()
     keys = chunk.records.select(name for name in KEYS if name in chunk.records.columns)

@@ -11,7 +11,7 @@ import polars as pl
 from fastrcf.telecom.peers import DAYS, HOUR_US, MEASURES, QUARTER_US
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Set
 
     from numpy.typing import NDArray
 
@@ -27,6 +27,8 @@ _WORDS_A_ROW: Final = 1
 _LOG_WORD: Final = 6
 _WORD: Final = 1 << _LOG_WORD
 _PLACE: Final = ("n", "failed", "bytes", "busy_ms")
+_HOURLY: Final = ("_hour", "_before")
+_NETWORK: Final = frozenset(["plmn_records", "customer_records", "plmn_days", "has_plmn"])
 _NAMES: Final = ("sessions", "failed", "bytes", "busy_ms")
 
 
@@ -154,7 +156,9 @@ class Lookup:
         self._cells = _Timed(parts["cell"], _PLACE)
         self._operators = _Timed(parts["operator"], _PLACE)
 
-    def facts(self, records: pl.DataFrame, day: pl.Series) -> dict[str, Any]:
+    def facts(
+        self, records: pl.DataFrame, day: pl.Series, wanted: Set[str] | None = None
+    ) -> dict[str, Any]:
         """Give the facts of records, one value each.
 
         Parameters
@@ -163,19 +167,35 @@ class Lookup:
             Of canonical types.
         day : polars.Series
             Their local days.
+        wanted : set of str, optional
+            Facts that are needed; default: all.
         """
+
+        def asked(first: str, last: tuple[str, ...] = ("",)) -> bool:
+            return wanted is None or any(
+                name.startswith(first) and name.endswith(last) for name in wanted
+            )
+
         start = records["start_ts"].to_physical()
         days = day.to_numpy().astype(np.int64)
         hours = (start // HOUR_US).to_numpy()
         quarters = (start // QUARTER_US).to_numpy()
         pair = (records[self._group[0]], records[self._group[-1]])
         nothing = pl.repeat(None, len(records), dtype=pl.Categorical, eager=True)
-        facts = self._peers(pair, days) | self._burst(pair, quarters)
-        facts |= self._network(records["customer"], records["visited_plmn"], days)
-        facts |= _place("cell", self._cells, records["cell"], nothing, hours)
-        return facts | _place(
-            "operator", self._operators, records["visited_plmn"], records["rat"], hours
-        )
+        facts: dict[str, Any] = {}
+        if asked("peer_") or asked("group_sims"):
+            facts |= self._peers(pair, days)
+        if asked("group_bursting"):
+            facts |= self._burst(pair, quarters)
+        if wanted is None or not _NETWORK.isdisjoint(wanted):
+            facts |= self._network(records["customer"], records["visited_plmn"], days)
+        if asked("cell_", _HOURLY):
+            facts |= _place("cell", self._cells, records["cell"], nothing, hours)
+        if asked("operator_", _HOURLY):
+            facts |= _place(
+                "operator", self._operators, records["visited_plmn"], records["rat"], hours
+            )
+        return facts
 
     def _peers(self, pair: tuple[pl.Series, pl.Series], days: Integers) -> dict[str, Any]:
         table = self._days

@@ -47,7 +47,8 @@ READ: Final = (
     "tariff",
     "firmware",
 )
-_NEEDED: Final = ("session_id", "sim_id", "start_ts", "end_ts")
+#: What every record must have.
+NEEDED: Final = ("session_id", "sim_id", "start_ts", "end_ts")
 #: Passed on where they are there.
 KEYS: Final = (
     "session_id",
@@ -73,7 +74,7 @@ def columns(names: Sequence[str]) -> list[str]:
 def canonical(
     frame: pl.DataFrame | pl.LazyFrame,
     read: Sequence[str] | None = None,
-    needed: Sequence[str] = _NEEDED,
+    needed: Sequence[str] = NEEDED,
 ) -> pl.DataFrame:
     """Bring records to the types of the schema, with nulls for optional columns that lack.
 

@@ -28,11 +28,15 @@ from fastrcf.telecom.schema import ABNORMAL
 from fastrcf.telecom.timeline import local_offset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Set
+
     from fastrcf.telecom.timeline import Chunk
 
 #: Bits of a count in a sum that holds three of them: a window has fewer than 2^21 records.
 COUNT_BITS: Final = 21
 _IN_A_SUM: Final = 3
+_SLOTS: Final = frozenset([*(f"slot_{i}_7d" for i in range(SLOTS)), "same_slot_7d"])
+_MOVED: Final = frozenset(["lat", "lon", "previous_lat", "previous_lon", "move_ms"])
 _DAY_US: Final = DAY_MS * 1000
 #: 1970 began on a Thursday.
 _THURSDAY: Final = 3
@@ -79,7 +83,9 @@ NEW: Final = {"device": "device_id", "plmn": "visited_plmn", "apn": "apn"}
 STEPS: Final = {"steps_up": "bytes_up", "steps_down": "bytes_down", "steps_ms": "duration_ms"}
 
 
-def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
+def row_facts(
+    timezone: str, records: pl.DataFrame, wanted: Set[str] | None = None
+) -> pl.DataFrame:
     """Give the facts of records alone, one row a record.
 
     Parameters
@@ -88,10 +94,15 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
         IANA name: local days, hours and weekdays are of it.
     records : polars.DataFrame
         Of canonical types, in any order.
+    wanted : set of str, optional
+        Facts that are needed; default: all.
     """
     start = records["start_ts"]
-    here, home = countries(records["visited_plmn"], records["home_plmn"])
-    abroad = pl.Series((here != home) & (here > 0) & (home > 0), dtype=pl.Boolean)
+    if wanted is None or "abroad" in wanted:
+        here, home = countries(records["visited_plmn"], records["home_plmn"])
+        abroad = pl.Series((here != home) & (here > 0) & (home > 0), dtype=pl.Boolean)
+    else:
+        abroad = pl.lit(None, pl.Boolean)
     facts = records.lazy().select(
         local=start.to_physical() + local_offset(timezone, start),
         bytes_up=pl.col("bytes_up").fill_null(0).clip(0),
@@ -112,7 +123,7 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
     local = pl.col("local")
     hour = pl.col("day_ms") // 3_600_000
     is_data = ~pl.col("is_sms") & ~pl.col("is_voice")
-    return (
+    found = (
         facts.with_columns(day=(local // _DAY_US).cast(pl.Int32), day_ms=local % _DAY_US // 1000)
         .with_columns(
             bytes=pl.col("bytes_up") + pl.col("bytes_down"),
@@ -132,8 +143,33 @@ def row_facts(timezone: str, records: pl.DataFrame) -> pl.DataFrame:
             pl.when("filled").then(steps(of)).otherwise(0).alias(name) for name, of in STEPS.items()
         )
         .drop("local")
-        .collect()
     )
+    if wanted is not None:
+        names = _alone(wanted)
+        found = found.select(pl.selectors.by_name(*sorted(names), require_all=False))
+    return found.collect()
+
+
+def _alone(wanted: Set[str]) -> set[str]:
+    """Name the facts of records alone that facts are made of, and some that are none."""
+    # What is looked up of peers goes by the day.
+    names = {"day", *wanted}
+    names.update(name for name, windows in SUMS.items() if _asked(wanted, name, windows))
+    if _slots(wanted):
+        names.add("slot")
+    if "overlap_ms" in wanted:
+        names.add("is_data")
+    return names
+
+
+def _asked(wanted: Set[str] | None, name: str, windows: Iterable[str]) -> list[str]:
+    """Name the windows that a sum is wanted over."""
+    return [window for window in windows if wanted is None or f"{name}_{window}" in wanted]
+
+
+def _slots(wanted: Set[str] | None) -> bool:
+    """Tell whether records are counted by their hours of the day."""
+    return wanted is None or not _SLOTS.isdisjoint(wanted)
 
 
 def countries(*networks: pl.Series) -> list[Any]:
@@ -155,7 +191,9 @@ def steps(name: str) -> pl.Expr:
     return (pl.col(name).cast(pl.Float64).log1p() * LOG_STEPS).floor().cast(pl.Int64)
 
 
-def sim_facts(chunk: Chunk, row: pl.DataFrame) -> pl.DataFrame:
+def sim_facts(
+    chunk: Chunk, row: pl.DataFrame, wanted: Set[str] | None = None
+) -> pl.DataFrame:
     """Give all facts of records from their own SIM.
 
     Parameters
@@ -164,48 +202,56 @@ def sim_facts(chunk: Chunk, row: pl.DataFrame) -> pl.DataFrame:
         Whole SIMs in order.
     row : polars.DataFrame
         :func:`row_facts` of its records.
+    wanted : set of str, optional
+        Facts that are needed; default: all.
 
     Returns
     -------
     polars.DataFrame
         One row a record; no value is null.
     """
-    columns, sums = _sequence(chunk, row)
+    columns, sums = _sequence(chunk, row, wanted)
     places = {window: chunk.first_of_window(length) for window, length in WINDOWS.items()}
     n = len(chunk.sim)
-    seen = (chunk.start - chunk.start[places["7d"]]) // 1000
+    columns["seen_ms"] = (chunk.start - chunk.start[places["7d"]]) // 1000
     here = np.arange(1, n + 1)
-    columns["seen_ms"] = seen
     for window, first in places.items():
         columns[f"sessions_{window}"] = here - first
-    _values(chunk, places, columns, sums)
-    columns |= _summed(row, {**columns, **sums}, places)
+    _values(chunk, places, columns, sums, wanted)
+    columns |= _summed(row, {**columns, **sums}, places, wanted)
     return row.with_columns(pl.Series(name, values) for name, values in columns.items())
 
 
-def _sequence(chunk: Chunk, row: pl.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+def _sequence(
+    chunk: Chunk, row: pl.DataFrame, wanted: Set[str] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Compare records with those before them; returns facts, and what is summed later."""
-    start, end, is_head = chunk.start, chunk.end, chunk.is_head
+    start, is_head = chunk.start, chunk.is_head
     latest = chunk.latest_end()
     gap_ms = np.where(latest < 0, 0, np.clip((start - latest) // 1000, 0, LONGEST_MS))
-    is_data = row["is_data"].to_numpy()
-    latest_data = chunk.latest_end(np.where(is_data, end, -1))
-    beside = np.minimum(end, latest_data) - start
-    overlap_ms = np.where(is_data & (latest_data >= 0), np.maximum(beside, 0) // 1000, 0)
-    facts: dict[str, Any] = {
-        "gap_ms": gap_ms,
-        "overlap_ms": overlap_ms,
-        "usual_gap_ms": usual_gaps(chunk.sim, gap_ms),
-    }
-    facts |= _moved(chunk)
+    facts: dict[str, Any] = {"gap_ms": gap_ms}
+    if wanted is None or "overlap_ms" in wanted:
+        facts["overlap_ms"] = _overlap(chunk, row["is_data"].to_numpy())
+    if wanted is None or "usual_gap_ms" in wanted:
+        facts["usual_gap_ms"] = usual_gaps(chunk.sim, gap_ms)
+    if wanted is None or not _MOVED.isdisjoint(wanted):
+        facts |= _moved(chunk)
     for name, column in CHANGED.items():
-        facts[f"{name}_changed"] = _differs(chunk.records[column].to_physical(), is_head)
-    (country,) = countries(chunk.records["visited_plmn"])
-    before = np.roll(country, 1)
-    changed = (country != before) & (country > 0) & (before > 0)
-    facts["country_changed"] = changed & ~is_head
-    positive = gap_ms > 0
-    return facts, {"gaps": positive, "gap_squares": gap_ms * gap_ms}
+        if wanted is None or f"{name}_changed" in wanted:
+            facts[f"{name}_changed"] = _differs(chunk.records[column].to_physical(), is_head)
+    if wanted is None or "country_changed" in wanted:
+        (country,) = countries(chunk.records["visited_plmn"])
+        before = np.roll(country, 1)
+        changed = (country != before) & (country > 0) & (before > 0)
+        facts["country_changed"] = changed & ~is_head
+    return facts, {"gaps": gap_ms > 0, "gap_squares": gap_ms * gap_ms}
+
+
+def _overlap(chunk: Chunk, is_data: Any) -> Any:
+    """Tell how long data sessions ran beside earlier ones, in milliseconds."""
+    latest = chunk.latest_end(np.where(is_data, chunk.end, -1))
+    beside = np.minimum(chunk.end, latest) - chunk.start
+    return np.where(is_data & (latest >= 0), np.maximum(beside, 0) // 1000, 0)
 
 
 def _differs(values: pl.Series, is_head: Any) -> Any:
@@ -234,32 +280,52 @@ def _moved(chunk: Chunk) -> dict[str, Any]:
 
 
 def _values(
-    chunk: Chunk, places: dict[str, Any], facts: dict[str, Any], sums: dict[str, Any]
+    chunk: Chunk,
+    places: dict[str, Any],
+    facts: dict[str, Any],
+    sums: dict[str, Any],
+    wanted: Set[str] | None,
 ) -> None:
     """Count distinct values and tell new ones."""
     day, week = WINDOWS["24h"] * 1000, WINDOWS["7d"] * 1000
     has_past = places["7d"] < np.arange(len(chunk.sim))
     for counted, column in DISTINCT.items():
+        new = [name for name, of in NEW.items() if of == column]
+        if wanted is not None and wanted.isdisjoint(
+            [f"{counted}_24h", *(f"{name}_new" for name in new)]
+        ):
+            continue
         code = chunk.records[column].to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
         since, until = recurrences(chunk.sim, code, chunk.start)
         known = code >= 0
         sums[f"fresh_{counted}"] = known & (since >= day)
         sums[f"lapsing_{counted}"] = known & (until >= day)
-        for name, of in NEW.items():
-            if of == column:
-                facts[f"{name}_new"] = known & (since >= week) & has_past
+        for name in new:
+            facts[f"{name}_new"] = known & (since >= week) & has_past
 
 
-def _summed(row: pl.DataFrame, amounts: dict[str, Any], places: dict[str, Any]) -> dict[str, Any]:
+def _summed(
+    row: pl.DataFrame,
+    amounts: dict[str, Any],
+    places: dict[str, Any],
+    wanted: Set[str] | None,
+) -> dict[str, Any]:
     """Sum over windows: what has run up to a record, less what had run before its first."""
     facts: dict[str, Any] = {}
-    for name, windows in SUMS.items():
+    for name, all_windows in SUMS.items():
+        windows = _asked(wanted, name, all_windows)
+        if not windows:
+            continue
         running = _running(amounts[name] if name in amounts else row[name].to_numpy())
         for window in windows:
             facts[f"{name}_{window}"] = running[1:] - running[places[window]]
     for counted in DISTINCT:
+        if not _asked(wanted, counted, ("24h",)):
+            continue
         fresh, lapsing = (_running(amounts[f"{kind}_{counted}"]) for kind in ("fresh", "lapsing"))
         facts[f"{counted}_24h"] = fresh[1:] - lapsing[places["24h"]]
+    if not _slots(wanted):
+        return facts
     slot, mask = row["slot"].to_numpy(), (1 << COUNT_BITS) - 1
     for word in range(SLOTS // _IN_A_SUM):
         one = np.zeros(SLOTS, np.int64)
