@@ -1,8 +1,9 @@
 """Measure features of sessions: ``python -m benches.telecom.features DIR``.
 
 DIR holds sessions as the generator writes them. Ways take turns, each in a process of its own,
-since that tells its peak of memory; ratios pair the times of a round. Spark's results go to its
-sink without a file, those of one machine into a folder.
+since that tells its peak of memory; ratios pair the times of a round. All go from Parquet to
+Parquet, below the folder that DIR is in: on one machine and by Spark's workers as they write,
+from Spark's own windows and of "spark-rows", where features come to Spark as rows, by Spark.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame, SparkSession
 
 #: What Spark's own windows can say too.
@@ -34,7 +38,7 @@ CORE: Final = (
     "log_bytes_7d",
     "short_share_24h",
 )
-WAYS: Final = ("embedded", "spark", "embedded-core", "spark-core", "spark-windows")
+WAYS: Final = ("embedded", "spark", "spark-rows", "embedded-core", "spark-core", "spark-windows")
 
 
 def embedded(source: str, features: tuple[str, ...] | None) -> int:
@@ -42,9 +46,15 @@ def embedded(source: str, features: tuple[str, ...] | None) -> int:
     from fastrcf.telecom.feature_files import features_folder
 
     peers: Any = "fit" if features is None else None
-    with tempfile.TemporaryDirectory(dir=Path(source).resolve().parent) as folder:
-        out = Path(folder, "out")
+    with _out(source) as out:
         return features_folder(source, out, peers=peers, features=features).rows
+
+
+@contextmanager
+def _out(source: str) -> Iterator[Path]:
+    """Give a folder to make, on the disk that the sessions are on."""
+    with tempfile.TemporaryDirectory(dir=Path(source).resolve().parent) as folder:
+        yield Path(folder, "out")
 
 
 def _spark() -> SparkSession:
@@ -66,17 +76,23 @@ def _spark() -> SparkSession:
     return session
 
 
-def on_spark(source: str, features: tuple[str, ...] | None) -> tuple[int, float]:
-    """Compute on Spark's workers; returns rows and seconds without the JVM's start."""
+def on_spark(source: str, features: tuple[str, ...] | None, *, rows: bool) -> tuple[int, float]:
+    """Compute on Spark's workers; returns rows and seconds without the JVM's start.
+
+    Workers write what they computed; with ``rows`` they give it to Spark, which writes.
+    """
     from fastrcf_spark import session_features
 
     df = _read(source)
     started = time.perf_counter()
     peers: Any = "fit" if features is None else None
     keep = ("session_id", "sim_id", "start_ts")
-    found = session_features(df, peers=peers, features=features, keep=keep)
-    found.write.format("noop").mode("overwrite").save()
-    return _counted(df, started)
+    with _out(source) as out:
+        output = None if rows else out
+        found = session_features(df, peers=peers, features=features, keep=keep, output=output)
+        if rows:
+            found.write.parquet(str(out))
+        return _counted(df, started)
 
 
 def windows(source: str) -> tuple[int, float]:
@@ -116,8 +132,9 @@ def windows(source: str) -> tuple[int, float]:
         ],
         F.avg(short).over(spans["24h"]).alias("short_share_24h"),
     )
-    found.write.format("noop").mode("overwrite").save()
-    return _counted(df, started)
+    with _out(source) as out:
+        found.write.parquet(str(out))
+        return _counted(df, started)
 
 
 def _read(source: str) -> DataFrame:
@@ -158,7 +175,7 @@ def measured(way: str, source: str) -> dict[str, Any]:
     elif way == "spark-windows":
         rows, seconds = windows(source)
     else:
-        rows, seconds = on_spark(source, features)
+        rows, seconds = on_spark(source, features, rows=way.endswith("-rows"))
     own = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "way": way,
@@ -194,6 +211,7 @@ def main() -> None:
             seconds[way].append(json.loads(line)["seconds"])
     pairs = (
         ("spark", "embedded"),
+        ("spark-rows", "embedded"),
         ("spark-core", "embedded-core"),
         ("spark-windows", "spark-core"),
     )

@@ -68,18 +68,15 @@ def held(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 class Cutter:
     """Cuts the tables of a task into blocks.
 
-    Parameters
-    ----------
-    compression : str, optional
-        Of the blocks; Spark compresses what it shuffles.
+    They are compressed here: Spark would do so when it shuffles, but has to move them before.
     """
 
-    def __init__(self, compression: str | None = None) -> None:
+    def __init__(self) -> None:
         from pyspark import TaskContext
 
         context = TaskContext.get()
         # Outside of a task there is one only.
-        self._options = pa.ipc.IpcWriteOptions(compression=compression)
+        self._options = pa.ipc.IpcWriteOptions(compression="lz4")
         self._block = 0 if context is None else context.partitionId() * _BLOCKS_A_TASK
 
     def cut(self, table: pa.Table, bucket: Any) -> Iterator[pa.RecordBatch]:

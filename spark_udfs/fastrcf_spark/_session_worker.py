@@ -18,7 +18,7 @@ from fastrcf.telecom import catalogue, features, peers
 from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.timeline import Timeline, canonical, local
 from fastrcf.telecom.windows import row_facts
-from fastrcf_spark import _buckets, _cache
+from fastrcf_spark import _buckets, _cache, _part_files
 from fastrcf_spark._worker import n_threads
 
 if TYPE_CHECKING:
@@ -47,6 +47,17 @@ def gather(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[
 
 def compute(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Give the kept columns of records with their features."""
+    for answer in _computed(plan, batches):
+        names = [f"r{i}" for i in range(answer.num_columns)]
+        yield from answer.rename_columns(names).to_batches(max_chunksize=_BATCH)
+
+
+def write(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Write what :func:`compute` gives into a file of this task; tells the file."""
+    return _part_files.written(plan["output"], _computed(plan, batches))
+
+
+def _computed(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     table = None if plan["peers"] is None else _table(plan["peers"])
     wanted = catalogue.chosen(plan["features"], peers=table is not None)
     for _, rows in _buckets.whole(batches, features.CHUNK):
@@ -62,9 +73,8 @@ def compute(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator
             column.cast(_TIME) if place in plan["times"] else column
             for place, column in enumerate(kept.columns)
         ]
-        columns += computed.columns
-        answer = pa.table(columns, names=[f"r{i}" for i in range(len(columns))])
-        yield from answer.combine_chunks().to_batches(max_chunksize=_BATCH)
+        names = [*plan["names"], *plan["features"]]
+        yield pa.table([*columns, *computed.columns], names=names).combine_chunks()
 
 
 def lines(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -97,12 +107,11 @@ def _counts(cutter: _buckets.Cutter, found: list[pl.DataFrame], n: int) -> Itera
 
 def count(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Count peers of whole SIMs, and add up counts of places."""
-    cutter = _buckets.Cutter(compression="lz4")
+    cutter = _buckets.Cutter()
     found: list[pl.DataFrame] = []
     names = pl.col("a", "b").cast(pl.Categorical)
     for bucket, rows in _buckets.whole(batches, _COUNTED, apart=plan["buckets"]):
-        frame = pl.from_arrow(rows)
-        assert isinstance(frame, pl.DataFrame)
+        frame = _frame(rows)
         if bucket < plan["buckets"]:
             counting = frame.with_columns(names, sim=local(frame["sim"]).to_physical())
             found += peers.of_sims(counting.lazy())
@@ -124,9 +133,7 @@ def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
     detector = _detector(plan["detector"])
     names = plan["columns"]
     for _, rows in _buckets.whole(batches, features.CHUNK):
-        frame = pl.from_arrow(rows.select(list(names.values())))
-        assert isinstance(frame, pl.DataFrame)
-        frame = frame.select(
+        frame = _frame(rows.select(list(names.values()))).select(
             pl.col(sent).cast(pl.Datetime("us", "UTC")).alias(name)
             if name in _TIMES
             else pl.col(sent).alias(name)
@@ -167,10 +174,8 @@ def _table(reference: Any) -> peers.PeerTable:
 
 def _records(rows: pa.Table, names: dict[str, str], *only: Sequence[str]) -> pl.DataFrame:
     """Bring rows to the schema; columns travel by number, times as microseconds."""
-    frame = pl.from_arrow(rows.select(list(names.values())))
-    assert isinstance(frame, pl.DataFrame)
     return canonical(
-        frame.select(
+        _frame(rows.select(list(names.values()))).select(
             pl.col(sent).cast(pl.Datetime("us", "UTC")).alias(name)
             if name in _TIMES
             else pl.col(sent).alias(name)
@@ -178,6 +183,12 @@ def _records(rows: pa.Table, names: dict[str, str], *only: Sequence[str]) -> pl.
         ),
         *only,
     )
+
+
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql import functions as F
@@ -13,13 +14,14 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
-from fastrcf_spark import _buckets
+from fastrcf_spark import _buckets, _parquet_files, _part_files
 from fastrcf_spark._features import column
 from fastrcf_spark._sampling import collected
 from fastrcf_spark._shipping import deferred, ship
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from pyspark.sql import Column, DataFrame
 
@@ -37,6 +39,7 @@ def session_features(
     group: Sequence[str] = ("customer", "family"),
     features: Sequence[str] | None = None,
     keep: Literal["keys", "all"] | Sequence[str] = "keys",
+    output: str | PathLike[str] | None = None,
 ) -> DataFrame:
     """Compute the features of sessions, bit for bit those of one machine.
 
@@ -54,36 +57,37 @@ def session_features(
     keep : "keys", "all" or sequence of str, default "keys"
         Which columns the result has beside the features; "keys": session_id, sim_id, start_ts,
         family, customer, cell, label and incident, those that are there.
+    output : str or path, optional
+        Folder of Parquet files to make, now: the workers write them, which spares Spark to make
+        rows of them. Driver and workers must reach it, by PyArrow and by Spark; ``_SUCCESS`` is in
+        it when all of it is written. Default: nothing is computed before an action asks for it.
 
     Returns
     -------
     DataFrame
-        Kept columns and the features as floats; in no order.
+        Kept columns and the features as floats; in no order. With ``output`` what is there.
 
     Raises
     ------
     fastrcf.InvalidInputError
         If columns are missing or of a wrong type, or a name is taken.
     fastrcf.InvalidParameterError
-        If a parameter is unknown.
+        If a parameter is unknown, or ``output`` is there already.
     """
     from fastrcf.telecom import catalogue, needs
-    from fastrcf.telecom.peers import PeerTable
+    from fastrcf.telecom.peers import PeerTable, checked_group
     from fastrcf.telecom.timeline import KEYS
 
-    if isinstance(peers, str):
-        if peers != "fit":
+    if isinstance(peers, str) and peers != "fit":
+        raise fastrcf.InvalidParameterError(f"peers: {peers!r} is neither a table, 'fit' nor None")
+    if isinstance(peers, PeerTable):
+        group = peers.group
+        if peers.timezone != timezone:
             raise fastrcf.InvalidParameterError(
-                f"peers: {peers!r} is neither a table, 'fit' nor None"
+                f"peers: the table has days of {peers.timezone}, not of {timezone}"
             )
-        wanted = catalogue.chosen(_listed(features), peers=True)
-        peers = fit_peers(df, timezone=timezone, group=group)
-    else:
-        wanted = catalogue.chosen(_listed(features), peers=peers is not None)
-    if isinstance(peers, PeerTable) and peers.timezone != timezone:
-        raise fastrcf.InvalidParameterError(
-            f"peers: the table has days of {peers.timezone}, not of {timezone}"
-        )
+    group = checked_group(group)
+    wanted = catalogue.chosen(_listed(features), peers=peers is not None)
     names = _checked(df)
     if keep == "keys":
         kept: list[str] = [name for name in KEYS if name in names]
@@ -95,26 +99,38 @@ def session_features(
     for feature in wanted:
         if feature.name in kept:
             raise fastrcf.InvalidInputError(f"a kept column is called {feature.name!r} already")
-    columns = needs.columns(wanted, group if peers is None else peers.group, keep=())
-    sent, read, again = _sent(df, columns, kept)
+    sent, places, again = _sent(df, needs.columns(wanted, group, keep=()), kept)
+    folder = None
+    if output is not None:
+        place = _parquet_files.located(os.fspath(output))
+        folder = _part_files.Folder(place.system, place.path)
+        # Spark would look for a plain path on its own default system, and from another folder.
+        output = f"file:{place.path}" if place.before == "file:" else os.fspath(output)
+    if peers == "fit":
+        peers = fit_peers(df, timezone=timezone, group=group)
     plan: dict[str, Any] = {
         "timezone": timezone,
         "peers": None if peers is None else ship(df.sparkSession, peers),  # type: ignore[arg-type]
         "features": [feature.name for feature in wanted],
-        "columns": read,
+        "columns": places,
+        "names": kept,
         "kept": again,
         "times": [place for place, name in enumerate(kept) if name in _TIMES],
     }
     fields = [df.schema[name] for name in kept]
+    fields += [StructField(feature.name, FloatType()) for feature in wanted]
+    blocks = _buckets.shuffled(sent.mapInArrow(deferred("gather", {}, _WORKER), _buckets.FIELDS))
+    if output is not None and folder is not None:
+        with folder.making() as made:
+            plan["output"] = folder.plan
+            files = blocks.mapInArrow(deferred("write", plan, _WORKER), _part_files.FIELDS)
+            made.extend(collected(files)["name"].to_pylist())
+        return df.sparkSession.read.schema(StructType(fields)).parquet(output)
     schema = StructType(
-        [
-            *(StructField(f"r{i}", f.dataType, True, f.metadata) for i, f in enumerate(fields)),
-            *(StructField(f"r{len(kept) + i}", FloatType()) for i in range(len(wanted))),
-        ]
+        [StructField(f"r{i}", f.dataType, True, f.metadata) for i, f in enumerate(fields)]
     )
-    blocks = sent.mapInArrow(deferred("gather", {}, _WORKER), _buckets.FIELDS)
-    made = _buckets.shuffled(blocks).mapInArrow(deferred("compute", plan, _WORKER), schema)
-    return made.toDF(*kept, *plan["features"])
+    found = blocks.mapInArrow(deferred("compute", plan, _WORKER), schema)
+    return found.toDF(*(field.name for field in fields))
 
 
 def fit_peers(

@@ -81,6 +81,67 @@ def test_peers_are_those_of_one_machine(spark, df, records):
         assert (found.timezone, found.group) == (timezone, group)
 
 
+def test_what_workers_write_is_what_they_give(spark, df, records, tmp_path, monkeypatch):
+    place = tmp_path / "made" / "features"
+    found = session_features(df, timezone="Asia/Tokyo", output=place)
+    lazily = session_features(df, timezone="Asia/Tokyo")
+    assert [(f.name, f.dataType) for f in found.schema] == [
+        (f.name, f.dataType) for f in lazily.schema
+    ]
+    expected = polars(lazily)
+    assert polars(found).equals(expected)
+    same(expected, embedded.session_features(records, timezone="Asia/Tokyo"))
+    names = sorted(file.name for file in place.iterdir() if not file.name.startswith("."))
+    assert names[0] == "_SUCCESS"
+    assert len(names) > 1
+    assert all(name.startswith("part-") for name in names[1:])
+    # Others read the files, too.
+    read = pl.read_parquet(place / "part-*.parquet").sort(IDS)
+    assert read.select(NAMES).equals(expected.select(NAMES))
+    given = PeerTable.fit(records, timezone="Asia/Tokyo")
+    again = session_features(
+        df, timezone="Asia/Tokyo", peers=given, output=f"file://{tmp_path}/again"
+    )
+    assert polars(again).equals(expected)
+    # Spark was started elsewhere.
+    monkeypatch.chdir(tmp_path)
+    near = session_features(df, peers=None, features=["gap_s"], output="some more")
+    assert polars(near)["gap_s"].equals(expected["gap_s"])
+    assert (tmp_path / "some more" / "_SUCCESS").exists()
+    with pytest.raises(fastrcf.InvalidParameterError, match="is there already"):
+        session_features(df, output=place)
+
+
+def test_a_run_that_fails_leaves_nothing(df, tmp_path):
+    from pyspark.sql import functions as F
+
+    broken = df.withColumn("end_ts", F.when(F.col("session_id") != "s0000011", F.col("end_ts")))
+    with pytest.raises(Exception, match="end_ts is null"):
+        session_features(broken, peers=None, output=tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    empty = session_features(df.where("false"), output=tmp_path / "out")
+    assert (empty.count(), empty.columns[-len(NAMES) :]) == (0, list(NAMES))
+
+
+def test_files_of_attempts_that_do_not_count_are_removed(tmp_path):
+    from pyarrow import fs
+
+    from fastrcf_spark import _part_files
+
+    folder = _part_files.Folder(fs.LocalFileSystem(), str(tmp_path / "out"))
+    some = pa.table({"x": [1.0, 2.0], "name": ["a", "b"]})
+    with folder.making() as names:
+        (first,), (second,) = (
+            [batch.to_pylist()[0] for batch in _part_files.written(folder.plan, iter([some, some]))]
+            for _ in range(2)
+        )
+        assert (first["rows"], second["rows"]) == (4, 4)
+        assert list(_part_files.written(folder.plan, iter([]))) == []
+        names.append(second["name"])
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["_SUCCESS", second["name"]]
+    assert pl.read_parquet(tmp_path / "out" / second["name"]).height == 4
+
+
 def test_given_peers_no_peers_and_chosen_columns(df, records):
     other = PeerTable.fit(ordinary(n_sims=50, n=3_000, seed=9))
     names = ["bytes_z", "log_bytes", "cell_failed_excess"]

@@ -83,9 +83,7 @@ NEW: Final = {"device": "device_id", "plmn": "visited_plmn", "apn": "apn"}
 STEPS: Final = {"steps_up": "bytes_up", "steps_down": "bytes_down", "steps_ms": "duration_ms"}
 
 
-def row_facts(
-    timezone: str, records: pl.DataFrame, wanted: Set[str] | None = None
-) -> pl.DataFrame:
+def row_facts(timezone: str, records: pl.DataFrame, wanted: Set[str] | None = None) -> pl.DataFrame:
     """Give the facts of records alone, one row a record.
 
     Parameters
@@ -98,11 +96,10 @@ def row_facts(
         Facts that are needed; default: all.
     """
     start = records["start_ts"]
+    abroad: pl.Series | pl.Expr = pl.lit(None, pl.Boolean)
     if wanted is None or "abroad" in wanted:
         here, home = countries(records["visited_plmn"], records["home_plmn"])
         abroad = pl.Series((here != home) & (here > 0) & (home > 0), dtype=pl.Boolean)
-    else:
-        abroad = pl.lit(None, pl.Boolean)
     facts = records.lazy().select(
         local=start.to_physical() + local_offset(timezone, start),
         bytes_up=pl.col("bytes_up").fill_null(0).clip(0),
@@ -191,9 +188,7 @@ def steps(name: str) -> pl.Expr:
     return (pl.col(name).cast(pl.Float64).log1p() * LOG_STEPS).floor().cast(pl.Int64)
 
 
-def sim_facts(
-    chunk: Chunk, row: pl.DataFrame, wanted: Set[str] | None = None
-) -> pl.DataFrame:
+def sim_facts(chunk: Chunk, row: pl.DataFrame, wanted: Set[str] | None = None) -> pl.DataFrame:
     """Give all facts of records from their own SIM.
 
     Parameters
