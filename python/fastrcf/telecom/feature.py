@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import polars as pl
@@ -199,11 +200,16 @@ class Feature:
     group: str
     compute: Compute
 
-    @property
+    @cached_property
     def expression(self) -> pl.Expr:
         """The formula as a Polars expression over the columns of facts, as Float32."""
         found: pl.Expr = self.compute(_COLUMNS, _POLARS)
         return found.cast(pl.Float32).alias(self.name)
+
+    @cached_property
+    def facts(self) -> frozenset[str]:
+        """Names of the facts that the formula is written over."""
+        return frozenset(self.expression.meta.root_names())
 
     def value(self, facts: Values) -> float:
         """Compute it for one record, in double precision."""

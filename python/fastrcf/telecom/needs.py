@@ -58,10 +58,7 @@ _OF_PEERS: Final = ("peer", "group")
 
 def facts(features: Iterable[Feature]) -> frozenset[str]:
     """Name the facts that formulas are written over."""
-    names: set[str] = set()
-    for feature in features:
-        names.update(feature.expression.meta.root_names())
-    return frozenset(names)
+    return frozenset[str]().union(*(feature.facts for feature in features))
 
 
 def columns(
