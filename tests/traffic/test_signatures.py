@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.traffic import send
+from fastrcf.traffic.auth import SigV4Auth as SigV4
 from fastrcf.traffic.auth import choose
 from fastrcf.traffic.target import parse
 from tests.traffic.server import answered, scored, serving
@@ -66,6 +67,29 @@ def test_requests_are_signed_one_by_one(identity):
         assert (
             hashlib.sha256(body).hexdigest() != hashlib.sha256(server.requests[1].body).hexdigest()
         )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/prod/invocations",
+        "http://Example.COM:80/a%20b/../c?b=2&a=%2F&b=1",
+        "https://abc.execute-api.eu-west-3.amazonaws.com:443",
+        "https://example.com:8443/?stage",
+        "http://[::1]:8800/prod",
+    ],
+)
+@pytest.mark.parametrize("token", [None, "the-token"])
+def test_what_is_sent_is_what_botocore_would_send(url, token, monkeypatch):
+    """Whatever the address: hosts lose the scheme's own port, sessions have a token."""
+    credentials = Credentials(*IDENTITY, token)
+    body = b'{"data": "1,2"}'
+    found = SigV4(credentials, "eu-west-3").headers(url, body, "application/json")
+    request = AWSRequest("POST", url, data=body, headers={"content-type": "application/json"})
+    stamp = datetime.datetime.strptime(found["x-amz-date"], "%Y%m%dT%H%M%SZ")
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: stamp)
+    SigV4Auth(credentials, "execute-api", "eu-west-3").add_auth(request)
+    assert found == {name.lower(): value for name, value in request.headers.items()}
 
 
 @pytest.mark.parametrize("wrong", ["region", "secret"])

@@ -1,6 +1,6 @@
 """AWS's signatures of version 4, verified here: what API Gateway does, for local use.
 
-botocore computes the signature; the secret keys are in the environment or a file.
+The secret keys are in the environment or a file.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from fastrcf._sigv4 import ALGORITHM, TIME, Scope
 from fastrcf.errors import FastRCFError, MissingExtraError
 from fastrcf.serving.problems import Problem
 
@@ -21,12 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from os import PathLike
 
-_ALGORITHM = "AWS4-HMAC-SHA256"
 _PARTS = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^,\s]+),?\s*SignedHeaders=([^,\s]+),?\s*"
     r"Signature=([0-9a-f]{64})"
 )
-_TIME = "%Y%m%dT%H%M%SZ"
 # As AWS has it for most of its services.
 SKEW = 300.0
 _MUST_SIGN = ("host", "x-amz-date")
@@ -47,9 +47,6 @@ class Ticket:
 
     caller: str
     secret: Secret
-    access_key: str
-    date: str
-    signed: tuple[str, ...]
     signature: str
     method: str
     target: str
@@ -83,7 +80,7 @@ class Signatures:
         now: Callable[[], float] | None = None,
     ) -> None:
         try:
-            import botocore.auth  # noqa: F401
+            import botocore.utils  # noqa: F401
         except ImportError:
             raise MissingExtraError(
                 "signatures need botocore: pip install 'fastrcf[sagemaker]'"
@@ -94,8 +91,7 @@ class Signatures:
                 "AWS_SECRET_ACCESS_KEY, or give --credentials"
             )
         self._secrets = dict(secrets)
-        self._region = region
-        self._service = service
+        self._scope = Scope(region, service)
         self._now = now or (lambda: datetime.now(UTC).timestamp())
 
     def head(self, method: str, target: str, headers: Mapping[str, str]) -> Ticket:
@@ -115,12 +111,12 @@ class Signatures:
             401 without a signature, 403 for one of another region, service, time or caller.
         """
         text = headers.get("authorization", "")
-        if not text.startswith(_ALGORITHM):
+        if not text.startswith(ALGORITHM):
             raise Problem(
                 401,
                 "no_signature",
                 "a signature of AWS, version 4, is asked for",
-                headers={"www-authenticate": _ALGORITHM},
+                headers={"www-authenticate": ALGORITHM},
             )
         found = _PARTS.fullmatch(text)
         if found is None:
@@ -129,10 +125,11 @@ class Signatures:
         if len(credential) != 5 or credential[4] != "aws4_request":
             raise _refused("the credential is not KEY/DATE/REGION/SERVICE/aws4_request")
         access_key, day, region, service, _ = credential
-        if region != self._region:
-            raise _refused(f"it is signed for another region than {self._region}", "wrong_region")
-        if service != self._service:
-            raise _refused(f"it is signed for another service than {self._service}")
+        scope = self._scope
+        if region != scope.region:
+            raise _refused(f"it is signed for another region than {scope.region}", "wrong_region")
+        if service != scope.service:
+            raise _refused(f"it is signed for another service than {scope.service}")
         date = headers.get("x-amz-date", "")
         self._check_time(date, day)
         signed = tuple(found[2].split(";"))
@@ -150,11 +147,11 @@ class Signatures:
         ):
             raise _refused("the session's token is not there, or another")
         kept = {name: headers.get(name, "") for name in signed}
-        return Ticket(secret.name, secret, access_key, date, signed, found[3], method, target, kept)
+        return Ticket(secret.name, secret, found[3], method, target, kept)
 
     def _check_time(self, date: str, day: str) -> None:
         try:
-            told = datetime.strptime(date, _TIME).replace(tzinfo=UTC).timestamp()
+            told = _moment(date)
         except ValueError:
             raise _refused("the header x-amz-date has no time as 20261129T120000Z") from None
         if date[:8] != day:
@@ -177,37 +174,18 @@ class Signatures:
         told = ticket.headers.get("x-amz-content-sha256", hashed)
         if not hmac.compare_digest(told.encode(), hashed.encode()):
             raise _refused("the body is not the one that was signed", "wrong_body")
-        if not hmac.compare_digest(_signature(self, ticket, body), ticket.signature):
+        made = self._scope.signature(
+            ticket.secret.key, ticket.method, ticket.target, ticket.headers, hashed
+        )
+        if not hmac.compare_digest(made, ticket.signature):
             raise _refused("the signature is not of this request, or of another secret")
         return ticket.caller
 
-    @property
-    def scope(self) -> tuple[str, str]:
-        """Region and service that are signed for."""
-        return self._region, self._service
 
-
-def _signature(signatures: Signatures, ticket: Ticket, body: bytes) -> str:
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.compat import HTTPHeaders
-    from botocore.credentials import Credentials
-
-    class Signer(SigV4Auth):  # type: ignore[misc]
-        def headers_to_sign(self, request: Any) -> Any:
-            # Those that the caller says, whatever this library would sign itself.
-            headers = HTTPHeaders()
-            for name, value in ticket.headers.items():
-                headers[name] = value
-            return headers
-
-    region, service = signatures.scope
-    signer = Signer(Credentials(ticket.access_key, ticket.secret.key), service, region)
-    # By http the body's hash is always part of the signature.
-    request = AWSRequest(ticket.method, "http://host" + ticket.target, data=body)
-    request.context["timestamp"] = ticket.date
-    text = signer.string_to_sign(request, signer.canonical_request(request))
-    return str(signer.signature(text, request))
+# Requests of one second have the same.
+@lru_cache(16)
+def _moment(date: str) -> float:
+    return datetime.strptime(date, TIME).replace(tzinfo=UTC).timestamp()
 
 
 def of_environment(environment: Mapping[str, str]) -> dict[str, Secret]:

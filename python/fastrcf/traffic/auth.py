@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
+from fastrcf._sigv4 import ALGORITHM, TIME, Scope
 from fastrcf.errors import InvalidInputError, InvalidParameterError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -47,7 +52,7 @@ class KeyAuth:
 
 
 class SigV4Auth:
-    """AWS's signature, version 4, by botocore.
+    """AWS's signature, version 4.
 
     Parameters
     ----------
@@ -58,17 +63,33 @@ class SigV4Auth:
     """
 
     def __init__(self, credentials: Any, region: str) -> None:
-        self._credentials, self._region = credentials, region
+        self._credentials, self._scope = credentials, Scope(region, SERVICE)
 
     def headers(self, url: str, body: bytes, content_type: str) -> dict[str, str]:
-        """Give all headers of a request."""
-        from botocore.auth import SigV4Auth as Signer
-        from botocore.awsrequest import AWSRequest
+        """Give all headers of a request but the host's, which is signed too."""
+        host, target = _place(url)
+        # Of one moment: others are renewed behind our back.
+        caller = self._credentials.get_frozen_credentials()
+        date = time.strftime(TIME, time.gmtime())
+        headers = {"content-type": content_type, "x-amz-date": date}
+        if caller.token:
+            headers["x-amz-security-token"] = caller.token
+        signed = {**headers, "host": host}
+        digest = sha256(body).hexdigest()
+        made = self._scope.signature(caller.secret_key, "POST", target, signed, digest)
+        headers["authorization"] = (
+            f"{ALGORITHM} Credential={caller.access_key}/{self._scope.of(date[:8])}, "
+            f"SignedHeaders={';'.join(sorted(signed))}, Signature={made}"
+        )
+        return headers
 
-        request = AWSRequest("POST", url, data=body, headers={"content-type": content_type})
-        frozen = self._credentials.get_frozen_credentials()
-        Signer(frozen, SERVICE, self._region).add_auth(request)
-        return dict(request.headers)
+
+@lru_cache(16)
+def _place(url: str) -> tuple[str, str]:
+    """Give the host as clients send it, without the scheme's own port, and path with query."""
+    parts = urlsplit(url)
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.netloc.lower().removesuffix(usual), parts._replace(scheme="", netloc="").geturl()
 
 
 def choose(
