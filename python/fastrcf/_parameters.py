@@ -13,6 +13,8 @@ from fastrcf.errors import InvalidParameterError
 # The score of the open-source forests.
 DEPTH = "expected_inverse_depth"
 KINDS = ("auto", DEPTH, "local_range", "displacement")
+# Where models are compared: the score that a detector was made with, whichever it is.
+OWN = "own"
 
 
 def check_kind(kind: str, name: str = "kind") -> str:

@@ -194,6 +194,21 @@ def test_theirs_may_be_an_estimator(rows):
     assert (found.rmse, found.scale) == (0.0, 1.0)
 
 
+def test_a_detector_is_asked_for_the_kind_that_is_served(rows):
+    detector = fastrcf.Detector(alert_rate=0.01, random_state=1).fit(rows)
+    served = detector.score(rows)
+    own = compare(detector, served, rows, kind="own")
+    assert (own.scale, own.rmse, own.verdict) == (1.0, 0.0, "agree")
+    # What it is asked for without is on the scale of the service.
+    assert compare(detector, served, rows).rmse > 0.1
+    found = compare(detector, detector.score(rows, kind="displacement"), rows, kind="displacement")
+    assert found.rmse == 0.0
+    # Two detectors are asked for the same.
+    assert compare(detector, detector, rows, kind="local_range").rmse == 0.0
+    with pytest.raises(fastrcf.InvalidParameterError, match="kind: 'depth' is none of"):
+        compare(detector, served, rows, kind="depth")
+
+
 def test_what_cannot_be_compared_is_refused(rows, forest):
     scores = forest.score(rows)
     for call, error, said in (

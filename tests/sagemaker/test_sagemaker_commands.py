@@ -130,6 +130,19 @@ def test_a_detector_is_asked_for_the_services_scale(table, rows, run, tmp_path):
     assert 0.5 < json.loads(out)["scale"] < 2
 
 
+def test_a_detector_is_compared_with_an_endpoint_of_detectors(table, run, tmp_path):
+    """What ``predict`` writes of a container with model=detector is ``score`` of its file."""
+    model, theirs = tmp_path / "d.rcf", tmp_path / "theirs.csv"
+    assert run("train", table, "-o", model, "--drop", "odd,name", "--seed", 1)[0] == 0
+    assert run("score", model, table, "-o", theirs)[0] == 0
+    words = ["sagemaker", "compare", model, "--recorded", theirs, "--index", "row"]
+    words += ["--data", table, "-o", tmp_path / "r.html", "--json"]
+    code, out, _ = run(*words, "--kind", "own")
+    assert (code, json.loads(out)["rmse"]) == (0, 0.0)
+    code, out, _ = run(*words)
+    assert (code, json.loads(out)["verdict"]) == (3, "differ")
+
+
 def test_an_endpoint_is_asked(model, table, run, tmp_path, monkeypatch):
     pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
     from tests.sagemaker.aws import Container

@@ -11,7 +11,7 @@ from fastrcf.sagemaker import (
     TrainingJob,
     train,
 )
-from tests.sagemaker.aws import ARN, DATA, IMAGE, NOW, ROLE, quiet, stubbed
+from tests.sagemaker.aws import ANY, ARN, DATA, IMAGE, NOW, ROLE, quiet, stubbed
 
 
 def training_request(**more):
@@ -128,6 +128,7 @@ def job_described(status, secondary, **more):
         "TrainingJobName": "job",
         "TrainingJobArn": f"{ARN}:training-job/job",
         "ModelArtifacts": {"S3ModelArtifacts": "s3://b/out/job/output/model.tar.gz"},
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
         "TrainingJobStatus": status,
         "SecondaryStatus": secondary,
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
@@ -200,6 +201,40 @@ def test_stopping_a_job_that_has_ended():
         sagemaker.add_client_error("stop_training_job", "AccessDeniedException")
         with pytest.raises(ServiceError, match="do not allow it"):
             TrainingJob("job", clients).stop()
+
+
+def test_our_container_takes_other_numbers_of_trees_and_rows():
+    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/fastrcf:1"
+    given = {"role": ROLE, "output": "s3://b/out", "accept_cost": True, "image": image}
+    given |= {"tell": quiet, "name": "job"}
+    few = {"num_trees": 20, "num_samples_per_tree": 4096}
+    sent = {"feature_dim": "3", "num_trees": "20", "num_samples_per_tree": "4096"}
+    sent["eval_metrics"] = '["accuracy", "precision_recall_fscore"]'
+    with stubbed("sagemaker") as (clients, sagemaker):
+        sagemaker.add_response(
+            "create_training_job",
+            {"TrainingJobArn": f"{ARN}:training-job/job"},
+            training_request(AlgorithmSpecification=ANY, HyperParameters=sent),
+        )
+        sagemaker.add_response(
+            "describe_training_job",
+            job_described(
+                "Completed",
+                "Completed",
+                HyperParameters=sent,
+                AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+            ),
+        )
+        job = train(DATA, session=clients, **given, **few)
+        # And they can be read back.
+        assert job.hyperparameters == Hyperparameters(3, 20, 4096, managed=False)
+        for wrong, words in [
+            ({"num_trees": 0}, "num_trees: 0 is not an integer of at least 1"),
+            ({"num_samples_per_tree": 1}, "1 is less than 2"),
+            ({**few, "hyperparameters": {"model": "managed"}}, "not between 50 and 1,000"),
+        ]:
+            with pytest.raises(InvalidParameterError, match=words):
+                train(DATA, session=clients, **given, **wrong)
 
 
 def test_hyperparameters_are_text_on_the_wire():

@@ -76,14 +76,21 @@ def _paid(command: Command) -> Command:
 @_drop
 @click.option("--label", help="Column of labels: not trained on.")
 @click.option("--test", metavar="DATA", help="Labelled rows to measure on; needs --label.")
-@click.option("--trees", "num_trees", type=int, default=100, show_default=True, help="50 to 1000.")
+@click.option(
+    "--trees",
+    "num_trees",
+    type=int,
+    default=100,
+    show_default=True,
+    help="50 to 1000; with --image any number.",
+)
 @click.option(
     "--sample-size",
     "num_samples_per_tree",
     type=int,
     default=256,
     show_default=True,
-    help="Rows that each tree is built from, 1 to 2048.",
+    help="Rows that each tree is built from, 1 to 2048; with --image any number.",
 )
 @click.option("--image", metavar="URI", help="This package's container, in your registry.")
 @click.option(

@@ -107,6 +107,7 @@ def compare(
     score_column: str,
     index_column: str | None,
     columns: Sequence[str],
+    kind: str,
     top: int | None,
     as_json: bool,
     **limits: float | None,
@@ -129,6 +130,8 @@ def compare(
         Columns of a CSV file of scores.
     columns : sequence of str
         Columns for a forest.
+    kind : str
+        What a detector is asked for, as of :func:`fastrcf.sagemaker.compare`.
     top : int or None
         Highest rows to compare.
     as_json : bool
@@ -155,6 +158,7 @@ def compare(
         rows=numbers,
         top=top,
         limits=asked,
+        kind=kind,
         ours_name=Path(model).name,
         theirs_name=endpoint or Path(recorded or "").name,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from fastrcf._parameters import DEPTH, KINDS, OWN
 from fastrcf.cli import adapter_commands
 from fastrcf.cli.costs import costs
 from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading
@@ -62,6 +63,13 @@ def fit(data: str, out: str, **options: Any) -> None:
 @click.option(
     "--columns", type=NAMES, default=(), help="Columns for a forest; default: all numbers."
 )
+@click.option(
+    "--kind",
+    type=click.Choice([OWN, *KINDS]),
+    default=DEPTH,
+    show_default=True,
+    help="What a detector is asked for: own is what a container with model=detector serves.",
+)
 @click.option("--top", type=click.IntRange(1), help="Highest rows to compare.")
 @click.option("--max-scale", "scale", type=float, help="How far the scale may be from 1.  [0.1]")
 @click.option("--min-correlation", "correlation", type=float, help="[default: 0.98]")
@@ -71,7 +79,7 @@ def fit(data: str, out: str, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @reading
 def compare(model: str, data: str, **options: Any) -> int:
-    """Tell how far MODEL's scores agree with the managed service's.
+    """Tell how far MODEL's scores agree with the managed service's, or with an endpoint's.
 
     Theirs come from a file (the service's JSON or JSON lines, or CSV), or from an
     endpoint. Exit codes: 0 they agree, 3 they differ, 4 too little to decide.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrcf._parameters import DEPTH, OWN, check_kind
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.sagemaker.agreement_figures import figures, points, quantiles
 from fastrcf.sagemaker.agreement_limits import Limits, checks, judged
@@ -32,6 +33,7 @@ def compare(
     rows: Any = None,
     top: int | None = None,
     limits: Limits | None = None,
+    kind: str = DEPTH,
     show: int = 20,
     ours_name: str = "ours",
     theirs_name: str = "theirs",
@@ -41,8 +43,7 @@ def compare(
     Parameters
     ----------
     ours : model or array-like of float, shape (n,)
-        What scores ``X`` (:class:`ManagedForest`, a forest, a detector), or scores. A
-        detector is asked for its expected inverse depth, the scale of the service.
+        What scores ``X`` (:class:`ManagedForest`, a forest, a detector), or scores.
     theirs : endpoint, model or array-like of float, shape (n,)
         What has ``predict(X)`` (an endpoint), ``score(X)`` or, as estimators of
         scikit-learn, ``score_samples(X)``; or recorded scores.
@@ -57,6 +58,11 @@ def compare(
         their cutoff, or a tenth of the rows if that is none; at least five of ten or more.
     limits : Limits, optional
         What counts as agreement.
+    kind : str, default "expected_inverse_depth"
+        What a detector is asked for. The default has the scale of the service; ``"own"``
+        is what it was made with, which an endpoint of this package's container with
+        ``model=detector`` gives; or another of :meth:`fastrcf.Detector.score`'s kinds.
+        All else has one kind of score.
     show : int, default 20
         Rows that differ most, to report.
     ours_name, theirs_name : str
@@ -71,7 +77,7 @@ def compare(
     InvalidInputError
         If lengths differ, a score is not finite, or a model is given without rows.
     InvalidParameterError
-        If ``top`` or ``show`` is out of its range.
+        If ``top``, ``show`` or ``kind`` is out of its range.
 
     Examples
     --------
@@ -85,8 +91,10 @@ def compare(
     ('agree', True)
     """
     limits = limits or Limits()
-    found = as_scores(score_of(ours, X, "ours"), "ours")
-    known = as_scores(score_of(theirs, X, "theirs"), "theirs")
+    if kind != OWN:
+        check_kind(kind)
+    found = as_scores(score_of(ours, X, "ours", kind), "ours")
+    known = as_scores(score_of(theirs, X, "theirs", kind), "theirs")
     n = len(found)
     if len(known) != n:
         raise InvalidInputError(f"{n} rows are scored by ours, {len(known)} by theirs")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf._input import as_frame, is_frame, to_rows
-from fastrcf._parameters import DEPTH
+from fastrcf._parameters import DEPTH, OWN
 from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError
 
@@ -46,8 +46,17 @@ class Cause:
         return f"{self.column}{value} {self.direction} ({100 * self.share:.0f} %)"
 
 
-def score_of(given: Any, X: Any, name: str) -> Any:
+def score_of(given: Any, X: Any, name: str, kind: str = DEPTH) -> Any:
     """Give scores as they are, or those that a model or an endpoint gives rows.
+
+    Parameters
+    ----------
+    given : array-like, model or endpoint
+    X : array-like or data frame, shape (n, d), or None
+    name : str
+        What it is called in errors.
+    kind : str
+        What a detector is asked for: one of its kinds of scores, or ``"own"``.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def score_of(given: Any, X: Any, name: str) -> Any:
     if X is None:
         raise InvalidInputError(f"{name}: a model needs X, the rows to score")
     if isinstance(given, Detector):
-        return given.score(X, kind=DEPTH)
+        return given.score(X, kind=None if kind == OWN else kind)
     # By scikit-learn's conventions the lowest are the most unusual.
     return -ask(X) if hasattr(given, "score_samples") else ask(X)
 

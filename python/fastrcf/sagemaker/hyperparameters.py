@@ -35,6 +35,9 @@ class Hyperparameters:
         the share of anomalies.
     eval_metrics : tuple of str, default both
         What is told of a test channel: ``accuracy``, ``precision_recall_fscore``.
+    managed : bool, default True
+        Whether the managed algorithm is to take them. This package's container takes any
+        counts from 1 on, and knows itself which go with its models.
 
     Raises
     ------
@@ -50,11 +53,12 @@ class Hyperparameters:
     num_trees: int = 100
     num_samples_per_tree: int = 256
     eval_metrics: tuple[str, ...] = METRICS
+    managed: bool = True
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
-            number = count(name, getattr(self, name), least)
-            if number > most:
+            number = count(name, getattr(self, name), least if self.managed else 1)
+            if self.managed and number > most:
                 raise InvalidParameterError(f"{name}: {number} is more than {most}")
             object.__setattr__(self, name, number)
         metrics = (self.eval_metrics,) if isinstance(self.eval_metrics, str) else self.eval_metrics
@@ -74,8 +78,15 @@ class Hyperparameters:
         }
 
     @classmethod
-    def from_strings(cls, given: Mapping[str, str]) -> Hyperparameters:
+    def from_strings(cls, given: Mapping[str, str], *, managed: bool = True) -> Hyperparameters:
         """Read them as the service gives them, such as of a finished job.
+
+        Parameters
+        ----------
+        given : mapping of str to str
+            Others than these are passed over.
+        managed : bool, default True
+            See :class:`Hyperparameters`.
 
         Raises
         ------
@@ -95,7 +106,7 @@ class Hyperparameters:
                     ) from None
         if "eval_metrics" in given:
             values["eval_metrics"] = _metrics(given["eval_metrics"])
-        return cls(**values)
+        return cls(**values, managed=managed)
 
 
 def _metrics(text: str) -> tuple[str, ...]:

@@ -67,6 +67,12 @@ def check_image(uri: str) -> str:
     return uri
 
 
+def is_managed(uri: str) -> bool:
+    """Whether an image is the managed algorithm's, by the name of its repository."""
+    name: str = _table()["repository"]
+    return uri.rpartition("/")[2].partition(":")[0] == name
+
+
 def from_table(region: str, version: str = "1") -> str:
     """Give the address that this package's own table has; see :func:`image_uri`."""
     table = _table()

@@ -16,7 +16,7 @@ from fastrcf.sagemaker.channel import Channel, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors, code_of
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
-from fastrcf.sagemaker.image import check_image, image_uri
+from fastrcf.sagemaker.image import check_image, image_uri, is_managed
 from fastrcf.sagemaker.payload import single
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class TrainingJob(ByName, Awaited):
     @property
     def hyperparameters(self) -> Hyperparameters:
         """What it was given."""
-        return Hyperparameters.from_strings(self.describe()["HyperParameters"])
+        described = self.describe()
+        image = str(described["AlgorithmSpecification"]["TrainingImage"])
+        return Hyperparameters.from_strings(described["HyperParameters"], managed=is_managed(image))
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -108,7 +110,9 @@ def train(
     accept_cost : bool, default False
         That it may cost what the estimate says. Without, nothing happens.
     feature_dim, num_trees, num_samples_per_tree, eval_metrics
-        See :class:`Hyperparameters`; ``feature_dim`` is known where rows are given.
+        See :class:`Hyperparameters`; ``feature_dim`` is known where rows are given. With
+        ``image`` the ranges are the container's: any counts from 1 on, unless the
+        hyperparameter ``model`` is ``"managed"``.
     image : str, optional
         This package's container (docs/container.md) in your registry, in place of the
         managed algorithm; the job's metrics are then the container's.
@@ -172,7 +176,9 @@ def train(
     if width is not None and feature_dim != width:
         raise InvalidParameterError(f"feature_dim: {feature_dim}, but the data has {width} columns")
     chosen = {} if eval_metrics is None else {"eval_metrics": eval_metrics}
-    hyper = Hyperparameters(feature_dim, num_trees, num_samples_per_tree, **chosen)
+    hyper = Hyperparameters(
+        feature_dim, num_trees, num_samples_per_tree, **chosen, managed=image is None
+    )
     strings = hyper.to_strings()
     if image is not None:
         check_image(image)
