@@ -57,9 +57,10 @@ def test_csv(rows, end, closed):
     np.testing.assert_array_equal(decoded(both, CSV, label_size="1"), rows)
 
 
-@given(tables)
-def test_both_readers_of_csv_read_the_same(rows):
-    body = csv(rows)
+@given(tables, st.sampled_from(["\n", "\r\n"]))
+def test_all_readers_of_csv_read_the_same(rows, end):
+    body = csv(rows, end)
+    np.testing.assert_array_equal(csv_bodies._by_decoder(body, 3), csv_bodies._by_line(body, 3))
     table = csv_bodies._by_arrow(body, NAMES, 0)
     np.testing.assert_array_equal(as_rows(table), csv_bodies._by_line(body, 3))
 
@@ -73,6 +74,28 @@ def test_arrow_reads_no_more_than_lines_do(text):
     table = csv_bodies._by_arrow(body, NAMES, 0)
     if table is not None:
         np.testing.assert_array_equal(as_rows(table), csv_bodies._by_line(body, 3))
+
+
+@given(st.text('0123456789.eE+-,,\n\r \t[]{}:naultrue_"', max_size=40))
+def test_the_decoder_reads_no_more_than_lines_do(text):
+    rows = csv_bodies._by_decoder(text.encode(), 3)
+    if rows is not None:
+        np.testing.assert_array_equal(rows, csv_bodies._by_line(text.encode(), 3))
+
+
+@pytest.mark.parametrize("body", [b"1,2,3],[4,5,6", b"1,2,3\n\n4,5,6", b"1,2\n3,4,5,6", b"1,2,+3"])
+def test_what_the_decoder_leaves_to_others(body):
+    assert csv_bodies._by_decoder(body, 3) is None
+
+
+@pytest.mark.parametrize("n", [20, 2000, 20_000])
+def test_bodies_of_any_size_are_read_to_the_same_end(n):
+    rows = np.random.default_rng(n).normal(size=(n, 3))
+    np.testing.assert_array_equal(decoded(csv(rows.tolist()), CSV), rows)
+    lines = csv(rows.tolist()).split(b"\n")
+    lines[n - 7] = b"1,2,none"
+    told = problem(b"\n".join(lines), CSV)
+    assert (told.row, told.column) == (n - 7, 2)
 
 
 @given(tables, st.sampled_from(["features", "values", "sparse", "plain"]), st.booleans())
@@ -158,7 +181,7 @@ def test_malformed_sparse_rows(tensor, column, words):
 
 
 def test_a_large_body_names_the_place_too(rows):
-    lines = [",".join(map(str, row)) for row in np.tile(rows, (3, 1)).tolist()]
+    lines = [",".join(map(str, row)) for row in np.tile(rows, (9, 1)).tolist()]
     body = "\n".join(lines).encode()
     assert len(body) > csv_bodies._LARGE
     assert not isinstance(bodies.decode(body, Media(CSV, {}), NAMES), np.ndarray)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from fastrcf.detection import Detection
+from fastrcf.service.served import matrix
 from fastrcf.serving.problems import Problem, bad_input
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Asked:
 
     Attributes
     ----------
-    rows : numpy.ndarray of shape (n, d), or Arrow table
+    rows : numpy.ndarray of shape (n, d)
     metadata : list of str
     models : tuple of str
         Which of :data:`MODELS` are asked.
@@ -94,15 +95,16 @@ def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifie
     """
     metadata = _metadata(sent)
     models = _models(sent, asked, classifier)
-    data = _value(sent.data)
-    if isinstance(data, str):
-        matrix = rows.csv(data.encode())
-    elif isinstance(data, list):
-        matrix = rows.json_value(data)
+    data = b"" if isinstance(sent.data, msgspec.UnsetType) else bytes(sent.data)
+    if data[:1] == b'"':
+        # A table would be made a matrix once more by each who looks at it.
+        read = matrix(rows.csv(_anything.decode(data).encode()))
+    elif data[:1] == b"[":
+        read = rows.json(data)
     else:
         raise _field("data", "expected a text of CSV, or a list of values or rows")
-    rows.columns.check_finite(matrix)
-    return Asked(matrix, metadata, models)
+    rows.columns.check_finite(read)
+    return Asked(read, metadata, models)
 
 
 def output(
@@ -127,17 +129,16 @@ def output(
         if chances is None
         else [{"pred_proba": p, "prediction": int(p > _CUT)} for p in chances.tolist()]
     )
-    n = max(len(anomaly), len(fraud))
-    told: list[dict[str, Any]] = []
-    for i in range(n):
-        row: dict[str, Any] = {}
-        if anomaly:
-            row[DETECTOR] = anomaly[i]
-        if fraud:
-            row[CLASSIFIER] = fraud[i]
-        row["model_version"] = version
-        told.append(row)
-    return told[0] if n == 1 else told
+    told: list[dict[str, Any]]
+    if anomaly and fraud:
+        told = [
+            {DETECTOR: one, CLASSIFIER: other, "model_version": version}
+            for one, other in zip(anomaly, fraud, strict=True)
+        ]
+    else:
+        name = DETECTOR if anomaly else CLASSIFIER
+        told = [{name: one, "model_version": version} for one in anomaly or fraud]
+    return told[0] if len(told) == 1 else told
 
 
 def _of_detector(found: Detection | Floats) -> list[dict[str, Any]]:

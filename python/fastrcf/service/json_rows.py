@@ -71,7 +71,7 @@ class JsonRows:
             given = _anything.decode(body)
         except _BROKEN as error:
             raise bad_input(f"the body is no JSON: {error}") from None
-        return self.given(given, extra=extra)
+        return self._checked(self._rows(given), extra)
 
     def lines(self, body: bytes, *, extra: bool) -> Any:
         """Read a row from each line, as :meth:`json`."""
@@ -85,10 +85,6 @@ class JsonRows:
         except _BROKEN as error:
             raise bad_input(f"the body is no JSON lines: {error}") from None
         return self._checked(rows, extra)
-
-    def given(self, given: Any, *, extra: bool) -> Any:
-        """Read rows of a value that was decoded already, as :meth:`json`."""
-        return self._checked(self._rows(given), extra)
 
     def _decoder(self, body: bytes) -> msgspec.json.Decoder[Any]:
         return self._object if body.lstrip()[:1] == b"{" else self._list

@@ -70,9 +70,9 @@ class Rows:
         """Read a text of CSV."""
         return self._csv.read(text, {}, extra=False)
 
-    def json_value(self, given: Any) -> Any:
-        """Read rows of JSON that was decoded already."""
-        return self._json.given(given, extra=False)
+    def json(self, text: bytes) -> Any:
+        """Read a text of JSON."""
+        return self._json.json(text, extra=False)
 
 
 def extra_of(query: Mapping[str, str]) -> bool:

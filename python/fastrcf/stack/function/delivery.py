@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import random
 import time
+from bisect import bisect_right
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,24 +65,30 @@ def lines_of(answered: Answered, rows: Any = None) -> list[bytes]:
         [None] * n if values is None or not len(values) else values.tolist()
         for values in (answered.scores, answered.grades, answered.alerts)
     )
-    lines = []
-    for i in range(n):
-        line: dict[str, Any] = {
+    # What all lines share is written once.
+    metadata = msgspec.Raw(_json.encode(answered.metadata))
+    lines: list[dict[str, Any]] = [
+        {
             "time": now,
             "request_id": answered.request_id,
             "row": i,
             "model_version": answered.model_version,
-            "metadata": answered.metadata,
-            "score": scores[i],
-            "grade": grades[i],
-            "is_anomaly": alerts[i],
+            "metadata": metadata,
+            "score": score,
+            "grade": grade,
+            "is_anomaly": alert,
         }
-        if len(classes) == n and classes[i] is not None:
-            line["fraud_classifier"] = classes[i]
-        if rows is not None:
-            line["features"] = rows[i].tolist()
-        lines.append(_json.encode(line) + b"\n")
-    return lines
+        for i, (score, grade, alert) in enumerate(zip(scores, grades, alerts, strict=True))
+    ]
+    if len(classes) == n:
+        for line, found in zip(lines, classes, strict=True):
+            if found is not None:
+                line["fraud_classifier"] = found
+    if rows is not None:
+        for line, row in zip(lines, rows.tolist(), strict=True):
+            line["features"] = row
+    # No text of JSON has the end of a line within it.
+    return _json.encode_lines(lines).splitlines(keepends=True)
 
 
 class Delivery:
@@ -178,23 +186,17 @@ class Delivery:
 def _records(lines: Sequence[bytes]) -> list[tuple[slice, bytes]]:
     """Pack lines into records; those that no record holds are left out."""
     records: list[tuple[slice, bytes]] = []
-    first, held, size = 0, list[bytes](), 0
-    for i, line in enumerate(lines):
-        if held and size + len(line) > _PACK:
-            records.append((slice(first, i), b"".join(held)))
-            held, size = [], 0
-        if len(line) > RECORD_BYTES:
-            log.error("a result of %d bytes is more than a record of Firehose holds", len(line))
-            continue
-        if not held:
-            first = i
-        held.append(line)
-        size += len(line)
-        if size > _PACK:
-            records.append((slice(first, i + 1), b"".join(held)))
-            held, size = [], 0
-    if held:
-        records.append((slice(first, first + len(held)), b"".join(held)))
+    ends = list(accumulate(map(len, lines)))
+    first, before = 0, 0
+    while first < len(lines):
+        # As many as fit; one that is larger than all stands alone.
+        last = max(bisect_right(ends, before + _PACK), first + 1)
+        size = ends[last - 1] - before
+        if size > RECORD_BYTES:
+            log.error("a result of %d bytes is more than a record of Firehose holds", size)
+        else:
+            records.append((slice(first, last), b"".join(lines[first:last])))
+        first, before = last, ends[last - 1]
     return records
 
 
