@@ -93,6 +93,19 @@ def test_reasons_are_in_the_users_columns_and_units():
         assert 0 < sum(shares) <= 1 + 1e-9
 
 
+def test_reasons_are_left_out_where_they_are_not_wanted(rng):
+    rows = rng.normal(size=(2000, 3))
+    detector = fastrcf.Detector(alert_rate=0.01, random_state=1).fit(rows)
+    whole, bare = detector.detect(rows), detector.detect(rows, reasons=False)
+    for name in ("score", "grade", "is_anomaly"):
+        assert np.array_equal(getattr(whole, name), getattr(bare, name))
+    assert whole.is_anomaly.any()
+    assert bare.reasons == [[]] * 2000
+    frame = pd.DataFrame(rows, columns=["a", "b", "c"])
+    named = fastrcf.Detector(alert_rate=0.01, random_state=1).fit(frame)
+    assert not named.detect(frame, reasons=False)["reasons"].map(len).any()
+
+
 def test_arrays_have_columns_by_position(rng):
     x = rng.normal(size=(500, 3))
     detector = fastrcf.Detector(random_state=1).fit(x)

@@ -289,13 +289,15 @@ class Detector:
         with named_columns(self._names):
             return core.score(rows) if kind is None else core.score_by(check_kind(kind), rows)
 
-    def detect(self, table: Any) -> Any:
+    def detect(self, table: Any, *, reasons: bool = True) -> Any:
         """Score rows, tell which are anomalies, and say why.
 
         Parameters
         ----------
         table : data frame, array or mapping of columns
             As :meth:`score` takes it.
+        reasons : bool, default True
+            Whether to say why, which takes longer for an anomaly than its score does.
 
         Returns
         -------
@@ -304,12 +306,14 @@ class Detector:
             threshold, up to 1 (``1 - p ** (log(2) / -log(alert_rate))`` with
             ``p`` the expected share of rows that score higher); ``is_anomaly``;
             ``reasons``: for anomalies the columns that made the score, with
-            share, direction, value and words. Arrow for DuckDB and mappings.
+            share, direction, value and words; none without ``reasons``. Arrow for
+            DuckDB and mappings.
         """
         core, table = self._fitted(), as_table(table)
         rows = self._rows(core, table)
         with named_columns(self._names):
-            return to_native(self._detection(core.detect(rows)), table)
+            found = core.detect(rows) if reasons else core.judge(rows)
+        return to_native(self._detection(found), table)
 
     def process(self, table: Any) -> Any:
         """Detect each row of a stream, then learn from it.
@@ -337,7 +341,8 @@ class Detector:
         is_anomaly = np.zeros(len(score), dtype=bool)
         is_anomaly[alerts] = True
         reasons: list[list[Reason]] = [[] for _ in range(len(score))]
-        for row, row_reasons in zip(alerts.tolist(), why, strict=True):
+        # Where none were asked for there are none.
+        for row, row_reasons in zip(alerts.tolist(), why, strict=bool(why)):
             reasons[row] = self._reasons(row_reasons)
         return Detection(score, grade, is_anomaly, reasons)
 

@@ -96,6 +96,33 @@ def test_several_rows_have_an_answer_each(both, detector, data):
     assert [row["fraud_classifier"]["prediction"] for row in found] == [0, 1]
 
 
+def test_no_reasons_are_computed_that_nobody_sees(detector):
+    asked = []
+
+    class Watched(LocalModel):
+        def detect(self, rows, *, reasons=True):
+            asked.append(reasons)
+            return super().detect(rows, reasons=reasons)
+
+    for threshold in (None, 1.0):
+        service = Service(Watched(detector, "v1", threshold=threshold))
+        asked.clear()
+        status, found = ask(service, "/invocations", body(OTHER))
+        assert (status, asked) == (200, [False])
+        assert found["anomaly_detector"] | {"is_anomaly": True} == expected(detector, OTHER)
+        _, told = ask(service, "/v1/detect", [90_000, 40, 3])
+        assert asked == [False, True]
+        assert told["rows"][0]["reasons"]
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n\t "])
+def test_spaces_before_the_data(service, detector, space):
+    for data in (json.dumps(ROW), "[20.5, 3, 12]"):
+        given = f'{{"data":{space}{data}, "metadata": {json.dumps(METADATA)}}}'
+        _, found = ask(service, "/invocations", given.encode())
+        assert found["anomaly_detector"] == expected(detector, ROW)
+
+
 def test_one_row_as_a_list(service, detector):
     _, found = ask(service, "/invocations", body([20.5, 3, 12]))
     assert found["anomaly_detector"] == expected(detector, ROW)

@@ -236,7 +236,8 @@ class Service:
             if _threshold(face.served) is None:
                 scores = face.served.score(asked.rows)
             else:
-                found = face.served.detect(asked.rows)
+                # The contract has no place for reasons.
+                found = face.served.detect(asked.rows, reasons=False)
                 scores = found.score
         version = face.served.version
         told = invocations.output(found or (scores if len(scores) else None), chances, version)

@@ -87,8 +87,11 @@ class LivingModel:
         self._note()
         return scores
 
-    def detect(self, rows: Any) -> Detection:
+    def detect(self, rows: Any, *, reasons: bool = True) -> Detection:
         """Score rows with grades, alerts and reasons, and learn them.
+
+        Reasons come along whether they are asked for or not: they are those of the moment
+        before a row is learnt.
 
         Raises
         ------

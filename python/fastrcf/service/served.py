@@ -73,8 +73,8 @@ class Served(Protocol):
     def score(self, rows: Any) -> Floats:
         """Score rows, an array of shape (n, d) or an Arrow table of these columns."""
 
-    def detect(self, rows: Any) -> Detection:
-        """Score such rows with grades, alerts and reasons."""
+    def detect(self, rows: Any, *, reasons: bool = True) -> Detection:
+        """Score such rows with grades, alerts and, if they are asked for, reasons."""
 
 
 def version_of(data: bytes) -> str:
@@ -164,8 +164,8 @@ class LocalModel:
         scores: Floats = self._model.score(rows)
         return scores
 
-    def detect(self, rows: Any) -> Detection:
-        """Score rows with grades, alerts and reasons.
+    def detect(self, rows: Any, *, reasons: bool = True) -> Detection:
+        """Score rows with grades, alerts and reasons, if they are asked for.
 
         A threshold of the service's own changes alerts and their reasons; grades stay the
         model's. A forest has no grades: they are NaN.
@@ -179,17 +179,17 @@ class LocalModel:
             raise no_threshold()
         rows = matrix(rows)
         if not isinstance(self._model, Detector):
-            return _of_forest(self._model, self.names, rows, self.threshold)
-        found: Detection = self._model.detect(rows)
-        if self.threshold == self._own:
+            return _of_forest(self._model, self.names, rows, self.threshold, reasons)
+        own = self.threshold == self._own
+        found: Detection = self._model.detect(rows, reasons=reasons and own)
+        if own:
             return found
         alerts = found.score > self.threshold
-        reasons: list[list[Reason]] = [[] for _ in range(len(found))]
         chosen = np.flatnonzero(alerts)
-        if len(chosen):
+        if reasons and len(chosen):
             for row, why in zip(chosen.tolist(), self._model.explain(rows[chosen]), strict=True):
-                reasons[row] = why
-        return Detection(found.score, found.grade, alerts, reasons)
+                found.reasons[row] = why
+        return Detection(found.score, found.grade, alerts, found.reasons)
 
     def reference(self) -> Reference | None:
         """Give the scores of training, for comparison; None of a forest, which keeps none."""
@@ -235,12 +235,14 @@ def matrix(rows: Any) -> Any:
     return np.column_stack([column.to_numpy() for column in rows.columns])
 
 
-def _of_forest(forest: Any, names: Sequence[str], rows: Any, threshold: float) -> Detection:
+def _of_forest(
+    forest: Any, names: Sequence[str], rows: Any, threshold: float, explained: bool
+) -> Detection:
     scores = forest.score(rows)
     alerts = scores > threshold
     reasons: list[list[Reason]] = [[] for _ in range(len(scores))]
     chosen = np.flatnonzero(alerts)
-    if len(chosen):
+    if explained and len(chosen):
         parts = forest.attribution(rows[chosen])
         for i, row in enumerate(chosen.tolist()):
             reasons[row] = _reasons(names, rows[row], parts.low[i], parts.high[i])
@@ -276,6 +278,8 @@ def describe(model: Any, names: list[str], categories: Sequence[str]) -> dict[st
             "rows_fitted": model.n_fitted,
         }
         usual = {name: quantiles for name, _, _, quantiles in model._fitted().features()}
+        # A reason names a relation by its words, which of many columns tell but some.
+        told["relations"] = [vars(relation) for relation in model.relations]
     told["columns"] = [
         {"name": name, "type": "category"}
         if name in categories

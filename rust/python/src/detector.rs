@@ -112,6 +112,12 @@ impl Detector {
         Ok(found(py, detection))
     }
 
+    fn judge<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
+        let rows = x.rows(py)?;
+        let detection = self.read(py, |detector, stop| detector.judge_with(&rows, stop))?;
+        Ok(found(py, detection))
+    }
+
     fn process<'py>(&self, py: Python<'py>, x: Input<'_>) -> PyResult<Found<'py>> {
         let rows = x.rows(py)?;
         let detection = self.write(py, |detector, stop| detector.process_with(&rows, stop))?;

@@ -92,7 +92,7 @@ class EndpointModel:
                 raise _bad_answer() from None
         return np.concatenate(parts)
 
-    def detect(self, rows: Any) -> Detection:
+    def detect(self, rows: Any, *, reasons: bool = True) -> Detection:
         """Have rows scored, and hold the scores to the threshold.
 
         The grade is 0 for usual rows, from the threshold on 0.5 and more: it approaches 1

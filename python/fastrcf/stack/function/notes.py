@@ -60,10 +60,10 @@ class Noting:
         self._notes.rows = rows
         return self._model.score(rows)
 
-    def detect(self, rows: Any) -> Any:
+    def detect(self, rows: Any, *, reasons: bool = True) -> Any:
         """Detect rows."""
         self._notes.rows = rows
-        return self._model.detect(rows)
+        return self._model.detect(rows, reasons=reasons)
 
 
 def metrics_of(answered: Answered, rows: Any) -> Mapping[str, float]:

@@ -90,10 +90,21 @@ impl Detector {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Detection> {
-        let scores = self.score_with(rows, interrupt)?;
-        let mut found = self.judge(scores);
+        let mut found = self.judge_with(rows, interrupt)?;
         found.reasons = self.explain_all(rows, &found.alerts, interrupt)?;
         Ok(found)
+    }
+
+    /// Scores, grades and alerts without reasons, which take longer than a score does.
+    ///
+    /// # Errors
+    /// As [`Detector::score_with`].
+    pub fn judge_with(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Detection> {
+        Ok(self.judge(self.score_with(rows, interrupt)?))
     }
 
     /// Scores as grades and alerts, without reasons.
