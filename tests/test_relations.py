@@ -58,6 +58,23 @@ def test_relations_are_found_told_and_watched(rng):
     assert unwatched.detect(broken)["is_anomaly"].to_pylist() == [False]
 
 
+def test_of_a_sum_of_many_columns_words_name_those_that_vary_most(rng):
+    parts = rng.normal(size=(6000, 12)) * np.where(np.arange(12) < 9, 1.0, 20.0)
+    data = {f"p{j}": parts[:, j] for j in range(12)} | {"total": parts.sum(axis=1)}
+    detector = fastrcf.Detector(alert_rate=0.01, random_state=2).fit(data)
+    (found,) = detector.relations
+    assert set(found.weights) == set(data)
+    assert set(map(abs, found.weights.values())) == {1.0}
+    sign = "" if found.weights["p9"] > 0 else "-"
+    other = " - " if sign else " + "
+    total = " + total" if sign else " - total"
+    words = f"{sign}p9{other}p10{other}p11{total} and 9 more columns"
+    assert found.text == words
+    broken = {name: np.array([0.0]) for name in data} | {"total": np.array([7.5])}
+    (reason,) = (r for r in detector.detect(broken)["reasons"][0].as_py() if r["column"] == words)
+    assert reason["text"].startswith(f"usually {words} is ")
+
+
 def test_rows_that_break_a_relation_in_training_do_not_hide_it(rng):
     data = table(3000, rng)
     broken = np.arange(3000) % 40 == 0

@@ -128,6 +128,25 @@ def test_a_file_has_the_version_of_its_bytes(detector, tmp_path):
         assert column["usual_low"] < column["median"] < column["usual_high"]
 
 
+def test_the_model_tells_its_relations(rng_table):
+    detector = fastrcf.Detector(random_state=1).fit(rng_table)
+    told = ask(Service(LocalModel(detector, "v1")), "/v1/model", b"", method="GET")[1]
+    (relation,) = told["relations"]
+    assert relation["weights"] == {"start": 1.0, "end": -1.0, "span": 1.0}
+    assert relation["text"] == "start - end + span"
+    odd = {"start": 500.0, "end": 600.0, "span": 3.0}
+    _, found = ask(Service(LocalModel(detector, "v1")), "/v1/detect", odd)
+    assert found["rows"][0]["reasons"][0]["column"] == relation["text"]
+
+
+@pytest.fixture
+def rng_table():
+    """An end that is a start and a span."""
+    rng = np.random.default_rng(8)
+    start, span = rng.uniform(0, 1000, 3000), rng.lognormal(1, 1, 3000)
+    return {"start": start, "end": start + span, "span": span}
+
+
 def test_a_managed_forest_has_its_own_scale(rows, tmp_path):
     managed = ManagedForest(50, 64, random_state=1).fit(rows)
     managed.save(tmp_path / "managed.rcf")

@@ -231,6 +231,12 @@ impl Feature {
         first.chain(self.transforms.iter().skip(1).map(|_| Scaling::Log))
     }
 
+    /// Between what most training values lie, end to end, in the user's unit.
+    pub(super) fn spread(&self) -> f64 {
+        let [_, _, low, .., high, _, _] = self.quantiles;
+        high - low
+    }
+
     /// The categories, if it holds them.
     pub(crate) fn category(&self) -> Option<(&[String], &[u64], u64)> {
         match self.transform(0) {

@@ -127,9 +127,10 @@ impl Detector {
         &self.relations
     }
 
-    /// A relation's sum in words.
+    /// A relation's sum in words; of many columns those are named that count most.
     pub fn expression(&self, relation: &Relation) -> String {
-        relation.expression(|j| self.features[j].name.clone())
+        let features = &self.features;
+        relation.expression(|j| features[j].name.clone(), |j| features[j].spread())
     }
 
     /// The forests behind it, one for each view: their columns are scaled, and relations

@@ -74,7 +74,7 @@ impl Relation {
     ) -> Reason {
         let sum = self.sum(value);
         let spread = 3.0 * self.scale;
-        let expression = self.expression(|j| features[j].name.clone());
+        let expression = self.expression(|j| features[j].name.clone(), |j| features[j].spread());
         let usual = number(self.usual);
         Reason {
             feature,

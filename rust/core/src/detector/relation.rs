@@ -53,9 +53,15 @@ impl Relation {
     }
 
     /// The sum in words, as `max - min - width`.
-    pub(crate) fn expression(&self, name: impl Fn(usize) -> String) -> String {
-        // The weightiest columns first would hide that signs belong together.
-        let told = &self.terms[..self.terms.len().min(MOST_TOLD)];
+    ///
+    /// Of many columns those are told whose part of the sum varies most; `spread` is by how
+    /// much a column does.
+    pub(crate) fn expression(
+        &self,
+        name: impl Fn(usize) -> String,
+        spread: impl Fn(usize) -> f64,
+    ) -> String {
+        let told = self.told(spread);
         let mut text = String::new();
         for (at, &(j, weight)) in told.iter().enumerate() {
             text += match (at, weight < 0.0) {
@@ -74,10 +80,26 @@ impl Relation {
             more => text + &format!(" and {more} more columns"),
         }
     }
+
+    /// The terms that words name, by column: the weightiest first would hide that signs
+    /// belong together.
+    fn told(&self, spread: impl Fn(usize) -> f64) -> Vec<(usize, f64)> {
+        if self.terms.len() <= MOST_WHOLE {
+            return self.terms.clone();
+        }
+        let part = |&(j, weight): &(usize, f64)| weight.abs() * spread(j);
+        let mut told = self.terms.clone();
+        // Equal parts keep the order of the columns.
+        told.sort_by(|a, b| part(b).total_cmp(&part(a)));
+        told.truncate(MOST_OF_MANY);
+        told.sort_by_key(|&(j, _)| j);
+        told
+    }
 }
 
-/// Terms that a relation's words name.
-const MOST_TOLD: usize = 6;
+/// Terms of a relation that is told whole, and those that words name of a longer one.
+const MOST_WHOLE: usize = 6;
+const MOST_OF_MANY: usize = 4;
 
 fn place(sum: f64, usual: f64, scale: f64) -> f32 {
     // Sums of the largest numbers may have no value.
@@ -99,5 +121,30 @@ mod tests {
         for values in [[1e30, -1e30], [f64::MAX, -f64::MAX], [0.0, 0.0]] {
             assert!(relation.coordinate(|j| values[j]).is_finite());
         }
+    }
+
+    #[test]
+    fn of_many_columns_those_are_told_whose_parts_vary_most() {
+        let name = |j: usize| format!("c{j}");
+        let relation = |n: usize| Relation {
+            terms: (0..n)
+                .map(|j| (j, if j % 2 == 0 { 1.0 } else { -0.5 }))
+                .collect(),
+            usual: 0.0,
+            scale: 1e-4,
+        };
+        let whole = "c0 - 0.5 c1 + c2 - 0.5 c3 + c4 - 0.5 c5";
+        assert_eq!(relation(6).expression(name, |_| 1.0), whole);
+        // Half the weight and four times the spread counts for more; so the order is none of
+        // weights, and it is told by column.
+        let spread = |j: usize| match j {
+            2 | 20 => 3.0,
+            5 | 11 => 8.0,
+            _ => 1.0,
+        };
+        let told = "c2 - 0.5 c5 - 0.5 c11 + c20 and 25 more columns";
+        assert_eq!(relation(29).expression(name, spread), told);
+        let equal = "c0 + c2 + c4 + c6 and 3 more columns";
+        assert_eq!(relation(7).expression(name, |_| 1.0), equal);
     }
 }

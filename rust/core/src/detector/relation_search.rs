@@ -423,7 +423,8 @@ mod tests {
             let relations = found(n, 1e-3);
             assert_eq!(relations.len(), 2, "{relations:?}");
             let name = |j: usize| ["a", "b", "sum", "e", "rare", "near"][j].to_owned();
-            let words: Vec<String> = relations.iter().map(|r| r.expression(name)).collect();
+            let words = relations.iter().map(|r| r.expression(name, |_| 1.0));
+            let words: Vec<String> = words.collect();
             assert!(words.contains(&"a + b - sum".to_owned()), "{words:?}");
             let exact = relations
                 .iter()
