@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fastrcf
+from fastrcf import _dense
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -40,6 +41,23 @@ def test_a_stream_saved_and_continued_equals_the_uninterrupted_one(tmp_path, rng
     x = rng.normal(size=(300, 3))
     np.testing.assert_array_equal(forest.process(x), again.process(x))
     assert bytes(again) == bytes(forest)
+
+
+@pytest.mark.parametrize("sampling", ["decay", "uniform", "window"])
+def test_a_dense_form_is_smaller_and_as_exact(rng, sampling):
+    forest = small(sampling=sampling, shingle_size=2, n_threads=1)
+    data = _dense.dumps(forest)
+    assert len(data) < 0.7 * len(bytes(forest))
+    again = _dense.loads(data, n_threads=1)
+    assert bytes(again) == bytes(forest)
+    x = rng.normal(size=(300, 3))
+    np.testing.assert_array_equal(forest.process(x), again.process(x))
+    with pytest.raises(fastrcf.ModelFileError, match="checksum"):
+        _dense.loads(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(fastrcf.ModelFileError, match="dense form"):
+        _dense.loads(bytes(forest))
+    with pytest.raises(fastrcf.NotReadyError):
+        _dense.dumps(fastrcf.RandomCutForest())
 
 
 def test_a_copy_goes_its_own_way(rng):

@@ -263,6 +263,12 @@ impl Forest {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    /// The bytes of the dense form.
+    fn to_dense<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.read(py, |forest, stop| forest.to_dense_with(stop))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
     /// The parameters, as the constructor takes them.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let config = self.get(py, |forest| forest.config().clone())?;

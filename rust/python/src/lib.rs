@@ -25,7 +25,7 @@ mod _fastrcf {
     #[pymodule_export]
     use super::frozen::FrozenForest;
     #[pymodule_export]
-    use super::model::{load, loads, write_atomically};
+    use super::model::{from_dense, load, loads, write_atomically};
     #[pymodule_export]
     use super::questions::{backtest, density, forecast, impute, neighbors};
     #[pymodule_export]

@@ -37,6 +37,19 @@ pub(crate) fn loads(py: Python<'_>, data: PyBackedBytes, n_threads: usize) -> Py
     loaded(py, model, n_threads)
 }
 
+/// Reads a living forest from its dense form.
+#[pyfunction]
+#[pyo3(signature = (data, n_threads = 0))]
+pub(crate) fn from_dense(
+    py: Python<'_>,
+    data: PyBackedBytes,
+    n_threads: usize,
+) -> PyResult<Forest> {
+    let mut forest = run(py, |stop| fastrcf::Forest::from_dense_with(&data, stop))?;
+    forest.set_threads(n_threads);
+    Ok(Forest::of(forest))
+}
+
 /// Reads a model from its file.
 #[pyfunction]
 #[pyo3(signature = (path, n_threads = 0))]

@@ -40,11 +40,7 @@ pub(super) fn write<E>(
 }
 
 fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {
-    let mut section = Writer::default();
-    section.i64(clock.now);
-    section.i64(clock.reference);
-    section.f64(clock.cumulative);
-    out.add(*b"CLCK", section);
+    out.add(*b"CLCK", self::clock(clock));
     let (mut samplers, mut keys, mut places) =
         (Writer::default(), Writer::default(), Writer::default());
     let mut leaves = Leaves::default();
@@ -62,6 +58,24 @@ fn write_stream(state: &ForestState, clock: ClockState, out: &mut Sections) {
     out.add(*b"SMPL", samplers);
     out.add(*b"KEYS", keys);
     out.add(*b"PLCS", places);
+}
+
+pub(super) fn clock(clock: ClockState) -> Writer {
+    let mut out = Writer::default();
+    out.i64(clock.now);
+    out.i64(clock.reference);
+    out.f64(clock.cumulative);
+    out
+}
+
+pub(super) fn read_clock(mut section: Reader<'_>) -> Result<ClockState> {
+    let clock = ClockState {
+        now: section.i64()?,
+        reference: section.i64()?,
+        cumulative: section.f64()?,
+    };
+    section.finish()?;
+    Ok(clock)
 }
 
 pub(super) fn notes(notes: &Notes) -> Writer {
@@ -90,7 +104,7 @@ pub(super) fn read_notes(mut section: Reader<'_>) -> Result<Notes> {
     Ok(notes)
 }
 
-fn config(state: &ForestState) -> Writer {
+pub(super) fn config(state: &ForestState) -> Writer {
     let config = &state.config;
     let (sampling, rate) = match config.sampling {
         Sampling::Decay { rate: None } => (0, 0.0),
@@ -139,7 +153,7 @@ pub(super) fn read(file: &mut Container<'_>, living: bool) -> Result<ForestState
     Ok(state)
 }
 
-fn read_config(mut section: Reader<'_>) -> Result<ForestState> {
+pub(super) fn read_config(mut section: Reader<'_>) -> Result<ForestState> {
     let n_trees = section.count()?;
     let sample_size = section.count()?;
     let shingle_size = section.count()?;
@@ -189,20 +203,14 @@ fn read_config(mut section: Reader<'_>) -> Result<ForestState> {
     })
 }
 
-fn all_f32s(mut section: Reader<'_>) -> Result<Vec<f32>> {
+pub(super) fn all_f32s(mut section: Reader<'_>) -> Result<Vec<f32>> {
     let values = section.f32s(section.len() / 4)?;
     section.finish()?;
     Ok(values)
 }
 
 fn read_stream(file: &mut Container<'_>, state: &mut ForestState) -> Result<()> {
-    let mut clock = file.section(b"CLCK")?;
-    state.clock = Some(ClockState {
-        now: clock.i64()?,
-        reference: clock.i64()?,
-        cumulative: clock.f64()?,
-    });
-    clock.finish()?;
+    state.clock = Some(read_clock(file.section(b"CLCK")?)?);
     let mut samplers = file.section(b"SMPL")?;
     let mut keys = file.section(b"KEYS")?;
     let mut places = file.section(b"PLCS")?;
