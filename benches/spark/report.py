@@ -33,6 +33,14 @@ WORDS = {
     "isolation": "scikit-learn IsolationForest in mapInArrow",
     "fit": "fit, default Detector",
 }
+# What sections of a model file hold.
+SECTIONS = {
+    "points: 4 bytes a column, some points in several trees": ("PNTS",),
+    "keys: 8 bytes a row and tree": ("KEYS",),
+    "nodes: 5 bytes each, two a row and tree": ("NODE", "TREE", "COPY"),
+    "leaves of the keys": ("PLCS",),
+    "two generators a tree": ("SMPL",),
+}
 
 
 class Goal(NamedTuple):
@@ -72,7 +80,7 @@ def goals(results: dict[str, Any]) -> list[Goal]:
     memory = max(main["worker_mb"][name] for name in ("score", "score_parquet", "detector"))
     fit = ratio(main, "fit", "count")
     rate = median(stream["rows_per_second"])
-    state = stream["state_bytes"] / 1000
+    state = results["state"]["bytes"] / 1000
     return [
         Goal(
             "score, Parquet to Parquet: of what boundary and kernel allow",
@@ -155,8 +163,29 @@ def stream_table(results: dict[str, Any]) -> str:
     return (
         f"{found['n_keys']:,} keys, {found['session']['n_rows']:,} rows in {found['batches']} "
         f"micro-batches: {median(rates):,.0f} rows per second ({min(rates):,.0f} to "
-        f"{max(rates):,.0f}), {found['state_bytes'] / 1000:.1f} kB of state a key."
+        f"{max(rates):,.0f})."
     )
+
+
+def state_table(results: dict[str, Any]) -> str:
+    """Lay out what a key's state is made of."""
+    state = results["state"]
+    parts = state["parts"]
+    lines = ["| part of the model file | bytes |", "|---|---:|"]
+    for what, names in SECTIONS.items():
+        lines.append(f"| {what} | {sum(parts[name] for name in names):,} |")
+    rest = state["file"] - sum(parts[name] for names in SECTIONS.values() for name in names)
+    lines.append(f"| parameters, clock, sizes, table of sections, checksum | {rest:,} |")
+    lines.append(f"| all of it | {state['file']:,} |")
+    lines.append(f"| **dense form of the same forest** | {state['dense']:,} |")
+    rows = state["bytes"] - state["dense"]
+    lines.append(
+        f"| rows learnt since, and what else is kept with them, on average | {rows:,.0f} |"
+    )
+    lines.append(
+        f"| a key's state, on average (at most {state['most']:,}) | {state['bytes']:,.0f} |"
+    )
+    return "\n".join(lines)
 
 
 def picture(results: dict[str, Any]) -> Figure:
@@ -196,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "goals": lambda: goal_table(results),
         "lanes": lambda: lane_table(results),
         "stream": lambda: stream_table(results),
+        "state": lambda: state_table(results),
     }
     PAGE.write_text(between(PAGE.read_text(), parts))
     with rc_context(STYLE):

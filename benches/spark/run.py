@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from benches import machine
 from benches.record import write
-from benches.spark import table
+from benches.spark import stream, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,8 +79,6 @@ def measured(session: Session, rounds: int) -> dict[str, Any]:
     spark.sparkContext.setLogLevel("ERROR")
     found: dict[str, Any] = {"session": asdict(session), "seconds": {}}
     if session.lanes == ("stream",):
-        from benches.spark import stream
-
         found |= stream.measured(spark, session.n_rows, rounds, STREAM)
         return found
     folder = table.written(session.n_rows, session.n_columns)
@@ -152,8 +150,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of the table")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument(
+        "--state",
+        action="store_true",
+        help="measure a stream's bytes of state alone, which are the same on any machine; keep "
+        "the times that are there",
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    if given.state:
+        results = json.loads(given.out.read_text())
+        write(given.out, results | {"state": stream.state(STREAM)}, "sessions")
+        return 0
     if given.child:
         plain = json.loads(given.child)
         plain["lanes"] = tuple(plain["lanes"])
@@ -176,6 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "machine": about,
         "rows": given.rows,
         "rounds": given.rounds,
+        "state": stream.state(STREAM),
         "sessions": found,
     }
     write(given.out, results, "sessions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import fastrcf
 from benches.spark import table
+from fastrcf import _dense
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BATCHES = 5
+# Rows of a key in a micro-batch, of a run of 1 M rows.
+A_KEY = 40
 
 
 def measured(
@@ -34,15 +37,56 @@ def measured(
         folder = Path(name)
         _write(folder / "rows", n_rows, shape)
         rates = [_rate(spark, folder, shape) for _ in range(rounds + 1)][1:]
-    forest = fastrcf.RandomCutForest(shape["n_trees"], shape["sample_size"], random_state=0)
-    forest.insert(np.random.default_rng(0).normal(size=(10_000, shape["n_columns"])))
     spark.stop()
     return {
         "n_keys": shape["n_keys"],
         "batches": BATCHES,
         "rows_per_second": rates,
-        "state_bytes": len(bytes(forest)),
     }
+
+
+def state(shape: Mapping[str, int]) -> dict[str, Any]:
+    """Say what one key's state takes, from micro-batch to micro-batch of a full forest.
+
+    Rows are of float32, as the stream's; what is learnt since is that of as many rows a
+    micro-batch as the stream's keys have in the middle.
+    """
+    from fastrcf_spark._stream_state import Forests
+
+    class Values(dict[Any, Any]):
+        """State of Spark's, in memory."""
+
+        containsKey = dict.__contains__
+        getValue = dict.get
+        updateValue = dict.__setitem__
+
+    given = {"n_trees": shape["n_trees"], "sample_size": shape["sample_size"], "random_state": 0}
+    states = Values()
+    mine = Forests({"ttl": None, "forest": given}, states)
+    x = np.random.default_rng(0).normal(size=(12_000, shape["n_columns"]))
+    x = x.astype(np.float32).astype(np.float64)
+    sizes = []
+    for rows in np.split(x, len(x) // A_KEY):
+        living = mine.wake("key")
+        living.forest.process(rows)
+        mine.rest("key", living, rows, None)
+        sizes.append(len(states[("key",)][0]))
+    settled = sizes[len(sizes) // 2 :]
+    file = bytes(living.forest)
+    return {
+        "bytes": float(np.mean(settled)),
+        "most": max(settled),
+        "file": len(file),
+        "parts": _parts(file),
+        "dense": len(_dense.dumps(living.forest)),
+    }
+
+
+def _parts(file: bytes) -> dict[str, int]:
+    """Give the length of each section of a model file."""
+    (n,) = struct.unpack_from("<I", file, 24)
+    entries = [struct.unpack_from("<4s4xQQ", file, 32 + 24 * i) for i in range(n)]
+    return {name.decode(): length for name, _, length in entries}
 
 
 def _write(folder: Path, n_rows: int, shape: Mapping[str, int]) -> None:

@@ -5,9 +5,6 @@ Functions take a plan of plain values first, which ``_shipping.deferred`` sends 
 
 from __future__ import annotations
 
-import struct
-import time
-import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +14,7 @@ import pyarrow.compute as pc
 import fastrcf
 from fastrcf_spark import _worker
 from fastrcf_spark._keyed_worker import readable
+from fastrcf_spark._stream_state import Forests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,17 +27,6 @@ GATHERED_BYTES = 1 << 26
 
 # The bucket that no key is put into.
 WATCHED = -1
-
-# State: version, flags, the latest time of a row as an integer or a floating point number, the
-# clock at the last use in milliseconds; then the forest.
-_HEAD = struct.Struct("<BB8sq")
-_VERSION = 1
-_DEFLATED, _TIMED = 1, 2
-# Where deflating saves less than this share of the bytes it is not tried again.
-_WORTHWHILE = 0.2
-# A key's last use is noted anew when this share of the time to live has passed; a bucket is
-# searched for what is too old when the other has.
-_NOTED, _SWEPT = 1 / 16, 1 / 4
 
 
 def pack(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -126,7 +113,7 @@ def process(
     if not any(packets):
         _same_buckets(plan["n_buckets"], buckets)
         return b""
-    forests = _Forests(plan, states, used)
+    forests = Forests(plan, states, used)
     if swept is not None:
         forests.sweep(swept)
     rows = _one(pa.concat_tables([_read(packet) for packet in packets]))
@@ -171,15 +158,15 @@ def _same_buckets(n_buckets: int, state: Any) -> None:
 
 def _of_key(
     plan: dict[str, Any],
-    forests: _Forests,
+    forests: Forests,
     key: str,
     inputs: NDArray[Any],
     times: NDArray[Any] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Score the good rows of one key in order; tell which are late."""
-    state = forests.wake(key)
-    forest = state.forest
-    latest = None if times is None else state.latest(times.dtype)
+    living = forests.wake(key)
+    forest = living.forest
+    latest = None if times is None else living.latest(times.dtype)
     late = np.zeros(len(inputs), dtype=bool)
     if times is not None and latest is not None:
         late = times < latest
@@ -193,91 +180,12 @@ def _of_key(
             last = None
             if times is not None:
                 last = times[-1] if latest is None else max(latest, times[-1])
-            forests.rest(key, state, last)
+            forests.rest(key, living, inputs[learnt], last)
+        else:
+            forests.keep(key, living)
     except fastrcf.FastRCFError as error:
         raise type(error)(f"the key {readable(key)}: {error}") from None
     return scores, late
-
-
-class _State(NamedTuple):
-    forest: fastrcf.RandomCutForest
-    time: bytes | None = None
-    """The latest time of a row."""
-    noted: int | None = None
-    """The last use that was noted, by the clock."""
-    deflate: bool = True
-
-    def latest(self, kind: np.dtype[Any]) -> Any:
-        """Give the latest time that was learnt; None where rows had none."""
-        return None if self.time is None else np.frombuffer(self.time, kind)[0]
-
-
-class _Forests:
-    """The forests of a bucket's keys, at rest in the state."""
-
-    def __init__(self, plan: dict[str, Any], states: Any, used: Any) -> None:
-        self._plan = plan
-        self._states = states
-        self._used = used
-        self._ttl = plan["ttl"]
-        self._now = int(time.time() * 1000)
-
-    def wake(self, key: str) -> _State:
-        """Give the forest of a key: a new one where there is none, or it is too old."""
-        if self._states.containsKey((key,)):
-            data = self._states.getValue((key,))[0]
-            version, flags, latest, noted = _HEAD.unpack_from(data)
-            if version != _VERSION:
-                raise fastrcf.ModelFileError(
-                    f"the state of the key {readable(key)} is of version {version}, not {_VERSION}"
-                )
-            if self._ttl is None or self._now - noted <= self._ttl:
-                body, deflated = bytes(data[_HEAD.size :]), bool(flags & _DEFLATED)
-                forest = fastrcf.loads(
-                    zlib.decompress(body) if deflated else body, n_threads=_worker.n_threads()
-                )
-                if not isinstance(forest, fastrcf.RandomCutForest):
-                    raise fastrcf.ModelFileError(
-                        f"the state of the key {readable(key)} is a {type(forest).__name__}"
-                    )
-                return _State(forest, latest if flags & _TIMED else None, noted, deflated)
-        return _State(
-            fastrcf.RandomCutForest(**self._plan["forest"], n_threads=_worker.n_threads())
-        )
-
-    def rest(self, key: str, state: _State, latest: Any) -> None:
-        """Put the forest of a key back, with the latest time of its rows.
-
-        The bytes of young forests, of whole numbers and of windows are deflated; those of
-        others would not become small, so that it would be a waste of time.
-        """
-        body = bytes(state.forest)
-        flags, when = 0, bytes(8)
-        if latest is not None:
-            flags, when = _TIMED, latest.tobytes()
-        if state.deflate:
-            smaller = zlib.compress(body, 1)
-            if len(smaller) <= (1 - _WORTHWHILE) * len(body):
-                flags, body = flags | _DEFLATED, smaller
-        noted = state.noted
-        if self._ttl is None:
-            noted = 0
-        elif noted is None or self._now - noted >= _NOTED * self._ttl:
-            noted = self._now
-            self._used.updateValue((key,), (noted,))
-        self._states.updateValue((key,), (_HEAD.pack(_VERSION, flags, when, noted) + body,))
-
-    def sweep(self, swept: Any) -> None:
-        """Remove the forests that are too old, if it is time to look for them."""
-        if not swept.exists():
-            swept.update((self._now,))
-        elif self._now - swept.get()[0] >= _SWEPT * self._ttl:
-            ages = [(key[0], self._now - when[0]) for key, when in self._used.iterator()]
-            for key, age in ages:
-                if age > self._ttl:
-                    self._used.removeKey((key,))
-                    self._states.removeKey((key,))
-            swept.update((self._now,))
 
 
 class _Times(NamedTuple):
@@ -304,11 +212,14 @@ def _times(plan: dict[str, Any], rows: pa.RecordBatch) -> _Times | None:
     return _Times(values, known)
 
 
-def _inputs(plan: dict[str, Any], rows: pa.RecordBatch) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _inputs(
+    plan: dict[str, Any], rows: pa.RecordBatch
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Give the inputs as a matrix, and which rows of it are usable."""
     if plan["names"]:
         found = _worker.inputs(plan, rows)
         matrix = found if isinstance(found, np.ndarray) else _worker._matrix(found)
+        matrix = matrix.astype(np.float64, copy=False)
         return matrix, _worker._usable(matrix)
     arrays = rows.column(plan["packed"])
     lengths = pc.fill_null(pc.list_value_length(arrays), 0).to_numpy(zero_copy_only=False)

@@ -1,4 +1,5 @@
 import datetime
+import itertools
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf_spark import _stream_worker, score
+from fastrcf_spark import _stream_state, _stream_worker, score
 from fastrcf_spark.keyed import fit_per_key
 from fastrcf_spark.streaming import PROVIDER, _processor, process_stream
 from tests.spark.needs import SPARK, needs_spark_4
@@ -134,7 +135,7 @@ class States(dict):
         return key in self
 
     def getValue(self, key):
-        return self[key]
+        return self.get(key)
 
     def updateValue(self, key, value):
         self[key] = value
@@ -190,8 +191,9 @@ def rows_of(x, key="1:a", **other):
 
 def processed(plan, rows, *states):
     batch = rows.combine_chunks().to_batches()[0]
+    packets = [_stream_worker._written(batch)]
     return _stream_worker._read(
-        _stream_worker.process(plan, [_stream_worker._written(batch)], Value(), *states)
+        _stream_worker.process(plan, packets, Value(), *states)
     ).rename_columns(["id", "score", "is_late"][: 2 + (plan["time"] is not None)])
 
 
@@ -269,7 +271,7 @@ def test_what_is_too_old_is_forgotten_and_removed(monkeypatch):
 
 @pytest.mark.parametrize(
     ("sampling", "whole", "largest"),
-    [("window", False, 40_000), ("decay", True, 40_000), ("decay", False, 57_000)],
+    [("window", False, 25_000), ("decay", True, 31_000), ("decay", False, 40_000)],
 )
 def test_state_stays_small(sampling, whole, largest):
     rng = np.random.default_rng(4)
@@ -277,14 +279,87 @@ def test_state_stays_small(sampling, whole, largest):
     forest = {"n_trees": 30, "sample_size": 64, "sampling": sampling, "random_state": 0}
     plan = plan_of(names=names, columns=names, forest=forest, time="time")
     states = States()
-    for batch in range(20):
-        x = rng.poisson(5, (200, 4)).astype(float) if whole else rng.lognormal(size=(200, 4))
-        rows = rows_of(x, z=x[:, 2], u=x[:, 3], time=batch + np.arange(200) / 200)
+    for batch in range(60):
+        x = rng.poisson(5, (40, 4)).astype(float) if whole else rng.lognormal(size=(40, 4))
+        # As columns of float have them, which most are.
+        x = x.astype(np.float32).astype(float)
+        rows = rows_of(x, z=x[:, 2], u=x[:, 3], time=batch + np.arange(40) / 40)
         processed(plan, rows, states)
         assert len(states[("1:a",)][0]) <= largest
-    alone = fastrcf.RandomCutForest(**(forest | {"sampling": "decay"}))
-    alone.insert(rng.normal(size=(4000, 4)))
-    assert len(states[("1:a",)][0]) <= len(bytes(alone)) + 20
+    assert len(states[("1:a",)][0]) > largest / 2
+
+
+@pytest.fixture
+def keeper(monkeypatch):
+    """A worker of our own."""
+    kept = _stream_state.Kept()
+    monkeypatch.setattr(_stream_state, "KEEPER", kept)
+    return kept
+
+
+@pytest.mark.parametrize("shingle_size", [1, 2])
+@pytest.mark.parametrize("single", [True, False])
+def test_what_a_worker_keeps_changes_nothing(keeper, monkeypatch, single, shingle_size):
+    x = np.random.default_rng(2).lognormal(size=(600, 2))
+    if single:
+        x = x.astype(np.float32).astype(float)
+    plan = plan_of(forest=FOREST | {"random_state": 0, "shingle_size": shingle_size})
+    expected = fastrcf.RandomCutForest(**plan["forest"]).process(x)
+    kept, moved = States(), States()
+    learnt_since = 0
+    # Of different sizes, so that forests are written anew now and then.
+    bounds = [0, 5, 6, 40, 41, 43, 100, 101, 104, 110, 300, 303, 310, 600]
+    for first, behind in itertools.pairwise(bounds):
+        rows = rows_of(x[first:behind])
+        assert equal(processed(plan, rows, kept), expected[first:behind])
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(_stream_state, "KEEPER", _stream_state.Kept())
+            assert equal(processed(plan, rows, moved), expected[first:behind])
+        # What is at rest is the same, and so are scores after any move.
+        assert kept == moved
+        data = kept[("1:a",)][0]
+        *_, length = _stream_state._HEAD.unpack_from(data)
+        learnt_since += len(data) > _stream_state._HEAD.size + length
+    assert 3 < learnt_since < len(bounds) - 4
+
+
+def test_a_task_that_is_tried_again_gets_the_forest_from_the_state(keeper):
+    x = np.random.default_rng(2).normal(size=(90, 2))
+    expected = fastrcf.RandomCutForest(**FOREST, random_state=0).process(x)
+    states = States()
+    processed(plan_of(), rows_of(x[:60]), states)
+    before = States(states)
+    # Of this nothing is committed.
+    assert equal(processed(plan_of(), rows_of(x[60:70]), states), expected[60:70])
+    assert equal(processed(plan_of(), rows_of(x[60:]), before), expected[60:])
+    assert not equal(processed(plan_of(), rows_of(x[60:]), states), expected[60:])
+
+
+def test_rows_that_are_only_scored_leave_the_forest_where_it_was(keeper):
+    x = np.random.default_rng(2).normal(size=(90, 2))
+    plan, states = plan_of(time="time", late="score"), States()
+    processed(plan, rows_of(x[:60], time=np.arange(60) + 100), states)
+    before = States(states)
+    late = processed(plan, rows_of(x[60:], time=np.arange(30)), states)
+    assert all(late["is_late"].to_pylist())
+    assert states == before
+    forest = fastrcf.RandomCutForest(**FOREST, random_state=0)
+    forest.insert(x[:60])
+    assert equal(late, forest.score(x[60:]))
+
+
+def test_a_worker_keeps_the_forests_that_it_used_last():
+    forest = fastrcf.RandomCutForest(**FOREST)
+    forest.insert(np.ones((20, 2)))
+    living = _stream_state.Living(forest)
+    kept = _stream_state.Kept(int(2.5 * forest.memory_usage()))
+    for key in ("a", "b", "a", "c"):
+        kept.put(key, b"1", living)
+    assert [key in kept for key in "abc"] == [True, False, True]
+    assert kept.take("a", b"2") is None
+    assert kept.take("c", b"1") is living
+    assert [key in kept for key in "abc"] == [False] * 3
+    assert kept._taken == 0
 
 
 def test_a_worker_without_the_package_says_so(tmp_path):
@@ -310,8 +385,8 @@ next(processor.handleInputRows((0,), [{{"rows": []}}], None))
 def test_state_of_another_version_is_refused():
     states = States()
     processed(plan_of(), rows_of(np.ones((30, 2))), states)
-    states[("1:a",)] = (b"\x07" + states[("1:a",)][0][1:],)
-    with pytest.raises(fastrcf.ModelFileError, match="of version 7, not 1"):
+    states[("1:a",)] = (b"\x01" + states[("1:a",)][0][1:],)
+    with pytest.raises(fastrcf.ModelFileError, match="of version 1, not 2"):
         processed(plan_of(), rows_of(np.ones((30, 2))), states)
 
 
