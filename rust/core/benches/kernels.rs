@@ -1,7 +1,7 @@
 //! Time per call of the engine's kernels, through what users call:
 //! `cargo bench --package fastrcf` (a name behind `--` picks some of them).
 //!
-//! One thread, 100 trees of 256 rows. The frozen forest takes other ways for
+//! One thread, 100 trees of 256 rows. Thresholds are those of a detector on a stream. The frozen forest takes other ways for
 //! few and for many rows, hence the batch sizes; peers are in `benches/` of the
 //! project.
 
@@ -9,7 +9,10 @@ mod mixture;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
-use fastrcf::{Forest, ForestConfig, Result, Rows};
+use fastrcf::{
+    Budget, ColumnKind, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Result, Rows,
+    Scaling,
+};
 use mixture::mixture;
 use std::hint::black_box;
 use std::time::Duration;
@@ -121,11 +124,41 @@ fn streams(criterion: &mut Criterion) -> Result<()> {
     Ok(())
 }
 
+/// Takes a stream's scores one by one: what a row's threshold costs beside its score.
+fn thresholds(criterion: &mut Criterion) -> Result<()> {
+    const WIDTH: usize = 8;
+    let columns = (0..WIDTH).map(|j| (format!("x{j}"), ColumnKind::Number(Scaling::Auto)));
+    let config = DetectorConfig {
+        n_threads: 1,
+        ..Default::default()
+    };
+    let mut builder = DetectorBuilder::new(config, columns.collect())?;
+    builder.add(&Rows::from_f32(&mixture(20_000, WIDTH, 1), WIDTH)?)?;
+    let detector = builder.finish(&mut || false)?;
+    let values = mixture(65_536, WIDTH, 2);
+    let scores = detector.score(&Rows::from_f32(&values, WIDTH)?)?;
+    let tail = detector.to_state().tail;
+    let mut group = group(criterion, "threshold");
+    group.throughput(Throughput::Elements(scores.len() as u64));
+    for rate in [0.01, 0.001, 0.0001] {
+        let mut budget = Budget::new(&tail, rate);
+        group.bench_function(BenchmarkId::new("update", rate), |bencher| {
+            bencher.iter(|| {
+                let alerts = scores.iter().filter(|&&score| budget.take(score));
+                black_box(alerts.count())
+            });
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     frozen_score(&mut criterion)?;
     attribution(&mut criterion)?;
     streams(&mut criterion)?;
+    thresholds(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }

@@ -49,8 +49,9 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Begins with the distribution of the training scores.
-    pub(super) fn new(tail: &Tail, rate: f64) -> Budget {
+    /// Begins with the distribution of the training scores; `rate` is the expected share
+    /// of alerts, above 0 and at most 0.5.
+    pub fn new(tail: &Tail, rate: f64) -> Budget {
         let mut budget = Budget {
             rate,
             bins: vec![0.0; BINS],
@@ -77,12 +78,12 @@ impl Budget {
     }
 
     /// The score above which a row is an alert now.
-    pub(super) fn threshold(&self) -> f64 {
+    pub fn threshold(&self) -> f64 {
         self.threshold
     }
 
     /// Whether a row is an alert; what is learnt from it is for the next one.
-    pub(super) fn take(&mut self, score: f64) -> bool {
+    pub fn take(&mut self, score: f64) -> bool {
         let alert = score > self.threshold;
         let credit = self.credit + self.rate - f64::from(u8::from(alert));
         self.credit = credit.clamp(-MOST_CREDIT, MOST_CREDIT);
