@@ -50,7 +50,7 @@ pub(super) fn write(
     }
     body.u32(ranks.len() as u32);
     let mut coder = Encoder::new(body.bytes);
-    let mut walk = Walk::new(state.trees.len(), d);
+    let mut walk = Walk::new(state.trees.len(), state.config.sample_size, d);
     walk.points(&mut coder, points, ranks.len())
         .ok_or_else(wrong)?;
     walk.keys(&mut coder, &state.trees).ok_or_else(wrong)?;
@@ -112,7 +112,8 @@ pub(super) fn read(
         return Err(Error::file(format!("{n_points} points are too many")));
     }
     let mut coder = Decoder::new(body.bytes(body.len())?);
-    let mut walk = Walk::new(state.config.n_trees, d);
+    let most = state.config.sample_size.min(room);
+    let mut walk = Walk::new(state.config.n_trees, most, d);
     walk.points(&mut coder, Vec::new(), n_points)
         .ok_or_else(wrong)?;
     walk.keys(&mut coder, &[]).ok_or_else(wrong)?;
@@ -122,7 +123,8 @@ pub(super) fn read(
             return Err(Error::Interrupted);
         }
         let tree = walk.tree(&mut coder, t, None).ok_or_else(wrong)?;
-        values += tree.nodes.len();
+        let keys = tree.stream.as_ref().map_or(0, |stream| stream.keys.len());
+        values += tree.nodes.len() + keys;
         if coder.overrun() || values > room {
             return Err(wrong());
         }

@@ -78,6 +78,8 @@ impl Floats {
 /// What is learnt on the way, and the points.
 pub(super) struct Walk {
     n_trees: usize,
+    /// Rows of a tree at most: what says more takes no memory.
+    sample_size: usize,
     d: usize,
     /// Places of the points, which are sorted.
     places: Vec<i32>,
@@ -91,9 +93,10 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(n_trees: usize, d: usize) -> Walk {
+    pub(super) fn new(n_trees: usize, sample_size: usize, d: usize) -> Walk {
         Walk {
             n_trees,
+            sample_size,
             d,
             places: Vec::new(),
             holders: Vec::new(),
@@ -295,6 +298,9 @@ impl Walk {
         let rows = nodes.iter().map(|node| u64::from(node.mass())).sum();
         let n = self.counts.code(coder, given.keys.len() as u64);
         let n = usize::try_from(n).ok().filter(|_| n == rows)?;
+        if n > self.sample_size {
+            return None;
+        }
         let mut long = |bits| coder.raw(bits, u64::BITS);
         let target = f64::from_bits(long(given.target.to_bits()));
         let sampler_rng = given.sampler_rng.map(&mut long);
