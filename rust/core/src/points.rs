@@ -21,11 +21,6 @@ impl PointStore {
         }
     }
 
-    /// Values of a padded row.
-    pub(crate) fn stride(&self) -> usize {
-        self.stride
-    }
-
     /// Takes padded rows over; point `i` is row `i`, with no references yet.
     pub(crate) fn from_padded(values: Vec<f32>, stride: usize) -> PointStore {
         PointStore {

@@ -7,7 +7,6 @@ mod persist;
 mod query;
 mod samples;
 mod surroundings;
-mod trickle;
 mod update;
 
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
@@ -21,7 +20,6 @@ use crate::points::PointStore;
 use crate::questions::never;
 use crate::sampler::Clock;
 use crate::tree::{Scratch, Tree};
-use trickle::Trickle;
 use update::Buffers;
 
 /// A random cut forest that learns from a stream, row by row, exactly.
@@ -49,7 +47,6 @@ pub struct Forest {
     clock: Clock,
     n_seen: u64,
     notes: Notes,
-    trickle: Trickle,
     buffers: Buffers,
 }
 
@@ -70,7 +67,6 @@ impl Forest {
             clock: Clock::new(config.decay_rate()),
             n_seen: 0,
             notes: Notes::new(),
-            trickle: Trickle::default(),
             buffers: Buffers::default(),
             members,
             intake,
@@ -203,7 +199,6 @@ impl Forest {
             clock: self.clock.clone(),
             n_seen: self.n_seen,
             notes: self.notes.clone(),
-            trickle: self.trickle,
             buffers: Buffers::default(),
         })
     }

@@ -177,7 +177,6 @@ impl Forest {
         let mut never = || false;
         let interrupt = interrupt.unwrap_or(&mut never);
         self.intake.check_stream(rows, interrupt)?;
-        self.expect(n);
         let scored = asked.is_some();
         let mut scores = vec![f64::NAN; if scored { n } else { 0 }];
         // A call that may be interrupted half-way keeps what it would undo.

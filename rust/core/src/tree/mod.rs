@@ -423,29 +423,6 @@ impl Tree {
         }
     }
 
-    /// Stores every box from now on.
-    pub(crate) fn keep_boxes<E: Eights>(
-        &mut self,
-        e: E,
-        points: &PointStore,
-        scratch: &mut Scratch,
-    ) {
-        if !self.is_bounded() {
-            self.exchange_bounds(e, points, scratch);
-            // What the scratch has got is the tree's own arena.
-            scratch.every = Bounds::new(points.stride(), 1);
-        }
-    }
-
-    /// Stores no more boxes than a tree of its width does at rest.
-    pub(crate) fn rest<E: Eights>(&mut self, e: E, points: &PointStore, scratch: &mut Scratch) {
-        let stride = points.stride();
-        if self.bounds.limit() != resting_limit(stride) {
-            scratch.every = Bounds::new(stride, resting_limit(stride));
-            self.exchange_bounds(e, points, scratch);
-        }
-    }
-
     /// The inner nodes in preorder.
     fn inner_nodes(&self, nodes: &mut Vec<NodeId>) {
         nodes.clear();
