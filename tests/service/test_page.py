@@ -78,7 +78,7 @@ def test_a_row_is_scored_and_told_why(chromium, detector, tmp_path, name, size, 
         assert tab.inner_text("#problem") == "items: expected a number"
         tab.fill("#fields label:has-text('items') input", "1e31")
         tab.click("#go")
-        tab.wait_for_function("document.querySelector('#problem').textContent.includes('row 0')")
+        tab.wait_for_selector("#problem:has-text('row 0')")
         tab.click("#reset")
         assert tab.inner_text("#problem") == ""
         assert tab.is_hidden("#told")
