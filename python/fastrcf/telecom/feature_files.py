@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import polars as pl
 
@@ -23,9 +23,11 @@ from fastrcf.telecom.windows import row_facts
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     Progress = Callable[[str, float, int], None]
+
+_Made = TypeVar("_Made")
 
 #: Records that are read together, where buckets are made here.
 BUCKET: Final = 2_000_000
@@ -70,7 +72,7 @@ def features_folder(
 ) -> Written:
     """Compute the features of the sessions in a folder.
 
-    Memory holds one bucket of SIMs at a time.
+    Memory holds two buckets of SIMs at a time, and features of two.
 
     Parameters
     ----------
@@ -117,11 +119,11 @@ def features_folder(
             (made / "features").mkdir(parents=True)
             read = needs.columns(wanted, group if table is None else table.group)
             rows = parts = 0
-            # A part is written while the next is computed.
+            # While a part is computed, the next is read and the one before is written.
             with ThreadPoolExecutor(1) as writer:
                 writing: Future[None] | None = None
-                for number, (name, files) in enumerate(buckets.items()):
-                    records = _read(files, read)
+                records_of = _ahead(lambda files: _read(files, read), buckets.values())
+                for number, (name, records) in enumerate(zip(buckets, records_of, strict=True)):
                     found = list(compute(records, timezone, table, wanted, n_threads=n_threads))
                     if writing is not None:
                         writing.result()
@@ -148,16 +150,38 @@ def _fit(
     buckets: Mapping[str, Sequence[Path]], timezone: str, group: Sequence[str], tell: Progress
 ) -> PeerTable:
     names = checked_group(group)
+
+    def count(files: Sequence[Path]) -> tuple[pl.DataFrame, int]:
+        records = _read(files, peers.read(names), peers.COUNTED)
+        return counted(records, row_facts(timezone, records), names), len(records)
+
     whole: list[pl.DataFrame] = []
     rows = 0
-    for number, files in enumerate(buckets.values()):
-        records = _read(files, peers.read(names), peers.COUNTED)
-        whole.append(counted(records, row_facts(timezone, records), names))
+    for number, (counts, n) in enumerate(_ahead(count, buckets.values(), 2)):
+        whole.append(counts)
         if sum(map(len, whole[1:])) > max(_MOST_COUNTS, len(whole[0])):
             whole = [peers.added(whole)]
-        rows += len(records)
+        rows += n
         tell("peers", (number + 1) / len(buckets), rows)
     return PeerTable(pl.concat(whole), timezone=timezone, group=names)
+
+
+def _ahead(
+    work: Callable[[Sequence[Path]], _Made], buckets: Iterable[Sequence[Path]], n: int = 1
+) -> Iterator[_Made]:
+    """Give what is made of each bucket, in order, while the next ``n`` are in work."""
+    with ThreadPoolExecutor(n) as workers:
+        waiting: deque[Future[_Made]] = deque()
+        try:
+            for files in buckets:
+                waiting.append(workers.submit(work, files))
+                if len(waiting) > n:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _read(files: Sequence[Path], *only: Sequence[str]) -> pl.DataFrame:
