@@ -106,6 +106,24 @@ def test_reasons_are_left_out_where_they_are_not_wanted(rng):
     assert not named.detect(frame, reasons=False)["reasons"].map(len).any()
 
 
+def test_rows_that_come_one_by_one_get_a_frozen_forest_until_it_learns(rng):
+    fitted = fastrcf.Detector(alert_rate=0.1, n_trees=32, random_state=1)
+    fitted.fit(rng.normal(size=(3000, 20)))
+    rows = 1.3 * rng.normal(size=(400, 20))
+    whole = pickle.loads(pickle.dumps(fitted)).detect(rows)
+    detector = pickle.loads(pickle.dumps(fitted))
+    small = detector.memory_usage()
+    for i, row in enumerate(rows[:, None]):
+        found = detector.detect(row)
+        assert found.score[0] == whole.score[i]
+        assert found.reasons[0] == whole.reasons[i]
+        # 320 rows of so many columns make up for what freezing takes.
+        assert (detector.memory_usage() > 1.5 * small) == (i + 1 >= 320)
+    assert whole.is_anomaly.any()
+    detector.process(rows[:1])
+    assert detector.memory_usage() < 1.2 * small
+
+
 def test_arrays_have_columns_by_position(rng):
     x = rng.normal(size=(500, 3))
     detector = fastrcf.Detector(random_state=1).fit(x)

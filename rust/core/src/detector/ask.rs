@@ -9,18 +9,11 @@ use crate::rows::Rows;
 
 /// Rows whose reasons are sought at a time.
 const REASONS_BLOCK: usize = 1024;
-/// From this many rows on it pays to freeze the forests.
-const WORTH_FREEZING: usize = 2048;
 
 impl Detector {
-    /// Freezes the forests if there are rows enough.
+    /// Freezes the forests if that pays for the rows asked since they last changed.
     fn freeze_for(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
-        if rows.n_rows() >= WORTH_FREEZING {
-            for view in &self.views {
-                view.freeze(interrupt)?;
-            }
-        }
-        Ok(())
+        (self.views.iter()).try_for_each(|view| view.freeze_for(rows.n_rows(), interrupt))
     }
 
     /// The score of each row, of the detector's kind.

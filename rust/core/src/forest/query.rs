@@ -10,21 +10,8 @@ use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::tree::{Live, resting_limit};
 
-/// Rows from which on it pays to freeze the forest first: the frozen form gives
-/// the same bits. Freezing takes 6 to 7 ms for 100 trees of 256 rows, and spares
-/// 5.5 us a row at 8 columns and 24 us at 30, where a living tree stores few
-/// boxes (`examples/crossover.rs`; between them it is a guess).
-fn worth_freezing(dimensions: usize, sample_size: usize) -> usize {
-    let measured = match dimensions {
-        ..=8 => 1024,
-        9..=16 => 512,
-        _ => 320,
-    };
-    (measured * sample_size / 256).max(128)
-}
-
-/// The same for attributions, which take the living forest's boxes as they are
-/// unless most are not stored.
+/// [`Forest::worth_freezing`] for attributions, which take the living forest's boxes
+/// as they are unless most are not stored.
 const WORTH_FREEZING_FOR_PARTS: usize = 1024;
 
 impl Trees for Forest {
@@ -56,6 +43,19 @@ impl Forest {
     ) -> Result<()> {
         self.intake.check_query(rows, interrupt)?;
         self.check_ready()
+    }
+
+    /// Rows from which on it pays to freeze the forest first: the frozen form gives
+    /// the same bits. Freezing takes 6 to 7 ms for 100 trees of 256 rows, and spares
+    /// 5.5 us a row at 8 columns and 24 us at 30, where a living tree stores few
+    /// boxes (`examples/crossover.rs`; between them it is a guess).
+    pub(crate) fn worth_freezing(&self) -> usize {
+        let measured = match self.n_dimensions() {
+            ..=8 => 1024,
+            9..=16 => 512,
+            _ => 320,
+        };
+        (measured * self.config.sample_size / 256).max(128)
     }
 
     pub(super) fn check_ready(&self) -> Result<()> {
@@ -91,7 +91,7 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
         self.check_question(rows, interrupt)?;
-        if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
+        if rows.n_rows() >= self.worth_freezing() {
             return self.freeze_with(interrupt)?.score_with(rows, interrupt);
         }
         questions::scores(self, rows, None, interrupt)
@@ -123,7 +123,7 @@ impl Forest {
             };
         };
         self.check_question(rows, interrupt)?;
-        if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
+        if rows.n_rows() >= self.worth_freezing() {
             let frozen = self.freeze_with(interrupt)?;
             return frozen.score_by_with(kind, rows, interrupt);
         }
@@ -197,7 +197,7 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<f64>> {
         self.check_question(rows, interrupt)?;
-        if rows.n_rows() >= worth_freezing(self.n_dimensions(), self.config.sample_size) {
+        if rows.n_rows() >= self.worth_freezing() {
             let frozen = self.freeze_with(interrupt)?;
             return frozen.displacement_with(rows, interrupt);
         }
