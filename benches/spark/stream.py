@@ -61,8 +61,8 @@ def state(shape: Mapping[str, int]) -> dict[str, Any]:
         updateValue = dict.__setitem__
 
     given = {"n_trees": shape["n_trees"], "sample_size": shape["sample_size"], "random_state": 0}
-    states = Values()
-    mine = Forests({"ttl": None, "forest": given}, states)
+    logs, bases = Values(), Values()
+    mine = Forests({"ttl": None, "forest": given}, logs, bases)
     x = np.random.default_rng(0).normal(size=(12_000, shape["n_columns"]))
     x = x.astype(np.float32).astype(np.float64)
     sizes = []
@@ -70,7 +70,7 @@ def state(shape: Mapping[str, int]) -> dict[str, Any]:
         living = mine.wake("key")
         living.forest.process(rows)
         mine.rest("key", living, rows, None)
-        sizes.append(len(states[("key",)][0]))
+        sizes.append(len(logs[("key",)][0]) + len(bases[("key",)][0]))
     settled = sizes[len(sizes) // 2 :]
     file = bytes(living.forest)
     return {

@@ -1,100 +1,52 @@
-"""Forests of a stream's keys: at rest in Spark's state, and those that a worker still has.
+"""Forests of a stream's keys: at rest in Spark's state, and awake in a worker.
 
-At rest is a forest in its dense form, which is dear to write, and behind it the rows that it has
-learnt since. A forest that learns these rows again is the same, bit for bit. All of a key is one
-value: to ask Spark for another one costs more than its bytes.
+At rest is a key as two values. One is its forest in full, the base, in the dense form, which is
+dear to read and to write. The other is a small log (:mod:`_stream_log`): the rows learnt since,
+and the names of the versions that they led to. Forests are functions of the rows that they have
+learnt, bit for bit; so the log alone is written until it is too long.
 
-A worker keeps the forests that it had last. One of them is used only if what is at rest is, byte
-for byte, what the worker put there together with it; so a task that is tried again, or a bucket
-that comes back from another worker, gets its forest from the state.
+A worker keeps the forests that it had last (:mod:`_stream_kept`). If the log names a worker's
+version, the worker learns the rows behind it, if any, and has the version at rest: after a task
+that was tried again, or after micro-batches that other workers had. A version that the log does
+not name came of rows that were not committed, or is older than the base; then the base is read.
 """
 
 from __future__ import annotations
 
-import struct
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import fastrcf
 from fastrcf import _dense
-from fastrcf_spark import _worker
+from fastrcf_spark import _stream_log, _worker
 from fastrcf_spark._keyed_worker import readable
+from fastrcf_spark._stream_kept import KEEPER
+from fastrcf_spark._stream_log import NAME, VERSION, Log
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VERSION = 2
-# Version, flags, the latest time of a row as an integer or a floating point number, the clock at
-# the last use in milliseconds, the length of the dense form; then this, and rows learnt since.
-_HEAD = struct.Struct("<BB8sqI")
-_TIMED, _DOUBLE = 1, 2
-# Rows may take this share of what the forest at rest takes; with more it is written anew.
-_LEARNT = 1 / 16
+# A log may take this share of what its base takes; with more the forest is written anew.
+_LEARNT = 1 / 8
 # A key's last use is noted anew when this share of the time to live has passed; a bucket is
 # searched for what is too old when the other has.
 _NOTED, _SWEPT = 1 / 16, 1 / 4
-# Bytes of memory that the forests which a worker keeps may take.
-KEPT = 1 << 26
 
 
 class Living(NamedTuple):
     """A key's forest, awake."""
 
     forest: fastrcf.RandomCutForest
-    time: bytes | None = None
-    """The latest time of a row."""
-    noted: int | None = None
-    """The last use that was noted, by the clock."""
-    dense: bytes = b""
-    """The forest as it was last written; empty where it was not yet."""
-    learnt: NDArray[np.float64] | None = None
-    """Rows that it has learnt since."""
+    log: Log | None = None
+    """As it is at rest; none of a new forest."""
 
     def latest(self, kind: np.dtype[Any]) -> Any:
         """Give the latest time that was learnt; None where rows had none."""
-        return None if self.time is None else np.frombuffer(self.time, kind)[0]
-
-
-class Kept:
-    """Forests that a worker keeps, the last used ones.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes of memory that they may take.
-    """
-
-    def __init__(self, limit: int = KEPT) -> None:
-        self._limit = limit
-        self._taken = 0
-        self._forests: OrderedDict[str, tuple[bytes, Living, int]] = OrderedDict()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._forests
-
-    def take(self, key: str, at_rest: bytes) -> Living | None:
-        """Take the forest of a key out, if it is the one that is at rest."""
-        found = self._forests.pop(key, None)
-        if found is None:
+        if self.log is None or self.log.time is None:
             return None
-        self._taken -= found[2]
-        return found[1] if found[0] == at_rest else None
-
-    def put(self, key: str, at_rest: bytes, living: Living) -> None:
-        """Keep a forest, with what is at rest of it."""
-        self.take(key, b"")
-        memory = living.forest.memory_usage() + 2 * len(at_rest)
-        self._forests[key] = at_rest, living, memory
-        self._taken += memory
-        while self._taken > self._limit:
-            _, (_, _, memory) = self._forests.popitem(last=False)
-            self._taken -= memory
-
-
-KEEPER = Kept()
+        return np.frombuffer(self.log.time, kind)[0]
 
 
 class Forests:
@@ -103,50 +55,63 @@ class Forests:
     Parameters
     ----------
     plan : dict
-    states : pyspark.sql.streaming.MapState
+    logs, bases : pyspark.sql.streaming.MapState
         What is at rest, by key.
     used : pyspark.sql.streaming.MapState, optional
         When keys were last used, where they age.
     """
 
-    def __init__(self, plan: dict[str, Any], states: Any, used: Any = None) -> None:
-        self._plan = plan
-        self._states = states
+    def __init__(self, plan: dict[str, Any], logs: Any, bases: Any, used: Any = None) -> None:
+        self._forest = plan["forest"]
+        self._logs = logs
+        self._bases = bases
         self._used = used
         self._ttl = plan["ttl"]
         self._now = int(time.time() * 1000)
 
     def wake(self, key: str) -> Living:
-        """Give the forest of a key: a new one where there is none, or it is too old."""
+        """Give the forest of a key: a new one where there is none, or it is too old.
+
+        Raises
+        ------
+        fastrcf.ModelFileError
+            If the state is of another version, or not whole.
+        """
         # Spark's log has a line for each value that is asked for and not there.
-        there = key in KEEPER or self._states.containsKey((key,))
-        found = self._states.getValue((key,)) if there else None
+        there = key in KEEPER or self._logs.containsKey((key,))
+        found = self._logs.getValue((key,)) if there else None
         if found is None:
             return self._new()
-        at_rest = bytes(found[0])
-        version = at_rest[0]
-        if version != VERSION:
+        data = bytes(found[0])
+        if data[0] != VERSION:
             raise fastrcf.ModelFileError(
-                f"the state of the key {readable(key)} is of version {version}, not {VERSION}"
+                f"the state of the key {readable(key)} is of version {data[0]}, not {VERSION}"
             )
-        _, flags, latest, noted, length = _HEAD.unpack_from(at_rest)
-        living = KEEPER.take(key, at_rest)
-        if self._ttl is not None and self._now - noted > self._ttl:
+        log = _stream_log.read(data)
+        kept = KEEPER.take(key)
+        if self._ttl is not None and self._now - log.noted > self._ttl:
             return self._new()
-        if living is not None:
-            return living
-        end = _HEAD.size + length
-        dense = at_rest[_HEAD.size : end]
-        forest = _dense.loads(dense, n_threads=_worker.n_threads())
-        learnt = _rows(at_rest[end:], flags, forest.n_features)
-        if learnt is not None:
-            forest.insert(learnt)
-        return Living(forest, latest if flags & _TIMED else None, noted, dense, learnt)
+        lacking = log.since(kept[0]) if kept else None
+        if kept is None or lacking is None:
+            forest, lacking = self._base(key, log), log.since(log.base)
+        else:
+            forest = kept[1]
+        if lacking is not None and len(lacking):
+            forest.insert(lacking)
+        return Living(forest, log)
 
     def _new(self) -> Living:
-        return Living(
-            fastrcf.RandomCutForest(**self._plan["forest"], n_threads=_worker.n_threads())
-        )
+        return Living(fastrcf.RandomCutForest(**self._forest, n_threads=_worker.n_threads()))
+
+    def _base(self, key: str, log: Log) -> fastrcf.RandomCutForest:
+        found = self._bases.getValue((key,))
+        data = bytes(found[0]) if found else b""
+        if data[:NAME] != log.base:
+            raise fastrcf.ModelFileError(
+                f"the state of the key {readable(key)} is not whole: its log is that of another "
+                "forest"
+            )
+        return _dense.loads(data[NAME:], n_threads=_worker.n_threads())
 
     def rest(self, key: str, living: Living, rows: NDArray[np.float64], latest: Any) -> None:
         """Put the forest of a key to rest, with rows that it has learnt and their latest time.
@@ -159,28 +124,29 @@ class Forests:
         rows : array of float64, shape (n, d)
         latest : scalar of 8 bytes, optional
         """
+        forest, log = living
+        new = log is None
+        if log is None:
+            log = Log(_stream_log.first(self._forest), 0, rows.shape[1])
         if latest is not None:
-            living = living._replace(time=latest.tobytes())
-        noted = living.noted
-        if self._ttl is None:
-            noted = 0
-        elif noted is None or self._now - noted >= _NOTED * self._ttl:
-            noted = self._now
-            self._used.updateValue((key,), (noted,))
-        learnt = rows if living.learnt is None else np.concatenate([living.learnt, rows])
-        living = living._replace(noted=noted, learnt=learnt)
-        at_rest = _at_rest(living)
-        behind = len(at_rest) - _HEAD.size - len(living.dense)
-        if not living.dense or behind > _LEARNT * len(living.dense):
-            living = living._replace(dense=_dense.dumps(living.forest), learnt=None)
-            at_rest = _at_rest(living)
-        self._states.updateValue((key,), (at_rest,))
-        KEEPER.put(key, at_rest, living)
+            log = log._replace(time=latest.tobytes())
+        if self._ttl is not None and (new or self._now - log.noted >= _NOTED * self._ttl):
+            log = log._replace(noted=self._now)
+            self._used.updateValue((key,), (self._now,))
+        log = log._replace(parts=(*log.parts, _stream_log.part(log.name, rows)))
+        data = log.written()
+        if len(data) > _LEARNT * log.length:
+            base = log.name + _dense.dumps(forest)
+            self._bases.updateValue((key,), (base,))
+            log = log._replace(base=log.name, length=len(base), parts=())
+            data = log.written()
+        self._logs.updateValue((key,), (data,))
+        KEEPER.put(key, log.name, forest)
 
     def keep(self, key: str, living: Living) -> None:
         """Keep a forest that has learnt nothing since it was given."""
-        if living.dense:
-            KEEPER.put(key, _at_rest(living), living)
+        if living.log is not None:
+            KEEPER.put(key, living.log.name, living.forest)
 
     def sweep(self, swept: Any) -> None:
         """Remove the forests that are too old, if it is time to look for them."""
@@ -190,27 +156,6 @@ class Forests:
             ages = [(key[0], self._now - when[0]) for key, when in self._used.iterator()]
             for key, age in ages:
                 if age > self._ttl:
-                    self._used.removeKey((key,))
-                    self._states.removeKey((key,))
+                    for state in (self._used, self._logs, self._bases):
+                        state.removeKey((key,))
             swept.update((self._now,))
-
-
-def _at_rest(living: Living) -> bytes:
-    """Give what is at rest of a forest: rows as float32 where that is exact."""
-    flags, packed = 0, b""
-    if living.learnt is not None:
-        with np.errstate(over="ignore"):
-            single = living.learnt.astype(np.float32)
-        exact = bool((single == living.learnt).all())
-        flags, packed = (0, single.tobytes()) if exact else (_DOUBLE, living.learnt.tobytes())
-    flags |= _TIMED * (living.time is not None)
-    latest, length = living.time or bytes(8), len(living.dense)
-    head = _HEAD.pack(VERSION, flags, latest, living.noted, length)
-    return head + living.dense + packed
-
-
-def _rows(data: bytes, flags: int, n_features: int | None) -> NDArray[np.float64] | None:
-    if not data:
-        return None
-    rows = np.frombuffer(data, np.float64 if flags & _DOUBLE else np.float32)
-    return rows.astype(np.float64).reshape(-1, n_features or 1)

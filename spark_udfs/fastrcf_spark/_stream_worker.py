@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -71,19 +72,40 @@ def _packets(plan: dict[str, Any], batches: list[pa.RecordBatch]) -> Iterator[pa
 def unpack(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Take answers out of their packets."""
     for batch in batches:
-        packets = [packet for packet in batch.column("rows").to_pylist() if packet]
+        packets = batch.column("rows").to_pylist()
         if packets:
             yield _one(pa.concat_tables([_read(packet) for packet in packets]))
 
 
-def process(
+def process(plan: dict[str, Any], packets: Sequence[bytes], *states: Any) -> Iterator[pd.DataFrame]:
+    """Score the rows of a bucket, as :func:`scored`, for Spark's stateful operator.
+
+    Yields
+    ------
+    pandas.DataFrame
+        Columns of Arrow data, where these are plain; else a packet of them.
+    """
+    rows = scored(plan, packets, *states)
+    if rows is None:
+        return
+    if not plan["plain"]:
+        yield pd.DataFrame({"rows": [_written(rows)]})
+    else:
+        columns = zip(rows.schema, rows.columns, strict=True)
+        yield pd.DataFrame(
+            {f.name: pd.Series(column, dtype=pd.ArrowDtype(f.type)) for f, column in columns}
+        )
+
+
+def scored(
     plan: dict[str, Any],
     packets: Sequence[bytes],
     buckets: Any,
-    states: Any,
+    logs: Any,
+    bases: Any,
     used: Any = None,
     swept: Any = None,
-) -> bytes:
+) -> pa.RecordBatch | None:
     """Score the rows of a bucket by their keys' forests, which learn them.
 
     Parameters
@@ -93,8 +115,8 @@ def process(
         The rows of a micro-batch.
     buckets : pyspark.sql.streaming.ValueState
         Into how many buckets keys are put: of the bucket that is watched for it.
-    states : pyspark.sql.streaming.MapState
-        Forests by key.
+    logs, bases : pyspark.sql.streaming.MapState
+        Forests by key, as :class:`Forests` has them.
     used : pyspark.sql.streaming.MapState, optional
         When keys were last used, where they age.
     swept : pyspark.sql.streaming.ValueState, optional
@@ -102,8 +124,8 @@ def process(
 
     Returns
     -------
-    bytes
-        Kept columns and answers; nothing for the bucket that has no rows.
+    pyarrow.RecordBatch
+        Kept columns and answers; none for the bucket that has no rows.
 
     Raises
     ------
@@ -112,8 +134,8 @@ def process(
     """
     if not any(packets):
         _same_buckets(plan["n_buckets"], buckets)
-        return b""
-    forests = Forests(plan, states, used)
+        return None
+    forests = Forests(plan, logs, bases, used)
     if swept is not None:
         forests.sweep(swept)
     rows = _one(pa.concat_tables([_read(packet) for packet in packets]))
@@ -142,7 +164,7 @@ def process(
     answers = [pa.array(scores, mask=np.isnan(scores))]
     if times is not None:
         answers.append(pa.array(late, mask=~times.known))
-    return _written(_worker._beside(rows, plan["kept"], answers))
+    return _worker._beside(rows, plan["kept"], answers)
 
 
 def _same_buckets(n_buckets: int, state: Any) -> None:

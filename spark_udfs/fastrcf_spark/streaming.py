@@ -31,6 +31,7 @@ from pyspark.sql.types import (
 import fastrcf
 from fastrcf._parameters import check_kind
 from fastrcf_spark import _features, _keys
+from fastrcf_spark import _stream_columns as _columns
 from fastrcf_spark._keys import KEY
 from fastrcf_spark._shipping import deferred
 from fastrcf_spark.tables import _free, _kept
@@ -181,6 +182,10 @@ def process_stream(
         "packed": found["packed"] and sent[found["packed"]],
         "kept": [sent[name] for name in wanted],
     }
+    fields = [*(df.schema[name] for name in wanted), *added]
+    plan["plain"] = _columns.are_plain(fields)
+    if plan["plain"]:
+        selected |= {name: _columns.into(selected[name], df.schema[name]) for name in wanted}
     key = _keys.text(df, names)
     rows = df.select(
         F.pmod(F.xxhash64(key), F.lit(n_buckets)).cast("int").alias(plan["bucket"]),
@@ -189,20 +194,20 @@ def process_stream(
         *[expression.alias(sent[name]) for name, expression in selected.items()],
     )
     packet = StructType([StructField("bucket", IntegerType()), StructField("rows", BinaryType())])
-    packed = rows.mapInArrow(deferred("pack", plan, "_stream_worker"), packet)
+    gathered = rows.mapInArrow(deferred("pack", plan, "_stream_worker"), packet)
     # Spark's own time to live works in its processing time mode alone, in which a query of
     # all that is available never ends.
-    processed = packed.groupBy("bucket").transformWithStateInPandas(
+    processed = gathered.groupBy("bucket").transformWithStateInPandas(
         statefulProcessor=_processor(plan),
-        outputStructType=StructType([StructField("rows", BinaryType())]),
+        outputStructType=_columns.plain(fields) if plan["plain"] else _columns.PACKETS,
         outputMode="Append",
         timeMode="None",
     )
-    fields = [*(df.schema[name] for name in wanted), *added]
-    schema = StructType(
-        [StructField(f"r{i}", f.dataType, f.nullable, f.metadata) for i, f in enumerate(fields)]
-    )
-    answers = processed.mapInArrow(deferred("unpack", plan, "_stream_worker"), schema)
+    if plan["plain"]:
+        answers = _columns.restored(processed, fields)
+    else:
+        unpack = deferred("unpack", plan, "_stream_worker")
+        answers = processed.mapInArrow(unpack, _columns.unpacked(fields))
     return answers.toDF(*[field.name for field in fields])
 
 
@@ -299,17 +304,17 @@ def _processor(plan: dict[str, Any]) -> Any:
         def init(self, handle: Any) -> None:
             self._state = [
                 handle.getValueState("buckets", number),
+                # Logs, where state of version 2 has its forests: so it is told and refused.
                 handle.getMapState("forests", key, forest),
+                handle.getMapState("bases", key, forest),
             ]
             if ages:
                 self._state.append(handle.getMapState("used", key, when))
                 self._state.append(handle.getValueState("swept", when))
 
         def handleInputRows(self, key: Any, rows: Any, timerValues: Any) -> Iterator[Any]:
-            import pandas as pd
-
             packets = [packet for frame in rows for packet in frame["rows"]]
-            yield pd.DataFrame({"rows": [run(packets, *self._state)]})
+            yield from run(packets, *self._state)
 
         def close(self) -> None:
             pass

@@ -1,4 +1,4 @@
-"""Events of keys as files of a stream, and the scores that they should have."""
+"""Events of keys as files of a stream, the scores that they should have, and a plan of them."""
 
 import datetime
 import os
@@ -66,3 +66,24 @@ def equal(found, expected):
     if found["score"].null_count != np.isnan(expected).sum():
         return False
     return bool(((scores == expected) | np.isnan(expected)).all())
+
+
+def plan_of(**other):
+    return {
+        "bucket": "bucket",
+        "key": "key",
+        "order": "order",
+        "time": None,
+        "late": "learn",
+        "missing": "null",
+        "ttl": None,
+        "kind": "expected_inverse_depth",
+        "forest": FOREST | {"random_state": 0},
+        "n_buckets": 4,
+        "names": ["x", "y"],
+        "columns": ["x", "y"],
+        "text": [],
+        "packed": None,
+        "kept": ["id"],
+        "plain": True,
+    } | other
