@@ -77,7 +77,9 @@ def test_a_query_that_died_goes_on_as_if_it_had_not(spark, events, tmp_path):
     assert equal(found, by_hand(events))
 
 
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    "nested", [pytest.param(False, marks=[pytest.mark.smoke, needs_spark_4]), True]
+)
 def test_kept_columns_are_as_they_were(spark, events, tmp_path, nested):
     stream = stream_of(spark, written(events, tmp_path / "in"), events)
     rare = F.col("id") % 3 == 0
