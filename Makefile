@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -85,6 +85,13 @@ spark-versions: $(SPARK_VERSIONS:%=spark-%)
 
 spark-%: $(VENV)/.engine
 	.ci/try-spark $(PYTHON) $*
+
+# What we say of Amazon's SDK beside the SDK: version 2 has the encoder that ours is equal to.
+SDK_VERSIONS ?= 2.257.7 3.27.0
+sdk: $(SDK_VERSIONS:%=sdk-%)
+
+sdk-%: $(VENV)/.engine
+	.ci/try-sdk $(PYTHON) $*
 
 # Any bytes as a model file; needs nightly and cargo-fuzz.
 SECONDS := 600
@@ -287,6 +294,7 @@ lock: $(VENV)/.deps
 	$(PIN) --constraint requirements/dev.txt --group detection --output-file requirements/detection.txt
 	$(PIN) --group wheel --output-file requirements/wheel.txt
 	$(PIN) --group spark-versions --output-file requirements/spark-versions.txt
+	$(PIN) --group sdk --output-file requirements/sdk.txt
 	$(PIN) --extra container --generate-hashes --output-file requirements/container.txt pyproject.toml
 	$(PIN) --group sbom --generate-hashes --output-file requirements/sbom.txt
 

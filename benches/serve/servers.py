@@ -9,8 +9,9 @@ import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from time import monotonic, sleep
+from typing import IO, TYPE_CHECKING
 
 from fastrcf.container import artifact
 from fastrcf.serving.invocation import Question, answer
@@ -39,24 +40,29 @@ def started(name: str, root: Path) -> Iterator[tuple[str, int, float]]:
         PLAIN: [sys.executable, "-m", "benches.serve.servers", str(root / "model")],
     }[name]
     began = monotonic()
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "SAGEMAKER_BIND_TO_PORT": "0", "FASTRCF_HOST": "127.0.0.1"},
-    ) as process:
+    # A pipe that nobody reads would be full of refusals soon, and hold the server up.
+    with (
+        TemporaryFile("w+") as log,
+        subprocess.Popen(
+            command,
+            stdout=log,
+            env={**os.environ, "SAGEMAKER_BIND_TO_PORT": "0", "FASTRCF_HOST": "127.0.0.1"},
+        ) as process,
+    ):
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                found = re.search(r"http://[\d.]+:\d+", line)
-                if found:
-                    yield found[0], process.pid, monotonic() - began
-                    break
-            else:
-                raise RuntimeError(f"{name} did not start")
+            while not (found := re.search(r"http://[\d.]+:\d+", _text(log))):
+                if process.poll() is not None or monotonic() - began > 60:
+                    raise RuntimeError(f"{name} did not start")
+                sleep(0.002)
+            yield found[0], process.pid, monotonic() - began
         finally:
             process.terminate()
             process.wait(40)
+
+
+def _text(file: IO[str]) -> str:
+    """Read what another process has written into a file."""
+    return os.pread(file.fileno(), 1 << 16, 0).decode(errors="replace")
 
 
 def memory(pid: int) -> int:

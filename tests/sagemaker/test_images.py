@@ -1,9 +1,7 @@
 """The image of the managed algorithm in each region."""
 
-import importlib
 import json
 import sys
-from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -31,21 +29,6 @@ def test_images_of_all_regions_have_botocores_domains():
         assert rest == f"{region}.{domain}/randomcutforest:1", region
     with pytest.raises(InvalidParameterError, match="'mars-1' does not have"):
         image_uri("mars-1")
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_images_are_those_of_amazons_sdk():
-    sdk = None
-    # Of version 3, and of version 2.
-    for name in ("sagemaker.core.image_uris", "sagemaker.image_uris"):
-        with suppress(ImportError):
-            sdk = sdk or importlib.import_module(name)
-    if sdk is None:
-        pytest.skip("Amazon's SDK is not installed (extra sagemaker-sdk)")
-    from fastrcf.sagemaker.image import from_table, regions
-
-    for region in regions():
-        assert from_table(region) == sdk.retrieve("randomcutforest", region, version="1"), region
 
 
 def test_an_sdk_that_is_there_is_asked(monkeypatch):

@@ -1,0 +1,75 @@
+"""Beside Amazon's SDK, where it is installed: ``make sdk`` runs this with versions 2 and 3.
+
+Version 3 has no encoder of RecordIO any more, so that only version 2 tells its bytes.
+"""
+
+import importlib
+import io
+import os
+from contextlib import suppress
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fastrcf.sagemaker import encode_recordio
+from fastrcf.sagemaker._session import Clients
+from fastrcf.sagemaker.image import from_table, image_uri, regions
+from tests.sagemaker.aws import REGION, session
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+NUMBERS = st.sampled_from([np.float32, np.float64, np.int32])
+SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 20))
+
+
+def of_the_sdk(*places):
+    """Give the first of some modules that the installed version has."""
+    for place in places:
+        with suppress(ImportError):
+            return importlib.import_module(place)
+    why = f"none of {', '.join(places)}: Amazon's SDK of this version is not installed"
+    if os.environ.get("FASTRCF_NEEDS_SDK"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def test_images_are_those_of_the_sdk():
+    sdk = of_the_sdk("sagemaker.core.image_uris", "sagemaker.image_uris")
+    for region in regions():
+        theirs = sdk.retrieve("randomcutforest", region, version="1")
+        assert from_table(region) == theirs
+        assert image_uri(region) == theirs
+
+
+def test_a_session_of_the_sdk_gives_its_clients():
+    sdk = of_the_sdk("sagemaker.core.helper.session_helper", "sagemaker.session")
+    held = session()
+    clients = Clients.of(sdk.Session(boto_session=held))
+    assert clients.session is held
+    assert clients.region == REGION
+
+
+def labels_of(X, draw):
+    """Draw labels of any type, or none."""
+    kind = draw(st.none() | NUMBERS)
+    return None if kind is None else draw(hnp.arrays(kind, len(X)))
+
+
+@given(hnp.arrays(NUMBERS, SHAPES), st.data())
+def test_dense_records_are_those_of_the_sdk(X, data):
+    sdk = of_the_sdk("sagemaker.amazon.common")
+    labels = labels_of(X, data.draw)
+    theirs = io.BytesIO()
+    sdk.write_numpy_to_dense_tensor(theirs, X, labels)
+    assert encode_recordio(X, labels) == theirs.getvalue()
+
+
+@given(hnp.arrays(NUMBERS, SHAPES, fill=st.just(0)), st.data())
+def test_sparse_records_are_those_of_the_sdk(X, data):
+    sdk = of_the_sdk("sagemaker.amazon.common")
+    labels, sparse, theirs = labels_of(X, data.draw), sp.csr_matrix(X), io.BytesIO()
+    sdk.write_spmatrix_to_sparse_tensor(theirs, sparse, labels)
+    assert encode_recordio(sparse, labels) == theirs.getvalue()
