@@ -294,7 +294,7 @@ lock: $(VENV)/.deps
 	$(PIN) --constraint requirements/dev.txt --group detection --output-file requirements/detection.txt
 	$(PIN) --group wheel --output-file requirements/wheel.txt
 	$(PIN) --group spark-versions --output-file requirements/spark-versions.txt
-	$(PIN) --group sdk --output-file requirements/sdk.txt
+	$(PIN) --group sdk --no-deps --output-file requirements/sdk.txt
 	$(PIN) --extra container --generate-hashes --output-file requirements/container.txt pyproject.toml
 	$(PIN) --group sbom --generate-hashes --output-file requirements/sbom.txt
 
