@@ -1,11 +1,11 @@
-//! Microseconds a row by the number of rows of a call, frozen and living: what
-//! the tables of `frozen/shape.rs` and `forest/query.rs` are made from.
+//! Microseconds a row by the number of rows of a call, frozen and living, and of a
+//! detector's usual kind of score: what the tables of `frozen/shape.rs` and `forest/query.rs` are made from.
 //! Arguments: columns (8 and 30 if none are given).
 
 #[path = "../benches/mixture/mod.rs"]
 mod mixture;
 
-use fastrcf::{Forest, ForestConfig, Result, Rows};
+use fastrcf::{Forest, ForestConfig, Result, Rows, ScoreKind};
 use mixture::mixture;
 use std::hint::black_box;
 use std::time::Instant;
@@ -52,8 +52,12 @@ fn main() -> Result<()> {
         for n in SIZES {
             let still = best(&rows, n, &|rows| frozen.score(rows))?;
             let living = best(&rows, n, &|rows| forest.score(rows))?;
+            let kind = ScoreKind::Auto;
+            let still_auto = best(&rows, n, &|rows| frozen.score_by(kind, rows))?;
+            let living_auto = best(&rows, n, &|rows| forest.score_by(kind, rows))?;
             println!(
-                "{width:3} columns {n:5} rows: frozen {still:6.2}, living {living:6.2} us a row"
+                "{width:3} columns {n:5} rows: frozen {still:6.2}, living {living:6.2} us a \
+                 row; with local ranges {still_auto:6.2} and {living_auto:6.2}"
             );
         }
     }

@@ -79,6 +79,13 @@ impl NearBuffers {
             near: BoxBuffer::new(stride),
         }
     }
+
+    /// The local range of a padded row in a tree that is not empty.
+    pub(crate) fn bits_of(&mut self, nodes: &impl Nodes, q: &[f32], least: u32) -> f32 {
+        let mut path = Path::default();
+        descend(nodes, q, &mut path);
+        near(Portable, nodes, q, path.way(), least, self).bits(q)
+    }
 }
 
 /// The box of a row's neighbourhood, and the sum of ranges of the root's box.

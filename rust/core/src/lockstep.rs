@@ -16,6 +16,7 @@
 use crate::kernels::grove;
 use crate::kernels::prefetch;
 use crate::kernels::simd::{LANES, Simd};
+use crate::local_range::{Blend, NearBuffers, near};
 use crate::questions::Trees;
 use crate::score::{Norm, score_path};
 use crate::walk::{BoxBuffer, Nodes, Path, Way, descend, is_leaf};
@@ -24,17 +25,42 @@ use std::ops::Range;
 /// Trees that one row goes through at a time at most.
 pub(crate) const TREES: usize = grove::TREES;
 
-/// The ways of one row through some trees.
+/// What one row needs on its way through some trees.
 #[derive(Clone, Debug)]
 pub(crate) struct Lockstep {
+    ways: Ways,
+    pub(crate) scorer: Scorer,
+    /// For frozen trees; made when they are asked.
+    pub(crate) grove: Option<Box<grove::Buffers>>,
+}
+
+impl Lockstep {
+    /// Room for rows `stride` values long and up to `trees` trees.
+    pub(crate) fn new(stride: usize, trees: usize) -> Lockstep {
+        const LEVELS: usize = 24;
+        let groups = trees.min(TREES).div_ceil(LANES);
+        Lockstep {
+            ways: Ways {
+                levels: Vec::with_capacity(groups * LEVELS),
+                ended: Vec::with_capacity(groups * LANES),
+            },
+            scorer: Scorer {
+                bounds: BoxBuffer::new(stride),
+                norm: Norm::default(),
+                near: NearBuffers::new(stride),
+            },
+            grove: None,
+        }
+    }
+}
+
+/// The ways of one row through some trees.
+#[derive(Clone, Debug)]
+struct Ways {
     /// Each tree's node at each depth, down to its leaf and then the leaf
     /// again: sixteen trees level by level, then the next sixteen.
     levels: Vec<[u32; LANES]>,
-    ways: Vec<Ended>,
-    bounds: BoxBuffer,
-    pub(crate) norm: Norm,
-    /// For frozen trees.
-    grove: Option<Box<grove::Buffers>>,
+    ended: Vec<Ended>,
 }
 
 /// A way through one tree.
@@ -48,26 +74,7 @@ struct Ended {
     leaf: u32,
 }
 
-impl Lockstep {
-    /// Room for rows `stride` values long and up to `trees` trees.
-    pub(crate) fn new(stride: usize, trees: usize) -> Lockstep {
-        const LEVELS: usize = 24;
-        let groups = trees.min(TREES).div_ceil(LANES);
-        Lockstep {
-            levels: Vec::with_capacity(groups * LEVELS),
-            ways: Vec::with_capacity(groups * LANES),
-            bounds: BoxBuffer::new(stride),
-            norm: Norm::default(),
-            grove: None,
-        }
-    }
-
-    /// What a row needs on its way through a [`grove::Grove`].
-    pub(crate) fn grove(&mut self) -> &mut grove::Buffers {
-        self.grove
-            .get_or_insert_with(|| Box::new(grove::Buffers::new()))
-    }
-
+impl Ways {
     /// Goes down from the roots to the leaves of a padded row.
     #[inline(always)]
     fn descend<N: Nodes>(&mut self, trees: &[N; LANES], mut at: [u32; LANES], q: &[f32]) {
@@ -91,7 +98,7 @@ impl Lockstep {
         }
         for l in 0..LANES {
             prefetch::values(trees[l].point(at[l]));
-            self.ways.push(Ended {
+            self.ended.push(Ended {
                 first: first + l,
                 depth: depths[l] as usize,
                 leaf: at[l],
@@ -99,30 +106,68 @@ impl Lockstep {
         }
     }
 
-    /// The score before it is normalised of tree number `t` among those that
-    /// the row has gone down.
+    /// That through tree number `t` among those that the row has gone down.
     #[inline(always)]
-    fn score<S: Simd, N: Nodes>(&mut self, s: S, tree: &N, q: &[f32], t: usize) -> f32 {
-        let Ended { first, depth, leaf } = self.ways[t];
-        let way = Way::first_of(&self.levels.as_flattened()[first..], LANES, depth, leaf);
-        score_path(s, tree, tree.boxes(), q, way, &mut self.bounds).0
+    fn of(&self, t: usize) -> Way<'_> {
+        let Ended { first, depth, leaf } = self.ended[t];
+        Way::first_of(&self.levels.as_flattened()[first..], LANES, depth, leaf)
     }
 }
 
-/// Adds the scores that up to [`TREES`] trees give one padded row to `total`;
-/// NaN if one of them holds less than `needed`.
+/// What scoring a row whose way is known needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Scorer {
+    bounds: BoxBuffer,
+    pub(crate) norm: Norm,
+    pub(crate) near: NearBuffers,
+}
+
+impl Scorer {
+    /// The score that a tree gives a row, or its blend; NaN if it holds less than
+    /// `needed`.
+    #[inline(always)]
+    fn score<S: Simd, N: Nodes>(
+        &mut self,
+        s: S,
+        tree: &N,
+        needed: u64,
+        blend: Option<Blend>,
+        q: &[f32],
+        way: Way<'_>,
+    ) -> f64 {
+        let Some(norm) = self.norm.of(tree.mass(), needed) else {
+            return f64::NAN;
+        };
+        let mut score = 0.0;
+        if blend.is_none_or(|blend| blend.depth != 0.0) {
+            let (value, _) = score_path(s, tree, tree.boxes(), q, way, &mut self.bounds);
+            score = f64::from(value) * norm;
+        }
+        let Some(blend) = blend else {
+            return score;
+        };
+        let near = near(s.eights(), tree, q, way, blend.least, &mut self.near);
+        blend.of(near.bits(q), score)
+    }
+}
+
+/// Adds the scores that up to [`TREES`] trees give one padded row, or their
+/// blends, to `total`; NaN if one of them holds less than `needed`.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "what is asked, and of whom")]
 pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
     s: S,
     trees: &T,
     some: Range<usize>,
     needed: u64,
+    blend: Option<Blend>,
     q: &[f32],
     buffers: &mut Lockstep,
     total: &mut f64,
 ) {
-    buffers.levels.clear();
-    buffers.ways.clear();
+    let Lockstep { ways, scorer, .. } = buffers;
+    ways.levels.clear();
+    ways.ended.clear();
     for first in some.clone().step_by(LANES) {
         // The last group may be smaller: its last tree then comes again.
         let mut group = [trees.tree(first); LANES];
@@ -131,37 +176,36 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
             group[l] = trees.tree((first + l).min(some.end - 1));
             roots[l] = group[l].root();
             if is_leaf(roots[l]) {
-                return add_scores_of_row_slowly(s, trees, some, needed, q, buffers, total);
+                return slowly(s, trees, some, needed, blend, q, scorer, total);
             }
         }
-        buffers.descend(&group, roots, q);
+        ways.descend(&group, roots, q);
     }
     for (t, number) in some.enumerate() {
-        let tree = trees.tree(number);
-        let value = buffers.score(s, &tree, q, t);
-        let norm = buffers.norm.of(tree.mass(), needed);
-        *total += f64::from(value) * norm.unwrap_or(f64::NAN);
+        *total += scorer.score(s, &trees.tree(number), needed, blend, q, ways.of(t));
     }
 }
 
 /// The same where a tree holds nothing, or nothing but one point.
-fn add_scores_of_row_slowly<S: Simd>(
+#[expect(clippy::too_many_arguments, reason = "as above")]
+fn slowly<S: Simd>(
     s: S,
     trees: &impl Trees,
     some: Range<usize>,
     needed: u64,
+    blend: Option<Blend>,
     q: &[f32],
-    buffers: &mut Lockstep,
+    scorer: &mut Scorer,
     total: &mut f64,
 ) {
     let mut path = Path::default();
     for tree in some.map(|t| trees.tree(t)) {
-        let Some(norm) = buffers.norm.of(tree.mass(), needed) else {
+        // An empty tree has no way.
+        if u64::from(tree.mass()) < needed.max(1) {
             *total = f64::NAN;
             return;
-        };
+        }
         descend(&tree, q, &mut path);
-        let (value, _) = score_path(s, &tree, tree.boxes(), q, path.way(), &mut buffers.bounds);
-        *total += f64::from(value) * norm;
+        *total += scorer.score(s, &tree, needed, blend, q, path.way());
     }
 }

@@ -39,19 +39,21 @@ pub(crate) trait Trees: Sync {
         false
     }
 
-    /// Adds the scores that up to [`lockstep::TREES`] trees give one padded row
-    /// to `total`; NaN if one of them holds less than `needed`.
+    /// Adds the scores, or their blends with local ranges, that up to
+    /// [`lockstep::TREES`] trees give one padded row to `total`; NaN if one of them
+    /// holds less than `needed`.
     fn add_scores_of_row(
         &self,
         some: Range<usize>,
         needed: u64,
+        blend: Option<Blend>,
         q: &[f32],
         buffers: &mut Lockstep,
         total: &mut f64,
     ) where
         Self: Sized,
     {
-        entry::add_scores_of_row(self, some, needed, q, buffers, total);
+        entry::add_scores_of_row(self, some, needed, blend, q, buffers, total);
     }
 }
 
@@ -112,11 +114,12 @@ fn pieces(n_trees: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |first| first..(first + lockstep::TREES).min(n_trees))
 }
 
-/// Scores of a few padded rows, one after the other; NaN where a tree holds
-/// less than `needed`.
+/// Scores of a few padded rows, or blends, one after the other; NaN where a tree
+/// holds less than `needed`.
 pub(crate) fn few_scores(
     trees: &impl Trees,
     needed: u64,
+    blend: Option<Blend>,
     points: &[f32],
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<f64>> {
@@ -128,7 +131,7 @@ pub(crate) fn few_scores(
         let mut total = 0.0;
         for some in pieces(n_trees) {
             ask()?;
-            trees.add_scores_of_row(some, needed, q, &mut buffers, &mut total);
+            trees.add_scores_of_row(some, needed, blend, q, &mut buffers, &mut total);
         }
         scores.push(total / n_trees as f64);
     }
@@ -149,14 +152,13 @@ pub(crate) fn scores(
         trees.intake().n_dimensions(),
     );
     let alone = parallel::threads_for(0, n, n_trees, d) == 1;
-    // Local ranges go by groups, however few rows there are.
-    let one_by_one = trees.one_by_one() && blend.is_none();
-    if (n < WORTH_A_GROUP || one_by_one) && alone && blend.is_none() {
+    let one_by_one = trees.one_by_one();
+    if (n < WORTH_A_GROUP || one_by_one) && alone {
         let mut points = Vec::new();
         trees
             .intake()
             .load_query(rows, 0..rows.n_rows(), &mut points);
-        return few_scores(trees, 0, &points, interrupt);
+        return few_scores(trees, 0, blend, &points, interrupt);
     }
     let mut out = vec![0.0; rows.n_rows()];
     in_blocks(
@@ -175,7 +177,7 @@ pub(crate) fn scores(
             if one_by_one {
                 for (q, out) in points.chunks_exact(stride).zip(&mut *out) {
                     for some in pieces(trees.n_trees()) {
-                        trees.add_scores_of_row(some, 0, q, alone, out);
+                        trees.add_scores_of_row(some, 0, blend, q, alone, out);
                         if stop.now() {
                             return;
                         }

@@ -4,26 +4,39 @@
 
 mod files;
 
-use fastrcf::{Forest, ForestConfig, Rows, Sampling};
+use fastrcf::{Forest, ForestConfig, Rows, Sampling, ScoreKind};
 use files::{Numbers, rows_of, stream};
+
+const KINDS: [ScoreKind; 3] = [
+    ScoreKind::ExpectedInverseDepth,
+    ScoreKind::LocalRange,
+    ScoreKind::Auto,
+];
 
 fn bits(scores: &[f64]) -> Vec<u64> {
     scores.iter().map(|s| s.to_bits()).collect()
 }
 
-/// Compares the frozen form's answers to calls of `n` rows with the living
-/// forest's to one call.
+/// Compares both forms' answers to calls of `n` rows with the living forest's to one
+/// call.
 fn check(forest: &Forest, asked: &Rows<'_>, n: usize) {
-    let all = bits(&forest.score(asked).unwrap());
     let mut frozen = forest.freeze().unwrap();
-    for threads in [1, 3] {
-        frozen.set_threads(threads);
-        let few: Vec<u64> = (0..asked.n_rows())
-            .step_by(n)
-            .map(|first| asked.slice(first..(first + n).min(asked.n_rows())))
-            .flat_map(|rows| bits(&frozen.score(&rows).unwrap()))
-            .collect();
-        assert_eq!(few, all, "{:?}, calls of {n}", forest.config());
+    let calls: Vec<_> = (0..asked.n_rows())
+        .step_by(n)
+        .map(|first| asked.slice(first..(first + n).min(asked.n_rows())))
+        .collect();
+    for kind in KINDS {
+        let all = bits(&forest.score_by(kind, asked).unwrap());
+        let told = || format!("{kind:?} of {:?}, calls of {n}", forest.config());
+        let few = calls.iter().map(|rows| forest.score_by(kind, rows));
+        let few: Vec<u64> = few.flat_map(|scores| bits(&scores.unwrap())).collect();
+        assert_eq!(few, all, "living: {}", told());
+        for threads in [1, 3] {
+            frozen.set_threads(threads);
+            let few = calls.iter().map(|rows| frozen.score_by(kind, rows));
+            let few: Vec<u64> = few.flat_map(|scores| bits(&scores.unwrap())).collect();
+            assert_eq!(few, all, "frozen: {}", told());
+        }
     }
 }
 
@@ -121,4 +134,33 @@ fn trees_of_one_point_give_the_bits_of_many_rows() {
     forest.insert(&rows_of(&[1.5; 80], 2)).unwrap();
     let asked: Vec<f64> = (0..40).map(|i| f64::from(i) * 0.25).collect();
     check(&forest, &rows_of(&[&asked[..], &[1.5, 1.5]].concat(), 2), 1);
+}
+
+/// Points that are there so often that their leaf is the neighbourhood, with their
+/// equals, rows beside them, and rows in their leaf from afar.
+#[test]
+fn crowded_leaves_give_the_bits_of_many_rows() {
+    for (n_trees, d) in [(1, 1), (17, 3), (40, 8), (129, 30)] {
+        let (n, own) = (400, stream(400, d, 5));
+        let mut values = own.clone();
+        for i in 0..n {
+            if i % 4 != 0 {
+                let from = i % 5 * d;
+                values.copy_within(from..from + d, i * d);
+            }
+        }
+        let config = ForestConfig {
+            n_trees,
+            sample_size: 64,
+            sampling: Sampling::Uniform,
+            ..Default::default()
+        };
+        let mut forest = Forest::new(config, d).unwrap();
+        forest.insert(&rows_of(&values, d)).unwrap();
+        let mut asked = values[..60 * d].to_vec();
+        asked.extend(own[..60 * d].iter().map(|x| x * 1.01 + 0.01));
+        asked.extend(own[..20 * d].iter().map(|x| x * 100.0));
+        check(&forest, &rows_of(&asked, d), 1);
+        check(&forest, &rows_of(&asked, d), 9);
+    }
 }

@@ -357,12 +357,17 @@ impl Forest {
         let trees = self.members.len();
         // All trees score a row that comes alone together, and those that want
         // it take it then.
-        let alone = asked == Some(Asked::Kind(DEPTH))
-            && n == 1
-            && parallel::threads_for(0, n, trees, stride) == 1;
-        if alone {
+        let together = match asked {
+            Some(Asked::Kind(DEPTH)) => Some(None),
+            Some(Asked::Kind(kind)) => kind.blend(self.config.sample_size).map(Some),
+            _ => None,
+        };
+        let together =
+            together.filter(|_| n == 1 && parallel::threads_for(0, n, trees, stride) == 1);
+        let alone = together.is_some();
+        if let Some(blend) = together {
             let needed = self.config.rows_needed();
-            let score = questions::few_scores(self, needed, &buffers.rows, &mut never);
+            let score = questions::few_scores(self, needed, blend, &buffers.rows, &mut never);
             out.copy_from_slice(&score.unwrap_or_default());
         }
         let scored = asked.is_some() && !alone;

@@ -2,8 +2,9 @@
 
 use super::FrozenForest;
 use crate::kernels::entry;
-use crate::kernels::grove::{self, Found, Grove, Inner};
-use crate::lockstep::Lockstep;
+use crate::kernels::grove::{self, Asked, Grove, Inner};
+use crate::local_range::Blend;
+use crate::lockstep::{Lockstep, Scorer};
 use crate::questions::Trees;
 use crate::walk::{LEAF, Nodes, is_leaf};
 use std::ops::Range;
@@ -22,7 +23,8 @@ impl FrozenForest {
     }
 
     fn grove(&self, some: Range<usize>) -> Option<Grove> {
-        Grove::of(some.map(|t| {
+        let least = Blend::new(self.config.sample_size, 0.0).least;
+        Grove::of(some.map(move |t| {
             let tree = self.tree(t);
             let splits = tree.splits().iter().enumerate();
             splits.map(move |(at, split)| Inner {
@@ -33,6 +35,7 @@ impl FrozenForest {
                     true => Err((id & !LEAF) as usize),
                     false => Ok(id as usize),
                 }),
+                enough: split.child.map(|id| tree.mass_of(id) >= least),
             })
         }))
     }
@@ -42,30 +45,54 @@ impl FrozenForest {
         &self,
         some: Range<usize>,
         needed: u64,
+        blend: Option<Blend>,
         q: &[f32],
         buffers: &mut Lockstep,
         total: &mut f64,
     ) {
-        let mut norms = buffers.norm;
-        let grove = self
-            .groves()
-            .and_then(|all| all.get(some.start / grove::TREES));
-        let boxes = some.clone().map(|t| self.tree(t).all_bounds());
-        let found = grove.and_then(|grove| grove.values(boxes, q, buffers.grove()));
-        let Some(Found { values, near }) = found else {
-            return entry::add_scores_of_row(self, some, needed, q, buffers, total);
+        let asked = match blend {
+            None => Asked::Depth,
+            Some(blend) if blend.depth == 0.0 => Asked::Local,
+            Some(_) => Asked::Both,
         };
-        for &(t, leaf) in near {
+        let found = self
+            .groves()
+            .and_then(|all| all.get(some.start / grove::TREES))
+            .and_then(|grove| {
+                let boxes = some.clone().map(|t| self.tree(t).all_bounds());
+                grove.values(boxes, q, asked, buffers.grove.get_or_insert_default())
+            });
+        let Some(found) = found else {
+            return entry::add_scores_of_row(self, some, needed, blend, q, buffers, total);
+        };
+        let Scorer { norm, near, .. } = &mut buffers.scorer;
+        let mut local =
+            |t: usize, blend: Blend| near.bits_of(&self.tree(some.start + t), q, blend.least);
+        if let Some(blend) = blend {
+            for &t in found.crowded {
+                found.local[t] = local(t, blend);
+            }
+        }
+        for &(t, leaf) in found.near {
             let tree = self.tree(some.start + t);
             let end = &tree.ends()[leaf];
             if tree.point(leaf as u32 | LEAF) == q {
-                values[t] = end.seen;
+                found.values[t] = end.seen;
+                if let Some(blend) = blend {
+                    found.local[t] = local(t, blend);
+                }
             }
         }
-        for (t, &value) in some.zip(&*values) {
-            let norm = norms.of(self.tree(t).mass(), needed);
-            *total += f64::from(value) * norm.unwrap_or(f64::NAN);
+        for (t, number) in some.enumerate() {
+            let score = match norm.of(self.tree(number).mass(), needed) {
+                None => f64::NAN,
+                Some(_) if asked == Asked::Local => 0.0,
+                Some(norm) => f64::from(found.values[t]) * norm,
+            };
+            *total += match blend {
+                Some(blend) => blend.of(found.local[t], score),
+                None => score,
+            };
         }
-        buffers.norm = norms;
     }
 }

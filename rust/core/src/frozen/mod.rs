@@ -477,10 +477,11 @@ impl Trees for FrozenForest {
         &self,
         some: Range<usize>,
         needed: u64,
+        blend: Option<Blend>,
         q: &[f32],
         buffers: &mut Lockstep,
         total: &mut f64,
     ) {
-        self.add_scores_alone(some, needed, q, buffers, total);
+        self.add_scores_alone(some, needed, blend, q, buffers, total);
     }
 }

@@ -100,12 +100,13 @@ simd_kernel! {
 }
 
 simd_kernel! {
-    /// Adds the scores that some trees give one padded row to `total`; NaN if
-    /// one of them holds less than `needed`.
+    /// Adds the scores that some trees give one padded row, or their blends, to
+    /// `total`; NaN if one of them holds less than `needed`.
     pub(crate) fn add_scores_of_row<T: Trees>(
         trees: &T,
         some: Range<usize>,
         needed: u64,
+        blend: Option<Blend>,
         q: &[f32],
         buffers: &mut Lockstep,
         total: &mut f64,

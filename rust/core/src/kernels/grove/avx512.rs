@@ -7,7 +7,7 @@
 //! sums ([`super::super::lanes`] fixes their order) is one for several trees, and
 //! `vpcompressd` moves the trees that go on together.
 
-use super::{Buffers, GROUPS, Grove, LANES, LEAF, Node, Row, TREES};
+use super::{Asked, Buffers, ENOUGH, GROUPS, Grove, LANES, LEAF, Node, Row, TREES};
 use std::arch::x86_64::*;
 
 /// Groups of trees that go down at a time at most.
@@ -20,7 +20,7 @@ const LEVEL: u32 = TREES.trailing_zeros();
 /// # Safety
 /// [`Grove::values`] has checked the row and the boxes, and made room.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt,bmi1,bmi2")]
-pub(super) unsafe fn pass(grove: &Grove, q: &[f32], b: &mut Buffers) {
+pub(super) unsafe fn pass(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) {
     for base in b.bases {
         base.expose_provenance();
     }
@@ -28,12 +28,12 @@ pub(super) unsafe fn pass(grove: &Grove, q: &[f32], b: &mut Buffers) {
     // multiple of eight.
     unsafe {
         match q.len() {
-            4 => through(grove, q, Narrow::<4>::of(q), b),
-            8 => through(grove, q, Narrow::<8>::of(q), b),
-            16 => through(grove, q, Wide::<16>::of(q), b),
-            24 => through(grove, q, Wide::<24>::of(q), b),
-            32 => through(grove, q, Wide::<32>::of(q), b),
-            _ => through(grove, q, Wide::<0>::of(q), b),
+            4 => through(grove, q, Narrow::<4>::of(q), asked, b),
+            8 => through(grove, q, Narrow::<8>::of(q), asked, b),
+            16 => through(grove, q, Wide::<16>::of(q), asked, b),
+            24 => through(grove, q, Wide::<24>::of(q), asked, b),
+            32 => through(grove, q, Wide::<32>::of(q), asked, b),
+            _ => through(grove, q, Wide::<0>::of(q), asked, b),
         }
     }
 }
@@ -41,7 +41,7 @@ pub(super) unsafe fn pass(grove: &Grove, q: &[f32], b: &mut Buffers) {
 /// # Safety
 /// As [`pass`], and for all below: the machine has the set.
 #[inline(always)]
-unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, b: &mut Buffers) {
+unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, asked: Asked, b: &mut Buffers) {
     // SAFETY: as the caller says; `climb` ends ways at places that it was given.
     unsafe {
         let mut group = 0;
@@ -55,6 +55,16 @@ unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, b: &mut Buffers)
             group += AT_A_TIME;
         }
         let mut n = grove.lens.len();
+        if asked != Asked::Depth {
+            b.settle_homes(n);
+            visit_homes(row, n, b);
+            b.take_bits(n);
+        }
+        if asked == Asked::Local {
+            b.end_all(n);
+            b.settle(row, n);
+            return;
+        }
         while n > 0 {
             let ended = climb(row, n, b);
             n = b.settle(row, ended);
@@ -71,7 +81,7 @@ fn exposed(at: *const f32) -> *const f32 {
 
 /// A row in vectors.
 trait Vectors: Row {
-    /// The row's values in sixteen columns.
+    /// The row's values in sixteen columns, which may have [`ENOUGH`].
     ///
     /// # Safety
     /// The row has these columns.
@@ -151,6 +161,7 @@ impl<const W: usize> Vectors for Narrow<W> {
         unsafe { _mm512_permutexvar_ps(columns, self.0) }
     }
 
+    // SAFETY: asked of the caller by `Vectors::union_sums`, as `Row::within` for each box.
     #[inline(always)]
     unsafe fn union_sums(self, at: &[*const f32; LANES]) -> __m512 {
         // SAFETY: as the caller says.
@@ -271,7 +282,11 @@ impl<const W: usize> Vectors for Wide<W> {
         // SAFETY: as the caller says.
         unsafe {
             match W {
-                0 => _mm512_i32gather_ps::<4>(columns, self.q),
+                // Other ways look at no more bits than they need.
+                0 => {
+                    let column = _mm512_set1_epi32((ENOUGH[0] - 1) as i32);
+                    _mm512_i32gather_ps::<4>(_mm512_and_si512(columns, column), self.q)
+                }
                 16 => _mm512_permutexvar_ps(columns, self.head[0]),
                 _ => _mm512_permutex2var_ps(self.head[0], columns, self.head[1]),
             }
@@ -327,6 +342,9 @@ unsafe fn sums_of_eight(v: [__m512; 8]) -> __m512 {
 
 /// The words of sixteen nodes that begin so many bytes behind `nodes`: cuts,
 /// ranges, children, columns.
+///
+/// # Safety
+/// Nodes begin there.
 #[inline(always)]
 unsafe fn turned(nodes: *const Node, at: &[u32; LANES]) -> [__m512i; 4] {
     // SAFETY: as the caller says, nodes are there; they are of 16 bytes and
@@ -355,6 +373,9 @@ unsafe fn turned(nodes: *const Node, at: &[u32; LANES]) -> [__m512i; 4] {
 }
 
 /// Goes down `G` groups of trees from `group` on.
+///
+/// # Safety
+/// As [`pass`]; the grove has these groups.
 #[inline(always)]
 unsafe fn descend<V: Vectors, const G: usize>(
     grove: &Grove,
@@ -371,7 +392,8 @@ unsafe fn descend<V: Vectors, const G: usize>(
         let leaf = _mm512_set1_epi32(i32::from(LEAF));
         let size = _mm512_set1_epi64((2 * size_of_val(q)) as i64);
         let mut at = [_mm512_setzero_si512(); G];
-        let mut depths = at;
+        let (mut depths, mut homes) = (at, at);
+        let enough = ENOUGH.map(|side| _mm512_set1_epi32(side as i32));
         let mut place = group;
         loop {
             let mut all = u16::MAX;
@@ -402,6 +424,9 @@ unsafe fn descend<V: Vectors, const G: usize>(
                 _mm512_storeu_si512(to.cast(), ranges);
                 let x = row.columns(columns);
                 let right = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_castsi512_ps(cuts));
+                let enough = _mm512_mask_blend_epi32(right, enough[0], enough[1]);
+                let enough = _mm512_mask_test_epi32_mask(!ended, columns, enough);
+                homes[g] = _mm512_mask_add_epi32(homes[g], enough, homes[g], one);
                 let left = _mm512_and_si512(children, _mm512_set1_epi32(0xffff));
                 let next = _mm512_mask_srli_epi32::<16>(left, right, children);
                 at[g] = _mm512_mask_mov_epi32(next, ended, at[g]);
@@ -422,12 +447,16 @@ unsafe fn descend<V: Vectors, const G: usize>(
             _mm512_storeu_si512(b.going.places.as_mut_ptr().add(t).cast(), places);
             _mm512_storeu_ps(b.going.values.as_mut_ptr().add(t), unseen(depths[g]));
             _mm512_storeu_si512(b.depths.as_mut_ptr().add(t).cast(), depths[g]);
+            _mm512_storeu_si512(b.homes.as_mut_ptr().add(t).cast(), homes[g]);
             _mm512_storeu_si512(b.leaves.as_mut_ptr().add(t).cast(), at[g]);
         }
     }
 }
 
 /// [`crate::score::unseen`].
+///
+/// # Safety
+/// The machine has the instruction set.
 #[inline(always)]
 unsafe fn unseen(depths: __m512i) -> __m512 {
     // SAFETY: the caller's machine has the set.
@@ -437,8 +466,29 @@ unsafe fn unseen(depths: __m512i) -> __m512 {
     }
 }
 
+/// Sums over the boxes of the first `n` trees' neighbourhoods with the row.
+///
+/// # Safety
+/// Their places have been noted; as [`pass`] besides.
+#[inline(always)]
+unsafe fn visit_homes<V: Vectors>(row: V, n: usize, b: &mut Buffers) {
+    let boxes = b.boxes.as_ptr().cast::<*const f32>();
+    let n = n.next_multiple_of(LANES);
+    let homes = b.homes[..n].as_chunks::<LANES>().0;
+    for (places, sums) in homes.iter().zip(b.local.as_chunks_mut::<LANES>().0) {
+        // SAFETY: as the caller says; lanes behind the last tree are that tree again.
+        unsafe {
+            let at = places.map(|place| exposed(*boxes.add(place as usize)));
+            _mm512_storeu_ps(sums.as_mut_ptr(), row.union_sums(&at));
+        }
+    }
+}
+
 /// Takes the first `n` trees that are going up to where they end; returns how
 /// many these are.
+///
+/// # Safety
+/// As [`pass`]; their places have been noted.
 #[inline(always)]
 unsafe fn climb<V: Vectors>(row: V, mut n: usize, b: &mut Buffers) -> usize {
     let boxes = b.boxes.as_ptr().cast::<*const f32>();

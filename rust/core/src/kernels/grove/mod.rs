@@ -11,6 +11,10 @@
 //! was right is asked in the end, when the answer can be foretold. A leaf's
 //! point is not looked at unless the box right above holds the row.
 //!
+//! Which node is a row's neighbourhood ([`crate::local_range`]) is found on the way
+//! down: nodes know which of their children hold enough rows for one, and how many do
+//! on a way is the level of the deepest.
+//!
 //! A node is 16 bytes with the sum of its box's ranges. With AVX-512 ([`avx512`])
 //! sixteen trees are in the lanes of a vector, and 100 trees of 256 rows take
 //! 3.3 us at 8 columns, half of them to begin and go down, and 5.7 us at 30
@@ -22,6 +26,7 @@ mod avx512;
 mod plain;
 
 use super::simd::LANES;
+use crate::local_range::bits;
 
 /// Trees in a grove at most.
 pub(crate) const TREES: usize = 128;
@@ -34,6 +39,9 @@ pub(crate) const MOST_LEAVES: usize = LEAF as usize;
 const MOST_LEVELS: usize = 256;
 /// The bit that leaves have set in their number.
 const LEAF: u16 = 1 << 15;
+/// The bits of a node's column that say whether its children hold enough rows to be
+/// neighbourhoods.
+const ENOUGH: [u32; 2] = [1 << 30, 1 << 31];
 
 /// An inner node of a tree in preorder: its children are inner nodes or, if not,
 /// leaves.
@@ -44,6 +52,8 @@ pub(crate) struct Inner {
     /// Sum of the box's ranges.
     pub(crate) range: f32,
     pub(crate) child: [Result<usize, usize>; 2],
+    /// Whether the children hold enough rows to be neighbourhoods.
+    pub(crate) enough: [bool; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +63,7 @@ struct Node {
     range: f32,
     /// Numbers in the tree.
     child: [u16; 2],
+    /// With [`ENOUGH`].
     column: u32,
 }
 
@@ -71,13 +82,24 @@ pub(crate) struct Grove {
     deepest: usize,
 }
 
-/// What a row finds in a grove.
+/// What is asked about a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Asked {
+    Depth,
+    Local,
+    Both,
+}
+
+/// What a row finds in a grove. Neither holds where the row is the point of a leaf.
 pub(crate) struct Found<'a> {
-    /// Of each tree its value, before it is normalised, unless the row is the
-    /// point of a leaf.
+    /// Of each tree its value, before it is normalised, if that was asked.
     pub(crate) values: &'a mut [f32],
+    /// Its local range, if that was asked.
+    pub(crate) local: &'a mut [f32],
     /// The trees and their leaves of which it may be the point.
     pub(crate) near: &'a [(usize, usize)],
+    /// Trees where its leaf is the neighbourhood, so that `local` does not hold.
+    pub(crate) crowded: &'a [usize],
 }
 
 /// Whether the machine has vectors of trees.
@@ -131,11 +153,16 @@ impl Grove {
                     _ => return None,
                 };
             }
+            let column = u32::try_from(node.column).ok()?;
+            if column >= ENOUGH[0] {
+                return None;
+            }
+            let enough = |side: usize| if node.enough[side] { ENOUGH[side] } else { 0 };
             self.nodes.push(Node {
                 cut: node.cut,
                 range: node.range,
                 child,
-                column: u32::try_from(node.column).ok()?,
+                column: column | enough(0) | enough(1),
             });
             self.columns = self.columns.max(node.column + 1);
             self.deepest = self.deepest.max(below);
@@ -158,6 +185,7 @@ impl Grove {
         &self,
         boxes: impl Iterator<Item = &'a [f32]>,
         q: &'a [f32],
+        asked: Asked,
         b: &'b mut Buffers,
     ) -> Option<Found<'b>> {
         let n_trees = self.lens.len();
@@ -179,22 +207,25 @@ impl Grove {
         b.boxes.reserve(room);
         b.ranges.reserve(room);
         b.near.clear();
-        self.pass(q, b);
+        b.crowded.clear();
+        self.pass(q, asked, b);
         Some(Found {
             values: &mut b.values[..n_trees],
+            local: &mut b.local[..n_trees],
             near: &b.near,
+            crowded: &b.crowded,
         })
     }
 
     /// Takes the row through the trees.
-    fn pass(&self, q: &[f32], b: &mut Buffers) {
+    fn pass(&self, q: &[f32], asked: Asked, b: &mut Buffers) {
         #[cfg(target_arch = "x86_64")]
         if in_vectors() {
             // SAFETY: `level` returned this set, so the machine has it; and
             // `values`, which calls this, has seen to the rest.
-            return unsafe { avx512::pass(self, q, b) };
+            return unsafe { avx512::pass(self, q, asked, b) };
         }
-        plain::pass(self, q, b);
+        plain::pass(self, q, asked, b);
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
@@ -229,12 +260,16 @@ pub(crate) struct Buffers {
     /// The leaf of each tree, with [`LEAF`], and its depth.
     leaves: [u32; TREES],
     depths: [u32; TREES],
+    /// The level of each tree's neighbourhood, then its place.
+    homes: [u32; TREES],
     values: [f32; TREES],
+    local: [f32; TREES],
     near: Vec<(usize, usize)>,
+    crowded: Vec<usize>,
 }
 
-impl Buffers {
-    pub(crate) fn new() -> Buffers {
+impl Default for Buffers {
+    fn default() -> Buffers {
         let trip = Trip {
             places: [0; ROOM],
             values: [0.0; ROOM],
@@ -247,9 +282,47 @@ impl Buffers {
             ended: trip,
             leaves: [0; TREES],
             depths: [0; TREES],
+            homes: [0; TREES],
             values: [0.0; TREES],
+            local: [0.0; TREES],
             near: Vec::new(),
+            crowded: Vec::new(),
         }
+    }
+}
+
+impl Buffers {
+    /// Makes the levels of the first `n` trees' neighbourhoods places, and those of the
+    /// lanes behind them; notes where there is no box for them.
+    #[inline(always)]
+    fn settle_homes(&mut self, n: usize) {
+        for t in 0..n.next_multiple_of(LANES) {
+            let (level, deepest) = (self.homes[t], self.depths[t] - 1);
+            self.homes[t] = level.min(deepest) * TREES as u32 + t as u32;
+            if level > deepest && t < n {
+                self.crowded.push(t);
+            }
+        }
+    }
+
+    /// Makes the sums of ranges of the first `n` trees' neighbourhoods with the row, in
+    /// `local`, local ranges.
+    ///
+    /// # Safety
+    /// The roots' ranges have been noted.
+    #[inline(always)]
+    unsafe fn take_bits(&mut self, n: usize) {
+        let roots = self.ranges.as_ptr().cast::<f32>();
+        for (t, local) in self.local[..n].iter_mut().enumerate() {
+            // SAFETY: as the caller says; the first level comes first.
+            *local = bits(*local, unsafe { *roots.add(t) });
+        }
+    }
+
+    /// Ends all ways of the first `n` trees where they begin.
+    #[inline(always)]
+    fn end_all(&mut self, n: usize) {
+        self.ended.places[..n].copy_from_slice(&self.going.places[..n]);
     }
 
     /// Takes the first `n` trees whose ways have ended out, if they were right
@@ -301,6 +374,7 @@ mod tests {
             column,
             range: 1.0,
             child,
+            enough: [false; 2],
         }
     }
 
@@ -347,10 +421,12 @@ mod tests {
     fn a_row_or_boxes_that_do_not_fit_are_refused() {
         let stump = vec![inner(5, [Err(0), Err(1)])];
         let grove = grove(&[stump.clone(), stump]).unwrap();
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::default();
         let mut fits = |boxes: &[&[f32]], row: &[f32]| {
             let boxes = boxes.iter().copied();
-            grove.values(boxes, row, &mut buffers).is_some()
+            grove
+                .values(boxes, row, Asked::Both, &mut buffers)
+                .is_some()
         };
         let (row, bounds) = ([0.0; 8], [0.0; 16]);
         assert!(fits(&[&bounds, &bounds], &row));
@@ -377,9 +453,10 @@ mod tests {
                 ..inner(0, [Err(0), Err(1)])
             };
             let grove = grove(&vec![vec![root, below]; 3]).unwrap();
-            let mut buffers = Buffers::new();
+            let mut buffers = Buffers::default();
             let boxes = std::iter::repeat_n(&bounds[..], 3);
-            let Found { values, near } = grove.values(boxes, &q, &mut buffers).unwrap();
+            let Found { values, near, .. } =
+                grove.values(boxes, &q, Asked::Depth, &mut buffers).unwrap();
             let third = 1.0f32 / 3.0;
             let value = third + (union - len as f32) / union * (1.0 - third);
             assert_eq!(values, [value; 3]);
@@ -398,7 +475,8 @@ mod tests {
                     .collect(),
                 ..grove
             };
-            let Found { values, near } = grove.values(boxes, &q, &mut buffers).unwrap();
+            let Found { values, near, .. } =
+                grove.values(boxes, &q, Asked::Depth, &mut buffers).unwrap();
             assert_eq!(values, [third; 3]);
             assert_eq!(near, [(0, 0), (1, 0), (2, 0)]);
         }

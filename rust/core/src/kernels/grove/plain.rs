@@ -1,7 +1,7 @@
 //! One tree after the other at each step; what the compiler makes of a box's
 //! columns is all that there is of vectors.
 
-use super::{Buffers, GROUPS, Grove, LANES, LEAF, Row, TREES};
+use super::{Asked, Buffers, ENOUGH, GROUPS, Grove, LANES, LEAF, Row, TREES};
 use crate::kernels::{lanes, prefetch};
 use crate::score::unseen;
 use std::hint::select_unpredictable;
@@ -27,6 +27,7 @@ impl<'a> Plain<'a> {
 }
 
 impl Row for Plain<'_> {
+    // SAFETY: asked of the caller by `Row::within`.
     #[inline(always)]
     unsafe fn within(self, at: *const f32) -> bool {
         // SAFETY: as the caller says.
@@ -38,15 +39,33 @@ impl Row for Plain<'_> {
 kernel! {
     /// The grove's way. [`Grove::values`] has checked the row and the boxes, and
     /// made room.
-    pub(crate) fn pass(grove: &Grove, q: &[f32], b: &mut Buffers) = pass_body;
+    pub(crate) fn pass(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) = pass_body;
 }
 
 #[inline(always)]
-fn pass_body(grove: &Grove, q: &[f32], b: &mut Buffers) {
+fn pass_body(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) {
     for group in 0..grove.first.len() {
         descend(grove, group, q, b);
     }
     let mut n = grove.lens.len();
+    if asked != Asked::Depth {
+        b.settle_homes(n);
+        let boxes = b.boxes.as_ptr().cast::<*const f32>();
+        for (&place, local) in b.homes[..n].iter().zip(&mut b.local) {
+            // SAFETY: all places down to the one above a tree's leaf have been
+            // noted, with boxes that `values` has checked.
+            let (lo, hi) = unsafe { Plain(q).sides(*boxes.add(place as usize)) };
+            *local = lanes::union_sum(lo, hi, q);
+        }
+        // SAFETY: `descend` notes ranges from the roots on.
+        unsafe { b.take_bits(n) };
+    }
+    if asked == Asked::Local {
+        b.end_all(n);
+        // SAFETY: ways begin at places that were noted.
+        unsafe { b.settle(Plain(q), n) };
+        return;
+    }
     while n > 0 {
         let ended = climb(Plain(q), n, b);
         // SAFETY: `climb` ends ways at places that it was given.
@@ -59,7 +78,7 @@ fn pass_body(grove: &Grove, q: &[f32], b: &mut Buffers) {
 fn descend(grove: &Grove, group: usize, q: &[f32], b: &mut Buffers) {
     let first = &grove.first[group];
     let bases = &b.bases.as_chunks::<LANES>().0[group];
-    let (mut at, mut depths) = ([0u16; LANES], [0u32; LANES]);
+    let (mut at, mut depths, mut homes) = ([0u16; LANES], [0u32; LANES], [0u32; LANES]);
     let mut place = group;
     loop {
         let mut all = LEAF;
@@ -78,11 +97,13 @@ fn descend(grove: &Grove, group: usize, q: &[f32], b: &mut Buffers) {
                 to.add(l).write(node.range);
                 node
             };
+            let column = (node.column & (ENOUGH[0] - 1)) as usize;
             // SAFETY: as above.
-            let right = unsafe { *q.get_unchecked(node.column as usize) } > node.cut;
-            let next = node.child[usize::from(right)];
+            let right = usize::from(unsafe { *q.get_unchecked(column) } > node.cut);
+            let next = node.child[right];
             all &= at[l];
             depths[l] += u32::from(!ended);
+            homes[l] += u32::from(!ended & (node.column & ENOUGH[right] != 0));
             at[l] = select_unpredictable(ended, at[l], next);
         }
         if all != 0 {
@@ -94,6 +115,7 @@ fn descend(grove: &Grove, group: usize, q: &[f32], b: &mut Buffers) {
         let t = group * LANES + l;
         b.leaves[t] = u32::from(at[l]);
         b.depths[t] = depths[l];
+        b.homes[t] = homes[l];
         b.going.places[t] = (depths[l] - 1) * TREES as u32 + t as u32;
         b.going.values[t] = unseen(depths[l] as usize);
     }
