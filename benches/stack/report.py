@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from statistics import linear_regression
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benches.report import ROOT, between
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PAGES = ("function.md", "local-cloud.md")
+# Seconds after which the process has all that it works in.
+_WARM = 60
 
 
 class Goal(NamedTuple):
@@ -107,9 +110,27 @@ def goal_table(results: dict[str, Any]) -> str:
     each = ", ".join(f"{name} {run['cpu_ms']:.2f}" for name, run in results["cloud"].items())
     lines += ["", f"Of a core's time a request takes, in milliseconds: {each}."]
     machine, load = results["machine"], results["load_average"][0]
-    processor = machine.get("cpu") or machine.get("processor") or "this machine"
+    processor = machine.get("processor") or "this machine"
     lines += ["", f"On {processor}; load average at the end: {load:.1f}."]
     return "\n".join(lines)
+
+
+def soak_text(results: dict[str, Any]) -> str:
+    """Write how memory went under a load that lasted, and what a day of it would come to."""
+    soak = results["soak"]
+    megabytes = [(seconds, held / 1e6) for seconds, held in soak["memory"]]
+    warm = [(seconds, held) for seconds, held in megabytes if seconds >= _WARM]
+    times, held = zip(*warm, strict=True)
+    slope = linear_regression(times, held).slope
+    machine = soak["machine"]
+    processor = machine.get("processor") or "this machine"
+    return (
+        f"{soak['seconds']:,.0f} seconds by key, on {processor}: of {soak['sent']:,} requests "
+        f"{soak['good']:,} were answered with 200 and {soak['stored']:,} results stored, p99 "
+        f"{soak['p99']:.1f} ms. The process held {megabytes[0][1]:.1f} MB at the start, "
+        f"{held[0]:.1f} after {_WARM} seconds and {held[-1]:.1f} at the end; the line through what "
+        f"it held in between rises by {slope * 86_400:+.1f} MB a day."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "stack_goals": lambda: goal_table(results),
         "stack_handler": lambda: handler_table(results),
         "stack_cold": lambda: cold_table(results),
+        "stack_soak": lambda: soak_text(results),
     }
     for name in PAGES:
         page = ROOT / "docs" / name

@@ -1,4 +1,7 @@
-"""Runs the measurements: ``python -m benches.stack.run``; writes ``benches/stack.json``."""
+"""Runs the measurements: ``python -m benches.stack.run``; writes ``benches/stack.json``.
+
+``--soak SECONDS`` measures the memory of the local cloud under a load that lasts, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
 RESULTS = ROOT / "benches" / "stack.json"
 RATE = 1000
+# Seconds between two looks at a process's memory.
+_EVERY = 5.0
 _COLD = """
 from time import perf_counter
 began = perf_counter()
@@ -188,23 +194,46 @@ def sustained(path: Path, rows: Singles, folder: Path, auth: str, seconds: float
     with local(path, folder, auth) as (url, pid):
         headers = headers_for(url, body, folder, auth)
         attack(url, body, "application/json", seconds=2, rate=RATE / 4, headers=headers)
-        before, kept, used = memory(pid), stored(folder), processor(pid)
-        load = attack(
-            url,
-            body,
-            "application/json",
-            seconds=seconds,
-            rate=RATE,
-            connections=64,
-            headers=headers,
-        )
-        grown, used = memory(pid) - before, processor(pid) - used
+        kept, used = stored(folder), processor(pid)
+        with watching(pid) as held:
+            load = attack(
+                url,
+                body,
+                "application/json",
+                seconds=seconds,
+                rate=RATE,
+                connections=64,
+                headers=headers,
+            )
+        used = processor(pid) - used
     return {
         **asdict(load),
-        "grown": grown,
+        "memory": held,
         "stored": stored(folder) - kept,
         "cpu_ms": used / load.sent * 1e3,
     }
+
+
+@contextmanager
+def watching(pid: int) -> Iterator[list[tuple[float, int]]]:
+    """Note the memory of a process: seconds since the beginning, and bytes."""
+    held: list[tuple[float, int]] = []
+    began, over = perf_counter(), Event()
+
+    def watch() -> None:
+        while True:
+            held.append((perf_counter() - began, memory(pid)))
+            if over.wait(_EVERY):
+                break
+
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield held
+    finally:
+        over.set()
+        thread.join()
+        held.append((perf_counter() - began, memory(pid)))
 
 
 def processor(pid: int) -> float:
@@ -224,8 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benches.stack.run", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="of each load")
     parser.add_argument("--repeats", type=int, default=3000, help="of a single row")
+    parser.add_argument("--soak", type=float, help="seconds of a load that lasts; nothing else")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args(arguments)
+    if given.soak:
+        soak(given.soak, given.out)
+        return 0
     results: dict[str, Any] = {"machine": describe(), "handler": {}, "cloud": {}}
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -243,8 +276,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             print(auth, results["cloud"][auth], flush=True)
     results["load_average"] = os.getloadavg()
-    given.out.write_text(json.dumps(results, indent=1) + "\n")
+    write(results, given.out)
     return 0
+
+
+def soak(seconds: float, out: Path) -> None:
+    """Keep the local cloud under load, by key; results are put beside those that are there."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        detector, rows = plain_model()
+        detector.save(folder / "plain.rcf")
+        found = sustained(folder / "plain.rcf", rows, folder, "key", seconds)
+    write({"soak": {**found, "machine": describe()}}, out)
+
+
+def write(results: dict[str, Any], out: Path) -> None:
+    """Put results into a file; others that it has stay."""
+    others = json.loads(out.read_text()) if out.exists() else {}
+    out.write_text(json.dumps(others | results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

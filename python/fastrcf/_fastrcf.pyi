@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "loads",
     "neighbors",
+    "plain_rows",
     "recordio_encode",
     "recordio_encode_scores",
     "recordio_encode_sparse",
@@ -59,6 +60,7 @@ def forecast(
 def backtest(
     model: Forest, history: Any, horizon: int
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
+def plain_rows(text: bytes, lists: bool) -> _Floats | None: ...
 def recordio_encode(x: NDArray[Any], labels: NDArray[Any] | None = None) -> bytes: ...
 def recordio_encode_sparse(
     values: NDArray[Any],

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastrcf._fastrcf import plain_rows
 from fastrcf.errors import FastRCFError
 from fastrcf.sagemaker import encode_recordio
 from fastrcf.serving import bodies, csv_bodies
@@ -26,15 +27,8 @@ finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 tables = st.lists(st.lists(finite, min_size=3, max_size=3), min_size=1, max_size=9)
 
 
-def as_rows(decoded):
-    if isinstance(decoded, np.ndarray):
-        return decoded
-    assert decoded.column_names == NAMES
-    return np.column_stack([column.to_numpy() for column in decoded.columns])
-
-
 def decoded(body, kind, **parameters):
-    return as_rows(bodies.decode(body, Media(kind, parameters), NAMES))
+    return bodies.decode(body, Media(kind, parameters), NAMES)
 
 
 def problem(body, kind, **parameters):
@@ -58,34 +52,34 @@ def test_csv(rows, end, closed):
 
 
 @given(tables, st.sampled_from(["\n", "\r\n"]))
-def test_all_readers_of_csv_read_the_same(rows, end):
+def test_both_readers_of_csv_read_the_same(rows, end):
     body = csv(rows, end)
-    np.testing.assert_array_equal(csv_bodies._by_decoder(body, 3), csv_bodies._by_line(body, 3))
-    table = csv_bodies._by_arrow(body, NAMES, 0)
-    np.testing.assert_array_equal(as_rows(table), csv_bodies._by_line(body, 3))
+    np.testing.assert_array_equal(plain_rows(body, False), csv_bodies._by_line(body, 3))
+    lists = json.dumps(rows, indent=1 if end == "\n" else None).encode()
+    np.testing.assert_array_equal(plain_rows(lists, True), rows)
 
 
-# What Arrow reads has to be what the other reader reads; refusing is always allowed.
-@given(st.text("0123456789.eE+-,\n\r \tnaifNIx_\"'#", max_size=40))
-def test_arrow_reads_no_more_than_lines_do(text):
-    body = text.encode()
-    if b'"' in body:
-        return
-    table = csv_bodies._by_arrow(body, NAMES, 0)
-    if table is not None:
-        np.testing.assert_array_equal(as_rows(table), csv_bodies._by_line(body, 3))
-
-
-@given(st.text('0123456789.eE+-,,\n\r \t[]{}:naultrue_"', max_size=40))
-def test_the_decoder_reads_no_more_than_lines_do(text):
-    rows = csv_bodies._by_decoder(text.encode(), 3)
+# What the engine reads has to be what the other reader reads; leaving it is always allowed.
+@given(st.text("0123456789.eE+-,,\n\r \tnaifNIx_[]\"'#", max_size=40))
+def test_the_engine_reads_no_more_than_lines_do(text):
+    rows = plain_rows(text.encode(), False)
     if rows is not None:
-        np.testing.assert_array_equal(rows, csv_bodies._by_line(text.encode(), 3))
+        read = csv_bodies._by_line(text.encode(), rows.shape[1])
+        np.testing.assert_array_equal(rows, read, strict=True)
 
 
-@pytest.mark.parametrize("body", [b"1,2,3],[4,5,6", b"1,2,3\n\n4,5,6", b"1,2\n3,4,5,6", b"1,2,+3"])
-def test_what_the_decoder_leaves_to_others(body):
-    assert csv_bodies._by_decoder(body, 3) is None
+@given(st.text('0123456789.eE+-,,\n\r \t[][]{}:naultrue_"', max_size=40))
+def test_the_engine_reads_no_more_of_lists_than_json_is(text):
+    rows = plain_rows(text.encode(), True)
+    if rows is not None:
+        np.testing.assert_array_equal(rows, np.array(json.loads(text), float), strict=True)
+
+
+def test_what_the_engine_leaves_to_others():
+    for body in [b"1,2,3],[4,5,6", b"1,2,3\n\n4,5,6", b"1,2\n3,4,5,6", b"1,2,+3", b"1e999", b""]:
+        assert plain_rows(body, False) is None
+    for body in [b"[1,2]", b"[[1,2],[3]]", b"[[1,NaN]]", b'{"rows":[[1]]}', b"[[1],]", b"[[01]]"]:
+        assert plain_rows(body, True) is None
 
 
 @pytest.mark.parametrize("n", [20, 2000, 20_000])
@@ -182,9 +176,6 @@ def test_malformed_sparse_rows(tensor, column, words):
 
 def test_a_large_body_names_the_place_too(rows):
     lines = [",".join(map(str, row)) for row in np.tile(rows, (9, 1)).tolist()]
-    body = "\n".join(lines).encode()
-    assert len(body) > csv_bodies._LARGE
-    assert not isinstance(bodies.decode(body, Media(CSV, {}), NAMES), np.ndarray)
     lines[5000] = "1,2,none"
     told = problem("\n".join(lines).encode(), CSV)
     assert (told.row, told.column) == (5000, 2)

@@ -11,7 +11,6 @@ from fastrcf.container import app, artifact
 from fastrcf.container.models import Models
 from fastrcf.container.places import Places
 from fastrcf.container.settings import Settings
-from fastrcf.serving import csv_bodies
 from fastrcf.serving.limits import Load
 from fastrcf.serving.scorer import Scorer
 from fastrcf.serving.server import listen, run
@@ -47,7 +46,6 @@ def serve(root: str | None = None, settings: Settings | None = None) -> None:
         scorer = Scorer(model)
         application = app.single_model(scorer, load)
         what = f"{model!r}"
-    csv_bodies.prepare()
     run(application, listener, load, started=lambda url: log.info("serving %s on %s", what, url))
     log.info("stopped")
 

@@ -45,7 +45,7 @@ class CsvRows:
 
         Returns
         -------
-        numpy.ndarray of shape (n, d), or Arrow table
+        numpy.ndarray of shape (n, d)
 
         Raises
         ------
@@ -62,7 +62,7 @@ class CsvRows:
             rest = body
         if self._columns.plain and found in (None, self._columns.names):
             try:
-                rows = csv_bodies.decode(rest, self._columns.names)
+                rows = csv_bodies.decode(rest, len(self._columns))
             except Problem:
                 # Read again: here problems have names of columns.
                 rows = self._by_cell(rest, None)

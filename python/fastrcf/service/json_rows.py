@@ -1,17 +1,19 @@
 """Rows of JSON and JSON lines, by name or by position.
 
-One pass of a typed decoder makes floats of all that is right. What it refuses is read
-again and looked at cell by cell, which names the place.
+The engine reads lists of plain numbers, and a typed decoder all else that is right. What they
+refuse is read again and looked at cell by cell, which names the place.
 """
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
+from fastrcf._fastrcf import plain_rows
 from fastrcf.service.columns import Columns, no_rows, problem, too_many
 from fastrcf.serving.problems import bad_input
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _anything = msgspec.json.Decoder()
 ROWS = "rows"
+# What comes before a list of rows.
+_BEFORE = re.compile(rb'\s*\{\s*"rows"\s*:')
 
 
 class JsonRows:
@@ -63,6 +67,9 @@ class JsonRows:
         if not body.strip():
             raise no_rows()
         if self._columns.plain and not extra:
+            matrix = self._matrix(body)
+            if matrix is not None:
+                return matrix
             try:
                 return self._plain(self._rows(self._decoder(body).decode(body)))
             except (msgspec.MsgspecError, _Odd, UnicodeDecodeError, RecursionError):
@@ -85,6 +92,19 @@ class JsonRows:
         except _BROKEN as error:
             raise bad_input(f"the body is no JSON lines: {error}") from None
         return self._checked(rows, extra)
+
+    def _matrix(self, body: bytes) -> Floats | None:
+        """Read rows by position, if they are of plain numbers."""
+        before = _BEFORE.match(body)
+        if before is not None:
+            body = body.rstrip()
+            if not body.endswith(b"}"):
+                return None
+            body = body[before.end() : -1]
+        matrix = plain_rows(body, True)
+        if matrix is None or matrix.shape[1] != len(self._columns) or len(matrix) > self._limit:
+            return None
+        return matrix
 
     def _decoder(self, body: bytes) -> msgspec.json.Decoder[Any]:
         return self._object if body.lstrip()[:1] == b"{" else self._list

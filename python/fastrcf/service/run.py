@@ -22,7 +22,6 @@ from fastrcf.service.learning import Learner, State, begin
 from fastrcf.service.metrics import Metrics
 from fastrcf.service.reload import Watch
 from fastrcf.service.signatures import Signatures, of_environment, of_file
-from fastrcf.serving import csv_bodies
 from fastrcf.serving.limits import Limits, Load
 from fastrcf.serving.server import listen, run
 
@@ -217,7 +216,6 @@ def serve(settings: Settings) -> None:
     except BaseException:
         listener.close()
         raise
-    csv_bodies.prepare()
     if settings.access_log:
         # Each request has a line of its own, which tells what was wrong with it.
         logging.getLogger("fastrcf.serving").setLevel(logging.WARNING)

@@ -61,7 +61,7 @@ _json = msgspec.json.Decoder(Instances)
 _lines = msgspec.json.Decoder(Instance | list[float])
 
 
-def decode(body: bytes, media: Media, names: list[str]) -> Any:
+def decode(body: bytes, media: Media, names: list[str]) -> Matrix:
     """Read the rows of a body.
 
     Parameters
@@ -75,8 +75,8 @@ def decode(body: bytes, media: Media, names: list[str]) -> Any:
 
     Returns
     -------
-    numpy.ndarray of shape (n, d), or Arrow table
-        At least one row; the table's columns have the names.
+    numpy.ndarray of shape (n, d)
+        At least one row.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def decode(body: bytes, media: Media, names: list[str]) -> Any:
         400 with row and column. Whether values are finite is the model's to say.
     """
     if media.kind == CSV:
-        return csv_bodies.decode(body, names, int(media.parameters.get("label_size", "0")))
+        return csv_bodies.decode(body, len(names), int(media.parameters.get("label_size", "0")))
     if media.kind == RECORDIO:
         return _recordio(body, len(names))
     return _instances(body, media.kind, len(names))

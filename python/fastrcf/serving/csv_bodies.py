@@ -1,117 +1,48 @@
 """CSV as the managed service takes it: numbers, no header.
 
-Arrow reads large bodies, and a decoder of JSON those in between: lines of plain numbers are
-JSON but for the brackets. What these refuse is read again in Python, which names the place or
-knows better; so they need not agree on what is refused.
+The engine reads lines of plain numbers. What it leaves is read again in Python, which names
+the place of what is wrong, or knows better.
 """
 
 from __future__ import annotations
 
 import csv
 import reprlib
-from functools import cache
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
+from fastrcf._fastrcf import plain_rows
 from fastrcf.serving.problems import bad_input
 
 if TYPE_CHECKING:
     from fastrcf._typing import Floats
     from fastrcf.serving.problems import Problem
 
-# From here on Arrow's readers are quicker than they are slow to start.
-_LARGE = 1 << 18
-# Below, one pass of Python takes no longer.
-_SMALL = 1 << 12
-_numbers = msgspec.json.Decoder(list[list[float]])
 
-
-def decode(body: bytes, names: list[str], n_labels: int = 0) -> Any:
+def decode(body: bytes, n_columns: int, n_labels: int = 0) -> Floats:
     """Read rows of numbers.
 
     Parameters
     ----------
     body : bytes
-        Lines of as many numbers as there are names, after ``n_labels`` that are passed over.
-    names : list of str
-        What the columns are called.
+        Lines of ``n_columns`` numbers, after ``n_labels`` that are passed over.
+    n_columns : int
     n_labels : int, default 0
-        Columns before them.
 
     Returns
     -------
-    numpy.ndarray of float64, shape (n, len(names)), or Arrow table of these columns
+    numpy.ndarray of float64, shape (n, n_columns)
 
     Raises
     ------
     Problem
         400, with row and column.
     """
-    if len(body) >= _LARGE and b'"' not in body:
-        table = _by_arrow(body, names, n_labels)
-        if table is not None:
-            return table
-    elif len(body) >= _SMALL:
-        rows = _by_decoder(body, n_labels + len(names))
-        if rows is not None:
-            return rows[:, n_labels:]
-    return _by_line(body, n_labels + len(names))[:, n_labels:]
-
-
-def _by_arrow(body: bytes, names: list[str], n_labels: int) -> Any:
-    arrow = _arrow()
-    if arrow is None:
-        return None
-    pa, reader = arrow
-    places = [str(i) for i in range(n_labels + len(names))]
-    try:
-        table = reader.read_csv(
-            pa.py_buffer(body),
-            # One block has one array for each column; its columns are converted side by side.
-            read_options=reader.ReadOptions(column_names=places, block_size=len(body) + 1),
-            parse_options=reader.ParseOptions(quote_char=False),
-            convert_options=reader.ConvertOptions(
-                column_types=dict.fromkeys(places, pa.float64()), null_values=[]
-            ),
-        )
-    except pa.ArrowException:
-        return None
-    if not table.num_rows:
-        return None
-    return table.select(places[n_labels:]).rename_columns(names)
-
-
-def _by_decoder(body: bytes, n_columns: int) -> Floats | None:
-    # A bracket of its own could end a row within a line.
-    if b"[" in body:
-        return None
-    try:
-        rows = _numbers.decode(b"[[" + body.strip().replace(b"\n", b"],[") + b"]]")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    if set(map(len, rows)) != {n_columns}:
-        return None
-    numbers = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * n_columns)
-    return numbers.reshape(-1, n_columns)
-
-
-def prepare() -> None:
-    """Import what large bodies need, before one comes."""
-    _arrow()
-
-
-@cache
-def _arrow() -> tuple[Any, Any] | None:
-    """Give Arrow, which a small installation (a Lambda function) may do without."""
-    try:
-        import pyarrow
-        import pyarrow.csv
-    except ImportError:
-        return None
-    return pyarrow, pyarrow.csv
+    rows = plain_rows(body, False)
+    if rows is None or rows.shape[1] != n_labels + n_columns:
+        rows = _by_line(body, n_labels + n_columns)
+    return rows[:, n_labels:]
 
 
 def _by_line(body: bytes, n_columns: int) -> Floats:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError
 from fastrcf.forest import FrozenForest, RandomCutForest
@@ -54,7 +52,7 @@ class Scorer:
         self._model = model
 
     def score(self, rows: Any) -> Floats:
-        """Score a matrix of shape (n, d), or an Arrow table of columns of these names."""
+        """Score a matrix of shape (n, d)."""
         scores: Floats = self._model.score(rows)
         return scores
 
@@ -70,8 +68,6 @@ class Scorer:
             raise Problem(
                 400, "no_threshold", "this model is a forest: only a detector has a threshold"
             )
-        if not isinstance(rows, np.ndarray):
-            rows = np.column_stack([column.to_numpy() for column in rows.columns])
         found: Detection = self._model.detect(rows)
         return found
 

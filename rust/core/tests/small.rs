@@ -4,7 +4,7 @@
 
 mod files;
 
-use fastrcf::{Attribution, Forest, ForestConfig, Model, Rows, Sampling};
+use fastrcf::{Attribution, Forest, ForestConfig, Model, Rows, Sampling, ScoreKind};
 use files::{rows_of, small_detector, small_models, stream};
 
 fn bits(values: &[f64]) -> Vec<u64> {
@@ -55,6 +55,14 @@ fn check(forest: &Forest, asked: &Rows<'_>) {
         let row = asked.slice(i..i + 1);
         assert_eq!(bits(&frozen.score(&row).unwrap()), scores[i..=i]);
         assert_eq!(bits(&forest.score(&row).unwrap()), scores[i..=i]);
+    }
+    for kind in [ScoreKind::LocalRange, ScoreKind::Auto] {
+        let scores = bits(&forest.score_by(kind, asked).unwrap());
+        for i in (0..n).step_by(17) {
+            let row = asked.slice(i..i + 1);
+            assert_eq!(bits(&frozen.score_by(kind, &row).unwrap()), scores[i..=i]);
+            assert_eq!(bits(&forest.score_by(kind, &row).unwrap()), scores[i..=i]);
+        }
     }
     let few = asked.slice(0..9);
     assert_eq!(

@@ -8,6 +8,7 @@ mod frozen;
 mod input;
 mod interrupt;
 mod model;
+mod plain;
 mod questions;
 mod recordio;
 mod series;
@@ -26,6 +27,8 @@ mod _fastrcf {
     use super::frozen::FrozenForest;
     #[pymodule_export]
     use super::model::{from_dense, load, loads, write_atomically};
+    #[pymodule_export]
+    use super::plain::plain_rows;
     #[pymodule_export]
     use super::questions::{backtest, density, forecast, impute, neighbors};
     #[pymodule_export]

@@ -42,6 +42,21 @@ _PASSING = (
 )
 
 
+class _Line(msgspec.Struct, gc=False, omit_defaults=True):
+    """A row's line. As a struct it takes a third of the time of a dict."""
+
+    time: str
+    request_id: str
+    row: int
+    model_version: str
+    metadata: msgspec.Raw
+    score: float | None
+    grade: float | None
+    is_anomaly: bool | None
+    fraud_classifier: Any = msgspec.UNSET
+    features: Any = msgspec.UNSET
+
+
 def lines_of(answered: Answered, rows: Any = None) -> list[bytes]:
     """Write a JSON line for each row that was scored.
 
@@ -67,26 +82,18 @@ def lines_of(answered: Answered, rows: Any = None) -> list[bytes]:
     )
     # What all lines share is written once.
     metadata = msgspec.Raw(_json.encode(answered.metadata))
-    lines: list[dict[str, Any]] = [
-        {
-            "time": now,
-            "request_id": answered.request_id,
-            "row": i,
-            "model_version": answered.model_version,
-            "metadata": metadata,
-            "score": score,
-            "grade": grade,
-            "is_anomaly": alert,
-        }
+    request_id, version = answered.request_id, answered.model_version
+    lines = [
+        _Line(now, request_id, i, version, metadata, score, grade, alert)
         for i, (score, grade, alert) in enumerate(zip(scores, grades, alerts, strict=True))
     ]
     if len(classes) == n:
         for line, found in zip(lines, classes, strict=True):
             if found is not None:
-                line["fraud_classifier"] = found
+                line.fraud_classifier = found
     if rows is not None:
         for line, row in zip(lines, rows.tolist(), strict=True):
-            line["features"] = row
+            line.features = row
     # No text of JSON has the end of a line within it.
     return _json.encode_lines(lines).splitlines(keepends=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastrcf.errors import FastRCFError, InvalidParameterError
-from fastrcf.serving import check_extra, csv_bodies
+from fastrcf.serving import check_extra
 from fastrcf.serving.limits import Limits, Load
 from fastrcf.serving.server import listen, run
 from fastrcf.stack.function import records
@@ -162,7 +162,6 @@ class LocalCloud:
         started : callable
             Told the address once requests are taken.
         """
-        csv_bodies.prepare()
         try:
             run(
                 self._gateway,
