@@ -6,13 +6,16 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastrcf_plain::{Layout, rows};
 use std::hint::black_box;
 
+/// Writes a number.
+type Write = fn(f64) -> String;
+
 fn simple(text: &str) -> Vec<f64> {
     let cells = text.lines().flat_map(|line| line.split(','));
     cells.map(|cell| cell.parse().unwrap()).collect()
 }
 
 fn bench(c: &mut Criterion) {
-    let kinds: [(&str, fn(f64) -> String); 2] = [
+    let kinds: [(&str, Write); 2] = [
         ("17 digits", |x| format!("{}", f64::from(x as f32))),
         ("4 digits", |x| format!("{x:.4}")),
     ];
