@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
+from fastrcf._fastrcf import plain_rows
 from fastrcf.service.columns import Columns, no_rows, too_many
 from fastrcf.serving import csv_bodies
 from fastrcf.serving.problems import Problem, bad_input
@@ -53,25 +54,33 @@ class CsvRows:
         """
         if not body.strip():
             raise no_rows()
-        # A blank line counts here, and one of names: what is near the limit is counted again.
-        if body.count(b"\n") > 2 * self._limit + 2:
-            raise too_many(self._limit)
         line, rest = _first_line(body)
         found = self._names(line, parameters.get("header", ""))
         if found is None:
             rest = body
-        if self._columns.plain and found in (None, self._columns.names):
-            try:
-                rows = csv_bodies.decode(rest, len(self._columns))
-            except Problem:
-                # Read again: here problems have names of columns.
-                rows = self._by_cell(rest, None)
-        else:
-            order = None if found is None else self._columns.order(found, extra=extra)
-            rows = self._by_cell(rest, order)
+        order = None
+        if found is not None and found != self._columns.names:
+            order = self._columns.order(found, extra=extra)
+        rows = None
+        if self._columns.plain and order is None:
+            rows = plain_rows(rest, False)
+        if rows is None or rows.shape[1] != len(self._columns):
+            rows = self._slowly(rest, order)
         if len(rows) > self._limit:
             raise too_many(self._limit)
         return rows
+
+    def _slowly(self, body: bytes, order: list[int] | None) -> Any:
+        # A blank line counts here, and one of names: what is near the limit is counted again.
+        if body.count(b"\n") > 2 * self._limit + 2:
+            raise too_many(self._limit)
+        if self._columns.plain and order is None:
+            try:
+                return csv_bodies.decode(body, len(self._columns))
+            except Problem:
+                # Read again: here problems have names of columns.
+                pass
+        return self._by_cell(body, order)
 
     def _names(self, line: str, told: str) -> list[str] | None:
         """Give the names of a first line, None if it has none."""
