@@ -16,6 +16,8 @@ from fastrcf_spark import _cache, _inputs, _worker
 # Numbers that a batch may hold: 16 MiB of float.
 _VALUES = 1 << 22
 _ROWS = (256, 1 << 16)
+# Bytes of a column that are read at a time.
+_BUFFER = 1 << 20
 
 
 def score_pieces(plan: dict[str, Any], tasks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -45,11 +47,14 @@ def _score_task(
 def _opened(plan: dict[str, Any], file: int) -> pq.ParquetFile:
     system, path = plan["files"][file]
     system = plan["systems"][system]
+    local = isinstance(system, fs.LocalFileSystem)
     try:
         return pq.ParquetFile(
             system.open_input_file(path),
-            # One request for all columns of a row group, where requests are slow.
-            pre_buffer=not isinstance(system, fs.LocalFileSystem),
+            # One request for all columns of a row group, where requests are slow; else as little
+            # as is decoded next, since a row group may be large.
+            pre_buffer=not local,
+            buffer_size=_BUFFER if local else 0,
             coerce_int96_timestamp_unit="us",
         )
     except FileNotFoundError:
