@@ -17,7 +17,7 @@ from fastrcf_spark import _cache, _inputs, _worker
 _VALUES = 1 << 22
 _ROWS = (256, 1 << 16)
 # Bytes of a column that are read at a time.
-_BUFFER = 1 << 20
+_BUFFER = 1 << 18
 
 
 def score_pieces(plan: dict[str, Any], tasks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
