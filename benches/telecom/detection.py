@@ -1,116 +1,159 @@
 """How many incidents are found, by kind: ``python -m benches.telecom.detection``.
 
 Makes up a week for each seed, learns from its first four days and judges the other three, as
-``fastrcf sessions detect`` does. Beside it scikit-learn's IsolationForest on the same features, its
-threshold the best for the judged days at the same number of cases; and pyod's ECOD where installed.
+``fastrcf sessions detect`` does. Beside it, on the same days: three simple rules, and others on
+the same features. Each of them may open as many cases as ours did, with the threshold that is best
+for it on the judged days themselves. ``python -m benches.telecom.report`` writes the page.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections import defaultdict
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import polars as pl
 
-from fastrcf._parameters import wilson
+from benches import machine
+from benches.telecom.others import OTHERS
+from benches.telecom.record import OURS, RESULTS, RULE, Results, WeekResult
 from fastrcf.telecom import baselines, week
 from fastrcf.telecom.generator import Parameters, generate
+from fastrcf.telecom.report.gather import confusion, labels
 from fastrcf.telecom.timeline import KEYS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastrcf.telecom.evaluation import IncidentEvaluation
 
+#: What the simple rules look at.
+RULED = (
+    "session_id",
+    "sim_id",
+    "device_id",
+    "start_ts",
+    "bytes_up",
+    "bytes_down",
+    "visited_plmn",
+    "family",
+    "customer",
+    "label",
+    "incident",
+)
 
-def ecod(run: week.Week, folder: Path, known: pl.DataFrame) -> IncidentEvaluation | None:
-    """Judge pyod's ECOD on the same features, if it is installed."""
-    try:
-        from pyod.models.ecod import ECOD
-    except ImportError:
-        return None
-    lazy = pl.scan_parquet(folder / "features" / "features" / "part-*.parquet")
-    columns = run.detector.features
-    features = lazy.select(
-        [*(n for n in KEYS if n in lazy.collect_schema().names()), *columns]
-    ).collect()
+
+def rivals(
+    run: week.Week, data: Path, made: Path, seed: int, absent: dict[str, str]
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Score the judged sessions by the rules and by other packages.
+
+    Parameters
+    ----------
+    run : Week
+        Ours: its features and its split are theirs too.
+    data, made : Path
+        The records, and what ours wrote.
+    seed : int
+    absent : dict of str to str
+        Told who is not installed.
+
+    Yields
+    ------
+    (str, DataFrame)
+        A name, and the sessions as :func:`fastrcf.telecom.baselines.judged` takes them.
+    """
+    ruled = baselines.rules(week.read_sessions(data, RULED), run.until)
+    yield from ((RULE + name, scored) for name, scored in ruled.items())
+    features = week.read_features(made / "features", run.detector.features)
     before = pl.col("start_ts") < run.until
-    model = ECOD().fit(features.filter(before).select(columns).to_numpy())
-    judged = features.filter(~before)
-    scores = model.decision_function(judged.select(columns).to_numpy())
-    return baselines.judged(
-        judged.with_columns(score=pl.Series(scores)),
-        known,
-        run.detector.alert_rule,
-        run.findings.alerts["case"].n_unique(),
-        n_bootstrap=0,
+    after = features.filter(~before)
+    keys = after.select(name for name in KEYS if name in after.columns)
+    columns = pl.col(run.detector.features).cast(pl.Float64)
+    scores = baselines.isolation_forest(features, run.detector.features, run.until, seed)
+    yield "IsolationForest", keys.with_columns(score=pl.Series(scores))
+    tables = (features.filter(before), after)
+    train, judged = (each.select(columns.fill_null(float("nan"))).to_numpy() for each in tables)
+    for name, score in OTHERS.items():
+        try:
+            scores = score(train, judged, seed)
+        except ImportError as error:
+            absent[name] = f"{error.name} is not installed"
+            continue
+        yield name, keys.with_columns(score=pl.Series(scores))
+
+
+def judge(results: Results, seed: int) -> None:
+    """Make a week up, let all judge it, and add what they found."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        data, made = Path(place, "data"), Path(place, "out")
+        generate(data, Parameters(sims=results.sims, days=results.days, seed=seed))
+        run = week.run(
+            data,
+            made,
+            alerts_per_thousand=results.alerts_per_thousand,
+            random_state=seed,
+            compare=False,
+        )
+        known = pl.read_parquet(data / "incidents.parquet")
+        if run.evaluation is None:
+            raise RuntimeError("a made-up week has no labels")
+        found: dict[str, IncidentEvaluation] = {OURS: run.evaluation}
+        n_cases = run.findings.alerts["case"].n_unique()
+        for name, scored in rivals(run, data, made, seed, results.absent):
+            found[name] = baselines.judged(scored, known, run.detector.alert_rule, n_cases)
+    results.weeks.append(
+        WeekResult(
+            seed=seed,
+            sessions=run.sessions,
+            judged=len(run.findings.scored),
+            labelled=run.evaluation.labelled,
+            until=run.until.isoformat(),
+            seconds=round(time.monotonic() - started, 1),
+            detectors={name: one.to_dict() for name, one in found.items()},
+        )
     )
+    count(run, known, results.confusion)
+
+
+def count(run: week.Week, known: pl.DataFrame, into: dict[str, dict[str, int]]) -> None:
+    """Count all alerts, as the report does: silent SIMs and false alarms too."""
+    kinds = tuple((kind, 0) for kind in run.findings.alerts["kind"].unique().sort())
+    for label, given in confusion(run.findings, labels(run.findings, known), kinds):
+        row = into.setdefault(label, {})
+        for (kind, _), n in zip(kinds, given, strict=True):
+            if n:
+                row[kind] = row.get(kind, 0) + n
 
 
 @click.command()
 @click.option("--sims", default=10_000, show_default=True)
 @click.option("--days", default=7, show_default=True)
 @click.option("--seeds", default="11,12,13", show_default=True, help="A week for each.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Where to write it.")
-def main(sims: int, days: int, seeds: str, out: Path | None) -> None:
-    """Print recall by kind, precision and average precision."""
-    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    other: dict[str, list[float]] = defaultdict(list)
-    confusion: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+@click.option("--alerts-per-thousand", default=1.0, show_default=True)
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path),
+    default=RESULTS,
+    help="Where to write it; default: where the page is made from.",
+)
+def main(sims: int, days: int, seeds: str, alerts_per_thousand: float, out: Path) -> None:
+    """Judge weeks, write what was found, and print it."""
+    from benches.telecom import report
+
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    results = Results(began, machine.describe(), sims, days, alerts_per_thousand)
     for seed in map(int, seeds.split(",")):
-        with tempfile.TemporaryDirectory() as place:
-            data, made = Path(place, "data"), Path(place, "out")
-            generate(data, Parameters(sims=sims, days=days, seed=seed))
-            run = week.run(data, made, random_state=seed)
-            known = pl.read_parquet(data / "incidents.parquet")
-            results = {"fastrcf": run.evaluation, **dict(run.baselines)}
-            results["pyod ECOD"] = ecod(run, made, known)
-            for name, result in results.items():
-                if result is None:
-                    continue
-                for one in result.kinds:
-                    counts = found[name][one.kind]
-                    counts[0], counts[1] = counts[0] + one.found, counts[1] + one.incidents
-                other[f"{name}: average precision"].append(result.average_precision.value or 0.0)
-                if result.cases:
-                    other[f"{name}: sessions a case"].append(result.sessions / result.cases)
-                    other[f"{name}: precision of cases"].append(
-                        (result.true_cases or 0) / result.cases
-                    )
-            _confuse(run, confusion)
-    names = list(found)
-    print(f"{sims:,} SIMs, {days} days, seeds {seeds}: incidents found of those judged\n")
-    print(f"{'kind':<18}" + "".join(f"{name:>40}" for name in names))
-    for kind in found["fastrcf"]:
-        cells = []
-        for name in names:
-            n, of = found[name][kind]
-            low, high = wilson(n / of, of) if of else (0.0, 1.0)
-            cells.append(f"{n} of {of} ({n / max(1, of):.2f}; {low:.2f} to {high:.2f})")
-        print(f"{kind:<18}" + "".join(f"{cell:>40}" for cell in cells))
-    print()
-    for name, values in other.items():
-        print(f"{name:<55}" + "  ".join(f"{value:.3g}" for value in values))
-    print("\nalerts of incidents, by kind and by the name that they were given")
-    for kind, given in confusion.items():
-        ranked = sorted(given.items(), key=lambda item: -item[1])
-        print(f"{kind:<18}" + ", ".join(f"{name} {n}" for name, n in ranked))
-    if out is not None:
-        plain = {"found": found, "other": other, "confusion": confusion}
-        out.write_text(json.dumps(plain, indent=1))
-
-
-def _confuse(run: week.Week, confusion: dict[str, dict[str, int]]) -> None:
-    """Count by which kind an alert was named, for those that are part of an incident."""
-    truth = (
-        run.findings.alerting.filter(pl.col("label").is_not_null())
-        .group_by("alert")
-        .agg(pl.col("label").cast(pl.String).mode().first())
-    )
-    for label, kind in run.findings.alerts.join(truth, on="alert").select("label", "kind").rows():
-        confusion[label][kind] += 1
+        judge(results, seed)
+        # Each week is kept once it is judged: a run may be stopped.
+        results.save(out)
+    for part in report.PARTS.values():
+        print(part(results), end="\n\n")
 
 
 if __name__ == "__main__":

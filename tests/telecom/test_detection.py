@@ -227,6 +227,8 @@ def test_the_demo_tells_and_leaves_everything(tmp_path):
     assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
     alerts = pl.read_parquet(out / "alerts.parquet")
     assert len(alerts) == told["alerts"]
+    for level in ("sim", "fleet", "cell"):
+        assert pl.read_parquet(out / f"by_{level}.parquet")["alerts"].sum() == told["alerts"]
     assert SessionDetector.load(out / "sessions.rcf").columns
 
     # The same data again by detect: the same alerts, in words.

@@ -288,3 +288,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([*given, "--start", "yesterday"]) == 2
     assert main([*given, "--resume", "--overwrite"]) == 2
     assert main([*given[:-2], "--sims", "-3", "-o", out]) == 2
+
+
+def test_rules_learn_what_is_usual_from_the_days_before(records: pl.DataFrame) -> None:
+    """What comes later does not change what a rule says of the days before it."""
+    moment = records["start_ts"].min() + dt.timedelta(days=5)  # type: ignore[operator]
+    some = records.filter(pl.col("sim_id").hash(1) % 10 == 0)
+    names = [f"rule_{rule.name}" for rule in RULES]
+    early = scores(some.filter(pl.col("start_ts") < moment)).select("session_id", *names)
+    whole = scores(some, moment).filter(pl.col("start_ts") < moment).select("session_id", *names)
+    assert whole.equals(early)
+    everything = scores(some).filter(pl.col("start_ts") < moment)
+    assert not everything["rule_volume"].equals(whole["rule_volume"])

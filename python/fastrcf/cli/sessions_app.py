@@ -156,13 +156,21 @@ def _moment(ctx: click.Context, param: click.Parameter, value: dt.datetime | Non
     return None if value is None else value.replace(tzinfo=UTC)
 
 
-_BUDGET = click.option(
+_PER_THOUSAND = click.option(
     "--alerts-per-thousand",
     type=click.FloatRange(0, 100, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Cases a thousand sessions.",
+    help="Cases a thousand sessions; default: 1.",
 )
+_PER_DAY = click.option(
+    "--alerts-per-day",
+    type=click.FloatRange(0, min_open=True),
+    help="Cases a day instead.",
+)
+
+
+def _one_budget(options: dict[str, Any]) -> None:
+    if options["alerts_per_thousand"] is not None and options["alerts_per_day"] is not None:
+        raise click.UsageError("--alerts-per-thousand, --alerts-per-day: give one of them")
 
 
 @sessions.command()
@@ -182,7 +190,8 @@ _BUDGET = click.option(
     help="Learn from what began before (UTC), judge the rest; default: four sevenths of the days.",
 )
 @click.option("--timezone", metavar="TZ", default="UTC", show_default=True)
-@_BUDGET
+@_PER_THOUSAND
+@_PER_DAY
 @click.option("--seed", "random_state", type=int, default=7, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def detect(data: Path, out: Path, **options: Any) -> None:
@@ -193,6 +202,7 @@ def detect(data: Path, out: Path, **options: Any) -> None:
     """
     from fastrcf.cli.sessions_run import detect as run
 
+    _one_budget(options)
     run(data, out, **options)
 
 
@@ -209,7 +219,8 @@ def detect(data: Path, out: Path, **options: Any) -> None:
 @click.option("--sims", type=click.IntRange(100, 10_000_000), default=10_000, show_default=True)
 @click.option("--days", type=click.IntRange(3, 60), default=7, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=7, show_default=True)
-@_BUDGET
+@_PER_THOUSAND
+@_PER_DAY
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def demo(out: Path, **options: Any) -> None:
     """Make up a week of sessions and find what is wrong in it.
@@ -218,4 +229,5 @@ def demo(out: Path, **options: Any) -> None:
     """
     from fastrcf.cli.sessions_run import demo as run
 
+    _one_budget(options)
     run(out, **options)

@@ -48,7 +48,8 @@ def demo(
     sims: int,
     days: int,
     seed: int,
-    alerts_per_thousand: float,
+    alerts_per_thousand: float | None,
+    alerts_per_day: float | None,
     as_json: bool,
 ) -> None:
     """Make a week up, then find what is wrong in it."""
@@ -76,6 +77,7 @@ def demo(
         until=None,
         timezone="UTC",
         alerts_per_thousand=alerts_per_thousand,
+        alerts_per_day=alerts_per_day,
         random_state=seed,
         as_json=as_json,
         seconds=seconds,
@@ -89,7 +91,8 @@ def detect(
     *,
     until: datetime | None,
     timezone: str,
-    alerts_per_thousand: float,
+    alerts_per_thousand: float | None,
+    alerts_per_day: float | None,
     random_state: int,
     as_json: bool,
     seconds: list[tuple[str, float]] | None = None,
@@ -106,6 +109,7 @@ def detect(
             until=until,
             timezone=timezone,
             alerts_per_thousand=alerts_per_thousand,
+            alerts_per_day=alerts_per_day,
             random_state=random_state,
             progress=tell,
             seconds=steps,
@@ -122,7 +126,7 @@ def detect(
                 data=what or source.name,
                 seed=random_state,
                 parameters={
-                    "alerts a thousand sessions": alerts_per_thousand,
+                    **dict([found.detector.budget.told()]),
                     "learnt until": f"{found.until:%Y-%m-%d %H:%M} UTC",
                     "time zone": timezone,
                     "columns": ", ".join(found.detector.columns),
@@ -142,6 +146,9 @@ def detect(
     _times(console, found)
     console.print(f"The report: {place}", highlight=False, soft_wrap=True)
     console.print(f"The alerts: {out / 'alerts.parquet'}", highlight=False, soft_wrap=True)
+    console.print(
+        f"By SIM, fleet and cell: {out / 'by_*.parquet'}", highlight=False, soft_wrap=True
+    )
     console.print(f"The detector: {out / 'sessions.rcf'}", highlight=False, soft_wrap=True)
 
 
@@ -164,7 +171,7 @@ def _tell(console: Console, found: Week, facts: Facts) -> None:
         f"{alerts['case'].n_unique():,} cases.",
         highlight=False,
     )
-    asked = found.detector.alerts_per_thousand / 1000 * len(found.findings.scored)
+    asked = found.detector.budget.cases_of(found.findings.scored["start_ts"])
     if alerts["case"].n_unique() > 1.5 * asked + 5:
         console.print(
             f"Asked for were about {asked:,.0f} cases. In the first week features have little "

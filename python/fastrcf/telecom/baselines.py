@@ -57,7 +57,7 @@ def rules(sessions: pl.DataFrame, until: datetime) -> dict[str, pl.DataFrame]:
     sessions : DataFrame
         All sessions, with those before ``until``: rules count what a SIM did before.
     until : datetime
-        From when on sessions are judged.
+        From when on sessions are judged; what is usual is learnt from those before.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def rules(sessions: pl.DataFrame, until: datetime) -> dict[str, pl.DataFrame]:
         By the rule's name: the judged sessions, as :func:`judged` takes them. Below the rule's own
         threshold the score is -inf; among equal scores chance decides, by a hash of the session.
     """
-    found = simple.scores(sessions).filter(pl.col("start_ts") >= until)
+    found = simple.scores(sessions, until).filter(pl.col("start_ts") >= until)
     keys = found.select(name for name in KEYS if name in found.columns)
     chance = found["session_id"].hash(7) / 2.0**64
     out = {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,13 +27,14 @@ from fastrcf.errors import (
 )
 from fastrcf.telecom import kinds
 from fastrcf.telecom.alerts import AlertRule, crowds, into_cases, open_alerts, threshold_for
+from fastrcf.telecom.budget import USUAL, Budget
 from fastrcf.telecom.durations import plain_rule, timed_rule
 from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
 from fastrcf.telecom.findings import Findings, of_silence, summaries
 from fastrcf.telecom.looked_at import COLUMNS, ONE_SIDED
 from fastrcf.telecom.silence import SilenceRule, quiet_times, ratio_for, silences
 from fastrcf.telecom.surprise import Tails
-from fastrcf.telecom.timeline import local
+from fastrcf.telecom.timeline import KEYS, local
 from fastrcf.telecom.together import SLOWLY, TOGETHER, come_together
 
 if TYPE_CHECKING:
@@ -45,17 +47,6 @@ if TYPE_CHECKING:
 
 #: Sessions of an alert that its kind and its reasons are told by: the first, and the highest.
 EXPLAINED: Final = 6
-# Passed on from features to scores.
-_KEYS: Final = (
-    "session_id",
-    "sim_id",
-    "start_ts",
-    "family",
-    "customer",
-    "cell",
-    "label",
-    "incident",
-)
 _NOTE: Final = "telecom"
 _FOREST: Final = "forest"
 # Who has less of a session's surprise is not asked for its reasons.
@@ -70,9 +61,11 @@ class SessionDetector:
     ----------
     columns : sequence of str, default COLUMNS
         Features to look at.
-    alerts_per_thousand : float, default 1.0
+    alerts_per_thousand : float, optional
         Cases a thousand sessions, above 0 and at most 100: alerts, those that one fleet has at a
-        time counted as one.
+        time counted as one. Default: 1.
+    alerts_per_day : float, optional
+        Cases a day instead, above 0.
     silence_share : float, default 0.1
         Share of them that may be of silent SIMs, in [0, 1).
     alert_rule : AlertRule
@@ -96,7 +89,8 @@ class SessionDetector:
         self,
         columns: Any = COLUMNS,
         *,
-        alerts_per_thousand: float = 1.0,
+        alerts_per_thousand: float | None = None,
+        alerts_per_day: float | None = None,
         silence_share: float = 0.1,
         alert_rule: AlertRule | None = None,
         silence_rule: SilenceRule | None = None,
@@ -105,24 +99,22 @@ class SessionDetector:
         views: Mapping[str, Sequence[str]] = VIEWS,
         **detector: Any,
     ) -> None:
-        if not 0 < alerts_per_thousand <= 100:
-            raise InvalidParameterError(
-                f"alerts_per_thousand: {alerts_per_thousand} is not above 0 and at most 100"
-            )
+        self.budget = Budget(alerts_per_thousand, alerts_per_day)
+        self.alerts_per_thousand = self.budget.alerts_per_thousand
+        self.alerts_per_day = self.budget.alerts_per_day
         if not 0 <= silence_share < 1:
             raise InvalidParameterError(f"silence_share: {silence_share} is not in [0, 1)")
         self.columns = list(columns)
         self.views = {name: tuple(of) for name, of in views.items()}
-        self.alerts_per_thousand = float(alerts_per_thousand)
         self.silence_share = float(silence_share)
         self.alert_rule = alert_rule or AlertRule()
         self.silence_rule = silence_rule or SilenceRule()
         self.calibration = calibration
         self.warm_up = warm_up
         self._share = 1.0
-        self._detector = fastrcf.Detector(
-            self.columns, alert_rate=min(0.5, alerts_per_thousand / 1000), **detector
-        )
+        # Of the forest alone, whose own threshold is not used: a day's sessions are not known yet.
+        rate = (self.budget.alerts_per_thousand or USUAL) / 1000
+        self._detector = fastrcf.Detector(self.columns, alert_rate=rate, **detector)
         self._evidence: dict[str, Evidence] = {}
         #: Of the forest, of the session, and of what has come together soon and slowly.
         self._tails: dict[str, Tails] = {}
@@ -160,7 +152,8 @@ class SessionDetector:
         self._share = 1 - share
         last = _moment(features["start_ts"].max()) + _MOMENT
         self.threshold = self._threshold(scored, features, last)
-        budget = self.alerts_per_thousand / 1000 * len(features)
+        learnt = last - _moment(features["start_ts"].min())
+        budget = self.budget.cases(len(features), learnt)
         if sessions is not None and share:
             quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
             self.silence_ratio = ratio_for(quiet, budget * share, self.silence_rule)
@@ -170,7 +163,8 @@ class SessionDetector:
         """Find the score above which sessions of the days before open as many cases as may be."""
         before = pl.col("start_ts").is_between(until - self.calibration, until, closed="left")
         ranked = scored.with_row_index("row").filter(before).sort("score", descending=True)
-        n_cases = self.alerts_per_thousand / 1000 * self._share * len(ranked)
+        time = min(self.calibration, until - _moment(scored["start_ts"].min()))
+        n_cases = self.budget.cases(len(ranked), time) * self._share
         kinds_so_far: list[str] = []
         n = min(len(ranked), math.ceil(8 * n_cases) + 1)
         while True:
@@ -269,7 +263,7 @@ class SessionDetector:
         if SLOW in says:
             slow = come_together(features, says[SLOW], SLOWLY, adding=True)
             together = np.maximum(together, rare("slowly", slow))
-        keys = features.select(name for name in _KEYS if name in features.columns)
+        keys = features.select(name for name in KEYS if name in features.columns)
         return keys.with_columns(score=pl.Series(alone + together))
 
     def _seen(self, features: pl.DataFrame) -> pl.DataFrame:
@@ -419,7 +413,7 @@ class SessionDetector:
         rules = {
             "threshold": self.threshold,
             "silence_ratio": None if math.isnan(self.silence_ratio) else self.silence_ratio,
-            "alerts_per_thousand": self.alerts_per_thousand,
+            **asdict(self.budget),
             "silence_share": self.silence_share,
             "alert_rule": plain_rule(self.alert_rule),
             "silence_rule": plain_rule(self.silence_rule),
@@ -470,6 +464,8 @@ class SessionDetector:
             made = cls(
                 model.columns,
                 alerts_per_thousand=rules["alerts_per_thousand"],
+                # Files of before have none.
+                alerts_per_day=rules.get("alerts_per_day"),
                 silence_share=rules["silence_share"],
                 alert_rule=AlertRule(**timed_rule(rules["alert_rule"])),
                 silence_rule=SilenceRule(**timed_rule(rules["silence_rule"])),

@@ -41,6 +41,8 @@ class KindResult:
         Their sessions, and those of them above the threshold.
     delay_hours : float or None
         Median time from an incident's onset to its first alerting session, of those found.
+    delays_hours : tuple of float
+        That time of each that was found, the shortest first.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class KindResult:
     sessions: int
     sessions_found: int
     delay_hours: float | None
+    delays_hours: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -262,6 +265,7 @@ def evaluate_alerts(
                 sessions=int(part["sessions"].sum()),
                 sessions_found=int(part["sessions_found"].sum()),
                 delay_hours=_median(part["delay"]),
+                delays_hours=tuple(part["delay"].drop_nulls().sort()),
             )
             for (kind,), part in judged.group_by("label", maintain_order=True)
         ),

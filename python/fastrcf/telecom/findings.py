@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fastrcf.telecom import kinds
+from fastrcf.telecom.rollup import rolled_up
 
 if TYPE_CHECKING:
     from fastrcf.detection import Reason
@@ -40,6 +41,42 @@ class Findings:
     alerts: pl.DataFrame
     reasons: dict[int, list[Reason]]
     threshold: float = float("nan")
+
+    def by(self, level: str) -> pl.DataFrame:
+        """Roll scores and alerts up to SIMs, fleets or cells.
+
+        Parameters
+        ----------
+        level : {"sim", "fleet", "cell"}
+            Or the column that says which one a session is of: ``sim_id``, ``customer``, ``cell``.
+
+        Returns
+        -------
+        DataFrame
+            A row for each with a judged session or an alert, the first to look at first: its
+            column; ``score``, the highest of its sessions, null without any; ``sessions``, judged;
+            ``alerts``, and the ``cases`` that they are part of; ``silent``, those of them for
+            silence; ``first`` and ``last``, when the first alert opened and the last one's last
+            session was. Fleets and cells also have ``sims``, ``sims_alerting`` (those of them
+            with an alert), ``share`` and ``share_low``.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is no such level.
+        InvalidInputError
+            If the sessions do not say which one they are of.
+
+        Notes
+        -----
+        An alert is of the fleet and the cell of its first session; one for silence, of the last
+        session before it. SIMs are ordered by alerts, then by score. Of fleets and cells the
+        highest score is no measure, since more sessions have a higher one by chance alone: they
+        are ordered by ``share_low``, the lower end of Wilson's interval of 95 % of the share of
+        their SIMs that alert. So 30 of 100 SIMs come before 1 of 1, and a fleet of any size can
+        be compared with another. Sessions of no known fleet or cell are left out.
+        """
+        return rolled_up(self, level)
 
 
 def summaries(alerting: pl.DataFrame) -> pl.DataFrame:

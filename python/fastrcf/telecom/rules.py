@@ -14,6 +14,7 @@ import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _SIM = "sim_id"
 _BYTES = pl.col("bytes_up") + pl.col("bytes_down")
@@ -32,35 +33,37 @@ class Rule:
     threshold : float
         The least score that is an alert.
     score : callable
-        Gives a table, sorted by SIM and start, its score as an expression.
+        Gives a table, sorted by SIM and start, its score as an expression; told which sessions
+        what is usual may be learnt from.
     """
 
     name: str
     meaning: str
     threshold: float
-    score: Callable[[], pl.Expr]
+    score: Callable[[pl.Expr], pl.Expr]
 
 
-def _volume() -> pl.Expr:
+def _volume(known: pl.Expr) -> pl.Expr:
     """Bytes of the SIM's last 24 hours over those of a usual day of its family.
 
-    The usual day is the mean over all SIMs and days of the family, as bills have it.
+    The usual day is the mean over all known SIMs and days of the family, as bills have it.
     """
     last_day = _BYTES.rolling_sum_by("start_ts", "24h").over(_SIM)
-    days = (pl.col("start_ts").max() - pl.col("start_ts").min()).dt.total_seconds() / 86_400
-    total = _BYTES.sum().over("family")
-    sims = pl.col(_SIM).n_unique().over("family")
+    start = pl.col("start_ts").filter(known)
+    days = (start.max() - start.min()).dt.total_seconds() / 86_400
+    total = _BYTES.filter(known).sum().over("family")
+    sims = pl.col(_SIM).filter(known).n_unique().over("family")
     usual = total / (sims * days.clip(lower_bound=1))
     return last_day / usual.clip(lower_bound=1)
 
 
-def _rate() -> pl.Expr:
+def _rate(_: pl.Expr) -> pl.Expr:
     """Sessions that the SIM began in the last hour."""
     one = pl.col("start_ts").is_not_null().cast(pl.Int64)
     return one.rolling_sum_by("start_ts", "1h").over(_SIM).cast(pl.Float64)
 
 
-def _change() -> pl.Expr:
+def _change(_: pl.Expr) -> pl.Expr:
     """Newly seen device (1) and newly seen network (1) of a SIM that has been seen before."""
     seen = pl.col("start_ts").cum_count().over(_SIM) > 1
 
@@ -85,13 +88,15 @@ RULES: Final = (
 )
 
 
-def scores(sessions: pl.DataFrame) -> pl.DataFrame:
+def scores(sessions: pl.DataFrame, until: datetime | None = None) -> pl.DataFrame:
     """Score sessions by each rule.
 
     Parameters
     ----------
     sessions : polars.DataFrame
         Session records in any order.
+    until : datetime, optional
+        What is usual is learnt from sessions that begin before it; default: from all.
 
     Returns
     -------
@@ -99,4 +104,6 @@ def scores(sessions: pl.DataFrame) -> pl.DataFrame:
         The records sorted by SIM and start, with a column ``rule_NAME`` for each rule.
     """
     ordered = sessions.sort(_SIM, "start_ts", "session_id")
-    return ordered.with_columns(rule.score().alias(f"rule_{rule.name}") for rule in RULES)
+    start = pl.col("start_ts")
+    known = start.is_not_null() if until is None else start < until
+    return ordered.with_columns(rule.score(known).alias(f"rule_{rule.name}") for rule in RULES)

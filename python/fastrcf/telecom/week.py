@@ -18,6 +18,7 @@ from fastrcf.telecom import baselines, writing
 from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.evaluation import evaluate_findings
 from fastrcf.telecom.feature_files import features_folder
+from fastrcf.telecom.rollup import LEVELS
 from fastrcf.telecom.stories import read_sessions as scan
 from fastrcf.telecom.timeline import KEYS
 
@@ -81,7 +82,8 @@ def run(
     *,
     until: datetime | None = None,
     timezone: str = "UTC",
-    alerts_per_thousand: float = 1.0,
+    alerts_per_thousand: float | None = None,
+    alerts_per_day: float | None = None,
     random_state: int = 7,
     compare: bool = True,
     progress: Progress | None = None,
@@ -100,8 +102,10 @@ def run(
         Sessions before it are learnt from; default: four sevenths of the days.
     timezone : str, default "UTC"
         Whose hours and days count.
-    alerts_per_thousand : float, default 1.0
-        Cases a thousand sessions.
+    alerts_per_thousand : float, optional
+        Cases a thousand sessions; default: 1.
+    alerts_per_day : float, optional
+        Cases a day instead.
     random_state : int, default 7
         Seed.
     compare : bool, default True
@@ -115,14 +119,27 @@ def run(
     ------
     InvalidInputError
         If there are too few days.
+    InvalidParameterError
+        If both budgets are given, or one is out of its range.
+
+    Notes
+    -----
+    ``out`` holds ``features``, ``sessions.rcf`` (the detector), ``alerts.parquet``, and
+    ``by_sim.parquet``, ``by_fleet.parquet``, ``by_cell.parquet`` as :meth:`Findings.by` gives
+    them, those of them that the sessions tell of.
     """
     steps = [] if seconds is None else seconds
+    # Made first: what it refuses is refused before anything is written.
+    detector = SessionDetector(
+        alerts_per_thousand=alerts_per_thousand,
+        alerts_per_day=alerts_per_day,
+        random_state=random_state,
+    )
     out.mkdir(parents=True, exist_ok=True)
     # Features of an earlier run: they may be of other sessions.
     shutil.rmtree(out / "features", ignore_errors=True)
     with timed(steps, "features"):
         made = features_folder(source, out / "features", timezone=timezone, progress=progress)
-    detector = SessionDetector(alerts_per_thousand=alerts_per_thousand, random_state=random_state)
     with timed(steps, "read"):
         features = read_features(made.folder, detector.features)
         sessions = read_sessions(source, NEEDED)
@@ -143,7 +160,36 @@ def run(
     detector.save(out / "sessions.rcf")
     with writing.whole(out / "alerts.parquet") as part:
         findings.alerts.write_parquet(part)
+    write_rolled_up(findings, out)
     return Week(detector, findings, evaluation, others, moment, len(features), steps)
+
+
+def write_rolled_up(findings: Findings, out: Path) -> list[Path]:
+    """Write scores and alerts by SIM, fleet and cell, as far as sessions say what they are of.
+
+    Parameters
+    ----------
+    findings : Findings
+        Of the judged sessions.
+    out : Path
+        Folder for ``by_sim.parquet``, ``by_fleet.parquet`` and ``by_cell.parquet``. Those of an
+        earlier run that these findings do not tell of are deleted.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    written = []
+    for level in ("sim", "fleet", "cell"):
+        place = out / f"by_{level}.parquet"
+        if LEVELS[level] not in findings.scored.columns:
+            place.unlink(missing_ok=True)
+            continue
+        with writing.whole(place) as part:
+            findings.by(level).write_parquet(part)
+        written.append(place)
+    return written
 
 
 def read_features(
