@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fastrcf.cli import main
 from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.telecom import loading
 from fastrcf.telecom.identifiers import KeyedHash
 from fastrcf.telecom.loading import load, load_files
 
@@ -257,3 +258,16 @@ def test_the_command_line_writes_no_identifier(tmp_path, capfd, monkeypatch):
     for number in (*range(5), 9):
         assert imsi(number) not in values
     assert sorted(p.name for p in out.iterdir()) == ["load.json", "sessions"]
+
+
+def test_a_long_list_makes_more_buckets(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "_BUCKET_BYTES", 4096)
+    records, sims = tmp_path / "r.csv", tmp_path / "s.csv"
+    pl.DataFrame(RECORDS[:10]).write_csv(records)
+    numbers = range(2000)
+    pl.DataFrame({"imsi": [imsi(i) for i in numbers], "family": ["meter"] * 2000}).write_csv(sims)
+    load_files(records, tmp_path / "a", key=KEY)
+    load_files(records, tmp_path / "b", key=KEY, sims=sims)
+    assert len({p.name for p in (tmp_path / "a").rglob("*.parquet")}) == 1
+    assert len({p.name for p in (tmp_path / "b").rglob("*.parquet")}) > 1
+    assert set(written(tmp_path / "b")["family"]) == {"meter"}

@@ -357,7 +357,8 @@ def load_files(
             raise InvalidInputError(f"{put_aside}: give a Parquet or CSV file")
     size = sum(Path(file).stat().st_size for file in files if file != "-")
     if run.lists.sims is not None:
-        size += run.lists.sims.size
+        # A row is a hash and its texts: several times what it is in a file.
+        size += 4 * run.lists.sims.size
     number = buckets or min(_MOST_BUCKETS, 1 + size // _BUCKET_BYTES)
     if not 1 <= number <= 4096:
         raise InvalidParameterError(f"buckets is {number}; 1 to 4096 are possible")
