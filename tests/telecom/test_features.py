@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastrcf
+from fastrcf.telecom import windows
 from fastrcf.telecom.catalogue import FEATURES, NAMES, OWN_NAMES
 from fastrcf.telecom.feature import Values
 from fastrcf.telecom.features import compute, session_features
@@ -161,6 +162,27 @@ def test_a_sim_with_a_million_sessions():
     }.items():
         np.testing.assert_allclose(found[name].to_numpy(), expected, rtol=1e-6, err_msg=name)
     assert found["burstiness_7d"][-1] == -1
+
+
+def test_a_sim_with_more_records_in_a_week_than_a_packed_count_holds():
+    n = (1 << windows.COUNT_BITS) + 5
+    slot = np.zeros(n, np.int32)
+    slot[::7] = 1
+    counts = windows._slot_counts(slot, np.zeros(n, np.int64))
+    ones = -(-n // 7)
+    assert [int(count[-1]) for count in counts] == [n - ones, ones] + [0] * (len(counts) - 2)
+    everywhere = windows._slot_counts(np.zeros(n, np.int32), np.zeros(n, np.int64))
+    assert np.array_equal(everywhere[0], np.arange(1, n + 1))
+    assert not any(count.any() for count in everywhere[1:])
+
+
+def test_counts_alone_are_those_that_share_a_sum(monkeypatch):
+    records = ordinary(n_sims=3, n=300, seed=4)
+    packed = session_features(records)
+    # Two records are too many for one bit.
+    monkeypatch.setattr(windows, "COUNT_BITS", 1)
+    assert packed.equals(session_features(records))
+    check(records)
 
 
 def test_one_session_alone_is_neutral():

@@ -137,8 +137,21 @@ def test_nothing_is_left_of_a_load_that_failed(folder, tmp_path):
 
 def test_a_load_does_not_write_over_another(folder, tmp_path):
     load_files(folder, tmp_path / "out", key=KEY)
-    with pytest.raises(InvalidInputError, match="there already"):
+    match = r"there already.*load all files together into another folder"
+    with pytest.raises(InvalidInputError, match=match):
         load_files(folder, tmp_path / "out", key=KEY)
+
+
+def test_what_came_later_belongs_to_a_load_of_all_files(tmp_path):
+    """What the message advises: parts in files of two days become one session."""
+    for part in (0, 1):
+        pl.DataFrame(rows(80)[part::2]).write_csv(tmp_path / f"day{part}.csv")
+    one = load_files(tmp_path / "day0.csv", tmp_path / "one", key=KEY)
+    both = load_files(tmp_path / "day*.csv", tmp_path / "both", key=KEY)
+    assert (one.kept, both.kept, both.stitched) == (40, 40, 40)
+    assert (
+        written(tmp_path / "one")["bytes_up"].sum() < written(tmp_path / "both")["bytes_up"].sum()
+    )
 
 
 def test_command_line(folder, tmp_path, capfd, monkeypatch):

@@ -42,6 +42,28 @@ def _pairs(
     callback=_pairs,
     help="Column of DATA for a role, such as sim_id=MY_COL; may be repeated.",
 )
+@click.option(
+    "--sims",
+    metavar="FILE",
+    help="List of SIMs, named as in DATA, with family, customer, tariff or firmware.",
+)
+@click.option(
+    "--sims-column",
+    "sims_columns",
+    multiple=True,
+    metavar="ROLE=COLUMN",
+    callback=_pairs,
+    help="Column of the list of SIMs for a role; may be repeated.",
+)
+@click.option("--cells", metavar="FILE", help="List of cells with latitude and longitude.")
+@click.option(
+    "--cells-column",
+    "cells_columns",
+    multiple=True,
+    metavar="ROLE=COLUMN",
+    callback=_pairs,
+    help="Column of the list of cells for a role; may be repeated.",
+)
 @click.option("--key-file", type=click.Path(dir_okay=False), help="Key to hash identifiers with.")
 @click.option("--plain-identifiers", is_flag=True, help="Keep SIMs and devices as they are.")
 @click.option("--timezone", default="UTC", show_default=True, help="Of times that name none.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from fastrcf.errors import InvalidInputError
@@ -59,6 +59,11 @@ class SourceSchema:
         Roles that tell it from other sources; all must be there to recognise it.
     positions : tuple of str
         Names of the columns where files have no line of names.
+    common : tuple of str
+        Roles that are of :data:`COMMON`: the record's own columns, which records of this kind
+        do not have by themselves.
+    option, parameter : str
+        How a user names its columns, on the command line and in Python.
     """
 
     name: str
@@ -69,6 +74,9 @@ class SourceSchema:
     needs: tuple[tuple[str, ...], ...]
     marks: tuple[str, ...]
     positions: tuple[str, ...] = field(default=())
+    common: tuple[str, ...] = field(default=())
+    option: str = "--column"
+    parameter: str = "columns"
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -100,7 +108,8 @@ RADIUS: Final = SourceSchema(
         Field("home_plmn", ("3GPP-IMSI-MCC-MNC", "3GPP-GGSN-MCC-MNC"), "else from the IMSI"),
         Field("location", ("3GPP-User-Location-Info", "3GPP-Location-Info"), "hexadecimal"),
         Field("end_cause", ("Acct-Terminate-Cause",), "number or name of RFC 2866"),
-        Field("customer", ("customer", "organisation")),
+        Field("customer", ("customer", "organisation"), "else the APN, else the NAS"),
+        Field("nas", ("NAS-Identifier",), "the customer, where nothing else tells it"),
     ),
     (("session_id",), ("sim_id",), ("status", "start_ts"), ("event_ts", "start_ts"),
      ("bytes_up",), ("bytes_down",)),
@@ -160,12 +169,13 @@ ONCE: Final = SourceSchema(
         Field("traffic", ("traffic_type_id", "traffic_type.id"), "5 data, 6 messages"),
         Field("apn", ("apn", "pdp_context.apn")),
         Field("rat", ("rat_type", "rat_type.id", "rat_type.description"), "platform 2.0"),
-        Field("mcc", ("operator.country.mcc", "operator_country_mcc", "operator_mcc")),
+        Field("mcc", ("operator.country.mcc", "operator_country_mcc", "operator_mcc"),
+              "not operator_country_id, which is the platform's own number of a country"),
         Field("mnc", ("operator_mnc", "operator.mnc")),
         Field("tariff", ("tariff_ratezone_id", "tariff.ratezone.id", "tariff_id", "tariff.id")),
         Field("cost", ("cost",), "EUR"),
-        Field("customer", ("organisation_id", "organisation.id")),
-        Field("family", ("endpoint_tags", "endpoint.tags")),
+        Field("customer", ("customer", "organisation_id", "organisation.id")),
+        Field("family", ("family", "endpoint_tags", "endpoint.tags")),
     ),
     (("sim_id",), ("start_ts",), ("end_ts",), ("bytes_up",), ("bytes_down",)),
     ("start_ts", "end_ts", "bytes_up"),
@@ -192,7 +202,7 @@ TWILIO: Final = SourceSchema(
         Field("cell_lat", ("cell_location_estimate.lat", "cell_lat")),
         Field("cell_lon", ("cell_location_estimate.lon", "cell_location_estimate.lng",
                            "cell_lon")),
-        Field("customer", ("account_sid",)),
+        Field("customer", ("customer", "account_sid")),
     ),
     (("session_id",), ("sim_id",), ("start_ts",), ("end_ts",), ("bytes_up",),
      ("bytes_down",)),
@@ -207,7 +217,7 @@ ULTIROAM: Final = SourceSchema(
     (
         Field("date", ("date",), "local date of the start, DD-MM-YYYY"),
         Field("time", ("time",), "local time of the start"),
-        Field("port", ("gsm_port", "port")),
+        Field("customer", ("customer", "gsm_port", "port"), "the port that the SIM is in"),
         Field("apn", ("apn",)),
         Field("error", ("error_code", "error"), "CME error of the module; 0 for none"),
         Field("bytes_up", ("upload_volume", "upload"), "bytes"),
@@ -239,9 +249,37 @@ CANONICAL: Final = SourceSchema(
     ("sim_id", "start_ts", "bytes_up", "bytes_down"),
 )
 
+#: Columns of the record that tables may have whatever kind they are, mostly because an operator
+#: joined them. A source that has one by itself names it above.
+COMMON: Final = (
+    Field("device_id", ("device_id", "imei", "imeisv")),
+    Field("sms_mo", ("sms_mo",), "messages that the device sent"),
+    Field("sms_mt", ("sms_mt",), "messages to the device"),
+    Field("apn", ("apn",)),
+    Field("visited_plmn", ("visited_plmn", "plmn"), "MCC and MNC"),
+    Field("home_plmn", ("home_plmn",), "MCC and MNC; else from the IMSI"),
+    Field("cell", ("cell",), "MCC-MNC-area-cell, or the cell in the visited network"),
+    Field("cell_lat", ("cell_lat", "cell_latitude"), "degrees"),
+    Field("cell_lon", ("cell_lon", "cell_longitude", "cell_lng"), "degrees"),
+    Field("end_cause", ("end_cause",), "a name of fastrcf.telecom.schema.EndCause"),
+    Field("tariff", ("tariff", "tariff_plan", "rate_plan", "rate_plan_sid")),
+    Field("cost", ("cost",), "currency"),
+    Field("customer", ("customer", "fleet")),
+    Field("family", ("family", "device_family", "device_type")),
+    Field("firmware", ("firmware", "firmware_version", "fw_version", "software_version")),
+)
+
+
+def _whole(schema: SourceSchema) -> SourceSchema:
+    """Add the columns of the record that a source does not have by itself."""
+    extra = tuple(part for part in COMMON if part.role not in schema.roles)
+    common = tuple(part.role for part in extra)
+    return replace(schema, fields=(*schema.fields, *extra), common=common)
+
+
 #: In order of recognition where two fit equally.
 SOURCES: Final = {
-    schema.name: schema for schema in (CANONICAL, RADIUS, PGW, ONCE, TWILIO, ULTIROAM)
+    schema.name: _whole(schema) for schema in (CANONICAL, RADIUS, PGW, ONCE, TWILIO, ULTIROAM)
 }
 
 
@@ -352,8 +390,8 @@ def _lacking(schema: SourceSchema, lacking: list[tuple[str, ...]], columns: Sequ
         told.append(f"{' or '.join(group)} (known as {', '.join(known)}{hint})")
     return (
         f"{schema.title} without {'; '.join(told)}. "
-        f"Name columns by --column {lacking[0][0] if lacking else 'sim_id'}=MY_COLUMN "
-        "(columns={...})"
+        f"Name columns by {schema.option} {lacking[0][0] if lacking else 'sim_id'}=MY_COLUMN "
+        f"({schema.parameter}={{...}})"
     )
 
 

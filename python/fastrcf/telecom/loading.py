@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.files import Options, check_place, find_files, guess_format, open_whole
 from fastrcf.telecom import canonical, onece, pgw, radius, twilio, ultiroam
 from fastrcf.telecom.aliases import SOURCES, SourceSchema, check, recognise, resolve
 from fastrcf.telecom.identifiers import KeyedHash
+from fastrcf.telecom.lists import DESCRIPTION, Lists
 from fastrcf.telecom.quality import EXAMPLES, LoadReport, Reason, judge, too_long
 from fastrcf.telecom.reading import flatten, pieces
-from fastrcf.telecom.records import Table
-from fastrcf.telecom.schema import TRUTH, arrow_schema, polars_schema
-from fastrcf.telecom.stitching import PARTS, stitch
+from fastrcf.telecom.records import Table, with_common
+from fastrcf.telecom.schema import TRUTH, polars_schema
+from fastrcf.telecom.spilling import TOLD, Spill, unfinished, write_aside, write_days
+from fastrcf.telecom.stitching import stitch
 from fastrcf.telecom.times import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from fastrcf.telecom.times import Unit
 
@@ -40,6 +37,12 @@ _PARSERS: Final[dict[str, Callable[[Table], pl.DataFrame]]] = {
     "ultiroam": ultiroam.parse,
     "canonical": canonical.parse,
 }
+# What kinds of records have to say of columns that were not there.
+_NOTES: Final[dict[str, Callable[[Mapping[str, str]], list[str]]]] = {
+    "radius": radius.notes,
+    "1nce": onece.notes,
+    "twilio": twilio.notes,
+}
 SCHEMAS: Final = ("auto", *SOURCES)
 #: Longest session by default.
 WINDOW: Final = timedelta(days=31)
@@ -47,11 +50,6 @@ WINDOW: Final = timedelta(days=31)
 _BUCKET_BYTES: Final = 128 << 20
 _MOST_BUCKETS: Final = 256
 _BATCH_ROWS: Final = 1 << 18
-# What the file of records put aside tells of each.
-_TOLD: Final = (
-    "reason", "file", "row", "session_id", "sim_id", "device_id", "start_ts", "end_ts",
-    "bytes_up", "bytes_down",
-)  # fmt: skip
 
 
 class Loaded(NamedTuple):
@@ -84,8 +82,10 @@ class _Load:
     keep_open: bool
     mnc_digits: Mapping[str, int]
     volume_unit: int
-    report: LoadReport = field(default_factory=LoadReport)
+    lists: Lists
+    report: LoadReport
     source: SourceSchema | None = None
+    found: dict[str, str] = field(default_factory=dict)
     truth: bool = False
 
     def records(
@@ -100,15 +100,18 @@ class _Load:
             self.report.schema = self.source.name
             check(self.source, frame.columns, self.columns)
         found = resolve(self.source, frame.columns, self.columns)
+        self.found = found | self.found
         self.truth = self.truth or any(c.name in found for c in TRUTH)
         table = Table(frame, found, self.clock, self.mnc_digits, self.volume_unit)
-        parts = _PARSERS[self.source.name](table)
+        parts = with_common(table, _PARSERS[self.source.name](table), self.source.common)
         parts = parts.with_columns(pl.lit(file).alias("file"), rows.alias("row"))
         parts = judge(self._hashed(parts), self.clock.latest)
         self.report.read += frame.height
         aside = parts.filter(pl.col("reason").is_not_null())
         self.count(aside)
-        return parts.filter(pl.col("reason").is_null()), aside
+        good = parts.filter(pl.col("reason").is_null())
+        self.lists.see(good)
+        return good, aside
 
     def _hashed(self, parts: pl.DataFrame) -> pl.DataFrame:
         if self.key is None:
@@ -127,8 +130,18 @@ class _Load:
             self.key.column(parts["device_id"], "device"),
         )
 
-    def sessions(self, parts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Join the records of whole SIMs: their sessions, and those put aside."""
+    def sessions(
+        self, parts: pl.DataFrame, described: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Join the records of whole SIMs: their sessions, and those put aside.
+
+        Parameters
+        ----------
+        parts : DataFrame
+            The records.
+        described : DataFrame
+            What the list of SIMs says of them, one row a SIM.
+        """
         assert self.source is not None
         made, duplicates, stitched = stitch(parts, self.source.joining)
         self.report.duplicates += duplicates
@@ -142,7 +155,7 @@ class _Load:
             made = made.with_columns(reason=reason)
         aside = made.filter(pl.col("reason").is_not_null())
         self.count(aside)
-        kept = made.filter(pl.col("reason").is_null())
+        kept = self.lists.join(made.filter(pl.col("reason").is_null()), described)
         self.report.open += kept.select(lasting.sum()).item()
         self.report.kept += kept.height
         seconds = (pl.col("end_ts") - pl.col("start_ts")).dt.total_microseconds() / 1e6
@@ -182,8 +195,10 @@ class _Load:
                 f"{self.clock.ambiguous:,} times lie in the hour that the clock of "
                 f"{self.clock.timezone} shows twice; the earlier was taken"
             )
-        if self.source is not None and self.source.name == "twilio":
-            report.notes.append("volumes are those that the source calls packets")
+        if self.source is not None:
+            tell = _NOTES.get(self.source.name)
+            report.notes.extend(tell(self.found) if tell else [])
+        report.notes.extend(self.lists.finish(self.found.get("sim_id", "sim_id")))
         return report
 
 
@@ -200,6 +215,10 @@ def load(
     max_duration: timedelta = WINDOW,
     keep_open: bool = True,
     mnc_digits: Mapping[str, int] | None = None,
+    sims: Any = None,
+    sims_columns: Mapping[str, str] | None = None,
+    cells: Any = None,
+    cells_columns: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Make session records of a table in memory.
 
@@ -229,6 +248,13 @@ def load(
         Whether sessions whose end was not seen are kept, as far as they are known.
     mnc_digits : mapping of str to int, optional
         Digits of the networks (MNC) of home countries (MCC), where they are known.
+    sims : str, Path or table, optional
+        List of SIMs, as the records name them, with customer, family, tariff or firmware. What
+        it says of a SIM holds before what the records say; its first row of a SIM holds.
+    cells : str, Path or table, optional
+        List of cells with latitude and longitude, which hold before those of the records.
+    sims_columns, cells_columns : mapping of str to str, optional
+        Columns of the lists by role, as ``columns``.
 
     Returns
     -------
@@ -239,20 +265,23 @@ def load(
     ------
     InvalidInputError
         If the columns do not fit; names what is missing and what is near. Or if most
-        times are in another unit.
+        times are in another unit, or a list has none of the SIMs or cells of the records.
     InvalidParameterError
         If there is no key.
     """
     frame = table if isinstance(table, pl.DataFrame) else pl.DataFrame(table)
     run = _run(
         schema, columns, key, hash_identifiers, timezone, time_unit, volume_unit, max_duration,
-        keep_open, mnc_digits,
+        keep_open, mnc_digits, (sims, sims_columns, cells, cells_columns),
     )  # fmt: skip
     frame = flatten(frame)
     rows = pl.Series("row", range(frame.height), dtype=pl.Int64)
     good, bad = run.records(frame, "", rows)
-    sessions, refused = run.sessions(good)
-    aside = pl.concat([bad.select(_TOLD), refused.select(_TOLD)])
+    run.lists.read_cells()
+    described = list(run.lists.described())
+    first = run.lists.first(pl.concat(described) if described else None)
+    sessions, refused = run.sessions(good, first)
+    aside = pl.concat([bad.select(TOLD), refused.select(TOLD)])
     return Loaded(sessions, run.finish(), aside)
 
 
@@ -270,6 +299,10 @@ def load_files(
     max_duration: timedelta = WINDOW,
     keep_open: bool = True,
     mnc_digits: Mapping[str, int] | None = None,
+    sims: Any = None,
+    sims_columns: Mapping[str, str] | None = None,
+    cells: Any = None,
+    cells_columns: Mapping[str, str] | None = None,
     buckets: int | None = None,
     put_aside: str | Path | None = None,
     read: Options | None = None,
@@ -288,7 +321,7 @@ def load_files(
     out : str or Path
         Folder to write; must not hold ``sessions`` yet.
     schema, columns, key, hash_identifiers, timezone, time_unit, volume_unit, max_duration,
-    keep_open, mnc_digits
+    keep_open, mnc_digits, sims, sims_columns, cells, cells_columns
         As for :func:`load`.
     buckets : int, optional
         Parts of the SIMs; default: by the size of the files.
@@ -308,24 +341,32 @@ def load_files(
     """
     run = _run(
         schema, columns, key, hash_identifiers, timezone, time_unit, volume_unit, max_duration,
-        keep_open, mnc_digits,
+        keep_open, mnc_digits, (sims, sims_columns, cells, cells_columns),
     )  # fmt: skip
     files = find_files(str(source))
     place = Path(out) / "sessions"
     if place.exists():
-        raise InvalidInputError(f"{place} is there already; name another folder or remove it")
+        raise InvalidInputError(
+            f"{place} is there already, and a load adds nothing to another: records that came "
+            "later may belong to sessions that were written; load all files together into another "
+            "folder, or remove this one"
+        )
     if put_aside is not None:
         check_place(Path(put_aside))
         if guess_format(str(put_aside)) not in ("parquet", "csv"):
             raise InvalidInputError(f"{put_aside}: give a Parquet or CSV file")
     size = sum(Path(file).stat().st_size for file in files if file != "-")
+    if run.lists.sims is not None:
+        # A row is a hash and its texts: several times what it is in a file.
+        size += 4 * run.lists.sims.size
     number = buckets or min(_MOST_BUCKETS, 1 + size // _BUCKET_BYTES)
     if not 1 <= number <= 4096:
         raise InvalidParameterError(f"buckets is {number}; 1 to 4096 are possible")
-    with _unfinished(Path(out)) as work:
-        spill = _Spill(work / "spill", number)
-        asides = _Spill(work / "aside", 1)
-        with spill, asides:
+    with unfinished(Path(out)) as work:
+        spill = Spill(work / "spill", number)
+        asides = Spill(work / "aside", 1)
+        listed = Spill(work / "sims", number, DESCRIPTION)
+        with spill, asides, listed:
             for i, file in enumerate(files):
                 options = read or Options(batch_rows=_BATCH_ROWS)
                 for piece in pieces(file, options):
@@ -335,22 +376,26 @@ def load_files(
                         run.report.read += len(where)
                         run.report.add(Reason.MALFORMED.value, len(where), where[:EXAMPLES])
                     spill.write(good, run.key is not None)
-                    asides.write(bad.select(_TOLD), hashed=None)
+                    asides.write(bad.select(TOLD), hashed=None)
                 if tell is not None:
                     tell(0.7 * (i + 1) / len(files), run.report.read)
+            run.lists.read_cells()
+            for rows in run.lists.described():
+                listed.write(rows, run.key is not None)
             spill.close()
+            listed.close()
             for bucket in range(number):
-                parts = spill.read(bucket)
+                parts, described = spill.read(bucket), run.lists.first(listed.read(bucket))
                 if parts is not None:
-                    sessions, bad = run.sessions(parts)
-                    asides.write(bad.select(_TOLD), hashed=None)
-                    _write(sessions, work / "sessions", bucket, run.truth)
+                    sessions, bad = run.sessions(parts, described)
+                    asides.write(bad.select(TOLD), hashed=None)
+                    write_days(sessions, work / "sessions", bucket, run.truth)
                 if tell is not None:
                     tell(0.7 + 0.3 * (bucket + 1) / number, run.report.read)
         report = run.finish()
         (work / "sessions").mkdir(exist_ok=True)
         if put_aside is not None:
-            _write_aside(asides.path(0), str(put_aside))
+            write_aside(asides.path(0), str(put_aside))
         (work / "sessions").replace(place)
     with open_whole(str(Path(out) / "load.json")) as file:
         file.write(json.dumps(report.to_dict(), indent=1).encode())
@@ -368,6 +413,7 @@ def _run(
     max_duration: timedelta,
     keep_open: bool,
     mnc_digits: Mapping[str, int] | None,
+    lists: tuple[Any, Mapping[str, str] | None, Any, Mapping[str, str] | None],
 ) -> _Load:
     if schema not in SCHEMAS:
         raise InvalidParameterError(f"schema {schema!r} is none of {', '.join(SCHEMAS)}")
@@ -379,122 +425,8 @@ def _run(
     if hash_identifiers:
         secret = key if isinstance(key, KeyedHash) else None
         secret = secret or (KeyedHash.from_environment() if not key else KeyedHash(key))  # type: ignore[arg-type]
+    report = LoadReport()
     return _Load(
         secret, schema, columns or {}, Clock(timezone, time_unit), max_duration, keep_open,
-        mnc_digits or {}, volume_unit,
+        mnc_digits or {}, volume_unit, Lists(*lists, secret, report), report,
     )  # fmt: skip
-
-
-class _Spill:
-    """Records on disk, by buckets of SIMs."""
-
-    def __init__(self, folder: Path, buckets: int) -> None:
-        folder.mkdir()
-        self._folder = folder
-        self._buckets = buckets
-        self._writers: dict[int, pq.ParquetWriter] = {}
-
-    def __enter__(self) -> _Spill:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def path(self, bucket: int) -> Path:
-        return self._folder / f"{bucket}.parquet"
-
-    def write(self, frame: pl.DataFrame, hashed: bool | None) -> None:
-        if not frame.height:
-            return
-        if self._buckets == 1 or hashed is None:
-            self._append(0, frame)
-            return
-        number = bucket_of(frame["sim_id"], self._buckets, hashed=hashed)
-        parted = frame.with_columns(_bucket=number).partition_by(
-            "_bucket", as_dict=True, include_key=False
-        )
-        for (bucket,), part in parted.items():
-            self._append(int(bucket), part)
-
-    def _append(self, bucket: int, frame: pl.DataFrame) -> None:
-        rows = frame.to_arrow()
-        if bucket not in self._writers:
-            path = self.path(bucket)
-            self._writers[bucket] = pq.ParquetWriter(path, rows.schema, compression="lz4")
-        self._writers[bucket].write_table(rows)
-
-    def read(self, bucket: int) -> pl.DataFrame | None:
-        path = self.path(bucket)
-        return pl.read_parquet(path).cast(dict(PARTS)) if path.exists() else None  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        with ExitStack() as stack:
-            for writer in self._writers.values():
-                stack.callback(writer.close)
-        if self._writers:
-            self._writers = {}
-
-
-def bucket_of(sims: pl.Series, buckets: int, *, hashed: bool) -> pl.Series:
-    """Give the number of the bucket of each SIM.
-
-    Parameters
-    ----------
-    sims : Series of String
-        SIMs.
-    buckets : int
-        How many buckets there are.
-    hashed : bool
-        Whether SIMs are hashes: their first 32 bits decide then, and a hash of them
-        otherwise.
-    """
-    known = sims.unique().drop_nulls()
-    digits = (
-        known.to_list()
-        if hashed
-        else [hashlib.blake2b(sim.encode(), digest_size=4).hexdigest() for sim in known.to_list()]
-    )
-    numbers = pl.Series([int(text[:8], 16) % buckets for text in digits], dtype=pl.Int32)
-    return sims.replace_strict(known, numbers, default=0, return_dtype=pl.Int32)
-
-
-def _write(sessions: pl.DataFrame, folder: Path, bucket: int, truth: bool) -> None:
-    days = sessions.with_columns(_day=pl.col("start_ts").dt.date()).partition_by(
-        "_day", as_dict=True, include_key=False, maintain_order=True
-    )
-    schema = arrow_schema(truth=truth)
-    for (day,), part in days.items():
-        below = folder / f"date={day}"
-        below.mkdir(parents=True, exist_ok=True)
-        table = part.to_arrow().cast(schema)
-        pq.write_table(table, below / f"part-{bucket:05}.parquet", compression="zstd")
-
-
-def _write_aside(records: Path, out: str) -> None:
-    frame = (
-        pl.read_parquet(records)
-        if records.exists()
-        else pl.DataFrame(schema={name: PARTS[name] for name in _TOLD})
-    )
-    with open_whole(out) as file:
-        if guess_format(out) == "csv":
-            frame.write_csv(file)
-        else:
-            frame.write_parquet(file)
-
-
-@contextmanager
-def _unfinished(out: Path) -> Iterator[Path]:
-    """Give a folder to work in, and leave nothing of it."""
-    fresh = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    work = out / f".sessions.{os.getpid()}.unfinished"
-    try:
-        work.mkdir()
-        yield work
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        if fresh:
-            shutil.rmtree(out, ignore_errors=True)
-        raise
-    shutil.rmtree(work, ignore_errors=True)

@@ -11,6 +11,8 @@ from fastrcf.telecom.records import first_of, parts
 from fastrcf.telecom.schema import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastrcf.telecom.records import Table
 
 
@@ -56,3 +58,19 @@ def parse(table: Table) -> pl.DataFrame:
             "sequence": table.whole("sequence"),
         },
     )
+
+
+def notes(found: Mapping[str, str]) -> list[str]:
+    """Say what a reader of the records should know of columns that were not there.
+
+    Flat records tell the country by ``operator_country_id``, which is the platform's own number
+    and not an MCC (ITU-T E.212). The platform's API resolves it (``GET /countries``) for its
+    customers alone, so it is not guessed here.
+    """
+    if "visited_plmn" in found or {"mcc", "mnc"} <= found.keys():
+        return []
+    return [
+        "the visited network (visited_plmn) is not known: no column has the country's MCC, and "
+        "operator_country_id is the platform's own number; join the mcc that GET /countries of "
+        "its API has for it, and name that by --column mcc=NAME"
+    ]

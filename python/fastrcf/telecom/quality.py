@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,6 +51,37 @@ class Aside:
 
 
 @dataclass
+class ListReport:
+    """What a list of SIMs or cells gave; holds no identifier.
+
+    Attributes
+    ----------
+    file : str
+        The list; empty for a table in memory.
+    rows : int
+        Its rows.
+    unusable : int
+        Rows without a name, cells without a place, and lines that are no rows.
+    repeated : int
+        Rows of a SIM, or of a cell that records have, that an earlier row names.
+    found, missing : int
+        SIMs of the sessions, or cells of the records, that it has and has not.
+    """
+
+    file: str = ""
+    rows: int = 0
+    unusable: int = 0
+    repeated: int = 0
+    found: int = 0
+    missing: int = 0
+
+    @property
+    def none_found(self) -> bool:
+        """Whether it has nothing of what was looked for."""
+        return not self.found and self.missing > 0
+
+
+@dataclass
 class LoadReport:
     """What a load did; holds no identifier.
 
@@ -74,6 +105,8 @@ class LoadReport:
         Whether identifiers were hashed.
     notes : list of str
         What else a reader of the result should know.
+    lists : dict of str to ListReport
+        Of the lists of ``sims`` and ``cells`` that were given.
     """
 
     schema: str = ""
@@ -85,6 +118,7 @@ class LoadReport:
     put_aside: dict[str, Aside] = field(default_factory=dict)
     hashed: bool = True
     notes: list[str] = field(default_factory=list)
+    lists: dict[str, ListReport] = field(default_factory=dict)
 
     @property
     def aside(self) -> int:
@@ -115,6 +149,7 @@ class LoadReport:
             },
             "identifiers_hashed": self.hashed,
             "notes": list(self.notes),
+            "lists": {name: asdict(part) for name, part in self.lists.items()},
         }
 
     def __str__(self) -> str:
@@ -127,6 +162,13 @@ class LoadReport:
             where = ", ".join(f"{file}:{row}" if file else str(row) for file, row in part.rows)
             more = ", ..." if part.count > len(part.rows) else ""
             lines.append(f"put aside: {part.count:,} {reason} (rows {where}{more})")
+        for name, of in self.lists.items():
+            what = "SIMs" if name == "sims" else name
+            lines.append(
+                f"list of {what}: {of.found:,} of {of.found + of.missing:,} {what} found in "
+                f"{of.rows:,} rows, {of.missing:,} not; rows repeated: {of.repeated:,}, "
+                f"unusable: {of.unusable:,}"
+            )
         lines.extend(self.notes)
         return "\n".join(lines)
 

@@ -12,8 +12,13 @@ from fastrcf.telecom.records import first_of, later, parts
 from fastrcf.telecom.schema import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastrcf.telecom.records import Table
 
+# What tells a customer, the best first. One of them holds for the whole table: a fleet whose
+# SIMs had now the one and now the other would be two.
+_CUSTOMER: Final = ("customer", "apn", "nas")
 _WRAP: Final = 1 << 32
 # Acct-Status-Type (RFC 2866, 5.1).
 _STATUS: Final = {
@@ -81,10 +86,26 @@ def parse(table: Table) -> pl.DataFrame:
             "end_cause": pl.when(pl.lit(status) == "stop").then(
                 pl.lit(table.mapped("end_cause", terminate_cause))
             ),
-            "customer": table.text("customer"),
+            "customer": table.text(customer_role(table.found)),
             "sequence": pl.when(is_start).then(-1).otherwise(pl.lit(seconds)),
             "last": pl.lit(status) == "stop",
             "wraps": pl.lit(not table.has("gigawords_up")),
             "reason": reason,
         },
     )
+
+
+def customer_role(found: Mapping[str, str]) -> str:
+    """Name what tells the customers of a table: its own column, else the APN, else the NAS."""
+    return next((role for role in _CUSTOMER if role in found), "customer")
+
+
+def notes(found: Mapping[str, str]) -> list[str]:
+    """Say what a reader of the records should know of columns that were not there."""
+    role = customer_role(found)
+    if role == "customer":
+        return []
+    return [
+        f"customers are told by {found[role]!r}; name another column by --column customer=NAME, "
+        "or a list by --sims"
+    ]

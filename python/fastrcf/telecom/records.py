@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fastrcf.errors import InvalidInputError
-from fastrcf.telecom.codes import Location, distinct, home_plmn, location
+from fastrcf.telecom.codes import Location, distinct, home_plmn, location, split_plmn
+from fastrcf.telecom.schema import EndCause
 from fastrcf.telecom.stitching import PARTS
 from fastrcf.telecom.times import UTC_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fastrcf.telecom.times import Clock, Unit
 
@@ -161,6 +162,45 @@ def parts(rows: int, columns: Mapping[str, pl.Series | pl.Expr | None]) -> pl.Da
             expression = pl.lit(expression)
         made.append(expression.cast(dtype, strict=False).alias(name))
     return pl.select(pl.int_range(rows).alias("_n")).with_columns(made).drop("_n")
+
+
+def with_common(table: Table, made: pl.DataFrame, roles: Iterable[str]) -> pl.DataFrame:
+    """Take columns of the record that a table has beside those of its kind.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    made : DataFrame
+        Records of ``stitching.PARTS``, one for each row.
+    roles : iterable of str
+        Those of ``aliases.COMMON`` that records of this kind do not have by themselves. Where
+        a row has none, what was made of it stays.
+    """
+    has = [role for role in roles if table.has(role)]
+    # A cell without a network takes that of its record, so networks come first.
+    for role in sorted(has, key=lambda name: name == "cell"):
+        value = pl.coalesce(_common(table, role), pl.col(role))
+        made = made.with_columns(value.cast(PARTS[role], strict=False).alias(role))
+    return made
+
+
+def _common(table: Table, role: str) -> pl.Expr:
+    if PARTS[role].is_integer():
+        return pl.lit(table.whole(role))
+    if PARTS[role].is_float():
+        return pl.lit(table.number(role))
+    text = pl.lit(table.text(role))
+    if role in ("visited_plmn", "home_plmn"):
+        return split_plmn(text)
+    if role == "end_cause":
+        known = text.is_in([cause.value for cause in EndCause]) | text.is_null()
+        return pl.when(known).then(text).otherwise(pl.lit(EndCause.UNKNOWN.value))
+    if role == "cell":
+        alone = ~text.str.contains("-", literal=True)
+        whole = pl.concat_str(pl.col("visited_plmn"), pl.lit("--"), text)
+        return pl.when(alone & whole.is_not_null()).then(whole).otherwise(text)
+    return text
 
 
 def _select(expression: pl.Expr) -> pl.Series:

@@ -11,6 +11,8 @@ from fastrcf.telecom.records import first_of, parts
 from fastrcf.telecom.schema import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastrcf.telecom.records import Table
 
 
@@ -47,6 +49,11 @@ def parse(table: Table) -> pl.DataFrame:
             "last": ~lasting,
         },
     )
+
+
+def notes(found: Mapping[str, str]) -> list[str]:
+    """Say what a reader of the records should know of their columns."""
+    return ["volumes are those that the source calls packets"]
 
 
 def _is_text(table: Table) -> bool:

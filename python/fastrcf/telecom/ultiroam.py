@@ -46,6 +46,7 @@ def parse(table: Table) -> pl.DataFrame:
             .then(pl.lit(EndCause.NORMAL.value))
             .when(error.is_not_null())
             .then(pl.lit(EndCause.ERROR.value)),
+            "customer": table.text("customer"),
             "last": pl.lit(True),
             "reason": pl.when(pl.lit(seconds) < 0).then(pl.lit(Reason.NEGATIVE_DURATION.value)),
         },

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fastrcf.telecom.timeline import Chunk
 
-#: Bits of a count in a sum that holds three of them: a window has fewer than 2^21 records.
+#: Bits of a count in a sum that holds three of them, while no window has 2^21 records or more.
 COUNT_BITS: Final = 21
 _IN_A_SUM: Final = 3
 _SLOTS: Final = frozenset([*(f"slot_{i}_7d" for i in range(SLOTS)), "same_slot_7d"])
@@ -321,17 +321,31 @@ def _summed(
         facts[f"{counted}_24h"] = fresh[1:] - lapsing[places["24h"]]
     if not _slots(wanted):
         return facts
-    slot, mask = row["slot"].to_numpy(), (1 << COUNT_BITS) - 1
-    for word in range(SLOTS // _IN_A_SUM):
-        one = np.zeros(SLOTS, np.int64)
-        for i in range(_IN_A_SUM):
-            one[word * _IN_A_SUM + i] = 1 << (COUNT_BITS * i)
-        running = _running(one[slot])
-        counts = running[1:] - running[places["7d"]]
-        for i in range(_IN_A_SUM):
-            facts[f"slot_{word * _IN_A_SUM + i}_7d"] = counts >> (COUNT_BITS * i) & mask
-    facts["same_slot_7d"] = np.choose(slot, [facts[f"slot_{i}_7d"] for i in range(SLOTS)])
+    slot = row["slot"].to_numpy()
+    counts = _slot_counts(slot, places["7d"])
+    facts |= {f"slot_{i}_7d": count for i, count in enumerate(counts)}
+    facts["same_slot_7d"] = np.choose(slot, counts)
     return facts
+
+
+def _slot_counts(slot: Any, first: Any) -> list[Any]:
+    """Count records by slots of the day, in the windows from ``first`` to each record.
+
+    Several counts share a running sum, which takes a third of the time. A count that outgrew its
+    bits would run into the next one, so in a window with as many records each has its own sum.
+    """
+    longest = int((np.arange(1, len(slot) + 1) - first).max(initial=0))
+    together = _IN_A_SUM if longest < 1 << COUNT_BITS else 1
+    mask = (1 << COUNT_BITS) - 1 if together > 1 else -1
+    counts: list[Any] = []
+    for lowest in range(0, SLOTS, together):
+        one = np.zeros(SLOTS, np.int64)
+        for i in range(together):
+            one[lowest + i] = 1 << (COUNT_BITS * i)
+        running = _running(one[slot])
+        sums = running[1:] - running[first]
+        counts.extend(sums >> (COUNT_BITS * i) & mask for i in range(together))
+    return counts
 
 
 def _running(amounts: Any) -> Any:
