@@ -4,13 +4,14 @@ import datetime
 import json
 import threading
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 boto3 = pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
 
+from botocore.exceptions import ReadTimeoutError  # noqa: E402, F401
 from botocore.stub import ANY, Stubber  # noqa: E402, F401
 
 from fastrcf.sagemaker import Channel  # noqa: E402
@@ -28,16 +29,16 @@ def quiet(text):
     """Hear an estimate, and say nothing of it."""
 
 
-@lru_cache(maxsize=1)
-def session():
+@cache
+def session(region=REGION):
     """One for all tests: it keeps what it has read of AWS's interfaces."""
-    return boto3.Session("id", "secret", region_name=REGION)
+    return boto3.Session("id", "secret", region_name=region)
 
 
 @contextmanager
-def stubbed(*names):
+def stubbed(*names, region=REGION):
     """Clients whose calls must be those that are added, in this order, and no other."""
-    clients = Clients.of(session())
+    clients = Clients.of(session(region))
     stubs = [Stubber(getattr(clients, name)) for name in names]
     for stub in stubs:
         stub.activate()

@@ -1,5 +1,7 @@
 """Deployments: each call that is made of AWS, and what a failure leaves."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from fastrcf.sagemaker import (
@@ -8,7 +10,21 @@ from fastrcf.sagemaker import (
     ServiceError,
     deploy,
 )
-from tests.sagemaker.aws import ANY, ARN, IMAGE, ROLE, quiet, stubbed
+from fastrcf.sagemaker._session import Clients
+from fastrcf.sagemaker.schedules import ENDPOINT
+from tests.sagemaker import described
+from tests.sagemaker.aws import (
+    ANY,
+    ARN,
+    IMAGE,
+    NOW,
+    ROLE,
+    ReadTimeoutError,
+    quiet,
+    session,
+    stubbed,
+)
+from tests.sagemaker.described import absent
 
 
 def variant(**more):
@@ -89,6 +105,43 @@ def test_a_deployment_that_fails_leaves_nothing(failing):
             )
 
 
+def test_a_model_that_is_refused_ends_the_deployment():
+    with stubbed("sagemaker") as (clients, sagemaker):
+        sagemaker.add_client_error("create_model", "AccessDeniedException", "iam:PassRole")
+        with pytest.raises(ServiceError, match=r"creating model rcf: .*allow it: .*PassRole"):
+            deploy(
+                "s3://b/model.tar.gz",
+                role=ROLE,
+                name="rcf",
+                accept_cost=True,
+                session=clients,
+                tell=quiet,
+            )
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-gov-east-1", "aws-us-gov"), ("cn-northwest-1", "aws-cn")]
+)
+def test_the_end_is_in_the_regions_partition(region, partition):
+    with stubbed("scheduler", region=region) as (clients, scheduler):
+        sent = []
+        clients.scheduler.meta.events.register(
+            "provide-client-params.scheduler.CreateSchedule",
+            lambda params, **_: sent.append(params),
+        )
+        scheduler.add_response("create_schedule", {"ScheduleArn": "arn:x"})
+        ENDPOINT.create(clients, "rcf", datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC), ROLE)
+    assert (
+        sent[0]["Target"]["Arn"] == f"arn:{partition}:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+    )
+    assert sent[0]["ScheduleExpression"] == "at(2030-01-02T03:04:05)"
+
+
+def test_a_region_of_no_partition():
+    with pytest.raises(ServiceError, match="looking up region nowhere"):
+        _ = Clients.of(session("nowhere")).partition
+
+
 def test_an_endpoint_that_ends_by_itself():
     with stubbed("sagemaker", "scheduler") as (clients, sagemaker, scheduler):
         expect_model(sagemaker)
@@ -141,3 +194,85 @@ def test_an_endpoint_that_ends_by_itself():
                 session=clients,
                 tell=quiet,
             )
+
+
+def unanswered(clients, monkeypatch, error):
+    def create_endpoint(**given):
+        raise error
+
+    # As if AWS had taken the call and the answer had been lost.
+    monkeypatch.setattr(clients.sagemaker, "create_endpoint", create_endpoint)
+
+
+def expect_config_described(sagemaker, at):
+    sagemaker.add_response(
+        "describe_endpoint_config",
+        {
+            "EndpointConfigName": "rcf",
+            "EndpointConfigArn": f"{ARN}:endpoint-config/rcf",
+            "ProductionVariants": [variant()],
+            "CreationTime": at,
+        },
+    )
+
+
+LOST = [KeyboardInterrupt(), ReadTimeoutError(endpoint_url="http://x")]
+OWN = {"EndpointConfigName": "rcf"}
+
+
+@pytest.mark.parametrize("error", LOST, ids=["interrupt", "timeout"])
+@pytest.mark.parametrize("found", ["none", "ours", "another's", "another configuration's"])
+def test_an_endpoint_whose_answer_is_lost(monkeypatch, error, found):
+    monkeypatch.setattr("fastrcf.sagemaker.leaving.time.sleep", lambda seconds: None)
+    with stubbed("sagemaker") as (clients, sagemaker):
+        unanswered(clients, monkeypatch, error)
+        expect_model(sagemaker)
+        expect_config(sagemaker, variant(**INSTANCE))
+        if found == "none":
+            absent(sagemaker, "describe_endpoint", "endpoint")
+        elif found == "ours":
+            described.expect_endpoint(sagemaker, "Creating", **OWN)
+            expect_config_described(sagemaker, NOW)
+            described.expect_endpoint(sagemaker, **OWN)
+            sagemaker.add_response("delete_endpoint", {}, {"EndpointName": "rcf"})
+        else:
+            # It was there before, and stays.
+            described.expect_endpoint(sagemaker, **(OWN if found == "another's" else {}))
+            expect_config_described(sagemaker, NOW + timedelta(seconds=1))
+        sagemaker.add_response("delete_endpoint_config", {}, {"EndpointConfigName": "rcf"})
+        sagemaker.add_response("delete_model", {}, {"ModelName": "rcf"})
+        with pytest.raises((KeyboardInterrupt, ServiceError)):
+            deploy(
+                "s3://b/model.tar.gz",
+                role=ROLE,
+                name="rcf",
+                accept_cost=True,
+                session=clients,
+                tell=quiet,
+            )
+
+
+@pytest.mark.parametrize("failing", ["describe_endpoint", "delete_endpoint"])
+def test_an_endpoint_that_may_be_there_keeps_its_end(monkeypatch, failing):
+    told = []
+    with stubbed("sagemaker", "scheduler") as (clients, sagemaker, scheduler):
+        unanswered(clients, monkeypatch, KeyboardInterrupt())
+        expect_model(sagemaker)
+        expect_config(sagemaker, variant(**INSTANCE))
+        scheduler.add_response("create_schedule", {"ScheduleArn": "arn:x"})
+        if failing == "delete_endpoint":
+            described.expect_endpoint(sagemaker, **OWN)
+            expect_config_described(sagemaker, NOW)
+        sagemaker.add_client_error(failing, "ExpiredTokenException", "old")
+        with pytest.raises(KeyboardInterrupt):
+            deploy(
+                "s3://b/model.tar.gz",
+                role=ROLE,
+                name="rcf",
+                accept_cost=True,
+                delete_after=3600,
+                scheduler_role=ROLE,
+                session=clients,
+                tell=told.append,
+            )
+    assert told[-1] == "endpoint rcf may be there, and cost: fastrcf sagemaker delete rcf"

@@ -86,10 +86,50 @@ def test_train_deploy_predict_compare_delete(aws, tmp_path, rng, capfd):
     np.testing.assert_allclose(pl.read_csv(scores)["score"].to_numpy(), here, atol=1e-6)
     assert here[::100].min() > np.median(here)
 
+    # Somebody else's, beside it: named in no dry run and there at the end.
+    others = ["fraud/notes.txt", f"fraud/{told['job']}/train-2/part-00000-of-00001.pbr"]
+    for other in others:
+        s3.put_object(Bucket="rows", Key=other, Body=b"x")
+    before = keys(s3)
+    capfd.readouterr()
+    run("delete", "fraud", "--data", "--dry-run", "--json")
+    dry = json.loads(capfd.readouterr().out)
+    own = f"s3://rows/fraud/{told['job']}"
+    named = [step["name"] for step in dry if step["kind"].endswith("data")]
+    assert named == [f"{own}/train/", f"{own}/test/", told["model_data"]]
+    assert {step["outcome"] for step in dry} == {"would be deleted"}
+    assert keys(s3) == before
     run("delete", "fraud", "--data")
     assert not sagemaker.list_endpoints()["Endpoints"]
     assert not sagemaker.list_models()["Models"]
-    assert key not in [entry["Key"] for entry in s3.list_objects_v2(Bucket="rows")["Contents"]]
+    assert {key, *others} < set(before)
+    assert keys(s3) == sorted(others)
+    for other in others:
+        s3.delete_object(Bucket="rows", Key=other)
+    assert keys(s3) == []
+
+
+def keys(s3):
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket="rows").get("Contents", [])]
+
+
+def test_the_data_of_a_job_alone(aws, tmp_path, rng, capfd):
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="rows", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    table = tmp_path / "rows.csv"
+    pl.DataFrame(rng.normal(size=(100, 2)), schema=["x", "y"]).write_csv(table)
+    paid = ("--role", ROLE, "--accept-cost", "--poll", 0, "--name", "job")
+    run("train", table, "--output", "s3://rows", "--upload-format", "csv", "--instances", 2, *paid)
+    assert keys(s3) == [f"job/train/part-0000{i}-of-00002.csv" for i in range(2)]
+    run("delete", "job", "--job", "--dry-run")
+    out = capfd.readouterr().out
+    assert "training data s3://rows/job/train/: would be deleted (2 objects)" in out
+    assert len(keys(s3)) == 2
+    run("delete", "job", "--job")
+    assert keys(s3) == []
+    run("delete", "job", "--job")
+    assert "training data s3://rows/job/train/: absent" in capfd.readouterr().out
+    run("delete", "job", "--job", "--data", code=2)
 
 
 def test_the_job_has_the_container_s_metrics_and_a_managed_one_no_further_names(aws, rng):

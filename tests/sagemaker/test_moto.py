@@ -180,6 +180,23 @@ def test_an_endpoint_that_ends_by_itself(bucket):
     assert outcomes["schedule"] == "deleted"
 
 
+def test_a_batch_transform_that_ends_by_itself(bucket):
+    model = Model.create("s3://rows/model.tar.gz", role=ROLE, name="m")
+    BatchTransform.create(
+        model,
+        data="s3://rows/in",
+        output="s3://rows/out",
+        name="t",
+        accept_cost=True,
+        stop_after=3600,
+        scheduler_role=ROLE,
+        tell=quiet,
+    )
+    schedule = boto3.client("scheduler").get_schedule(Name="t-stop")
+    assert schedule["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:sagemaker:stopTransformJob"
+    assert json.loads(schedule["Target"]["Input"]) == {"TransformJobName": "t"}
+
+
 def test_the_command_line(bucket, aws, tmp_path, capfd):
     rows = tmp_path / "rows.csv"
     rows.write_text("a,b,fraud\n" + "".join(f"{i},{i % 7},0\n" for i in range(100)))

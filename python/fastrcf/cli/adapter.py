@@ -182,13 +182,28 @@ def delete(
     endpoint: str,
     *,
     data: bool,
+    job: bool,
     dry_run: bool,
+    wait: float,
+    poll: float,
     profile: str | None,
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Delete an endpoint and what belongs to it, and tell of each."""
-    result = delete_all(endpoint, data=data, dry_run=dry_run, session=open_session(profile, region))
+    """Delete an endpoint and what belongs to it, or a job's data, and tell of each."""
+    session = open_session(profile, region)
+    if job:
+        result = TrainingJob.of(endpoint, session).delete_data(dry_run=dry_run)
+    else:
+        result = delete_all(
+            endpoint,
+            data=data,
+            dry_run=dry_run,
+            wait=wait,
+            poll=poll,
+            tell=_say,
+            session=session,
+        )
     if as_json:
         click.echo(json.dumps([asdict(step) for step in result.steps]))
         return

@@ -197,15 +197,40 @@ def predict(endpoint: str, data: str, out: str, **options: Any) -> None:
 
 @click.command()
 @click.argument("endpoint")
-@click.option("--data", is_flag=True, help="Its model.tar.gz in S3 too.")
+@click.option(
+    "--data",
+    is_flag=True,
+    help="Its model.tar.gz in S3 too, and the rows that train uploaded for it.",
+)
+@click.option(
+    "--job", is_flag=True, help="ENDPOINT is a training job: delete its rows and model in S3."
+)
 @click.option("--dry-run", is_flag=True, help="Only tell what would be deleted.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 86400),
+    default=3600.0,
+    show_default=True,
+    help="Seconds to wait for an endpoint that is being created or changed.",
+)
+@click.option(
+    "--poll",
+    type=click.FloatRange(0, 3600),
+    default=15.0,
+    show_default=True,
+    help="Seconds between two questions.",
+)
 @account
 @_as_json
 def delete(endpoint: str, **options: Any) -> None:
     """Delete ENDPOINT, its configuration and its models.
 
-    What is gone already is passed over.
+    What is gone already is passed over. What is being created or changed is waited for,
+    since AWS does not delete it before.
     """
     from fastrcf.cli.adapter import delete as run
+
+    if options["job"] and options["data"]:
+        raise click.UsageError("--job is its data already: give it without --data")
 
     run(endpoint, **options)

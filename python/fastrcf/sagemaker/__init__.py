@@ -11,7 +11,7 @@ if _TYPE_CHECKING:
     from fastrcf.sagemaker.channel import Channel, upload
     from fastrcf.sagemaker.comparison import Cost, CostComparison, Load, compare_costs
     from fastrcf.sagemaker.cost import Estimate, Prices
-    from fastrcf.sagemaker.deletion import Deleted, delete
+    from fastrcf.sagemaker.deletion import delete
     from fastrcf.sagemaker.deployment import deploy
     from fastrcf.sagemaker.endpoint import Endpoint, Serverless
     from fastrcf.sagemaker.errors import (
@@ -33,6 +33,7 @@ if _TYPE_CHECKING:
         read_recordio,
         write_recordio,
     )
+    from fastrcf.sagemaker.steps import Deleted
     from fastrcf.sagemaker.training import TrainingJob, train
     from fastrcf.sagemaker.transform import BatchTransform
 
@@ -83,7 +84,7 @@ _FROM = {
     "Cost": "comparison",
     "CostComparison": "comparison",
     "CostNotAcceptedError": "errors",
-    "Deleted": "deletion",
+    "Deleted": "steps",
     "Endpoint": "endpoint",
     "Estimate": "cost",
     "Hyperparameters": "hyperparameters",

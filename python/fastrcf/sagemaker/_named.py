@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastrcf.sagemaker._session import Clients, wait_for
-from fastrcf.sagemaker.errors import aws_errors
+from fastrcf.sagemaker.errors import aws_errors, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +101,24 @@ class Awaited(Named):
             detail_key=self._detail,
         )
         return self
+
+
+class Job(Awaited):
+    """What ends by itself, and can be stopped before."""
+
+    def stop(self) -> None:
+        """Ask AWS to stop it; a job that has ended stays as it is."""
+        from botocore.exceptions import ClientError
+
+        with aws_errors(f"stopping {self._said}"):
+            try:
+                self._call("stop")
+            except ClientError as error:
+                if code_of(error) != "ValidationException" or self.status in (
+                    "InProgress",
+                    "Stopping",
+                ):
+                    raise
 
 
 @dataclass(frozen=True)

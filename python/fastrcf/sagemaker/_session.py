@@ -97,6 +97,12 @@ class Clients:
             return self.session.client(name, region_name=self.region, config=config, **given)
 
     @cached_property
+    def partition(self) -> str:
+        """First part of ARNs in the region: ``aws``, ``aws-cn``, ``aws-us-gov`` and others."""
+        with aws_errors(f"looking up region {self.region}"):
+            return str(self.session.get_partition_for_region(self.region))
+
+    @cached_property
     def sagemaker(self) -> Any:
         """Jobs, models and endpoints."""
         return self._client("sagemaker")

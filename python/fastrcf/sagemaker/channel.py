@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 ChannelName = Literal["train", "test"]
 # The service demands one way for each channel.
 DISTRIBUTION = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
+# Objects of an upload, by their names below its prefix.
+OBJECT = re.compile(r"part-\d{5}-of-\d{5}\.(pbr|csv)")
 CSV = {"train": "text/csv;label_size=0", "test": "text/csv;label_size=1"}
 
 

@@ -91,7 +91,13 @@ class Prices:
             raise InvalidParameterError(f"{chosen}: no table of prices: {error!r}") from None
 
     def instances(
-        self, what: str, kind: str, n: int, region: str, hours: float | None = None
+        self,
+        what: str,
+        kind: str,
+        n: int,
+        region: str,
+        hours: float | None = None,
+        until: str = "it is deleted",
     ) -> Estimate:
         """Estimate what instances cost.
 
@@ -106,11 +112,13 @@ class Prices:
         region : str
             Where; prices of another region than the table's are a guess.
         hours : float, optional
-            At most how long; None if until somebody deletes them.
+            At most how long; None if that is not known.
+        until : str, default "it is deleted"
+            What ends them then.
         """
         price = self.instance_hours.get(kind)
         per_hour = None if price is None else price * n
-        return Estimate(what, f"{n} x {kind}", per_hour, hours, self, region)
+        return Estimate(what, f"{n} x {kind}", per_hour, hours, self, region, until)
 
     def serverless(self, what: str, memory_mb: int, region: str) -> Estimate:
         """Estimate an hour of uninterrupted calls of a serverless endpoint; idle costs nothing."""
@@ -141,11 +149,13 @@ class Estimate:
     per_hour : float or None
         Price of an hour; None where the table does not have it.
     hours : float or None
-        At most how long; None if until it is deleted.
+        At most how long; None if that is not known.
     prices : Prices
         The table.
     region : str
         Where it will be.
+    until : str
+        What ends it where no hours do.
     """
 
     what: str
@@ -154,6 +164,7 @@ class Estimate:
     hours: float | None
     prices: Prices
     region: str
+    until: str = "it is deleted"
 
     @property
     def most(self) -> float | None:
@@ -168,7 +179,7 @@ class Estimate:
             return f"{self.what}: {self.of}: not in the {table}"
         each = f"{self.per_hour:.4g} {self.prices.currency} an hour"
         if self.most is None:
-            text = f"{self.what}: {self.of}: about {each}, until it is deleted"
+            text = f"{self.what}: {self.of}: about {each}, until {self.until}"
         else:
             text = (
                 f"{self.what}: {self.of}: about {each}, at most {self.most:.4g} "

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import count
@@ -12,9 +10,11 @@ from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
-from fastrcf.sagemaker.errors import aws_errors
+from fastrcf.sagemaker.errors import aws_errors, is_refusal
 from fastrcf.sagemaker.image import check_image
+from fastrcf.sagemaker.leaving import MAY_BE_THERE, end_unanswered, warn
 from fastrcf.sagemaker.model import Model
+from fastrcf.sagemaker.schedules import ENDPOINT
 from fastrcf.sagemaker.training import TrainingJob
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def deploy(
         check_role(role)
     if image is not None:
         check_image(image)
-    ends = _ends(delete_after, scheduler_role)
+    ends = ENDPOINT.time(delete_after, scheduler_role)
     instance_count = count("instance_count", instance_count, 1)
     endpoint = Endpoint(name, clients, **calling)
     table = prices or Prices.load()
@@ -121,6 +121,7 @@ def deploy(
     accept(estimate, accept_cost, tell)
 
     undo: list[Callable[[], Any]] = []
+    asked = False
     sagemaker = clients.sagemaker
     marks = {"Tags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()]}
     marks = marks if tags else {}
@@ -156,11 +157,15 @@ def deploy(
         undo.append(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=name))
         if ends is not None:
             # First, so that there is never an endpoint without an end.
-            _schedule(clients, name, ends, str(scheduler_role))
-            undo.append(lambda: clients.scheduler.delete_schedule(Name=schedule_name(name)))
+            ENDPOINT.create(clients, name, ends, str(scheduler_role))
+            undo.append(lambda: ENDPOINT.cancel(clients, name))
+        asked = True
         with aws_errors(f"creating endpoint {name}"):
             sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, **marks)
-    except BaseException:
+    except BaseException as error:
+        if asked and not is_refusal(error) and not _ended(clients, name, tell or warn):
+            # Its configuration, and above all its end, stay with it.
+            raise
         for step in reversed(undo):
             with suppress(Exception):
                 step()
@@ -168,37 +173,14 @@ def deploy(
     return endpoint
 
 
-def _ends(delete_after: float | None, scheduler_role: str | None) -> datetime | None:
-    if delete_after is None:
-        return None
-    if not delete_after >= 60:
-        raise InvalidParameterError(f"delete_after: {delete_after!r} is not a minute or more")
-    if scheduler_role is None:
-        raise InvalidParameterError(
-            "delete_after: needs scheduler_role, a role that EventBridge Scheduler may take on and "
-            "that allows sagemaker:DeleteEndpoint"
-        )
-    check_role(scheduler_role, "scheduler_role")
-    return datetime.now(UTC) + timedelta(seconds=float(delete_after))
-
-
-def schedule_name(endpoint: str) -> str:
-    """Name the schedule that ends an endpoint; 64 characters are the most."""
-    return f"{endpoint[:57]}-delete"
-
-
-def _schedule(clients: Clients, name: str, ends: datetime, role: str) -> None:
-    with aws_errors(f"scheduling the end of endpoint {name}"):
-        clients.scheduler.create_schedule(
-            Name=schedule_name(name),
-            Description=f"Deletes the SageMaker endpoint {name}",
-            ScheduleExpression=f"at({ends:%Y-%m-%dT%H:%M:%S})",
-            ScheduleExpressionTimezone="UTC",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            ActionAfterCompletion="DELETE",
-            Target={
-                "Arn": "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint",
-                "RoleArn": role,
-                "Input": json.dumps({"EndpointName": name}),
-            },
-        )
+def _ended(clients: Clients, name: str, tell: Callable[[str], Any]) -> bool:
+    """End an endpoint whose making was interrupted, or say that it may be there."""
+    gone = False
+    try:
+        gone = end_unanswered(clients.sagemaker, name, tell)
+    except Exception as error:
+        tell(f"endpoint {name}: {error}")
+    finally:
+        if not gone:
+            tell(MAY_BE_THERE.format(name))
+    return gone

@@ -15,6 +15,7 @@ from fastrcf._parameters import count
 from fastrcf.sagemaker._named import Awaited
 from fastrcf.sagemaker._session import Clients
 from fastrcf.sagemaker.errors import ResponseError, aws_errors, code_of
+from fastrcf.sagemaker.leaving import MAY_BE_THERE, WAIT, warn
 from fastrcf.sagemaker.payload import (
     ACCEPT,
     CONTENT_TYPES,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from fastrcf._typing import Floats
-    from fastrcf.sagemaker.deletion import Deleted
+    from fastrcf.sagemaker.steps import Deleted
 
 # What an endpoint says while it is busy or still loads a model: botocore tries again
 # after errors of AWS itself, and not after these, which come from the container.
@@ -63,7 +64,8 @@ class Endpoint(Awaited):
 
     Notes
     -----
-    As a context manager it deletes itself, its configuration and its model at the end.
+    As a context manager it deletes itself, its configuration and its model at the end;
+    if it is still being created then, after that, for which it waits at most an hour.
     """
 
     _words = _aws = "endpoint"
@@ -101,7 +103,15 @@ class Endpoint(Awaited):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.delete()
+        # A block that is left early leaves it Creating, which costs and is not deleted by AWS
+        # before it is made: that is waited for, and said, since it takes minutes.
+        gone = False
+        try:
+            self.delete(tell=warn)
+            gone = True
+        finally:
+            if not gone:
+                warn(MAY_BE_THERE.format(self.name))
 
     def predict(self, X: Any, *, tell: Callable[[float, int], None] | None = None) -> Floats:
         """Score rows.
@@ -194,11 +204,27 @@ class Endpoint(Awaited):
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))
         raise AssertionError("unreachable")
 
-    def delete(self, *, data: bool = False, dry_run: bool = False) -> Deleted:
+    def delete(
+        self,
+        *,
+        data: bool = False,
+        dry_run: bool = False,
+        wait: float = WAIT,
+        poll: float = 15.0,
+        tell: Callable[[str], Any] | None = None,
+    ) -> Deleted:
         """Delete it with its configuration and models; see :func:`fastrcf.sagemaker.delete`."""
         from fastrcf.sagemaker.deletion import delete
 
-        return delete(self.name, data=data, dry_run=dry_run, session=self.clients)
+        return delete(
+            self.name,
+            data=data,
+            dry_run=dry_run,
+            wait=wait,
+            poll=poll,
+            tell=tell,
+            session=self.clients,
+        )
 
 
 def _is_busy(error: Any) -> bool:

@@ -39,10 +39,12 @@ class CostNotAcceptedError(FastRCFError):
 
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
-_REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+# S3 has no more than a number where it is asked for an object's head.
+_REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 _UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId")
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown")
 _ABSENT = ("ResourceNotFound", "NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException")
+_ABSENT_WORDS = ("could not find", "does not exist", "resource not found")
 
 
 def boto() -> Any:
@@ -70,8 +72,15 @@ def is_absent(error: Exception) -> bool:
     # SageMaker has no code for it: what is missing is a bad request there.
     text = str(error).lower()
     return code in _ABSENT or (
-        code.startswith("Validation") and ("could not find" in text or "does not exist" in text)
+        code.startswith("Validation") and any(words in text for words in _ABSENT_WORDS)
     )
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether AWS has answered that it does not; an interrupt or a lost answer says nothing."""
+    # Errors of the connection have the attribute too, with nothing in it.
+    answer = getattr(error.__cause__, "response", None)
+    return isinstance(error, ServiceError) and isinstance(answer, dict)
 
 
 @contextmanager

@@ -10,14 +10,16 @@ from fastrcf._parameters import count
 from fastrcf.container.hyperparameters import parse
 from fastrcf.container.metrics import METRIC_DEFINITIONS
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._named import Awaited, ByName
+from fastrcf.sagemaker._named import ByName, Job
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
 from fastrcf.sagemaker.channel import Channel, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
-from fastrcf.sagemaker.errors import aws_errors, code_of
+from fastrcf.sagemaker.errors import aws_errors
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
 from fastrcf.sagemaker.image import check_image, image_uri, is_managed
 from fastrcf.sagemaker.payload import single
+from fastrcf.sagemaker.steps import Deleted
+from fastrcf.sagemaker.stored import of_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +29,7 @@ MOST_TEXT = 2500
 
 
 @dataclass(frozen=True)
-class TrainingJob(ByName, Awaited):
+class TrainingJob(ByName, Job):
     """A training job in AWS."""
 
     _words, _aws, _detail = "training job", "training_job", "SecondaryStatus"
@@ -55,19 +57,22 @@ class TrainingJob(ByName, Awaited):
         """What it ran; the managed algorithm's unless another was given."""
         return str(self.describe()["AlgorithmSpecification"]["TrainingImage"])
 
-    def stop(self) -> None:
-        """Ask AWS to stop it; a job that has ended stays as it is."""
-        from botocore.exceptions import ClientError
+    def delete_data(self, *, dry_run: bool = False) -> Deleted:
+        """Delete what it has in S3: the rows that :func:`train` uploaded, and its model.
 
-        with aws_errors(f"stopping {self._said}"):
-            try:
-                self._call("stop")
-            except ClientError as error:
-                if code_of(error) != "ValidationException" or self.status in (
-                    "InProgress",
-                    "Stopping",
-                ):
-                    raise
+        Rows that were in S3 before are kept, and so is whatever else lies there.
+
+        Parameters
+        ----------
+        dry_run : bool, default False
+            Only tell what would be deleted.
+
+        Raises
+        ------
+        ServiceError
+            If something could not be deleted, or the job is in progress.
+        """
+        return Deleted(tuple(of_job(self.clients, self.describe(), dry_run))).or_raise()
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._named import Awaited, ByName
+from fastrcf.sagemaker._named import ByName, Job
 from fastrcf.sagemaker._session import check_name, new_name, split_uri
 from fastrcf.sagemaker.cost import Prices, accept
-from fastrcf.sagemaker.errors import ResponseError, ServiceError, aws_errors
+from fastrcf.sagemaker.errors import ResponseError, ServiceError, aws_errors, is_refusal
 from fastrcf.sagemaker.payload import CONTENT_TYPES, parse_scores
+from fastrcf.sagemaker.schedules import TRANSFORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ _MAX_MB = 100
 
 
 @dataclass(frozen=True)
-class BatchTransform(ByName, Awaited):
+class BatchTransform(ByName, Job):
     """A batch transform job in AWS."""
 
     _words, _aws = "batch transform", "transform_job"
@@ -47,7 +49,8 @@ class BatchTransform(ByName, Awaited):
         instance_count: int = 1,
         max_payload_mb: int = 6,
         max_concurrent: int = 1,
-        hours: float = 1.0,
+        stop_after: float | None = None,
+        scheduler_role: str | None = None,
         prices: Prices | None = None,
         tell: Callable[[str], Any] | None = None,
     ) -> BatchTransform:
@@ -70,15 +73,20 @@ class BatchTransform(ByName, Awaited):
             What it runs on.
         max_payload_mb, max_concurrent : int
             Of a request, and how many go at a time: together at most 100 MB.
-        hours : float, default 1
-            What the estimate is for; the service knows no limit of time.
+        stop_after : float, optional
+            Seconds after which AWS stops the job by itself, also if this program is long
+            gone: a schedule of EventBridge does it, since a batch transform knows no limit
+            of time. Needs ``scheduler_role``.
+        scheduler_role : str, optional
+            ARN of a role that EventBridge Scheduler may take on and that allows
+            ``sagemaker:StopTransformJob``.
         prices, tell
             See :func:`train`.
 
         Raises
         ------
         CostNotAcceptedError, InvalidParameterError, ServiceError
-            As :func:`train`.
+            As :func:`train`; where AWS refuses the job, its schedule is deleted again.
         """
         if format not in _SPLIT:
             raise InvalidParameterError(f"format: {format!r} is none of {', '.join(_SPLIT)}")
@@ -94,38 +102,47 @@ class BatchTransform(ByName, Awaited):
         name = check_name(name or new_name("transform"))
         table = prices or Prices.load()
         n = count("instance_count", instance_count, 1)
+        ends = TRANSFORM.time(stop_after, scheduler_role)
+        hours = None if stop_after is None else stop_after / 3600
+        what = f"batch transform {name}"
         accept(
-            table.instances(f"batch transform {name}", instance_type, n, clients.region, hours),
+            table.instances(what, instance_type, n, clients.region, hours, "it is done"),
             accept_cost,
             tell,
         )
         split = _SPLIT[format]
-        with aws_errors(f"creating batch transform {name}"):
-            clients.sagemaker.create_transform_job(
-                TransformJobName=name,
-                ModelName=model.name,
-                MaxPayloadInMB=payload,
-                MaxConcurrentTransforms=concurrent,
-                BatchStrategy="SingleRecord" if split == "None" else "MultiRecord",
-                TransformInput={
-                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}},
-                    "ContentType": CONTENT_TYPES[format],
-                    "CompressionType": "None",
-                    "SplitType": split,
-                },
-                TransformOutput={
-                    "S3OutputPath": output.rstrip("/"),
-                    "Accept": _ACCEPT,
-                    "AssembleWith": "Line",
-                },
-                TransformResources={"InstanceType": instance_type, "InstanceCount": n},
-            )
+        request = {
+            "TransformJobName": name,
+            "ModelName": model.name,
+            "MaxPayloadInMB": payload,
+            "MaxConcurrentTransforms": concurrent,
+            "BatchStrategy": "SingleRecord" if split == "None" else "MultiRecord",
+            "TransformInput": {
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}},
+                "ContentType": CONTENT_TYPES[format],
+                "CompressionType": "None",
+                "SplitType": split,
+            },
+            "TransformOutput": {
+                "S3OutputPath": output.rstrip("/"),
+                "Accept": _ACCEPT,
+                "AssembleWith": "Line",
+            },
+            "TransformResources": {"InstanceType": instance_type, "InstanceCount": n},
+        }
+        if ends is not None:
+            # First, so that there is never a job without an end.
+            TRANSFORM.create(clients, name, ends, str(scheduler_role))
+        try:
+            with aws_errors(f"creating {what}"):
+                clients.sagemaker.create_transform_job(**request)
+        except BaseException as error:
+            # Where no answer came there may be a job, and its end stays with it.
+            if ends is not None and is_refusal(error):
+                with suppress(Exception):
+                    TRANSFORM.cancel(clients, name)
+            raise
         return cls(name, clients)
-
-    def stop(self) -> None:
-        """Ask AWS to stop it."""
-        with aws_errors(f"stopping {self._said}"):
-            self._call("stop")
 
     def scores(self) -> dict[str, Floats]:
         """Read the scores of a completed job.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastrcf.sagemaker.deletion import Step, attempt
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
+from fastrcf.sagemaker.steps import Step, attempt
 from fastrcf.stack import events
 from fastrcf.stack.emptying import content_of, delete_bucket
 from fastrcf.stack.endpoints import delete_endpoints

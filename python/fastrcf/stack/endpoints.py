@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastrcf.sagemaker.deletion import Step, attempt
 from fastrcf.sagemaker.deletion import delete as delete_endpoint
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
+from fastrcf.sagemaker.steps import Step, attempt
 from fastrcf.stack.names import TAG
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _LISTS = {
 def delete_endpoints(
     clients: StackClients, prefix: str, *, dry_run: bool, untagged: bool
 ) -> Iterator[Step]:
-    """Delete endpoints, then configurations, then models.
+    """Delete endpoints with all they stand on, then other configurations, then other models.
 
     One of a stack begins with its prefix and a hyphen, and has the tag. Without the tag
     it may be another stack's, whose prefix begins with this one: it is kept.
@@ -72,7 +72,8 @@ def delete_endpoints(
 
 def _whole(clients: StackClients, name: str, dry_run: bool) -> list[Step]:
     try:
-        told = delete_endpoint(name, dry_run=dry_run, session=clients).steps
+        # What is in progress is told, and destroyed by the next call.
+        told = delete_endpoint(name, dry_run=dry_run, wait=0, session=clients).steps
     except ServiceError as error:
         return [Step("endpoint", name, "failed", str(error))]
     return [step for step in told if step.outcome != "absent"]

@@ -90,8 +90,9 @@ def everything(clients):
 
 GONE = [
     ("endpoint", f"{PREFIX}-rcf"),
-    ("endpoint configuration", f"{PREFIX}-rcf"),
+    # The configuration knows the model's name: it goes after it.
     ("model", f"{PREFIX}-rcf"),
+    ("endpoint configuration", f"{PREFIX}-rcf"),
     ("model", f"{PREFIX}-spare"),
     ("stack", PREFIX),
     ("bucket", CODE_BUCKET),
