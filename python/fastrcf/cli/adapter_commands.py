@@ -13,6 +13,7 @@ _columns = click.option(
 )
 _drop = click.option("--drop", type=NAMES, default=(), help="Columns not to take.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+TARGET_MODEL = "Which model of a multi-model endpoint."
 _REQUEST_FORMATS = click.Choice(["csv", "json", "jsonlines", "recordio"])
 
 
@@ -40,6 +41,37 @@ def account(command: Command) -> Command:
     return click.option("--profile", help="Of the AWS configuration; default: the default.")(
         command
     )
+
+
+def calling(command: Command) -> Command:
+    """Add the options that say how an endpoint is called."""
+    for option in reversed(
+        [
+            click.option(
+                "--request-format",
+                "format",
+                type=_REQUEST_FORMATS,
+                default="csv",
+                show_default=True,
+                help="How rows are sent.",
+            ),
+            click.option("--max-payload", type=click.IntRange(1), help="Most bytes of a request."),
+            click.option(
+                "--workers",
+                type=click.IntRange(1),
+                default=4,
+                show_default=True,
+                help="Requests at a time.",
+            ),
+            click.option(
+                "--url",
+                "runtime_url",
+                help="Where it is called in place of AWS: a container on this machine.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 def _paid(command: Command) -> Command:
@@ -177,15 +209,8 @@ def deploy(model: str, **options: Any) -> None:
 @click.option("--keep", type=NAMES, default=(), help="Columns of DATA to pass on; 'all' for all.")
 @_columns
 @_drop
-@click.option("--model", help="Which model of a multi-model endpoint.")
-@click.option("--request-format", "format", type=_REQUEST_FORMATS, default="csv", show_default=True)
-@click.option("--max-payload", type=click.IntRange(1), help="Most bytes of a request.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=4, show_default=True, help="Requests at a time."
-)
-@click.option(
-    "--url", "runtime_url", help="Where it is called in place of AWS: a container on this machine."
-)
+@click.option("--model", help=TARGET_MODEL)
+@calling
 @account
 @reading
 def predict(endpoint: str, data: str, out: str, **options: Any) -> None:
