@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from fastrcf._parameters import DEPTH, KINDS, OWN
 from fastrcf.cli import adapter_commands
 from fastrcf.cli.costs import costs
-from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading, refuse_given
 
 # Options of ``compare`` that are for an endpoint, as Endpoint calls them.
 _CALLING = {
@@ -108,19 +104,8 @@ def compare(model: str, data: str, **options: Any) -> int:
     if bool(options["recorded"]) == (options["endpoint"] is not None):
         raise click.UsageError("give --recorded or --endpoint, one of them")
     if options["endpoint"] is None:
-        _refuse_given(_CALLING)
+        refuse_given(_CALLING, "says how an --endpoint is called, and none is given")
     calling = {_CALLING[name]: options.pop(name) for name in _CALLING}
     # Those that are not given have the defaults of an endpoint.
     options["calling"] = {name: value for name, value in calling.items() if value is not None}
     return run(model, data, **options)
-
-
-def _refuse_given(names: Iterable[str]) -> None:
-    """Refuse options that say how an endpoint is called, where none is."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in names and source is not ParameterSource.DEFAULT:
-            raise click.UsageError(
-                f"{parameter.opts[0]} says how an --endpoint is called, and none is given"
-            )
