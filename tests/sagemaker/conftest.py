@@ -2,6 +2,21 @@ import socket
 
 import pytest
 
+from fastrcf.cli import main
+
+
+@pytest.fixture
+def run(capfd):
+    """Run the command line in this process; give its exit code and what it printed."""
+
+    def call(*words):
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
 
 @pytest.fixture(scope="session")
 def moto_url():

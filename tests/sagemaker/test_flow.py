@@ -15,7 +15,7 @@ boto3 = pytest.importorskip("boto3", reason="boto3 is not installed (extra sagem
 pytest.importorskip("moto", reason="moto is not installed")
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
-from fastrcf import Detector  # noqa: E402
+from fastrcf import Detector, load  # noqa: E402
 from fastrcf.cli import main  # noqa: E402
 from fastrcf.container.hyperparameters import parse  # noqa: E402
 from fastrcf.container.metrics import METRIC_DEFINITIONS  # noqa: E402
@@ -130,6 +130,58 @@ def test_the_data_of_a_job_alone(aws, tmp_path, rng, capfd):
     run("delete", "job", "--job")
     assert "training data s3://rows/job/train/: absent" in capfd.readouterr().out
     run("delete", "job", "--job", "--data", code=2)
+
+
+def test_train_on_what_is_in_s3(aws, tmp_path, rng, capfd):
+    """Parquet in FastFile mode, with names; the managed algorithm is not given it."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="rows", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    rows = rng.normal(size=(600, 2))
+    rows[::100] += 30
+    marks = (np.arange(600) % 100 == 0).astype(int)
+    frame = pl.DataFrame({"amount": rows[:, 0], "items": rows[:, 1]})
+    frame.write_parquet(tmp_path / "train.parquet")
+    frame.insert_column(0, pl.Series("fraud", marks)).write_parquet(tmp_path / "test.parquet")
+    for name in ("train", "test"):
+        s3.upload_file(str(tmp_path / f"{name}.parquet"), "rows", f"{name}/part-0.parquet")
+    sources = ("train", "s3://rows/train/", "--test", "s3://rows/test/", "--output", "s3://rows/o")
+    how = ("--data-format", "parquet", "--input-mode", "FastFile")
+    paid = ("--role", ROLE, "--accept-cost", "--poll", 0)
+    run(*sources, *how, *paid, "--feature-dim", 2, code=1)
+    assert "channel train of the managed algorithm takes" in capfd.readouterr().err
+    run(*sources, *how, *paid, "--feature-dim", 2, "--image", IMAGE, "--json")
+    told = json.loads(capfd.readouterr().out)
+    assert (told["data"], told["feature_dim"]) == ("s3://rows/train/", 2)
+    job = boto3.client("sagemaker").describe_training_job(TrainingJobName=told["job"])
+    assert {channel["InputMode"] for channel in job["InputDataConfig"]} == {"FastFile"}
+    assert {channel["ContentType"] for channel in job["InputDataConfig"]} == {
+        "application/x-parquet"
+    }
+    log = trained(job, tmp_path / "ml", s3)
+    assert float(re.search(METRIC_DEFINITIONS[3]["Regex"], log)[1]) > 0.5
+    model = load(tmp_path / "ml" / "model" / "model.rcf")
+    # The file's own names: none are guessed for data that the command has not seen.
+    assert list(model.columns) == ["amount", "items"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["s3://b/d"], "data in S3 needs --feature-dim"),
+        (["s3://b/d", "--feature-dim", 2, "--label", "fraud"], "--label is for a table on this"),
+        (["s3://b/d", "--feature-dim", 2, "--drop", "a"], "--drop is for a table on this"),
+        (["s3://b/d", "--feature-dim", 2, "--upload-format", "csv"], "--upload-format is for"),
+        (["s3://b/d", "--feature-dim", 2, "--delimiter", ";"], "--delimiter is for a table"),
+        (["s3://b/d", "--feature-dim", 2, "--test", "t.csv"], "DATA and --test are both in S3"),
+        (["rows.csv", "--test", "s3://b/t", "--label", "x"], "DATA and --test are both in S3"),
+        (["rows.csv", "--feature-dim", 2], "--feature-dim is for data that is in S3"),
+        (["rows.csv", "--data-format", "csv"], "--data-format is for data that is in S3"),
+        (["rows.csv", "--input-mode", "Pipe"], "--input-mode is for data that is in S3"),
+    ],
+)
+def test_options_of_tables_and_of_s3_are_told_apart(words, said, capfd):
+    run("train", *words, "--role", ROLE, "--output", "s3://b/o", code=2)
+    assert said in re.sub(r"\s+", " ", capfd.readouterr().err)
 
 
 def test_the_job_has_the_container_s_metrics_and_a_managed_one_no_further_names(aws, rng):

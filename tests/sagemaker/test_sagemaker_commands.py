@@ -4,22 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fastrcf.cli import main
-from fastrcf.sagemaker import ManagedForest, managed_metrics
+from fastrcf.sagemaker import Endpoint, ManagedForest, managed_metrics
 from tests.page import checked
-
-
-@pytest.fixture
-def run(capfd):
-    """Run the command line in this process; give its exit code and what it printed."""
-
-    def call(*words):
-        capfd.readouterr()
-        code = main([str(word) for word in words])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture
@@ -178,7 +164,70 @@ def test_an_endpoint_is_asked(model, table, run, tmp_path, monkeypatch):
     checked(page.read_text(encoding="utf-8"))
     code, _, err = run(*words, "--recorded", table, "--url", "http://127.0.0.1:1")
     assert code == 2
-    assert "--url is the place of an --endpoint" in err
+    assert "--url says how an --endpoint is called" in err
+
+
+def test_an_endpoint_is_called_as_predict_calls_it(model, table, run, tmp_path, monkeypatch):
+    """Which model, in what format, how large and how many at a time."""
+    pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
+    from tests.sagemaker.aws import Container
+
+    made = []
+
+    class Noted(Endpoint):
+        def __init__(self, *given, **calling):
+            super().__init__(*given, **calling)
+            made.append(self)
+
+    monkeypatch.setattr("fastrcf.sagemaker.endpoint.Endpoint", Noted)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    other = ManagedForest.load(model).redrawn(5)
+
+    def answer(request):
+        asked = [json.loads(line)["features"] for line in request["body"].splitlines()]
+        scores = [json.dumps({"score": score}) for score in other.score(np.array(asked))]
+        return 200, "application/jsonlines", "\n".join(scores).encode()
+
+    words = ["sagemaker", "compare", model, "--data", table, "--columns", "a,b"]
+    words += ["-o", tmp_path / "r.html"]
+    how = ["--model", "fraud.tar.gz", "--request-format", "jsonlines", "--max-payload", 9000]
+    how += ["--workers", 2]
+    with Container(answer) as container:
+        code, _, err = run(*words, "--endpoint", "rcf-live", "--url", container.url, *how)
+    assert (code, err) == (0, "")
+    assert len(container.requests) > 5
+    for request in container.requests:
+        assert request["headers"]["X-Amzn-SageMaker-Target-Model"] == "fraud.tar.gz"
+        assert request["headers"]["Content-Type"] == "application/jsonlines"
+        assert len(request["body"]) <= 9000
+    assert [one.workers for one in made] == [2]
+    for i in range(0, len(how), 2):
+        code, _, err = run(*words, "--recorded", table, *how[i : i + 2])
+        assert code == 2
+        assert f"{how[i]} says how an --endpoint is called" in err
+
+
+def test_several_files_of_one_training(model, table, rows, run, tmp_path):
+    scores = ManagedForest.load(model).score(rows)
+    files, words = [tmp_path / "a.csv", tmp_path / "b.csv"], []
+    for path, picked in zip(files, (range(15), range(10, 30)), strict=True):
+        path.write_text("index,score\n" + "\n".join(f"{i},{scores[i]}" for i in picked))
+        words += ["--recorded", path]
+    words += ["--data", table, "--columns", "a,b", "-o", tmp_path / "r.html", "--json"]
+    code, out, _ = run("sagemaker", "compare", model, *words)
+    found = json.loads(out)
+    assert (code, found["n_rows"], found["theirs_name"]) == (0, 30, "a.csv, b.csv")
+    files[1].write_text("index,score\n3,9\n")
+    code, out, err = run("sagemaker", "compare", model, *words)
+    assert (code, out) == (1, "")
+    assert "a.csv" in err
+    assert "b.csv: row 3 has two scores" in err
+    files[1].write_text("score\n9\n")
+    code, out, err = run("sagemaker", "compare", model, *words)
+    assert (code, out) == (1, "")
+    assert "b.csv: one of several files, and without a column of row numbers" in err
 
 
 def test_the_page_to_standard_output(model, table, rows, run, tmp_path):

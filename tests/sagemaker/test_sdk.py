@@ -6,6 +6,8 @@ Version 3 has no encoder of RecordIO any more, so that only version 2 tells its 
 import importlib
 import io
 import os
+import subprocess
+import sys
 from contextlib import suppress
 
 import numpy as np
@@ -48,8 +50,30 @@ def of_the_sdk(*places):
     pytest.skip(why)
 
 
+def known_to(sdk):
+    """Name the regions for which it has the algorithm."""
+    return sdk.config_for_framework("randomcutforest")["versions"]["1"]["registries"]
+
+
+def test_the_sdk_is_asked_where_it_is_installed():
+    """In a process that has not imported it."""
+    of_the_sdk("sagemaker.core.image_uris", "sagemaker.image_uris")
+    code = """
+import sys
+import fastrcf.sagemaker
+from fastrcf.sagemaker import image_uri
+assert not [name for name in sys.modules if name.split(".")[0] == "sagemaker"]
+image_uri("eu-west-1")
+assert {"sagemaker.core.image_uris", "sagemaker.image_uris"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_images_are_those_of_the_sdk():
     sdk = of_the_sdk("sagemaker.core.image_uris", "sagemaker.image_uris")
+    # Both ways: a region that the SDK gained is a gap of ours.
+    assert regions() == sorted(known_to(sdk))
     for region in regions():
         theirs = sdk.retrieve("randomcutforest", region, version="1")
         assert from_table(region) == theirs

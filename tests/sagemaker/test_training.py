@@ -4,6 +4,7 @@ import pytest
 
 from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker import (
+    Channel,
     Hyperparameters,
     JobFailedError,
     Prices,
@@ -12,6 +13,8 @@ from fastrcf.sagemaker import (
     train,
 )
 from tests.sagemaker.aws import ANY, ARN, DATA, IMAGE, NOW, ROLE, quiet, stubbed
+
+OURS = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/fastrcf:1"
 
 
 def training_request(**more):
@@ -204,7 +207,7 @@ def test_stopping_a_job_that_has_ended():
 
 
 def test_our_container_takes_other_numbers_of_trees_and_rows():
-    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/fastrcf:1"
+    image = OURS
     given = {"role": ROLE, "output": "s3://b/out", "accept_cost": True, "image": image}
     given |= {"tell": quiet, "name": "job"}
     few = {"num_trees": 20, "num_samples_per_tree": 4096}
@@ -235,6 +238,35 @@ def test_our_container_takes_other_numbers_of_trees_and_rows():
         ]:
             with pytest.raises(InvalidParameterError, match=words):
                 train(DATA, session=clients, **given, **wrong)
+
+
+@pytest.mark.parametrize("image", [None, IMAGE, OURS])
+def test_parquet_in_fastfile_mode_is_for_our_container(image):
+    content_type = "application/x-parquet"
+    data, test = (
+        Channel(name, f"s3://b/{name}/", content_type, n_features=3, input_mode="FastFile")
+        for name in ("train", "test")
+    )
+    given = {"role": ROLE, "output": "s3://b/out", "name": "job", "accept_cost": True}
+    given |= {"image": image, "num_trees": 50, "num_samples_per_tree": 512, "tell": quiet}
+    with stubbed("sagemaker", "s3") as (clients, sagemaker, _):
+        if image != OURS:
+            with pytest.raises(InvalidParameterError, match="channel train of the managed"):
+                train(data, session=clients, **given)
+            # A test channel alone is refused too; nothing was uploaded.
+            with pytest.raises(InvalidParameterError, match="channel test of the managed"):
+                train([[1.0, 2, 3]], test=test, session=clients, **given)
+            return
+        sent = training_request(AlgorithmSpecification=ANY)
+        (channel,) = sent["InputDataConfig"]
+        channel["DataSource"]["S3DataSource"]["S3Uri"] = "s3://b/train/"
+        sent["InputDataConfig"] = [
+            channel | {"ContentType": content_type, "InputMode": "FastFile"},
+            test.request(),
+        ]
+        answer = {"TrainingJobArn": f"{ARN}:training-job/job"}
+        sagemaker.add_response("create_training_job", answer, sent)
+        train(data, test=test, session=clients, **given)
 
 
 def test_hyperparameters_are_text_on_the_wire():

@@ -11,6 +11,7 @@ from fastrcf.serving.scorer import Scorer
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 checks = pytest.importorskip("schemathesis.specs.openapi.checks")
+RUNTIME = "/endpoints/{endpoint}/invocations"
 PROMISED = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,
@@ -51,6 +52,7 @@ modes = pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_an_endpoint_with_one_model(detector, mode):
     asked = hold_to_it(single_model(Scorer(detector), Load(Limits())), mode)
     assert "POST /invocations" in asked
+    assert f"POST {RUNTIME}" in asked
 
 
 @modes
@@ -61,9 +63,21 @@ def test_an_endpoint_with_several_models(detector, mode, tmp_path):
 
     def prepare(case):
         # Otherwise only models that are not there would be asked.
-        if case.method == "POST" and case.path_parameters:
+        if case.method == "POST" and case.path == RUNTIME:
+            case.headers = {**(case.headers or {}), "X-Amzn-SageMaker-Target-Model": "fraud"}
+        elif case.method == "POST" and case.path_parameters:
             case.path_parameters["name"] = "fraud"
 
     asked = hold_to_it(multi_model(models, Load(Limits())), mode, prepare)
     assert "POST /models/{name}/invoke" in asked
     assert "POST /models" in asked
+    assert f"POST {RUNTIME}" in asked
+
+
+def test_every_path_is_described_and_no_other(detector):
+    for application in (
+        single_model(Scorer(detector), Load(Limits())),
+        multi_model(Models(), Load(Limits())),
+    ):
+        told = set(schemathesis.openapi.from_asgi("/openapi.json", application).raw_schema["paths"])
+        assert told == {route.path for route in application.routes} - {"/openapi.json"}

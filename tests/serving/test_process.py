@@ -15,23 +15,25 @@ import numpy as np
 import pytest
 
 from fastrcf.container import artifact
+from fastrcf.container.settings import Settings
 
 COMMAND = [sys.executable, "-m", "fastrcf.cli", "container"]
 
 
 @contextmanager
-def started(root, **environment):
-    """Start a server; give its process and the address that its log tells."""
+def started(root, command=None, ready=True, **environment):
+    """Start a server; give its process and, once it is ready, the address that its log tells."""
     given = {"SAGEMAKER_BIND_TO_PORT": "0", "FASTRCF_HOST": "127.0.0.1", **environment}
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--root", str(root)],
+        command or [*COMMAND, "serve", "--root", str(root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **given},
     )
     try:
-        yield process, re.search(r"http://[\d.]+:\d+", process.stdout.readline())[0]
+        url = re.search(r"http://[\d.]+:\d+", process.stdout.readline())[0] if ready else None
+        yield process, url
     finally:
         process.kill()
         process.communicate()
@@ -86,6 +88,86 @@ def test_sigterm_ends_requests_that_were_begun(root):
         out, err = process.communicate(timeout=20)
         assert process.returncode == 0, err
         assert "stopped" in out
+
+
+def begun(url, body, length):
+    """Send a request with a part of its body, as far as the server has it."""
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\n"
+    connection.sendall(head + b"content-length: %d\r\n\r\n" % length + body)
+    ask(f"{url}/ping")
+    return connection
+
+
+def test_sigterm_cuts_a_request_that_never_comes_whole(root):
+    with started(root, FASTRCF_STOP_SECONDS="1") as (process, url), begun(url, b"0,", 5) as waits:
+        sent = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+        took = time.monotonic() - sent
+        assert process.returncode == 0, err
+        assert "stopped" in out
+        # It was waited for, and no longer than was said.
+        assert 0.9 < took < 6
+        answer = waits.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"the server stops" in answer
+
+
+# Its scoring goes on for as long as the test would wait, on a thread.
+ENDLESS = """
+import sys, time
+from fastrcf.container import app, serve
+def endless(*given):
+    print("scoring", flush=True)
+    time.sleep(50)
+app.answer = endless
+serve.serve(sys.argv[1])
+"""
+
+
+def test_sigterm_cuts_scoring_that_does_not_end(root):
+    command = [sys.executable, "-c", ENDLESS, str(root)]
+    with started(root, command, FASTRCF_STOP_SECONDS="1") as (process, url):
+        body = b"0,0,0\n" * 5000
+        with begun(url, body, len(body)) as waits:
+            assert process.stdout.readline() == "scoring\n"
+            sent = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=30)
+            took = time.monotonic() - sent
+            assert process.returncode == 0, err
+            assert "requests whose scoring is cut: 1" in out
+            assert 0.9 < took < 10
+            answer = waits.recv(1000)
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"the server stops" in answer
+
+
+def test_the_limit_is_below_what_the_platform_waits():
+    assert Settings.of({}).limits.stop_seconds + 4 < 30
+
+
+def test_ping_is_answered_two_seconds_after_the_start(root):
+    """The best of three: other work on the machine is not the server's."""
+    best = float("inf")
+    for _ in range(3):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        began = time.monotonic()
+        with started(root, SAGEMAKER_BIND_TO_PORT=str(port), ready=False) as (process, _):
+            while process.poll() is None and time.monotonic() - began < 20:
+                try:
+                    ask(f"http://127.0.0.1:{port}/ping")
+                    break
+                except OSError:
+                    time.sleep(0.02)
+            best = min(best, time.monotonic() - began)
+            assert process.poll() is None
+        if best < 2:
+            return
+    assert best < 2
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -13,12 +13,14 @@ import pyarrow as pa
 from fastrcf.cli.score import run
 from fastrcf.cli.tables import Input
 from fastrcf.errors import InvalidInputError
+from fastrcf.sagemaker.channel import CSV, PARQUET, Channel
 from fastrcf.sagemaker.cost import Prices
 from fastrcf.sagemaker.deletion import delete as delete_all
 from fastrcf.sagemaker.deployment import deploy as begin_endpoint
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
 from fastrcf.sagemaker.errors import aws_errors, boto
 from fastrcf.sagemaker.payload import MAX_PAYLOAD
+from fastrcf.sagemaker.recordio import CONTENT_TYPE as RECORDIO
 from fastrcf.sagemaker.training import MOST_TEXT, TrainingJob
 from fastrcf.sagemaker.training import train as begin_training
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from fastrcf._typing import Floats
     from fastrcf.files import Clean, Format, Options, Role
+    from fastrcf.sagemaker.channel import ChannelName
 
 
 def open_session(profile: str | None, region: str | None) -> Any:
@@ -47,6 +50,9 @@ def train(
     drop: Sequence[str],
     label: str | None,
     test: str | None,
+    feature_dim: int | None,
+    data_format: str | None,
+    input_mode: str | None,
     hyperparameters: Sequence[tuple[str, str]],
     prices: str | None,
     poll: float,
@@ -58,14 +64,27 @@ def train(
 ) -> None:
     """Begin a training job and wait; the other parameters are those of the adapter's train."""
     session = open_session(profile, region)
-    table = Input.of(data, read)
-    chosen = _chosen(table, columns, [*drop, label or ""])
-    x, _ = _rows(table, chosen, None)
-    tested = None
-    if test is not None:
-        tested = _rows(Input.of(test, read), chosen, label)
+    x: Any
+    tested: Any = None
+    chosen: list[str] = []
+    told: dict[str, Any]
+    if in_s3(data):
+        how = (data_format or "recordio", input_mode or "File", feature_dim)
+        x = _channel("train", data, *how)
+        if test is not None:
+            tested = _channel("test", test, *how)
+        told = {"data": data, "feature_dim": feature_dim}
+        what = f"{data}, {feature_dim} columns"
+    else:
+        table = Input.of(data, read)
+        chosen = _chosen(table, columns, [*drop, label or ""])
+        x, _ = _rows(table, chosen, None)
+        if test is not None:
+            tested = _rows(Input.of(test, read), chosen, label)
+        told = {"rows": len(x), "feature_dim": len(chosen), "columns": chosen}
+        what = f"{len(x):,} rows of {len(chosen)} columns"
     further = dict(hyperparameters)
-    if given["image"] is not None and further.get("model") != "managed":
+    if chosen and given["image"] is not None and further.get("model") != "managed":
         # The container gets rows without names, and its reasons should have them.
         named = json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)
         if len(named) <= MOST_TEXT:
@@ -78,6 +97,7 @@ def train(
     job = begin_training(
         x,
         test=tested,
+        feature_dim=feature_dim,
         hyperparameters=further,
         session=session,
         prices=Prices.load(prices),
@@ -86,19 +106,13 @@ def train(
     )
     if not no_wait:
         job.wait(poll=poll, tell=_say)
-    told = {
-        "job": job.name,
-        "status": job.status,
-        "rows": len(x),
-        "feature_dim": len(chosen),
-        "columns": chosen,
-    }
+    told = {"job": job.name, "status": job.status, **told}
     if told["status"] == "Completed":
         told |= {"model_data": job.model_data, "metrics": job.metrics}
     if as_json:
         click.echo(json.dumps(told))
         return
-    click.echo(f"{job.name}: {told['status']}: {len(x):,} rows of {len(chosen)} columns")
+    click.echo(f"{job.name}: {told['status']}: {what}")
     if "model_data" in told:
         click.echo(f"model: {told['model_data']}")
         for name, value in job.metrics.items():
@@ -208,6 +222,18 @@ def delete(
         click.echo(json.dumps([asdict(step) for step in result.steps]))
         return
     click.echo(str(result))
+
+
+def in_s3(data: str) -> bool:
+    """Whether data is in S3 already, and not on this machine."""
+    return data.startswith("s3://")
+
+
+def _channel(
+    name: ChannelName, uri: str, data_format: str, mode: Any, feature_dim: int | None
+) -> Channel:
+    types = {"recordio": RECORDIO, "csv": CSV[name], "parquet": PARQUET}
+    return Channel(name, uri, types[data_format], n_features=feature_dim, input_mode=mode)
 
 
 def _chosen(table: Input, columns: Sequence[str], drop: Sequence[str]) -> list[str]:

@@ -6,13 +6,18 @@ from typing import Any
 
 import click
 
-from fastrcf.cli.options import FORMAT, NAMES, OUT, Command, reading
+from fastrcf.cli.options import FORMAT, NAMES, OUT, Command, reading, refuse_given
 
 _columns = click.option(
     "--columns", type=NAMES, default=(), help="Columns to take; default: all that hold numbers."
 )
 _drop = click.option("--drop", type=NAMES, default=(), help="Columns not to take.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+# Options of ``train`` for a table here, those of reading among them, and for data in S3.
+_OF_READING = ("input_format", "no_header", "names", "delimiter", "encoding", "skip_bad_rows")
+_OF_TABLES = ("columns", "drop", "label", "format", *_OF_READING)
+_OF_S3 = ("feature_dim", "data_format", "input_mode")
+TARGET_MODEL = "Which model of a multi-model endpoint."
 _REQUEST_FORMATS = click.Choice(["csv", "json", "jsonlines", "recordio"])
 
 
@@ -40,6 +45,37 @@ def account(command: Command) -> Command:
     return click.option("--profile", help="Of the AWS configuration; default: the default.")(
         command
     )
+
+
+def calling(command: Command) -> Command:
+    """Add the options that say how an endpoint is called."""
+    for option in reversed(
+        [
+            click.option(
+                "--request-format",
+                "format",
+                type=_REQUEST_FORMATS,
+                default="csv",
+                show_default=True,
+                help="How rows are sent.",
+            ),
+            click.option("--max-payload", type=click.IntRange(1), help="Most bytes of a request."),
+            click.option(
+                "--workers",
+                type=click.IntRange(1),
+                default=4,
+                show_default=True,
+                help="Requests at a time.",
+            ),
+            click.option(
+                "--url",
+                "runtime_url",
+                help="Where it is called in place of AWS: a container on this machine.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 def _paid(command: Command) -> Command:
@@ -119,6 +155,21 @@ def _paid(command: Command) -> Command:
     default="recordio",
     show_default=True,
 )
+@click.option(
+    "--feature-dim",
+    type=click.IntRange(1),
+    help="Columns of data that is in S3 already, which needs it.",
+)
+@click.option(
+    "--data-format",
+    type=click.Choice(["recordio", "csv", "parquet"]),
+    help="Of data that is in S3 already; parquet with --image.  [default: recordio]",
+)
+@click.option(
+    "--input-mode",
+    type=click.Choice(["File", "Pipe", "FastFile"]),
+    help="How such data comes to the job; FastFile with --image.  [default: File]",
+)
 @_paid
 @account
 @_as_json
@@ -126,13 +177,24 @@ def _paid(command: Command) -> Command:
 def train(data: str, **options: Any) -> None:
     """Train the managed random cut forest, or with --image this package's, on DATA.
 
-    DATA is uploaded below --output, a training job begins, and its states are shown
-    until it is done. It costs money: --accept-cost.
+    DATA is uploaded below --output, or is a prefix s3://BUCKET/PREFIX that a job
+    takes as it is. A training job begins, and its states are shown until it is done. It
+    costs money: --accept-cost.
     """
+    from fastrcf.cli.adapter import in_s3
     from fastrcf.cli.adapter import train as run
 
-    if options["test"] is not None and options["label"] is None:
-        raise click.UsageError("--test needs --label")
+    test = options["test"]
+    if test is not None and in_s3(test) != in_s3(data):
+        raise click.UsageError("DATA and --test are both in S3, or both on this machine")
+    if in_s3(data):
+        refuse_given(_OF_TABLES, "is for a table on this machine: data in S3 is taken as it is")
+        if options["feature_dim"] is None:
+            raise click.UsageError("data in S3 needs --feature-dim")
+    else:
+        refuse_given(_OF_S3, "is for data that is in S3 already: --upload-format says how rows go")
+        if test is not None and options["label"] is None:
+            raise click.UsageError("--test needs --label")
     run(data, **options)
 
 
@@ -177,15 +239,8 @@ def deploy(model: str, **options: Any) -> None:
 @click.option("--keep", type=NAMES, default=(), help="Columns of DATA to pass on; 'all' for all.")
 @_columns
 @_drop
-@click.option("--model", help="Which model of a multi-model endpoint.")
-@click.option("--request-format", "format", type=_REQUEST_FORMATS, default="csv", show_default=True)
-@click.option("--max-payload", type=click.IntRange(1), help="Most bytes of a request.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=4, show_default=True, help="Requests at a time."
-)
-@click.option(
-    "--url", "runtime_url", help="Where it is called in place of AWS: a container on this machine."
-)
+@click.option("--model", help=TARGET_MODEL)
+@calling
 @account
 @reading
 def predict(endpoint: str, data: str, out: str, **options: Any) -> None:

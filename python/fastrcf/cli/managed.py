@@ -19,10 +19,10 @@ from fastrcf.files.formats import STANDARD
 from fastrcf.sagemaker import Limits, ManagedForest, managed_metrics
 from fastrcf.sagemaker import compare as compared
 from fastrcf.sagemaker.managed_file import is_managed
-from fastrcf.sagemaker.recorded import read as read_recorded
+from fastrcf.sagemaker.recorded import read_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fastrcf.files import Options, Role
     from fastrcf.sagemaker.recorded import Recorded
@@ -98,9 +98,9 @@ def compare(
     data: str,
     *,
     read: Options,
-    recorded: str | None,
+    recorded: Sequence[str],
     endpoint: str | None,
-    url: str | None,
+    calling: Mapping[str, Any],
     profile: str | None,
     region: str | None,
     out: str,
@@ -120,10 +120,12 @@ def compare(
         The model's file, the table, and the page to write.
     read : Options
         How the table is read.
-    recorded, endpoint : str or None
-        Where their scores come from: a file or an endpoint's name.
-    url : str or None
-        Where an endpoint is called in place of AWS.
+    recorded : sequence of str
+        Files with their scores; empty where an endpoint is asked.
+    endpoint : str or None
+        The name of one that is asked for them.
+    calling : mapping
+        How it is called, as of :class:`fastrcf.sagemaker.Endpoint`.
     profile, region : str or None
         Of the session that an endpoint is called by.
     score_column, index_column : str
@@ -144,13 +146,13 @@ def compare(
         check_place(Path(out))
     ours = _model(model)
     known = None
-    if recorded is not None:
-        known = read_recorded(recorded, score=score_column, index=index_column)
+    if recorded:
+        known = read_parts(recorded, score=score_column, index=index_column)
     table = Input.of(data, read)
     rows, numbers = _rows(table, model_roles(ours, table, columns), known, data)
     theirs: Any = None if known is None else known.scores
     if endpoint is not None:
-        theirs = _endpoint(endpoint, url, profile, region).predict(rows)
+        theirs = _endpoint(endpoint, calling, profile, region).predict(rows)
     found = compared(
         ours,
         theirs,
@@ -160,7 +162,7 @@ def compare(
         limits=asked,
         kind=kind,
         ours_name=Path(model).name,
-        theirs_name=endpoint or Path(recorded or "").name,
+        theirs_name=endpoint or ", ".join(Path(one).name for one in recorded),
     )
     found.to_html(out)
     # What goes to standard output with the page would be no page.
@@ -173,11 +175,13 @@ def _model(path: str) -> Any:
     return ManagedForest.load(path) if is_managed(core) else fastrcf.load(path)
 
 
-def _endpoint(name: str, url: str | None, profile: str | None, region: str | None) -> Any:
+def _endpoint(
+    name: str, calling: Mapping[str, Any], profile: str | None, region: str | None
+) -> Any:
     from fastrcf.cli.adapter import open_session
     from fastrcf.sagemaker.endpoint import Endpoint
 
-    return Endpoint(name, open_session(profile, region), runtime_url=url)
+    return Endpoint(name, open_session(profile, region), **calling)
 
 
 def _rows(

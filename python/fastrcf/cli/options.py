@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from fastrcf.files import FORMATS, Aside, Options, Refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from fastrcf.files import BadRows
 
@@ -78,6 +79,21 @@ def reading(command: Command) -> Command:
     for option in reversed(added):
         option(with_options)
     return cast("Command", with_options)
+
+
+def refuse_given(names: Iterable[str], why: str) -> None:
+    """Refuse those of the running command's options that were given, by their parameters' names.
+
+    Raises
+    ------
+    click.UsageError
+        Names the first one, and says why.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{parameter.opts[0]} {why}")
 
 
 def _delimiter(text: str | None) -> str | None:

@@ -9,7 +9,16 @@ import click
 from fastrcf._parameters import DEPTH, KINDS, OWN
 from fastrcf.cli import adapter_commands
 from fastrcf.cli.costs import costs
-from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading
+from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading, refuse_given
+
+# Options of ``compare`` that are for an endpoint, as Endpoint calls them.
+_CALLING = {
+    "target_model": "model",
+    "format": "format",
+    "max_payload": "max_payload",
+    "workers": "workers",
+    "runtime_url": "runtime_url",
+}
 
 
 @click.group()
@@ -49,9 +58,15 @@ def fit(data: str, out: str, **options: Any) -> None:
 
 @sagemaker.command()
 @click.argument("model", type=MODEL_IN)
-@click.option("--recorded", type=click.Path(dir_okay=False, exists=True), help="Their scores.")
+@click.option(
+    "--recorded",
+    type=click.Path(dir_okay=False, exists=True),
+    multiple=True,
+    help="Their scores; again for more files of one training, by row numbers.",
+)
 @click.option("--endpoint", metavar="NAME", help="An endpoint that is asked for theirs.")
-@click.option("--url", help="Where the endpoint is called in place of AWS.")
+@click.option("--model", "target_model", help=adapter_commands.TARGET_MODEL)
+@adapter_commands.calling
 @click.option("--data", required=True, help="The rows that were scored.")
 @click.option("-o", "--out", type=OUT, required=True, help="HTML file to write, or -.")
 @click.option(
@@ -86,8 +101,11 @@ def compare(model: str, data: str, **options: Any) -> int:
     """
     from fastrcf.cli.managed import compare as run
 
-    if (options["recorded"] is None) == (options["endpoint"] is None):
+    if bool(options["recorded"]) == (options["endpoint"] is not None):
         raise click.UsageError("give --recorded or --endpoint, one of them")
-    if options["url"] is not None and options["endpoint"] is None:
-        raise click.UsageError("--url is the place of an --endpoint")
+    if options["endpoint"] is None:
+        refuse_given(_CALLING, "says how an --endpoint is called, and none is given")
+    calling = {_CALLING[name]: options.pop(name) for name in _CALLING}
+    # Those that are not given have the defaults of an endpoint.
+    options["calling"] = {name: value for name, value in calling.items() if value is not None}
     return run(model, data, **options)

@@ -96,8 +96,6 @@ def multi_model(models: Models, load: Load) -> Router:
 
 
 def _router(routes: list[Route], load: Load) -> Router:
-    openapi = _openapi({route.path for route in routes})
-
     async def description(scope: Scope, read: Read) -> Answer:
         return 200, openapi, _JSON
 
@@ -113,15 +111,16 @@ def _router(routes: list[Route], load: Load) -> Router:
         Route("/openapi.json", Door({"GET": description}, load, always=True)),
     ]
     # The first route that fits is taken: that of rows comes first.
-    return Router([*routes, *health], default=nowhere, redirect_slashes=False)
+    every = [*routes, *health]
+    openapi = _openapi({route.path for route in every})
+    return Router(every, default=nowhere, redirect_slashes=False)
 
 
 def _openapi(paths: set[str]) -> bytes:
     """Give the description of the interface, without what this application has not."""
     told = json.loads(files("fastrcf.container").joinpath("openapi.json").read_bytes())
     told["info"]["version"] = fastrcf.__version__
-    optional = ("/invocations", "/models", "/models/{name}", "/models/{name}/invoke")
-    for path in set(optional) - paths:
+    for path in set(told["paths"]) - paths:
         del told["paths"][path]
     return msgspec.json.encode(told)
 

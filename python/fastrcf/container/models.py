@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastrcf.container import artifact
 from fastrcf.errors import FastRCFError
+from fastrcf.serving.limits import available_memory
 from fastrcf.serving.problems import Problem
 from fastrcf.serving.scorer import Scorer
 
@@ -113,15 +113,3 @@ def _no_memory(name: str, left: int) -> Problem:
 def _size(folder: Path) -> int:
     # Not what lies deeper: the folder is named by a request.
     return sum(file.stat().st_size for file in folder.glob("*.rcf"))
-
-
-def available_memory() -> int:
-    """Give the bytes that the container may use: its limit, or the machine's memory."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            limit = int(Path(path).read_text())
-        except (OSError, ValueError):
-            continue
-        return min(limit, machine)
-    return machine

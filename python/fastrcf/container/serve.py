@@ -13,7 +13,7 @@ from fastrcf.container.places import Places
 from fastrcf.container.settings import Settings
 from fastrcf.serving.limits import Load
 from fastrcf.serving.scorer import Scorer
-from fastrcf.serving.server import listen, run
+from fastrcf.serving.server import leave, listen, run
 
 log = logging.getLogger("fastrcf.container")
 
@@ -48,6 +48,7 @@ def serve(root: str | None = None, settings: Settings | None = None) -> None:
         what = f"{model!r}"
     run(application, listener, load, started=lambda url: log.info("serving %s on %s", what, url))
     log.info("stopped")
+    leave(load)
 
 
 def _log_as_training_does() -> None:

@@ -6,11 +6,13 @@ import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastrcf._parameters import count
+from fastrcf.container.channels import parse
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.sagemaker._session import Clients, split_uri
 from fastrcf.sagemaker.errors import ServiceError, aws_errors
@@ -24,8 +26,13 @@ if TYPE_CHECKING:
 ChannelName = Literal["train", "test"]
 # The service demands one way for each channel.
 DISTRIBUTION = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
+<<<<<<< HEAD
 # Objects of an upload, by their names below its prefix.
 OBJECT = re.compile(r"part-\d{5}-of-\d{5}\.(pbr|csv)")
+=======
+MODES = ("File", "Pipe", "FastFile")
+PARQUET = "application/x-parquet"
+>>>>>>> gap-b
 CSV = {"train": "text/csv;label_size=0", "test": "text/csv;label_size=1"}
 
 
@@ -41,11 +48,20 @@ class Channel:
         The prefix of its objects.
     content_type : str
         ``application/x-recordio-protobuf``, or ``text/csv;label_size=0`` (1 for
-        test data, whose first column is the label). CSV has no line of names.
+        test data, whose first column is the label). CSV has no line of names. This
+        package's container takes ``application/x-parquet`` too, and labels in either
+        channel.
     n_features, n_rows, n_objects : int or None
         What is known of it.
-    input_mode : {"File", "Pipe"}
-        Whether the data is copied before training begins, or streamed.
+    input_mode : {"File", "Pipe", "FastFile"}
+        Whether the data is copied before training begins, or streamed: through a pipe,
+        or by files that are read as they are opened, which this package's container
+        takes and the managed algorithm does not.
+
+    Raises
+    ------
+    InvalidParameterError
+        If neither the managed algorithm nor this package's container would take it.
     """
 
     name: ChannelName
@@ -54,19 +70,39 @@ class Channel:
     n_features: int | None = None
     n_rows: int | None = None
     n_objects: int | None = None
-    input_mode: Literal["File", "Pipe"] = "File"
+    input_mode: Literal["File", "Pipe", "FastFile"] = "File"
 
     def __post_init__(self) -> None:
         if self.name not in DISTRIBUTION:
             raise InvalidParameterError(f"name: {self.name!r} is neither train nor test")
         split_uri(self.uri, self.name)
+        if self.input_mode not in MODES:
+            raise InvalidParameterError(
+                f"input_mode: {self.input_mode!r} is none of {', '.join(MODES)}"
+            )
+        # The container takes all that the managed algorithm does, and more.
+        told = {"ContentType": self.content_type or "none", "TrainingInputMode": self.input_mode}
+        parse({"train": {"ContentType": RECORDIO}, self.name: told}, Path())
+
+    def check_managed(self) -> None:
+        """Refuse what only this package's container takes.
+
+        Raises
+        ------
+        InvalidParameterError
+            With what the managed algorithm takes instead.
+        """
+        ours = "this package's container (image) takes it"
         if self.content_type not in (RECORDIO, CSV[self.name]):
             raise InvalidParameterError(
-                f"content_type: channel {self.name} takes {RECORDIO} or {CSV[self.name]}, "
-                f"not {self.content_type!r}"
+                f"content_type: channel {self.name} of the managed algorithm takes {RECORDIO} or "
+                f"{CSV[self.name]}, not {self.content_type!r}; {ours}"
             )
-        if self.input_mode not in ("File", "Pipe"):
-            raise InvalidParameterError(f"input_mode: {self.input_mode!r} is neither File nor Pipe")
+        if self.input_mode == "FastFile":
+            raise InvalidParameterError(
+                f"input_mode: channel {self.name}: the managed algorithm takes File or Pipe, not "
+                f"FastFile; {ours}"
+            )
 
     def request(self) -> dict[str, Any]:
         """Give it as CreateTrainingJob takes it."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
+from contextlib import redirect_stdout
 from functools import lru_cache
+from importlib import import_module
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 from fastrcf.errors import InvalidParameterError
 
+log = logging.getLogger("fastrcf.sagemaker")
+# Of version 3, and of version 2.
+_OF_THE_SDK = ("sagemaker.core.image_uris", "sagemaker.image_uris")
 # A shell whose variable is not set gives nothing, or the next option.
 _URI = re.compile(r"[^\s/-][^\s/]*/\S+")
 
@@ -30,8 +37,9 @@ def regions() -> list[str]:
 def image_uri(region: str, version: str = "1") -> str:
     """Give the address of the managed random cut forest's image.
 
-    Where a program has imported Amazon's SDK already, the SDK is asked, so that
-    its newer regions are known; else a table in this package answers.
+    Where Amazon's SDK is installed (extra ``sagemaker-sdk``), the SDK is asked, so that
+    its newer regions are known; it is imported at the first call, and not before. Else,
+    or where its import fails, a table in this package answers.
 
     Parameters
     ----------
@@ -45,13 +53,47 @@ def image_uri(region: str, version: str = "1") -> str:
     InvalidParameterError
         If the region does not have it.
     """
-    sdk = sys.modules.get("sagemaker.core.image_uris") or sys.modules.get("sagemaker.image_uris")
-    if sdk is not None:
+    sdk = _sdk()
+    if sdk is None:
+        return from_table(region, version)
+    try:
+        return str(sdk.retrieve(_table()["repository"], region, version=version))
+    except Exception as error:
+        # An older SDK may lack a region that the table has.
+        log.debug("Amazon's SDK tells no image for %s: %s", region, error)
+        if not isinstance(error, ValueError) or region in _table()["accounts"]:
+            return from_table(region, version)
+        raise InvalidParameterError(f"region: {error}") from None
+
+
+def _sdk() -> Any:
+    """Give the module of Amazon's SDK that tells images; None where it is not installed."""
+    for name in _OF_THE_SDK:
+        if name in sys.modules:
+            return sys.modules[name]
+    return _imported() if _is_installed() else None
+
+
+def _is_installed() -> bool:
+    # To look runs nothing; a file sagemaker.py, such as a user's own program, is no SDK.
+    try:
+        spec = find_spec("sagemaker")
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+@lru_cache(maxsize=1)
+def _imported() -> Any:
+    """Import it, which takes seconds, and once; None where that fails."""
+    for name in _OF_THE_SDK:
         try:
-            return str(sdk.retrieve("randomcutforest", region, version=version))
-        except ValueError as error:
-            raise InvalidParameterError(f"region: {error}") from None
-    return from_table(region, version)
+            # It tells of its configuration on standard output, which may be a command's.
+            with redirect_stdout(sys.stderr):
+                return import_module(name)
+        except Exception as error:
+            log.debug("Amazon's SDK: %s cannot be imported: %s", name, error)
+    return None
 
 
 def check_image(uri: str) -> str:

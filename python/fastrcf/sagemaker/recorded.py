@@ -18,7 +18,7 @@ import numpy as np
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     from fastrcf._typing import Floats, Integers
@@ -78,6 +78,39 @@ def read(path: str | PathLike[str], *, score: str = SCORE, index: str | None = N
     if not len(found):
         raise InvalidInputError(f"{path}: there are no scores")
     return Recorded(found, numbers) if numbers is None else _once(path, found, numbers)
+
+
+def read_parts(
+    paths: Sequence[str | PathLike[str]], *, score: str = SCORE, index: str | None = None
+) -> Recorded:
+    """Read one training's scores from several files, such as the cells of a notebook.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        One file, or several that all have a column of row numbers. A row that several
+        have counts once, if its scores are the same.
+    score, index : str
+        As of :func:`read`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be read or has no row numbers, or a row has two scores.
+    """
+    parts = [read(path, score=score, index=index) for path in paths]
+    if len(parts) == 1:
+        return parts[0]
+    numbers = []
+    for path, part in zip(paths, parts, strict=True):
+        if part.rows is None:
+            raise InvalidInputError(
+                f"{path}: one of several files, and without a column of row numbers: name it "
+                "with --index, or give one file"
+            )
+        numbers.append(part.rows)
+    where = ", ".join(map(str, paths))
+    return _once(where, np.concatenate([part.scores for part in parts]), np.concatenate(numbers))
 
 
 def _json(text: str) -> Iterator[tuple[Any, str]]:

@@ -107,7 +107,7 @@ def train(
     data : array-like, data frame, Channel or str
         Rows, which are uploaded below ``output``; or what :func:`upload` gave; or
         the S3 prefix of data in RecordIO-protobuf, which needs ``feature_dim``
-        (for CSV, give a :class:`Channel`).
+        (for CSV, or with ``image`` Parquet and FastFile mode, give a :class:`Channel`).
     role : str
         ARN of the role that the job takes on.
     output : str
@@ -199,6 +199,10 @@ def train(
             f"the data is in {data.n_objects}"
         )
     tested = _test_rows(test, feature_dim)
+    if image is None or is_managed(image):
+        for channel in (data, test):
+            if isinstance(channel, Channel):
+                channel.check_managed()
     clients = Clients.of(session)
     algorithm: dict[str, Any] = {"TrainingImage": image or image_uri(clients.region)}
     if image is not None:

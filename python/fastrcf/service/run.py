@@ -23,7 +23,7 @@ from fastrcf.service.metrics import Metrics
 from fastrcf.service.reload import Watch
 from fastrcf.service.signatures import Signatures, of_environment, of_file
 from fastrcf.serving.limits import Limits, Load
-from fastrcf.serving.server import listen, run
+from fastrcf.serving.server import leave, listen, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,6 +232,7 @@ def serve(settings: Settings) -> None:
     finally:
         server.end()
     log.info("stopped")
+    leave(server.load)
 
 
 def _warm(service: Service) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from fastrcf.serving.problems import Problem, as_problem
+from fastrcf.serving.problems import Problem, as_problem, busy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,6 +59,11 @@ class Door:
                 self._load.admit()
             status, answer, kind, *more = await handler(scope, body.read)
         except Gone:
+            return
+        except asyncio.CancelledError:
+            # A server that stops cuts what has not ended; nothing else does.
+            problem = _told(scope, busy("the server stops"))
+            await respond(send, problem.status, problem.body(), _JSON, problem.headers)
             return
         except Exception as error:
             problem = _told(scope, error)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastrcf.serving.problems import Problem, busy
@@ -59,6 +60,7 @@ class Load:
         self.limits = limits
         self._held = 0
         self._pool = ThreadPoolExecutor(n_threads or cores(), "scoring")
+        self._begun: set[Future[Any]] = set()
         # Requests that the server has read the head of; the server itself puts it here.
         self.waiting: Callable[[], int] = lambda: 0
 
@@ -88,7 +90,15 @@ class Load:
 
     async def on_thread(self, task: Callable[..., T], *args: Any) -> T:
         """Run a task on a thread, whatever its size."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, task, *args)
+        future = self._pool.submit(task, *args)
+        self._begun.add(future)
+        future.add_done_callback(self._begun.discard)
+        return await asyncio.wrap_future(future)
+
+    def end(self, seconds: float) -> int:
+        """Begin no task any more; give how many still run on threads after a while."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        return len(wait(list(self._begun), seconds).not_done)
 
     def check_size(self, n: int) -> None:
         """Refuse a body of ``n`` bytes if that is more than one may have."""
@@ -106,3 +116,15 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Give the bytes that the process may use: the container's limit, or the machine's memory."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limit = int(Path(path).read_text())
+        except (OSError, ValueError):
+            continue
+        return min(limit, machine)
+    return machine

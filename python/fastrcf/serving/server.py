@@ -7,6 +7,7 @@ large bodies are worked on by threads that the interpreter's lock does not hold 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from fastrcf.serving.limits import Load
+
+log = logging.getLogger("fastrcf.serving")
+# For what a thread is about to finish when the server has stopped.
+_LAST_SECONDS = 1.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -107,3 +112,25 @@ def run(
         signal.signal(signal.SIGTERM, lambda *_: None)
     with listener:
         server.run([listener])
+
+
+def leave(load: Load) -> None:
+    """End the process if threads still work for requests that were cut; else return.
+
+    The interpreter waits for threads when it ends, however long they take: longer than
+    the platform waits before it kills. To be called last, once all is saved. On another
+    thread than the main one nothing is ended: the process is not the server's alone.
+
+    Parameters
+    ----------
+    load : Load
+        Of the server that has stopped.
+    """
+    left = load.end(_LAST_SECONDS)
+    if not left or threading.current_thread() is not threading.main_thread():
+        return
+    log.warning("requests whose scoring is cut: %d", left)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
