@@ -345,9 +345,9 @@ above, alerts = findings.alerting, findings.alerts
 n_cases, n_silent = alerts["case"].n_unique(), alerts["score"].null_count()
 alerts.write_parquet(out / "alerts.parquet")
 print(
-    f"{len(above):,} sessions above the threshold and {n_silent:,} silent SIMs of {len(quiet):,} "
-    f"times that one was quiet for longer than usual: {len(alerts):,} alerts, {n_cases:,} cases, "
-    f"one for every {n_judged / max(1, n_cases):,.0f} sessions; asked for one in "
+    f"{len(above):,} sessions are above the threshold; of {len(quiet):,} times that a SIM was "
+    f"quiet for longer than usual {n_silent:,} are told. {len(alerts):,} alerts, {n_cases:,} "
+    f"cases: one for every {n_judged / max(1, n_cases):,.0f} sessions; asked for one in "
     f"{1000 / budget:,.0f}."
 )
 by_kind = alerts.group_by("kind").agg(

@@ -83,8 +83,15 @@ def detect_sessions(
     if math.isnan(detector.threshold):
         raise fastrcf.NotFittedError("fit the detector first, or load one")
     rule = detector.alert_rule
-    above = pl.DataFrame(collected(scored.where(column("kind").isNotNull())))
-    above = above.with_columns(pl.col("start_ts").dt.convert_time_zone("UTC"))
+    # Microseconds are the same in whatever time zone the session is.
+    told = scored.where(column("kind").isNotNull()).select(
+        *(
+            F.unix_micros(column(name)).alias(name) if name == "start_ts" else column(name)
+            for name in there
+        )
+    )
+    above = pl.DataFrame(collected(told))
+    above = above.with_columns(pl.col("start_ts").cast(pl.Datetime("us", "UTC")))
     if since is not None:
         above = above.filter(pl.col("start_ts") >= since)
     above = above.with_columns(threshold=pl.lit(detector.threshold, pl.Float64))

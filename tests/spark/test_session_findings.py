@@ -64,8 +64,13 @@ def test_alerts_cases_and_reasons_are_those_of_one_machine(spark, records, featu
     assert expected.alerts["case"].n_unique() < len(expected.alerts)
     seen = frame(spark, table(features)).repartition(3)
     scored = score_sessions(seen, detector)
-    quiet = quiet_times(frame(spark, table(records)).repartition(3))
-    found = detect_sessions(scored, seen, detector, quiet=quiet, since=FROM)
+    zone = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    try:
+        quiet = quiet_times(frame(spark, table(records)).repartition(3))
+        found = detect_sessions(scored, seen, detector, quiet=quiet, since=FROM)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", zone)
     for name, order in (("alerts", ["alert"]), ("alerting", ["session_id"])):
         one, other = (plain(getattr(of, name), order) for of in (found, expected))
         assert one.equals(other), name
