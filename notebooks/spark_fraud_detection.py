@@ -18,9 +18,10 @@
 # week of IoT sessions, and how it is found on one machine. Here the same is done on Spark, for
 # what one machine does not hold: a year, or a fleet of millions. It reads sessions, computes
 # features on the workers, fits a detector to some SIMs, scores all sessions on the workers, writes
-# the alerts, and says what was found and what each step took.
+# the alerts, tells the three cases that matter most in words, and says what was found and what each
+# step took.
 #
-# It needs `pip install 'fastrcf[cli]' 'fastrcf-spark[connect]' matplotlib` and Java 17.
+# It needs `pip install 'fastrcf[cli,report]' 'fastrcf-spark[connect]'` and Java 17.
 # [docs/spark.md](../docs/spark.md) tells about clusters.
 #
 # **What is the same, and what differs.** Features are those of one machine, bit for bit, and so are
@@ -30,8 +31,12 @@
 #   machine takes all sessions of the first days;
 # * the **threshold** is that of the fit for all days, where one machine gives each day that of the
 #   day before. It was found on the drawn SIMs, among which fleets look smaller than they are, so
-#   that there are not quite as many cases as were asked for;
-# * SIMs that **fall silent** are not told: there is no session that a worker could score.
+#   that there are not quite as many cases as were asked for. So was the ratio from which on a SIM
+#   is silent;
+# * **what is usual** for a family is told of the drawn SIMs;
+# * the **report** sums up all sessions once more, by one process. It is made where one machine does
+#   the same again (`one_machine`), and left out on a cluster, which would have to send all sessions
+#   through the driver.
 #
 # If your week fits one machine, use one machine: the table at the end says by how much it is
 # faster.
@@ -63,9 +68,11 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 import time
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from pathlib import Path
@@ -75,17 +82,26 @@ import numpy as np
 import polars as pl
 import pyspark
 from IPython.display import HTML, display
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf.telecom import week
-from fastrcf.telecom.alerts import cases_of, open_alerts
+from fastrcf.telecom import report, schema, week
+from fastrcf.telecom.catalogue import FEATURES
 from fastrcf.telecom.detection import SessionDetector
+from fastrcf.telecom.evaluation import evaluate_findings
 from fastrcf.telecom.feature_files import features_folder
 from fastrcf.telecom.generator import Parameters, generate
+from fastrcf.telecom.stories import cases, stories
 from fastrcf.telecom.tell import title
-from fastrcf_spark import fit_peers, score_sessions, session_features
+from fastrcf_spark import (
+    detect_sessions,
+    fit_peers,
+    quiet_times,
+    score_sessions,
+    session_features,
+)
 
 folder, out = Path(folder), Path(out)
 took = {}
@@ -97,6 +113,11 @@ def step(name):
     started = time.monotonic()
     yield
     took[name] = time.monotonic() - started
+
+
+def here(rows):
+    """Bring a few rows of Spark to this machine."""
+    return pl.from_arrow(rows.toArrow())
 
 
 def show(rows):
@@ -237,7 +258,7 @@ families = (
     )
     .orderBy(F.desc("sessions"))
 )
-show(pl.from_arrow(families.toArrow()))
+show(here(families))
 
 # %% [markdown]
 # ## 3. Features on the workers
@@ -263,8 +284,8 @@ print(f"{len(detector.features)} features of {seen.n:,} sessions: {took['feature
 # ## 4. Learn from some SIMs
 #
 # A forest needs thousands of sessions, not millions. Whole SIMs are drawn by a hash of their name,
-# so that the same are drawn tomorrow; their sessions of the first days come to this machine. The
-# detector is the same as elsewhere, one file.
+# so that the same are drawn tomorrow; their sessions of the first days come to this machine, with
+# their features. The detector is the same as elsewhere, one file.
 
 # %%
 n_days = (last.date() - first.date()).days + 1
@@ -272,16 +293,17 @@ learnt = min(n_days - 1, max(2, round(week.LEARNT * n_days)))
 until = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=learnt)
 share = min(1.0, learn_from / max(1, seen.n * 4 / 7))
 drawn = (F.abs(F.xxhash64("sim_id")) % 10_000) < int(10_000 * share)
+learnable = drawn & (F.col("start_ts") < F.lit(until))
+records = sessions.select([name for name in schema.NAMES if name in sessions.columns])
 with step("learn"):
-    some = pl.from_arrow(features.where(drawn & (F.col("start_ts") < F.lit(until))).toArrow())
-    some = some.with_columns(pl.col("start_ts").dt.convert_time_zone("UTC")).sort(
-        "sim_id", "start_ts", "session_id"
-    )
-    detector.fit(some)
+    some = here(features.where(learnable)).sort("sim_id", "start_ts", "session_id")
+    some_sessions = here(records.where(learnable))
+    detector.fit(some, some_sessions)
     detector.save(out / "sessions.rcf")
 print(
     f"Learnt from {len(some):,} sessions of {some['sim_id'].n_unique():,} SIMs before "
-    f"{until:%a %d %b}. Sessions above {detector.threshold:.1f} alert."
+    f"{until:%a %d %b}. Sessions above {detector.threshold:.1f} alert, and SIMs that are quiet for "
+    f"{detector.silence_ratio:.1f} times the longest gap that they had in seven days."
 )
 
 # %% [markdown]
@@ -305,20 +327,27 @@ n_judged = scored.count()
 print(f"Judged {n_judged:,} sessions.")
 
 # %% [markdown]
-# Sessions above the threshold are few: they come here and become alerts and cases, by the same
-# rules as on one machine.
+# A session that never comes cannot be scored. How long each SIM was quiet the workers find, too;
+# what comes here are the times that are longer than all those of the SIM's last seven days.
+#
+# Sessions above the threshold are few: they come here with their features and become alerts and
+# cases, by the same rules as on one machine. What an alert probably is follows from the reasons of
+# its sessions.
 
 # %%
-alerting = week.read_sessions(out / "alerting").with_columns(
-    pl.col("start_ts").dt.convert_time_zone("UTC")
-)
-above = open_alerts(alerting, -float("inf"), detector.alert_rule)
-alerts = cases_of(above, detector.alert_rule)
-n_cases = alerts["case"].n_unique()
+with step("silent SIMs"):
+    quiet = quiet_times(sessions)
+with step("alerts"):
+    findings = detect_sessions(
+        spark.read.parquet(str(out / "alerting")), features, detector, quiet=quiet, since=until
+    )
+above, alerts = findings.alerting, findings.alerts
+n_cases, n_silent = alerts["case"].n_unique(), alerts["score"].null_count()
 alerts.write_parquet(out / "alerts.parquet")
 print(
-    f"{len(above):,} sessions above the threshold, {len(alerts):,} alerts, {n_cases:,} cases: one "
-    f"for every {n_judged / max(1, n_cases):,.0f} sessions; asked for one in "
+    f"{len(above):,} sessions are above the threshold; of {len(quiet):,} times that a SIM was "
+    f"quiet for longer than usual {n_silent:,} are told. {len(alerts):,} alerts, {n_cases:,} "
+    f"cases: one for every {n_judged / max(1, n_cases):,.0f} sessions; asked for one in "
     f"{1000 / budget:,.0f}."
 )
 by_kind = alerts.group_by("kind").agg(
@@ -330,7 +359,7 @@ show(by_kind.with_columns(pl.Series("kind", [title(kind) for kind in by_kind["ki
 # %%
 figure, (left, right) = plt.subplots(1, 2)
 bins = scored.groupBy(F.floor("score").alias("score")).count().orderBy("score")
-bins = pl.from_arrow(bins.toArrow())
+bins = here(bins)
 beyond = bins["score"] >= detector.threshold
 for some_bins, colour, label in (
     (~beyond, DATA, "sessions"),
@@ -355,34 +384,57 @@ plt.show()
 # %% [markdown]
 # ## 6. Was that right?
 #
-# Where it is known what happened, alerts are joined with it. Precision and recall of all sessions
-# come from counts by score, rounded to a twentieth, so that nothing large leaves the workers.
+# Where it is known what happened, alerts are joined with it. An incident is **found** if one of its
+# sessions is above the threshold, or one of its silent SIMs was told while it lasted. Precision and
+# recall of all sessions come from counts by score, rounded to a twentieth, so that nothing large
+# leaves the workers.
 
 # %%
-figures = {"sessions": seen.n, "judged": n_judged, "alerts": len(alerts), "cases": n_cases}
+figures = {
+    "sessions": seen.n,
+    "judged": n_judged,
+    "alerts": len(alerts),
+    "cases": n_cases,
+    "silent": n_silent,
+}
 if known is None or "incident" not in scored.columns:
     print("Nobody knows what happened: nothing to hold alerts to.")
 else:
     with step("evaluate"):
-        happened = pl.from_arrow(
-            scored.where("incident IS NOT NULL").groupBy("incident").count().toArrow()
+        happened = here(scored.where("incident IS NOT NULL").groupBy("incident").count())
+        of_incidents = above.filter(pl.col("incident").is_not_null())
+        is_silent = pl.col("label").cast(pl.String) == "silent_device"
+        gone = known.filter(is_silent).select("incident", "onset", "end", sim_id="sim_ids")
+        told_silent = (
+            alerts.filter(pl.col("score").is_null())
+            .join(gone.explode("sim_id"), on="sim_id")
+            .filter(
+                (pl.col("opened") >= pl.col("onset"))
+                & (pl.col("opened") <= pl.col("end")).fill_null(True)
+            )
         )
         found = (
-            above.filter(pl.col("incident").is_not_null())
+            pl.concat(
+                [
+                    of_incidents.select("incident", "alert", at="start_ts", above=1),
+                    told_silent.select("incident", "alert", at="opened", above=0),
+                ]
+            )
             .group_by("incident")
-            .agg(pl.len().alias("above"), first=pl.col("start_ts").min())
+            .agg(pl.col("above").sum(), first=pl.col("at").min())
         )
+        goes_silent = is_silent & pl.col("onset").is_between(until, last)
         joined = (
             known.select("incident", pl.col("label").cast(pl.String), "onset")
-            .join(happened, on="incident")
+            .join(happened, on="incident", how="left")
             .join(found, on="incident", how="left")
+            .filter(pl.col("count").is_not_null() | goes_silent)
             .with_columns(
                 hours=(pl.col("first") - pl.col("onset")).dt.total_minutes() / 60,
             )
         )
         table = (
-            joined.filter(pl.col("label") != "silent_device")
-            .group_by("label")
+            joined.group_by("label")
             .agg(
                 pl.len().alias("incidents"),
                 pl.col("first").is_not_null().sum().alias("found"),
@@ -393,15 +445,14 @@ else:
             .sort("label")
         )
         fine = F.floor(F.col("score") * 20)
-        counts = pl.from_arrow(
-            scored.groupBy(fine.alias("bin"))
-            .agg(F.count("*").alias("n"), F.count("incident").alias("bad"))
-            .toArrow()
+        counts = here(
+            scored.groupBy(fine.alias("bin")).agg(
+                F.count("*").alias("n"), F.count("incident").alias("bad")
+            )
         ).sort("bin", descending=True)
     recall = table["found"].sum() / table["incidents"].sum()
-    true_cases = alerts.join(
-        above.filter(pl.col("incident").is_not_null()).select("alert").unique(), on="alert"
-    )["case"].n_unique()
+    true = pl.concat([of_incidents["alert"], told_silent["alert"]]).unique()
+    true_cases = alerts.filter(pl.col("alert").is_in(true.implode()))["case"].n_unique()
     caught = counts["bad"].cum_sum().to_numpy()
     precision = caught / counts["n"].cum_sum().to_numpy()
     gained = np.diff(caught, prepend=0) / caught[-1]
@@ -427,10 +478,77 @@ else:
     plt.show()
 
 # %% [markdown]
-# ## 7. The same on one machine
+# ## 7. The three cases that matter most
+#
+# In words, of three different kinds. Which they are follows from scores alone; then the sessions of
+# their SIMs come here, and no others. What is usual for a SIM is what it did in the seven days
+# before, what is usual for its family what the drawn SIMs did in the days that were learnt from.
+# Below each the reasons: which features made the score, and how much of it.
+
+# %%
+with step("tell"):
+    of_kind = {}
+    for case in cases(stories(findings, some_sessions.head(0), training_until=until)):
+        of_kind.setdefault(case.kind, case)
+    chosen = list(of_kind.values())[:3]
+    told = [story for case in chosen for story in case.stories]
+    own_sessions = here(records.where(F.col("sim_id").isin([story.sim_id for story in told])))
+    near = pl.concat([some_sessions, own_sessions]).unique("session_id")
+    told = stories(findings, near, training_until=until, alerts=[story.alert for story in told])
+    by_number = {case.case: case for case in cases(told)}
+    important = [by_number[case.case] for case in chosen]
+
+meaning = {feature.name: feature.meaning for feature in FEATURES}
+for number, case in enumerate(important, 1):
+    story = case.stories[0]
+    said = [f"{number}. {story.headline}"]
+    said += [case.sentence] if case.sentence != story.headline else []
+    said += list(story.sentences)
+    for sentence in said:
+        print(textwrap.fill(sentence, 96, subsequent_indent="   "))
+    for reason in findings.reasons.get(story.alert, [])[:4]:
+        print(f"   {100 * reason.share:3.0f} %  {reason.column}: {meaning[reason.column]}")
+    print()
+print(f"{len(own_sessions):,} sessions of {own_sessions['sim_id'].n_unique():,} SIMs were read.")
+figures["told"] = [case.kind for case in important]
+
+# %% [markdown]
+# The same three as time lines: each session of the SIM by its bytes. Red stood out; the shade is
+# the alert.
+
+# %%
+if important:
+    rows = len(important)
+    figure, all_axes = plt.subplots(rows, 1, figsize=(9, 2.3 * rows), squeeze=False)
+    for axes, case in zip(all_axes[:, 0], important, strict=True):
+        story = case.stories[0]
+        around = pl.col("start_ts").is_between(
+            story.opened - timedelta(days=3), story.last + timedelta(days=1)
+        )
+        own = own_sessions.filter((pl.col("sim_id") == story.sim_id) & around)
+        own = own.with_columns(bytes=pl.col("bytes_up") + pl.col("bytes_down"))
+        stood = own["session_id"].is_in(above["session_id"].implode())
+        margin = timedelta(minutes=30)
+        axes.axvspan(story.opened - margin, story.last + margin, color=SOFT, lw=0)
+        for which, colour, size in ((~stood, DATA, 4), (stood, ALERT, 7)):
+            part = own.filter(which)
+            axes.semilogy(part["start_ts"], part["bytes"].clip(1), ".", color=colour, ms=size)
+        axes.set_yticks([1, 1e3, 1e6, 1e9], ["0", "1 kB", "1 MB", "1 GB"])
+        axes.set_yticks([], minor=True)
+        axes.set_title(f"{title(story.kind)}: SIM {story.sim_id[:8]} ({story.family})")
+        locator = AutoDateLocator(minticks=3, maxticks=9)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    plt.show()
+
+# %% [markdown]
+# ## 8. The same on one machine, and the report
 #
 # The same folder, the same features and the same detector, without Spark; then the scores of all
 # judged sessions are compared.
+#
+# The report is one page that needs no network, of the alerts that Spark found. It is made here
+# because it counts all sessions by the hour, the fleet and the cell, which one process does.
 
 # %%
 if one_machine:
@@ -451,6 +569,31 @@ if one_machine:
         f"{len(both):,} of {len(expected):,} sessions are in both; their scores differ by at most "
         f"{apart:.2g}."
     )
+    whole = replace(findings, scored=expected)
+    with step("report"):
+        judged_well = (
+            evaluate_findings(whole, known, n_bootstrap=0) if "recall" in figures else None
+        )
+        page = report.build(
+            whole,
+            folder,
+            training_until=until,
+            evaluation=judged_well,
+            incidents=known,
+            made=report.Made(
+                data=folder.name,
+                seed=seed,
+                parameters={"alerts a thousand sessions": budget, "time zone": timezone},
+                seconds=dict(took),
+                versions=week.versions() | {"Spark": spark.version},
+            ),
+        )
+        page.save(out / "report.html")
+    if judged_well is not None:
+        figures["recall, one machine"] = judged_well.recall
+    print(f"report.html: {(out / 'report.html').stat().st_size / 1e3:,.0f} kB")
+else:
+    print("No report: it would read all sessions here.")
 
 # %% [markdown]
 # ## What it took
@@ -466,7 +609,7 @@ show(
         "seconds": [round(seconds, 1) for seconds in took.values()],
         "sessions a second": [
             int(rows.get(name, seen.n) / max(seconds, 1e-9))
-            if name not in ("start Spark", "evaluate", "write alerts")
+            if name not in ("start Spark", "evaluate", "write alerts", "alerts", "tell", "report")
             else None
             for name, seconds in took.items()
         ],
@@ -496,5 +639,6 @@ if master:
 #   again.
 # * **Partitions:** a worker holds some hundred thousand sessions, or the largest SIM.
 #   `spark.sql.shuffle.partitions` above is set for 250,000 sessions each.
+# * **A SIM that matters:** `stories` tells any alert from the sessions of its SIM, as above.
 # * **Other faces:** `score`, `detect`, streams and SQL functions for any table are in
 #   [docs/spark.md](../docs/spark.md).

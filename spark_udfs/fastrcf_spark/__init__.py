@@ -9,7 +9,9 @@ if _TYPE_CHECKING:
     from fastrcf_spark.keyed import detect_per_key, fit_per_key, score_per_key
     from fastrcf_spark.parquet import score_parquet
     from fastrcf_spark.pipeline import RandomCutForestEstimator, RandomCutForestModel
+    from fastrcf_spark.session_findings import detect_sessions
     from fastrcf_spark.session_scores import score_sessions
+    from fastrcf_spark.session_silence import quiet_times
     from fastrcf_spark.sessions import fit_peers, session_features
     from fastrcf_spark.streaming import process_stream
     from fastrcf_spark.tables import detect, score
@@ -22,10 +24,12 @@ __all__ = [
     "Watch",
     "detect",
     "detect_per_key",
+    "detect_sessions",
     "fit",
     "fit_peers",
     "fit_per_key",
     "process_stream",
+    "quiet_times",
     "score",
     "score_parquet",
     "score_per_key",
@@ -42,10 +46,12 @@ _FROM = {
     "Watch": "watch",
     "detect": "tables",
     "detect_per_key": "keyed",
+    "detect_sessions": "session_findings",
     "fit": "fitting",
     "fit_peers": "sessions",
     "fit_per_key": "keyed",
     "process_stream": "streaming",
+    "quiet_times": "session_silence",
     "score": "tables",
     "score_parquet": "parquet",
     "score_per_key": "keyed",

@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from fastrcf.telecom import catalogue, features, peers
 from fastrcf.telecom.detection import SessionDetector
+from fastrcf.telecom.durations import timed_rule
+from fastrcf.telecom.silence import SilenceRule, quiet_times
 from fastrcf.telecom.timeline import Timeline, canonical, local
 from fastrcf.telecom.windows import row_facts
 from fastrcf_spark import _buckets, _cache, _part_files
@@ -133,12 +135,7 @@ def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
     detector = _detector(plan["detector"])
     names = plan["columns"]
     for _, rows in _buckets.whole(batches, features.CHUNK):
-        frame = _frame(rows.select(list(names.values()))).select(
-            pl.col(sent).cast(pl.Datetime("us", "UTC")).alias(name)
-            if name in _TIMES
-            else pl.col(sent).alias(name)
-            for name, sent in names.items()
-        )
+        frame = _named(rows, names)
         score = detector.score(frame)["score"]
         above = (score > plan["threshold"]).arg_true()
         named = detector.kinds(frame[above])
@@ -152,6 +149,16 @@ def judge(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[p
         ]
         answer = pa.table(columns, names=[f"r{i}" for i in range(len(columns))])
         yield from answer.combine_chunks().to_batches(max_chunksize=_BATCH)
+
+
+def quiet(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut into blocks how long whole SIMs were quiet, without the sizes of fleets."""
+    cutter = _buckets.Cutter()
+    rule = SilenceRule(**timed_rule(plan["rule"]))
+    until = pl.Series([plan["until"]]).cast(pl.Datetime("us", "UTC"))[0]
+    for _, rows in _buckets.whole(batches, features.CHUNK):
+        found = quiet_times(_named(rows, plan["columns"]), until, rule).drop("fleet_sims")
+        yield from cutter.cut(_arrow(found), 0)
 
 
 def _detector(reference: Any) -> SessionDetector:
@@ -174,14 +181,16 @@ def _table(reference: Any) -> peers.PeerTable:
 
 def _records(rows: pa.Table, names: dict[str, str], *only: Sequence[str]) -> pl.DataFrame:
     """Bring rows to the schema; columns travel by number, times as microseconds."""
-    return canonical(
-        _frame(rows.select(list(names.values()))).select(
-            pl.col(sent).cast(pl.Datetime("us", "UTC")).alias(name)
-            if name in _TIMES
-            else pl.col(sent).alias(name)
-            for name, sent in names.items()
-        ),
-        *only,
+    return canonical(_named(rows, names), *only)
+
+
+def _named(rows: pa.Table, names: dict[str, str]) -> pl.DataFrame:
+    """Give columns that travelled by number their names, and times their type."""
+    return _frame(rows.select(list(names.values()))).select(
+        pl.col(sent).cast(pl.Datetime("us", "UTC")).alias(name)
+        if name in _TIMES
+        else pl.col(sent).alias(name)
+        for name, sent in names.items()
     )
 
 

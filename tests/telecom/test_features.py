@@ -13,7 +13,17 @@ from fastrcf.telecom.peers import PeerTable
 from fastrcf.telecom.timeline import Timeline, canonical
 from fastrcf.telecom.windows import row_facts, sim_facts
 from tests.telecom import naive
-from tests.telecom.timelines import DAY, SECOND, START, build, ordinary
+from tests.telecom.timelines import (
+    AUTUMN,
+    DAY,
+    SECOND,
+    START,
+    adversarial,
+    build,
+    moved,
+    one_sim,
+    ordinary,
+)
 
 ORDER = ["sim_id", "start_ts", "session_id"]
 
@@ -52,6 +62,12 @@ def test_facts_of_a_fleet_are_those_of_plain_loops(timezone):
     records = ordinary(n_sims=9, n=200, seed=4)
     check(records, timezone)
     check(records, timezone, rows=50)
+
+
+@pytest.mark.parametrize("by", [0, AUTUMN - START], ids=["spring", "autumn"])
+def test_facts_where_clocks_change_are_those_of_plain_loops(by):
+    check(moved(adversarial(n_sims=12, seed=5), by), "Europe/Berlin")
+    check(moved(ordinary(n_sims=6, n=150, seed=5), by), "Europe/Berlin", rows=50)
 
 
 @st.composite
@@ -139,15 +155,7 @@ def test_a_choice_of_features_is_the_same_as_in_all():
 def test_a_sim_with_a_million_sessions():
     n = 1_000_000
     place = np.arange(n)
-    records = build(
-        sim_id=["a"] * n,
-        start=START + place * SECOND,
-        lasting=np.full(n, SECOND // 2),
-        bytes_up=np.ones(n, np.int64),
-        bytes_down=np.full(n, 2),
-        cell=np.char.add("c", (place % 5).astype(str)),
-        visited_plmn=["262-01"] * n,
-    )
+    records = one_sim(n)
     found = session_features(records)
     in_day, in_week = (np.minimum(place + 1, days * 86_400) for days in (1, 7))
     for name, expected in {
@@ -222,15 +230,36 @@ def test_a_session_is_held_against_the_sims_usual_ones():
         assert not found[name][:-1].to_numpy().any()
 
 
-def test_clocks_that_go_forward_and_back():
+def hours_of(found: pl.DataFrame) -> np.ndarray:
+    """Hours of the clock on the wall that sine and cosine stand for."""
+    return np.arctan2(found["hour_sin"], found["hour_cos"]) / (2 * np.pi) * 24 % 24
+
+
+def test_clocks_that_go_forward():
     # Sunday 2026-03-29 01:00 UTC: 01:59:59 is followed by 03:00:00 in Berlin.
     change = START + 4 * DAY + 3_600 * SECOND
     records = build(sim_id=["a"] * 2, start=[change - SECOND, change])
     found = session_features(records, timezone="Europe/Berlin")
-    hours = np.arctan2(found["hour_sin"], found["hour_cos"]) / (2 * np.pi) * 24
-    np.testing.assert_allclose(hours, [2 - 1 / 3600, 3], atol=1e-5)
+    np.testing.assert_allclose(hours_of(found), [2 - 1 / 3600, 3], atol=1e-5)
     assert found["is_weekend"].to_list() == [1, 1]
     assert found["gap_s"].to_list() == [0, 1]
+
+
+def test_clocks_that_go_back():
+    # Sunday 2026-10-25 01:00 UTC: 02:59:59 is followed by 02:00:00 in Berlin. The day has 25
+    # hours: its last ends at 23:00 UTC.
+    change = AUTUMN + 4 * DAY + 3_600 * SECOND
+    after = np.array([-3_600, -1, 0, 3_600, 22 * 3_600 - 1, 22 * 3_600]) * SECOND
+    records = build(sim_id=["a"] * len(after), start=change + after)
+    found = session_features(records, timezone="Europe/Berlin")
+    second = 1 / 3600
+    hours = [2, 3 - second, 2, 3, 24 - second, 0]
+    np.testing.assert_allclose(hours_of(found), hours, atol=1e-5)
+    assert found["is_weekend"].to_list() == [1, 1, 1, 1, 1, 0]
+    # Time that passes is counted, not what clocks show.
+    assert found["gap_s"].to_list() == [0, 3_599, 1, 3_600, 75_599, 1]
+    assert found["sessions_1h"].to_list() == [1, 2, 2, 1, 1, 2]
+    assert found["sessions_24h"].to_list() == [1, 2, 3, 4, 5, 6]
 
 
 def test_travel_that_no_device_can_make():

@@ -11,6 +11,8 @@ from fastrcf.telecom.schema import EndCause, polars_schema
 START = 1_774_396_800_000_000
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+# 2026-10-21; on the fifth day, a Sunday, Europe's clocks go back.
+AUTUMN = START + 210 * DAY
 CAUSES = [str(end) for end in EndCause]
 
 
@@ -85,4 +87,70 @@ def ordinary(n_sims: int = 40, n: int = 4_000, days: float = 9, seed: int = 1) -
         customer=np.char.add("k", (sim % 3).astype(str)),
         family=np.where(sim % 2 == 0, "meter", "tracker"),
         firmware=some(np.where(start > START + 4 * DAY, "v2", "v1"), 0.1),
+    )
+
+
+def adversarial(n_sims: int = 60, seed: int = 1) -> pl.DataFrame:
+    """Records out of order: ties, gaps to the microsecond, values that come and go.
+
+    Every fourth SIM has one session alone. Of records that begin together some end together, too,
+    so that their ids, which are in no order, tell which is first; some last for days.
+    """
+    rng = np.random.default_rng(seed)
+    hour = 3_600 * SECOND
+    steps = [0, 0, 0, 1, SECOND, 600 * SECOND, hour - 1, hour, DAY - 1, DAY, 7 * DAY - 1, 7 * DAY]
+    likely = [0.15, 0.15, 0.1, 0.1, 0.1, 0.2, 0.04, 0.06, 0.03, 0.05, 0.01, 0.01]
+    counts = np.where(np.arange(n_sims) % 4 == 0, 1, rng.integers(2, 60, n_sims))
+    sim = np.repeat(np.arange(n_sims), counts)
+    # Whole hours, so that peers of all SIMs meet in the same hours and quarters.
+    start = np.concatenate(
+        [
+            START + rng.integers(0, 96) * hour + np.cumsum(rng.choice(steps, n, p=likely))
+            for n in counts
+        ]
+    )
+    n = len(sim)
+
+    def some(*values: object) -> list:
+        return [values[i] for i in rng.integers(0, len(values), n)]
+
+    return build(
+        session_id=[f"s{i:07d}" for i in rng.permutation(n)],
+        sim_id=[f"sim{i}" for i in sim],
+        device_id=some("d", "e", None),
+        start=start,
+        lasting=some(0, 0, 1, 5 * SECOND, 900 * SECOND, 2 * DAY),
+        service=some("data", "data", "sms", "voice"),
+        bytes_up=some(0, 1, 1_000_000, 1 << 40),
+        bytes_down=some(0, 7, 1_000_000),
+        sms_mo=some(0, 1, None),
+        apn=some("x", "y", None),
+        rat=some("LTE", "GSM", None),
+        visited_plmn=some("262-01", "262-02", "208-01", None),
+        home_plmn=some("262-01", None),
+        cell=some("c1", "c2", "c3", None),
+        cell_lat=some(48.0, 49.5, None),
+        cell_lon=some(2.0, 13.25, None),
+        end_cause=some("normal", "error", None),
+        customer=some("k", "k", None),
+        family=some("meter", "tracker"),
+    )[rng.permutation(n)]
+
+
+def moved(records: pl.DataFrame, by: int) -> pl.DataFrame:
+    """Have the same happen ``by`` microseconds later."""
+    return records.with_columns(pl.col("start_ts", "end_ts") + pl.duration(microseconds=by))
+
+
+def one_sim(n: int) -> pl.DataFrame:
+    """Records of one SIM, one each second, that are alike but for their cell."""
+    place = np.arange(n)
+    return build(
+        sim_id=["a"] * n,
+        start=START + place * SECOND,
+        lasting=np.full(n, SECOND // 2),
+        bytes_up=np.ones(n, np.int64),
+        bytes_down=np.full(n, 2),
+        cell=np.char.add("c", (place % 5).astype(str)),
+        visited_plmn=["262-01"] * n,
     )
