@@ -287,7 +287,7 @@ if len(fleets):
 #
 # What is checked here has spoilt many an analysis: sessions that came twice, clocks in the wrong
 # unit, hours that never arrived. `fastrcf sessions load` puts bad records aside with reasons and
-# counts; this is what is left of them.
+# counts, which `load.json` beside the sessions holds; the checks are of what was kept.
 
 # %%
 hours = sessions["start_ts"].dt.truncate("1h").n_unique()
@@ -307,6 +307,15 @@ checks |= {
     if sessions[column.name].null_count()
 }
 show({"check": list(checks), "found": [f"{n:,}" for n in checks.values()]})
+
+aside = week.put_aside(folder)
+if aside is None:
+    print("Nothing is known of a load.")
+elif not aside:
+    print("The load put no record aside.")
+else:
+    print(f"The load put {sum(aside.values()):,} records aside:")
+    show({"put aside on load": list(aside), "records": list(aside.values())})
 bad = [name for name in list(checks)[:4] if checks[name]]
 assert not bad, f"mend this first: {', '.join(bad)}"
 
@@ -593,6 +602,7 @@ with step("tell"):
         evaluation=evaluation if known is not None else None,
         baselines=[("isolation forest", compared["isolation forest"])] if known is not None else [],
         incidents=known,
+        put_aside=aside,
         made=report.Made(
             data=folder.name,
             seed=seed,

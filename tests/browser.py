@@ -1,10 +1,13 @@
 """Pages opened in Chromium: no error, no request but the page itself, nothing cut off.
 
-Needs ``playwright`` and a Chromium of the system; its user says why it skips where one lacks.
+Needs ``playwright`` and a Chromium of the system. Where one lacks tests are skipped, and say why;
+with ``FASTRCF_NEEDS_CHROMIUM`` they fail.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,13 +30,23 @@ class Opened:
     texts: int = 0
 
 
+def _lacks(why: str) -> None:
+    """Skip a test, or fail it where nothing may lack."""
+    if os.environ.get("FASTRCF_NEEDS_CHROMIUM"):
+        pytest.fail(f"pages must be looked at here: {why}")
+    pytest.skip(why)
+
+
 @contextmanager
 def browser():
-    """Start Chromium, or skip."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    """Start Chromium; skip or fail without."""
+    try:
+        api = importlib.import_module("playwright.sync_api")
+    except ImportError:
+        _lacks("playwright is not installed")
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("there is no chromium")
+        _lacks("there is no chromium")
     with api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:

@@ -1,5 +1,6 @@
 """The local notebook, run from a clean kernel: what it says is so."""
 
+import json
 import re
 
 import polars as pl
@@ -35,6 +36,7 @@ def test_it_runs_and_shows_what_it_should(run):
     assert run.figures["stream difference"] < 1e-9
     said = run.text()
     assert f"{run.figures['sessions']:,} sessions of 1,500 SIMs" in said
+    assert "Nothing is known of a load." in said
     assert "What really happened is known." in said
     assert f"{run.figures['cases']:,} cases" in said
     # Three cases of three kinds, in words, each with its reasons.
@@ -90,9 +92,17 @@ def test_nobody_needs_to_know_what_happened(tmp_path):
     sessions = week.read_sessions(made, schema.REQUIRED)
     (tmp_path / "data").mkdir()
     sessions.write_parquet(tmp_path / "data" / "records.parquet")
+    # As a load leaves it.
+    aside = {"no SIM": {"count": 1_200, "rows": []}, "unreadable time": {"count": 34, "rows": []}}
+    (tmp_path / "data" / "load.json").write_text(json.dumps({"put_aside": aside}))
     run = Executed(NAME, tmp_path, 600, budget=5.0)
     run.check(5)
     assert "Nobody knows what happened" in run.text()
+    assert "The load put 1,234 records aside:" in run.text()
+    assert any("unreadable time</td>" in table for table in run.tables())
+    report = (run.out / "report.html").read_text()
+    assert re.search(r"records put aside on load</dt><dd>1,234<", report)
+    assert re.search(r"no SIM</th><td[^>]*>1,200<", report)
     assert "recall" not in run.figures
     assert run.figures["sessions"] == len(sessions)
     assert run.figures["alerts"] > 0

@@ -1,5 +1,6 @@
 """The page of a week of sessions: facts against counts, any names, any lack, seen in Chromium."""
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from fastrcf import InvalidInputError
 from fastrcf.detection import Reason
+from fastrcf.telecom import week
 from fastrcf.telecom.evaluation import evaluate_alerts
 from fastrcf.telecom.findings import Findings
 from fastrcf.telecom.report import Made, build
@@ -49,7 +51,9 @@ def report(sessions):
         baselines=[("a rule <b>", evaluation)],
         incidents=incidents,
         put_aside={"negative duration": 7},
-        made=Made("made <up>", 4, {"alerts": 1.0}, {"fit": 1.25}),
+        made=Made(
+            "made <up>", 4, {"alerts": 1.0}, {"fit": 1.25}, {**week.versions(), "spark": "4.9.9"}
+        ),
     )
 
 
@@ -114,6 +118,9 @@ def test_page_is_whole_and_leads_nowhere(report):
     assert "made <up>" in page.text
     assert "a rule <b>" in page.text
     assert "1.2 s" in page.text or "1.3 s" in page.text
+    assert "4.9.9" in page.text
+    for name in ("fastrcf", "Polars", "Python"):
+        assert len(re.findall(f"<dt>{name}</dt>", report.html, re.IGNORECASE)) == 1
 
 
 def test_hostile_names_are_text(sessions):

@@ -48,3 +48,40 @@ def progress(what: str) -> Iterator[Callable[[float, int], None]]:
             bar.update(task, completed=min(share, 1.0), rows=rows, speed=speed)
 
         yield tell
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, float, int], None]]:
+    """Show each step of a run on standard error while the block runs, if that is a terminal.
+
+    Yields
+    ------
+    callable
+        To be told the name of the step, the share of it that is done, in [0, 1], and the rows
+        done. A step that has no share yet moves without saying how far it is; each has a line
+        and its time.
+    """
+    if not sys.stderr.isatty():
+        yield lambda step, share, rows: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def tell(step: str, share: float, rows: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=None, told="")
+            if share > 0:
+                bars.update(tasks[step], total=1.0, completed=min(share, 1.0))
+            if rows:
+                bars.update(tasks[step], told=f"{rows:,} rows")
+
+        yield tell

@@ -193,6 +193,11 @@ def _one_budget(options: dict[str, Any]) -> None:
 @_PER_THOUSAND
 @_PER_DAY
 @click.option("--seed", "random_state", type=int, default=7, show_default=True)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep the features that an earlier run left in OUT, if DATA is as it was then.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def detect(data: Path, out: Path, **options: Any) -> None:
     """Find what is wrong in the session records in DATA, and report it.

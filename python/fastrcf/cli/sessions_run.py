@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
+import textwrap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fastrcf.cli.progress import progress
+from fastrcf.cli.progress import steps
 from fastrcf.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -54,16 +55,21 @@ def demo(
 ) -> None:
     """Make a week up, then find what is wrong in it."""
     with _extras():
+        from fastrcf.telecom import kept, week
         from fastrcf.telecom.generator import Parameters, generate
     console = _console()
     seconds: list[tuple[str, float]] = []
-    started = time.monotonic()
     data = out / "data"
-    with progress("making up a week") as tell:
+    parameters = Parameters(sims=sims, days=days, seed=seed)
+    # What was found in other sessions may not lie beside these.
+    kept.clear(out)
+    with steps() as tell, week.timed(seconds, "make up", tell):
         made = generate(
-            data, Parameters(sims=sims, days=days, seed=seed), overwrite=True, progress=tell
+            data,
+            parameters,
+            overwrite=True,
+            progress=lambda share, rows: tell("make up", share, rows),
         )
-    seconds.append(("make up", time.monotonic() - started))
     if not as_json:
         console.print(
             f"Made up {made.sessions:,} sessions of {sims:,} SIMs in {days} days, with "
@@ -95,14 +101,18 @@ def detect(
     alerts_per_day: float | None,
     random_state: int,
     as_json: bool,
+    resume: bool = False,
     seconds: list[tuple[str, float]] | None = None,
     what: str | None = None,
 ) -> None:
     """Learn from the first days, judge the others, write the report and tell the main alerts."""
     with _extras():
         from fastrcf.telecom import report, week
-    steps = [] if seconds is None else seconds
-    with _steps() as tell:
+    took = [] if seconds is None else seconds
+    # Read first: a file that is damaged is told before hours of work.
+    aside = week.put_aside(source)
+    place = out / "report.html"
+    with steps() as tell:
         found = week.run(
             source,
             out,
@@ -111,33 +121,34 @@ def detect(
             alerts_per_thousand=alerts_per_thousand,
             alerts_per_day=alerts_per_day,
             random_state=random_state,
+            resume=resume,
+            say=lambda words: print(words, file=sys.stderr),
             progress=tell,
-            seconds=steps,
+            seconds=took,
         )
-        started = time.monotonic()
-        page = report.build(
-            found.findings,
-            source,
-            training_until=found.until,
-            evaluation=found.evaluation,
-            baselines=found.baselines,
-            incidents=week.incidents(source),
-            made=report.Made(
-                data=what or source.name,
-                seed=random_state,
-                parameters={
-                    **dict([found.detector.budget.told()]),
-                    "learnt until": f"{found.until:%Y-%m-%d %H:%M} UTC",
-                    "time zone": timezone,
-                    "columns": ", ".join(found.detector.columns),
-                },
-                seconds=dict(steps),
-                versions=week.versions(),
-            ),
-        )
-        place = out / "report.html"
-        page.save(place)
-    steps.append(("report", time.monotonic() - started))
+        with week.timed(took, "report", tell):
+            page = report.build(
+                found.findings,
+                source,
+                training_until=found.until,
+                evaluation=found.evaluation,
+                baselines=found.baselines,
+                incidents=week.incidents(source),
+                put_aside=aside,
+                made=report.Made(
+                    data=what or source.name,
+                    seed=random_state,
+                    parameters={
+                        **dict([found.detector.budget.told()]),
+                        "learnt until": f"{found.until:%Y-%m-%d %H:%M} UTC",
+                        "time zone": timezone,
+                        "columns": ", ".join(found.detector.columns),
+                    },
+                    seconds=dict(took),
+                    versions=week.versions(),
+                ),
+            )
+            page.save(place)
     if as_json:
         click.echo(json.dumps(_plain(found, page.facts, place), indent=1, default=str))
         return
@@ -154,13 +165,6 @@ def detect(
 
 def _console() -> Console:
     return Console(width=None if Console().is_terminal else 100)
-
-
-@contextmanager
-def _steps() -> Iterator[Any]:
-    """Show the step at work, and how far it is."""
-    with progress("working") as bar:
-        yield lambda what, share, rows: bar(share, rows)
 
 
 def _tell(console: Console, found: Week, facts: Facts) -> None:
@@ -192,11 +196,17 @@ def _tell(console: Console, found: Week, facts: Facts) -> None:
     console.print("\n[bold]What matters most[/bold]\n")
     for number, case in enumerate(_first(facts), 1):
         story = case.stories[0]
-        console.print(f"{number}. {story.headline}", highlight=False, markup=False)
-        if case.sentence != story.headline:
-            console.print(f"   {case.sentence}", highlight=False, markup=False)
-        for sentence in story.sentences[:3]:
-            console.print(f"   {sentence}", highlight=False, markup=False)
+        said = [story.headline] + ([case.sentence] if case.sentence != story.headline else [])
+        for at, sentence in enumerate([*said, *story.sentences[:3]]):
+            first = "   " if at else f"{number}. "
+            text = textwrap.fill(
+                sentence,
+                console.width,
+                initial_indent=first,
+                subsequent_indent="   ",
+                break_on_hyphens=False,
+            )
+            console.print(text, highlight=False, markup=False)
         console.print()
 
 

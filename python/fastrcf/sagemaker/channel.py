@@ -26,13 +26,10 @@ if TYPE_CHECKING:
 ChannelName = Literal["train", "test"]
 # The service demands one way for each channel.
 DISTRIBUTION = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
-<<<<<<< HEAD
 # Objects of an upload, by their names below its prefix.
 OBJECT = re.compile(r"part-\d{5}-of-\d{5}\.(pbr|csv)")
-=======
 MODES = ("File", "Pipe", "FastFile")
 PARQUET = "application/x-parquet"
->>>>>>> gap-b
 CSV = {"train": "text/csv;label_size=0", "test": "text/csv;label_size=1"}
 
 

@@ -192,15 +192,27 @@ def _read(files: Sequence[Path], *only: Sequence[str]) -> pl.DataFrame:
     )
 
 
-@contextmanager
-def _buckets(source: Path, work: Path, tell: Progress) -> Iterator[dict[str, list[Path]]]:
-    """Give files by bucket of whole SIMs, in order."""
+def session_files(source: Path) -> list[Path]:
+    """List the Parquet files of sessions: the source, or those below it or its ``sessions``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none.
+    """
     if not source.exists():
         raise InvalidInputError(f"there is no {source}")
     root = source / "sessions" if (source / "sessions").is_dir() else source
     files = [root] if root.is_file() else sorted(root.rglob("*.parquet"))
     if not files:
         raise InvalidInputError(f"{source}: there is no Parquet file")
+    return files
+
+
+@contextmanager
+def _buckets(source: Path, work: Path, tell: Progress) -> Iterator[dict[str, list[Path]]]:
+    """Give files by bucket of whole SIMs, in order."""
+    files = session_files(source)
     buckets: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         part = _PART.fullmatch(file.name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +14,13 @@ import polars as pl
 
 import fastrcf
 from fastrcf.errors import InvalidInputError
-from fastrcf.telecom import baselines, writing
+from fastrcf.telecom import baselines, kept, writing
 from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.evaluation import evaluate_findings
 from fastrcf.telecom.feature_files import features_folder
 from fastrcf.telecom.rollup import LEVELS
 from fastrcf.telecom.stories import read_sessions as scan
-from fastrcf.telecom.timeline import KEYS
+from fastrcf.telecom.timeline import KEYS, local_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,10 +69,15 @@ class Week:
 
 
 @contextmanager
-def timed(seconds: list[tuple[str, float]], step: str) -> Iterator[None]:
-    """Note what a step takes."""
+def timed(
+    seconds: list[tuple[str, float]], step: str, progress: Progress | None = None
+) -> Iterator[None]:
+    """Note what a step takes, and tell that it has begun and ended."""
+    tell = progress or (lambda what, share, rows: None)
     started = time.monotonic()
+    tell(step, 0.0, 0)
     yield
+    tell(step, 1.0, 0)
     seconds.append((step, time.monotonic() - started))
 
 
@@ -86,10 +91,15 @@ def run(
     alerts_per_day: float | None = None,
     random_state: int = 7,
     compare: bool = True,
+    resume: bool = False,
+    say: Callable[[str], None] | None = None,
     progress: Progress | None = None,
     seconds: list[tuple[str, float]] | None = None,
 ) -> Week:
     """Compute features, learn from the first days, judge the others.
+
+    Results of an earlier run are removed before anything else is written, so that a run that is
+    stopped leaves no mixture of both.
 
     Parameters
     ----------
@@ -110,8 +120,14 @@ def run(
         Seed.
     compare : bool, default True
         Whether others are judged too, where it is known what happened.
+    resume : bool, default False
+        Keep the features of an earlier run in ``out`` if they are of the same files, unchanged,
+        and were made in the same way.
+    say : callable, optional
+        Told in words whether features are kept, and if not, why; of ``resume`` alone.
     progress : callable, optional
-        Told the step, the share of it that is done, and rows.
+        Told the step, the share of it that is done, and rows; 0 and 0 as each begins. Steps that
+        do not know how far they are tell no more than that they end.
     seconds : list, optional
         Steps are added to it.
 
@@ -129,33 +145,39 @@ def run(
     them, those of them that the sessions tell of.
     """
     steps = [] if seconds is None else seconds
-    # Made first: what it refuses is refused before anything is written.
+    # What is refused is refused before anything is removed.
     detector = SessionDetector(
         alerts_per_thousand=alerts_per_thousand,
         alerts_per_day=alerts_per_day,
         random_state=random_state,
     )
+    local_offset(timezone, pl.Series([datetime.now(UTC)]))
+    made_of = kept.facts(source, timezone)
+    anew = kept.why_anew(out, made_of) if resume else ""
+    if resume and say is not None:
+        say("features are kept" if anew is None else f"features are computed anew: {anew}")
     out.mkdir(parents=True, exist_ok=True)
-    # Features of an earlier run: they may be of other sessions.
-    shutil.rmtree(out / "features", ignore_errors=True)
-    with timed(steps, "features"):
-        made = features_folder(source, out / "features", timezone=timezone, progress=progress)
-    with timed(steps, "read"):
-        features = read_features(made.folder, detector.features)
+    kept.clear(out, features=anew is not None)
+    if anew is not None:
+        with timed(steps, "features", progress):
+            made = features_folder(source, out / "features", timezone=timezone, progress=progress)
+        kept.note(out, made_of, made.parts)
+    with timed(steps, "read", progress):
+        features = read_features(out / "features", detector.features)
         sessions = read_sessions(source, NEEDED)
         moment = until or split(features)
-    with timed(steps, "learn"):
+    with timed(steps, "learn", progress):
         before = pl.col("start_ts") < moment
         detector.fit(features.filter(before), sessions.filter(before))
-    with timed(steps, "detect"):
+    with timed(steps, "detect", progress):
         findings = detector.detect(features, sessions, since=moment)
     known = incidents(source)
     evaluation, others = None, []
     if known is not None and "incident" in features.columns:
-        with timed(steps, "evaluate"):
+        with timed(steps, "evaluate", progress):
             evaluation = evaluate_findings(findings, known)
         if compare:
-            with timed(steps, "compare"):
+            with timed(steps, "compare", progress):
                 others = _others(features, detector, findings, known, moment, random_state)
     detector.save(out / "sessions.rcf")
     with writing.whole(out / "alerts.parquet") as part:
@@ -242,6 +264,38 @@ def incidents(source: str | PathLike[str]) -> pl.DataFrame | None:
     """Read what happened, where that is known."""
     place = Path(source) / "incidents.parquet"
     return pl.read_parquet(place) if place.exists() else None
+
+
+def put_aside(source: str | PathLike[str]) -> dict[str, int] | None:
+    """Read why a load put records aside, and how many: from ``load.json`` beside the sessions.
+
+    Parameters
+    ----------
+    source : path
+        A folder of session records.
+
+    Returns
+    -------
+    dict of str to int, or None
+        Records by reason, the most first; None if nothing is known of a load.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is there and cannot be read.
+    """
+    place = Path(source) / "load.json"
+    if not place.is_file():
+        return None
+    try:
+        found = json.loads(place.read_bytes())["put_aside"]
+        counts = {str(why): int(part["count"]) for why, part in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInputError(
+            f"{place}: it is no report of a load ({type(error).__name__}: {error}); load the "
+            "records again, or remove it"
+        ) from None
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
 def split(features: pl.DataFrame) -> datetime:

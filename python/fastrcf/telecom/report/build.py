@@ -78,7 +78,8 @@ def build(
     incidents : DataFrame, optional
         ``label``, ``onset``, ``end``, ``sim_ids``: tells which silent SIMs had gone silent.
     put_aside : mapping of str to int, optional
-        Why records were put aside on load, and how many.
+        Why records were put aside on load, and how many, as
+        :func:`fastrcf.telecom.week.put_aside` gives them; empty if none was.
     made : Made, optional
         How all of it came about.
 
@@ -89,14 +90,17 @@ def build(
     """
     frame = read_sessions(sessions)
     week = gather.week(frame, findings)
-    told = stories(findings, frame, training_until=training_until)
-    of = cases(told)
+    each = stories(findings, frame, training_until=training_until)
+    of = cases(each)
     drawn = [story for case in of[:TOLD] for story in case.stories[:EACH]]
     kinds, days = gather.by_day(findings)
     known = gather.labels(findings, incidents)
     has_labels = bool(known) or evaluation is not None
     made = made or Made()
-    versions = {"Python": platform.python_version(), "Polars": pl.__version__, **made.versions}
+    versions = {"Python": platform.python_version(), "Polars": pl.__version__}
+    # The page tells these and its own by itself.
+    told = {"fastrcf", *map(str.lower, versions)}
+    versions |= {name: one for name, one in made.versions.items() if name.lower() not in told}
     facts = Facts(
         week=week,
         scores=gather.scores(findings),
@@ -112,7 +116,7 @@ def build(
         curve=gather.curve(findings),
         confusion=gather.confusion(findings, known, kinds) if has_labels else (),
         labels=known,
-        quality=gather.quality(frame, week, put_aside or {}),
+        quality=gather.quality(frame, week, put_aside),
         made=replace(made, versions=versions),
         created=datetime.now(UTC),
     )

@@ -157,8 +157,8 @@ class QualityFacts:
         Columns without any.
     absent : tuple of str
         Columns of the schema that are not there.
-    put_aside : tuple of (str, int)
-        Reasons why records were put aside on load, and how many.
+    put_aside : tuple of (str, int), or None
+        Reasons why records were put aside on load, and how many; None if that is not known.
     empty_days, empty_hours : tuple of str
         Between the first and the last session.
     """
@@ -166,7 +166,7 @@ class QualityFacts:
     nulls: tuple[tuple[str, int], ...]
     complete: tuple[str, ...]
     absent: tuple[str, ...]
-    put_aside: tuple[tuple[str, int], ...]
+    put_aside: tuple[tuple[str, int], ...] | None
     empty_days: tuple[str, ...]
     empty_hours: tuple[str, ...]
 

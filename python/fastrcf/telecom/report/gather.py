@@ -308,7 +308,9 @@ def confusion(
     return tuple((row, tuple(counts.get((row, kind), 0) for kind, _ in kinds)) for row in rows)
 
 
-def quality(frame: pl.LazyFrame, facts: WeekFacts, put_aside: Mapping[str, int]) -> QualityFacts:
+def quality(
+    frame: pl.LazyFrame, facts: WeekFacts, put_aside: Mapping[str, int] | None
+) -> QualityFacts:
     """Count what the sessions lack."""
     there = frame.collect_schema().names()
     present = [name for name in NAMES if name in there]
@@ -322,7 +324,9 @@ def quality(frame: pl.LazyFrame, facts: WeekFacts, put_aside: Mapping[str, int])
         nulls=tuple(sorted(missing, key=lambda one: (-one[1], one[0]))),
         complete=tuple(name for name, n in zip(present, nulls, strict=True) if not n),
         absent=tuple(name for name in NAMES if name not in there),
-        put_aside=tuple((str(why), int(n)) for why, n in put_aside.items()),
+        put_aside=None
+        if put_aside is None
+        else tuple((str(why), int(n)) for why, n in put_aside.items()),
         empty_days=tuple(str(one) for one in days[by_days == 0]),
         empty_hours=tuple(str(one).replace("T", " ") + ":00" for one in silent),
     )
