@@ -88,9 +88,7 @@ def deploy(
         accept_hourly(
             early.template, early.parameters, before, table, clients.region, accept_cost, _say
         )
-        made = code or _package(
-            early.parameters["Architecture"], wheel, from_index, Path(folder)
-        )
+        made = code or _package(early.parameters["Architecture"], wheel, from_index, Path(folder))
         plan = planning.make_plan(clients, wanted, planning.check_code(made))
         cost = stack_cost(plan.template, plan.parameters, Load(), table, clients.region)
 
