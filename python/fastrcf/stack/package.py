@@ -259,7 +259,8 @@ def _built(arch: str) -> Path | None:
     )
     if len(built) > 1:
         raise PackageError(
-            f"dist has {len(built)} wheels for {arch}: remove the older ones, or name one by --wheel"
+            f"dist has {len(built)} wheels for {arch}: remove the older ones, or name one by "
+            "--wheel"
         )
     return built[0] if built else None
 
@@ -276,10 +277,10 @@ def _from_index(
         other = "x86_64" if arch == "arm64" else "arm64"
         raise PackageError(
             f"there is no wheel of fastrcf for {arch} in dist. In a clone, make function "
-            f"ARCH={arch} builds it (after rustup target add {MACHINES[arch]}-unknown-linux-gnu, if "
-            f"that is not this machine); --wheel FILE names one that is elsewhere; for the other "
-            f"architecture deploy with --set Architecture={other}. pip is not asked for {wanted} by "
-            "name unless --from-index says that its index has this project's"
+            f"ARCH={arch} builds it (after rustup target add {MACHINES[arch]}-unknown-linux-gnu, "
+            "if that is not this machine); --wheel FILE names one that is elsewhere; for the "
+            f"other architecture deploy with --set Architecture={other}. pip is not asked for "
+            f"{wanted} by name unless --from-index says that its index has this project's"
         )
     tell(f"downloading {wanted} for {arch}")
     return _download([wanted], arch, python, folder / "own")[0]
