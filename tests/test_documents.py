@@ -130,11 +130,11 @@ def check_line(line, whole):
         raise click.UsageError(f"too much: {rest}")
     for param in command.params:
         value = given.get(param.name)
-        is_file = isinstance(param.type, click.Path)
-        if value is not None and not is_file and not getattr(param, "is_flag", False):
+        if param.value_is_missing(value):
+            if whole and param.required:
+                raise click.UsageError(f"{param.name} is missing")
+        elif not isinstance(param.type, click.Path) and not getattr(param, "is_flag", False):
             param.type_cast_value(context, value)
-        if whole and value is None and param.required:
-            raise click.UsageError(f"{param.name} is missing")
 
 
 # interface.md is a synopsis: several commands a line, with brackets.
