@@ -252,7 +252,7 @@ bench-stack: $(VENV)/.engine $(BIN)/vegeta
 # cross-compiled; that needs the target: rustup target add aarch64-unknown-linux-gnu.
 ARCH ?= arm64
 MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
-function: $(VENV)/.wheel-tools
+function: $(VENV)/.wheel-tools $(VENV)/.engine
 	@ls dist/fastrcf-*_$(MACHINE).whl > /dev/null 2>&1 || PATH="$(abspath $(BIN)):$$PATH" \
 		$(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 \
 		--target $(MACHINE)-unknown-linux-gnu --out dist

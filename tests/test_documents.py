@@ -2,8 +2,10 @@
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -79,6 +81,97 @@ def test_options_and_targets_that_are_shown_exist(page):
         help_text = CliRunner().invoke(app, [command, "--help"]).output
         for option in re.findall(r"--[a-z][a-z-]+", line.split("fastrcf")[0]):
             assert option in help_text, f"{command} {option}"
+
+
+SHOWN = r"fastrcf ((?:stack|traffic|serve)(?: [^`]*)?)"
+
+
+def lines_of(text):
+    """Command lines that a page shows: of its blocks, whole; and within sentences, as they are."""
+    fence = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("```"):
+            fence = "" if fence else line
+        elif fence in ("```", "```sh"):
+            found = re.fullmatch(rf"(?:[A-Z_]+=\S+ )*{SHOWN}", line)
+            if found:
+                yield found[1], True
+        elif not fence:
+            # In a table bars stand for "or".
+            yield from ((one, False) for one in re.findall(f"`{SHOWN}`", line) if "|" not in one)
+
+
+def check_line(line, whole):
+    """Have click read a line, up to what the shell does with its output.
+
+    Raises
+    ------
+    click.UsageError
+        For options and values that the command does not take, and arguments that it lacks.
+    """
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = []
+    for word in lexer:
+        if word in ("&", "|", ">", "&&", ">>"):
+            break
+        words.append(word)
+    command, context = app, click.Context(app)
+    while isinstance(command, click.Group) and words:
+        name = words.pop(0)
+        command = command.get_command(context, name)
+        if command is None:
+            raise click.UsageError(f"there is no command {name}")
+        context = click.Context(command, parent=context)
+    if isinstance(command, click.Group):
+        return
+    given, rest, _ = command.make_parser(context).parse_args(words)
+    if rest:
+        raise click.UsageError(f"too much: {rest}")
+    for param in command.params:
+        value = given.get(param.name)
+        if param.value_is_missing(value):
+            if whole and param.required:
+                raise click.UsageError(f"{param.name} is missing")
+        elif not isinstance(param.type, click.Path) and not getattr(param, "is_flag", False):
+            param.type_cast_value(context, value)
+
+
+# interface.md is a synopsis: several commands a line, with brackets.
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.stem != "interface"], ids=lambda page: page.name
+)
+def test_lines_of_the_service_and_its_stack_are_what_the_commands_take(page):
+    for line, whole in lines_of(page.read_text()):
+        try:
+            check_line(line, whole)
+        except click.UsageError as error:
+            pytest.fail(f"fastrcf {line}: {error.format_message()}")
+
+
+def test_enough_lines_are_read():
+    counts = {page.name: len(list(lines_of(page.read_text()))) for page in PAGES}
+    for name, least in {"deploy": 8, "local-cloud": 5, "traffic": 5, "service": 5}.items():
+        assert counts[f"{name}.md"] >= least, name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "stack lokal model.rcf",
+        "stack local model.rcf --prot 8800",
+        "stack local model.rcf --auth sigv4",
+        "stack local",
+        "traffic http://127.0.0.1/invocations --rate fast",
+        "traffic http://127.0.0.1/invocations more --rate 5 > report.json",
+        "serve model.rcf --learn --state",
+    ],
+)
+def test_a_wrong_line_is_seen(line):
+    ((found, whole),) = lines_of(f"```sh\nVARIABLE=x fastrcf {line}\n```\n")
+    assert (found, whole) == (line, True)
+    with pytest.raises(click.UsageError):
+        check_line(found, whole)
 
 
 def test_the_picture_is_what_its_source_draws():

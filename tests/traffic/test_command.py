@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +42,9 @@ def test_what_people_read_and_what_machines_read(run):
         code, out, err = run(server.url, "--rate", 100, "--requests", 20, *ANY_RATE)
         assert (code, err) == (0, "")
         assert "20 good answers for 20 rows, 0 errors" in out
+        _, _, drawn = out.partition("ms from due           requests\n")
+        bars = re.findall(r"^ *[\d.,]+ to +[\d.,]+ +(\d+)(?:  #+)?$", drawn, re.MULTILINE)
+        assert sum(map(int, bars)) == 20
         code, out, err = run(server.url, "--rate", 100, "--requests", 20, "--json", *ANY_RATE)
         told = json.loads(out)
     assert (code, err) == (0, "")
@@ -202,6 +206,7 @@ def test_counts_are_shown_on_a_terminal():
     os.close(leader)
     for name in (b"in flight", b"p99 ms", b"errors"):
         assert name in shown
+    assert re.search(rb" to +[\d.,]+ +\d+  #+", shown)
 
 
 def wait_for(happened):

@@ -96,7 +96,12 @@ def template(file: Path | None, given: Any, out: Path | None, check: bool) -> in
 @_prefix
 @_settings
 @click.option("--code", type=_FILE, metavar="ZIP", help="The function's zip, ready made.")
-@click.option("--wheel", type=_FILE, metavar="WHL", help="fastrcf's wheel to make it of.")
+@click.option(
+    "--wheel", type=_FILE, metavar="WHL", help="fastrcf's wheel to make it of; default: in dist."
+)
+@click.option(
+    "--from-index", is_flag=True, help="Without a wheel pip may download fastrcf by name."
+)
 @click.option(
     "--notebooks",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

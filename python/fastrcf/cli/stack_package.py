@@ -19,13 +19,20 @@ _FILE = click.Path(exists=True, dir_okay=False)
     help="File to write, or a folder.",
 )
 @click.option("--arch", type=click.Choice(["arm64", "x86_64"]), default="arm64", show_default=True)
-@click.option("--wheel", type=_FILE, help="Of fastrcf.  [default: in dist, else by pip]")
+@click.option("--wheel", type=_FILE, help="Of fastrcf.  [default: the one in dist]")
+@click.option("--from-index", is_flag=True, help="Else pip may download fastrcf by name.")
 @click.option(
     "--wheels", type=_FILE, multiple=True, help="Of NumPy and msgspec.  [default: by pip]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def package(
-    out: str, arch: str, wheel: str | None, wheels: tuple[str, ...], *, as_json: bool
+    out: str,
+    arch: str,
+    wheel: str | None,
+    wheels: tuple[str, ...],
+    *,
+    from_index: bool,
+    as_json: bool,
 ) -> None:
     """Make the zip of the Lambda function: fastrcf, NumPy and msgspec.
 
@@ -39,6 +46,7 @@ def package(
         arch=arch,  # type: ignore[arg-type]
         wheel=wheel,
         wheels=wheels or None,
+        from_index=from_index,
         tell=lambda text: click.echo(text, err=True),
     )
     made = packages.inspect(path)

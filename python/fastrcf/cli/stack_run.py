@@ -61,6 +61,7 @@ def deploy(
     given: Sequence[tuple[str, str]],
     code: Path | None,
     wheel: Path | None,
+    from_index: bool,
     notebooks: Path | None,
     yes: bool,
     accept_cost: bool,
@@ -87,7 +88,7 @@ def deploy(
         accept_hourly(
             early.template, early.parameters, before, table, clients.region, accept_cost, _say
         )
-        made = code or _package(early.parameters["Architecture"], wheel, Path(folder))
+        made = code or _package(early.parameters["Architecture"], wheel, from_index, Path(folder))
         plan = planning.make_plan(clients, wanted, planning.check_code(made))
         cost = stack_cost(plan.template, plan.parameters, Load(), table, clients.region)
 
@@ -131,13 +132,14 @@ def deploy(
     return DONE
 
 
-def _package(arch: str, wheel: Path | None, folder: Path) -> Path:
+def _package(arch: str, wheel: Path | None, from_index: bool, folder: Path) -> Path:
     from fastrcf.stack import package
 
     return package.build(
         folder,
         arch="arm64" if arch == "arm64" else "x86_64",
         wheel=wheel,
+        from_index=from_index,
         tell=_say,
     )
 

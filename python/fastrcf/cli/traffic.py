@@ -12,6 +12,7 @@ import click
 from fastrcf.cli import DONE, FAILED
 from fastrcf.cli.evaluation import truth
 from fastrcf.errors import InvalidParameterError
+from fastrcf.traffic import bars
 from fastrcf.traffic.auth import choose
 from fastrcf.traffic.rows import Replayed, Simulated
 from fastrcf.traffic.target import parse
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from fastrcf.files import Options
     from fastrcf.traffic.rows import Rows
     from fastrcf.traffic.tally import Tally
+
+# Lines of the histogram while it runs: a small terminal has 24.
+_BARS = 8
 
 
 def traffic(
@@ -108,7 +112,7 @@ def live() -> Iterator[Callable[[Tally, float], None] | None]:
 
 
 def table(tally: Tally, seconds: float) -> Any:
-    """Make a table of counts so far."""
+    """Make a table of counts so far, with a histogram of latencies and the first errors."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -130,4 +134,5 @@ def table(tally: Tally, seconds: float) -> Any:
         Text(f"  {one.kind} {one.status or ''} {one.count:,}  {one.example}", no_wrap=True)
         for one in tally.failures[:5]
     ]
-    return Group(counts, *errors)
+    drawn = [Text(f"  {line}", no_wrap=True) for line in bars.lines(tally.from_due, _BARS)]
+    return Group(counts, *drawn, *errors)

@@ -227,7 +227,10 @@ class Service:
     def _seed(self, request: Request, face: Face, sent: invocations.Sent) -> tuple[bytes, str]:
         """Answer by the contract of the stack."""
         began = perf_counter()
-        asked = invocations.read(sent, face.rows, request.query, self._classifier)
+        # As the original's gateway looked for it: the query goes before a header.
+        beside = {**request.query}
+        beside["model"] = beside.get("model") or request.headers.get("model", "")
+        asked = invocations.read(sent, face.rows, beside, self._classifier)
         chances = found = None
         scores = _NO_SCORES
         if invocations.CLASSIFIER in asked.models and self._classifier is not None:

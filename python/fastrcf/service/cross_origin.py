@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 ANY = "*"
 _METHODS = "GET, HEAD, POST, OPTIONS"
 _HEADERS = (
-    "accept, authorization, content-type, idempotency-key, x-amz-content-sha256, x-amz-date, "
-    "x-amz-security-token, x-api-key, x-request-id"
+    "accept, authorization, content-type, idempotency-key, model, x-amz-content-sha256, "
+    "x-amz-date, x-amz-security-token, x-api-key, x-request-id"
 )
 _EXPOSED = "idempotent-replayed, retry-after, x-model-version, x-request-id"
 _KEPT_SECONDS = "600"

@@ -42,6 +42,8 @@ class Sent(msgspec.Struct):
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     metadata: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     model: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    # Of the managed container's contract.
+    instances: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,20 @@ _anything = msgspec.json.Decoder()
 
 
 def recognise(body: bytes) -> Sent | None:
-    """Give the fields of a body of this contract; None if it is of another."""
-    if b'"data"' not in body:
+    """Give the fields of a body of this contract; None if it is of another.
+
+    Metadata without data are of this contract too, so that its error names what is missing.
+    """
+    if b'"data"' not in body and b'"metadata"' not in body:
         return None
     try:
         sent = _sent.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if sent.data is msgspec.UNSET else sent
+    if sent.data is not msgspec.UNSET:
+        return sent
+    is_ours = sent.metadata is not msgspec.UNSET and sent.instances is msgspec.UNSET
+    return sent if is_ours else None
 
 
 def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifier | None) -> Asked:
@@ -85,7 +93,7 @@ def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifie
     rows : Rows
         Reads the data.
     asked : mapping of str to str
-        Parameters of the query: ``model`` may be there rather than in the body.
+        Parameters beside the body: ``model`` may be there rather than in it.
     classifier : Classifier or None
 
     Raises
@@ -95,7 +103,9 @@ def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifie
     """
     metadata = _metadata(sent)
     models = _models(sent, asked, classifier)
-    data = b"" if isinstance(sent.data, msgspec.UnsetType) else bytes(sent.data)
+    if isinstance(sent.data, msgspec.UnsetType):
+        raise _field("data", "it is not there; expected a text of CSV, or a list")
+    data = bytes(sent.data)
     if data[:1] == b'"':
         # A table would be made a matrix once more by each who looks at it.
         read = matrix(rows.csv(_anything.decode(data).encode()))

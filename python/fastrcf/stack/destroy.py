@@ -10,7 +10,9 @@ from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
 from fastrcf.sagemaker.steps import Step, attempt
 from fastrcf.stack import events
 from fastrcf.stack.emptying import content_of, delete_bucket
-from fastrcf.stack.endpoints import delete_endpoints
+from fastrcf.stack.endpoint_logs import KIND as _LOGS
+from fastrcf.stack.endpoint_logs import delete_logs
+from fastrcf.stack.endpoints import delete_endpoints, endpoint_names
 from fastrcf.stack.leftovers import tagged
 from fastrcf.stack.names import TAG, Names, check_prefix
 from fastrcf.stack.state import find_deleted, find_stack
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from fastrcf.stack._clients import StackClients
     from fastrcf.stack.state import Stack
 
-_BUCKET, _LOGS, _STACK = "bucket", "log group", "stack"
+_BUCKET, _STACK = "bucket", "stack"
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,20 @@ def destroy(
         groups = list(names.log_groups)
         if last is not None and "ApiId" in last.outputs:
             groups.append(f"API-Gateway-Execution-Logs_{last.outputs['ApiId']}/prod")
-        deleted = [s.name for s in steps if s.kind == "endpoint" and s.outcome != "kept"]
-        groups += [f"/aws/sagemaker/Endpoints/{name}" for name in deleted]
         for group in groups:
             if _group_is_there(clients, group):
                 act = partial(clients.logs.delete_log_group, logGroupName=group)
                 note(attempt(_LOGS, group, act, dry_run))
+        went = ("deleted", "would be deleted")
+        for step in delete_logs(
+            clients,
+            prefix,
+            deleted={s.name for s in steps if s.kind == "endpoint" and s.outcome in went},
+            there=endpoint_names(clients, prefix),
+            dry_run=dry_run,
+            untagged=untagged,
+        ):
+            note(step)
     return Destroyed(tuple(steps), _leftovers(clients, prefix))
 
 

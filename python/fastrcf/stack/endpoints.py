@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastrcf.sagemaker.deletion import delete as delete_endpoint
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
 from fastrcf.sagemaker.steps import Step, attempt
+from fastrcf.stack.endpoint_logs import mark
 from fastrcf.stack.names import TAG
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def delete_endpoints(
             if not (untagged or _has_tag(clients, arn, prefix)):
                 yield Step(kind, name, "kept", f"has no tag {TAG}={prefix}")
             elif kind == "endpoint":
+                if not dry_run:
+                    mark(clients, name, prefix)
                 for step in _whole(clients, name, dry_run):
                     done.add((step.kind, step.name))
                     blocked |= step.outcome == "failed"
@@ -68,6 +71,11 @@ def delete_endpoints(
                 yield Step(kind, name, "kept", "an endpoint is still there")
             else:
                 yield attempt(kind, name, _deletion(clients, kind, name), dry_run)
+
+
+def endpoint_names(clients: StackClients, prefix: str) -> set[str]:
+    """Give the names of endpoints that begin with a prefix and a hyphen, whoever's they are."""
+    return {name for name, _ in _members(clients, "endpoint", prefix)}
 
 
 def _whole(clients: StackClients, name: str, dry_run: bool) -> list[Step]:

@@ -88,6 +88,7 @@ def build(
     wheel: str | os.PathLike[str] | None = None,
     wheels: Sequence[str | os.PathLike[str]] | None = None,
     python: str = PYTHON,
+    from_index: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Make the function's zip.
@@ -99,13 +100,16 @@ def build(
     arch : {"arm64", "x86_64"}
         Lambda's architecture.
     wheel : path, optional
-        This package's wheel for that architecture. Default: one in ``dist``, else the
-        installed version from the package index that pip knows.
+        This package's wheel for that architecture. Default: the one in ``dist``.
     wheels : sequence of paths, optional
         Wheels of NumPy and msgspec; default: pip downloads those of the pinned digests.
     python : str
         Lambda's version of Python. With a Python of this version at hand its bytecode goes
         into the zip; without, a cold start takes twice as long.
+    from_index : bool
+        Whether pip may ask its package index for this package by name, where there is no
+        wheel. Not by itself: it would run in the account, and whoever has the name there
+        may be somebody else.
     tell : callable
         Gets what is being done, as text.
 
@@ -124,12 +128,16 @@ def build(
     if arch not in MACHINES:
         raise InvalidParameterError(f"arch: {arch!r} is none of {', '.join(MACHINES)}")
     with tempfile.TemporaryDirectory() as name:
-        own = Path(wheel) if wheel is not None else _own_wheel(arch, python, Path(name), tell)
+        place = Path(name)
+        if wheel is not None:
+            own = Path(wheel)
+        else:
+            own = _built(arch) or _from_index(arch, python, place, from_index, tell)
         if wheels is None:
             tell("downloading NumPy and msgspec")
             with as_file(files("fastrcf.stack") / "requirements.txt") as pinned:
                 needed = _download(
-                    ["--require-hashes", "--requirement", str(pinned)], arch, python, Path(name)
+                    ["--require-hashes", "--requirement", str(pinned)], arch, python, place
                 )
         else:
             needed = [Path(given) for given in wheels]
@@ -242,7 +250,8 @@ def _write(place: Path, held: Mapping[str, bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _own_wheel(arch: str, python: str, folder: Path, tell: Callable[[str], None]) -> Path:
+def _built(arch: str) -> Path | None:
+    """Give the wheel for this architecture in ``dist``, if there is one."""
     built = sorted(
         path
         for path in Path("dist").glob("fastrcf-*.whl")
@@ -250,18 +259,31 @@ def _own_wheel(arch: str, python: str, folder: Path, tell: Callable[[str], None]
     )
     if len(built) > 1:
         raise PackageError(
-            f"dist has {len(built)} wheels for {arch}: remove the older ones, or name one"
+            f"dist has {len(built)} wheels for {arch}: remove the older ones, or name one by "
+            "--wheel"
         )
-    if built:
-        return built[0]
+    return built[0] if built else None
+
+
+def _from_index(
+    arch: str, python: str, folder: Path, allowed: bool, tell: Callable[[str], None]
+) -> Path:
+    """Have pip download this package by name, if that is allowed."""
     try:
-        installed = version("fastrcf")
+        wanted = f"fastrcf=={version('fastrcf')}"
     except PackageNotFoundError:
+        wanted = "fastrcf"
+    if not allowed:
+        other = "x86_64" if arch == "arm64" else "arm64"
         raise PackageError(
-            f"there is no wheel of fastrcf for {arch} in dist: make wheel, or name one"
-        ) from None
-    tell(f"downloading fastrcf {installed} for {arch}")
-    return _download([f"fastrcf=={installed}"], arch, python, folder / "own")[0]
+            f"there is no wheel of fastrcf for {arch} in dist. In a clone, make function "
+            f"ARCH={arch} builds it (after rustup target add {MACHINES[arch]}-unknown-linux-gnu, "
+            "if that is not this machine); --wheel FILE names one that is elsewhere; for the "
+            f"other architecture deploy with --set Architecture={other}. pip is not asked for "
+            f"{wanted} by name unless --from-index says that its index has this project's"
+        )
+    tell(f"downloading {wanted} for {arch}")
+    return _download([wanted], arch, python, folder / "own")[0]
 
 
 def _download(what: Sequence[str], arch: str, python: str, folder: Path) -> list[Path]:
@@ -280,6 +302,7 @@ def _download(what: Sequence[str], arch: str, python: str, folder: Path) -> list
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise PackageError(
-            f"pip cannot get the wheels for {arch} ({last}); files of wheels can be given instead"
+            f"pip cannot get the wheels for {arch} ({last}); fastrcf stack package --wheels FILE "
+            "takes files instead, and fastrcf stack deploy --code ZIP what it makes"
         )
     return sorted(folder.glob("*.whl"))

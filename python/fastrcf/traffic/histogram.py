@@ -5,6 +5,8 @@ from __future__ import annotations
 # A power of two has so many buckets: a value is off by half a bucket at most, 0.4 %.
 _BITS = 7
 _HALF = 1 << _BITS
+# So many make an eighth of a power of two.
+_EIGHTH = _HALF // 8
 # Microseconds, to 2^36: 19 hours.
 _MOST = (1 << 36) - 1
 
@@ -60,9 +62,40 @@ class Histogram:
         found: dict[int, int] = {}
         for index, count in enumerate(self._counts):
             if count:
-                bound = _bounds(index | (_HALF // 8 - 1))[1]
+                bound = _bounds(index | (_EIGHTH - 1))[1]
                 found[bound] = found.get(bound, 0) + count
         return [(bound / 1e6, count) for bound, count in found.items()]
+
+    def spans(self, most: int) -> list[tuple[float, float, int]]:
+        """Give counts in few ranges that leave nothing out between the least and the greatest.
+
+        Parameters
+        ----------
+        most : int
+            At most so many ranges, at least 2.
+
+        Returns
+        -------
+        list of (float, float, int)
+            From, to (exclusive), in seconds, and how many; ascending, none of nothing.
+        """
+        counts: dict[int, int] = {}
+        for index, count in enumerate(self._counts):
+            if count:
+                eighth = index // _EIGHTH
+                counts[eighth] = counts.get(eighth, 0) + count
+        if not counts:
+            return []
+        first, last, step = min(counts), max(counts), 1
+        while last // step - first // step >= most:
+            step *= 2
+        found = []
+        for group in range(first // step, last // step + 1):
+            eighths = range(group * step, (group + 1) * step)
+            low = _bounds(eighths.start * _EIGHTH)[0]
+            high = _bounds(eighths.stop * _EIGHTH - 1)[1]
+            found.append((low / 1e6, high / 1e6, sum(counts.get(e, 0) for e in eighths)))
+        return found
 
 
 def _index(micros: int) -> int:

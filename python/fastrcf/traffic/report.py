@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastrcf.errors import InvalidParameterError
+from fastrcf.traffic import bars
 
 if TYPE_CHECKING:
     from fastrcf.traffic.histogram import Histogram
@@ -180,6 +181,9 @@ def _lines(report: Report) -> list[str]:
             "-" if value is None else f"{value:,.1f}" for value in _figures(histogram).values()
         )
         lines.append(f"{title:14}" + "".join(f"{value:>10}" for value in shown))
+    drawn = bars.lines(tally.from_due)
+    if drawn:
+        lines += ["", f"{'ms from due':20}{'requests':>10}", *drawn]
     if tally.failures:
         lines += ["", f"{'error':12}{'status':>8}{'count':>10}  first one"]
         for one in tally.failures:

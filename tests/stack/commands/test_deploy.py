@@ -247,6 +247,19 @@ def test_what_is_paid_by_the_hour_has_to_be_accepted(cloud, clients, model, code
 
 
 @pytest.mark.parametrize(
+    ("given", "arch"), [((), "arm64"), (("--set", "Architecture=x86_64"), "x86_64")]
+)
+def test_without_a_wheel_it_says_how_to_make_one(
+    cloud, clients, model, capsys, tmp_path, monkeypatch, given, arch
+):
+    monkeypatch.chdir(tmp_path)
+    absent(cloud)
+    assert deploy(model, "--yes", *given) == 1
+    assert f"make function ARCH={arch} builds it" in capsys.readouterr().err
+    assert clients.s3.list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
     ("given", "told"),
     [
         (["--set", "Rate=0"], "Rate: '0' is no whole number"),

@@ -204,10 +204,55 @@ def test_an_interrupted_run_is_finished_by_the_next(everything, call):
     assert what_is_left(everything) != OTHERS
     result = run(everything)
     assert result.failed == ()
+    assert what_is_left(everything) == OTHERS
+
+
+def test_logs_of_endpoints_are_known_after_an_interruption(everything):
+    """The endpoint, which tells whose the log is, has gone in a run that did not get to it."""
+
+    def fail(**given):
+        raise KeyboardInterrupt
+
+    everything.cloudformation.meta.events.register("before-call.cloudformation.DeleteStack", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run(everything)
+    everything.cloudformation.meta.events.unregister("before-call.cloudformation.DeleteStack", fail)
+    group = f"/aws/sagemaker/Endpoints/{PREFIX}-rcf"
     left = what_is_left(everything)
-    # The log group of an endpoint is known by the endpoint alone.
-    left["groups"] = [name for name in left["groups"] if "Endpoints" not in name]
-    assert left == OTHERS
+    assert f"{PREFIX}-rcf" not in left["endpoints"]
+    assert group in left["groups"]
+    assert ("log group", group) in with_outcome(run(everything, dry_run=True), "would be deleted")
+    assert ("log group", group) in with_outcome(run(everything), "deleted")
+    assert what_is_left(everything) == OTHERS
+
+
+def test_logs_of_endpoints_that_may_be_another_stacks_are_named_and_kept(everything):
+    place = "/aws/sagemaker/Endpoints"
+    # Its endpoint, another stack's, is there; those of the others are not.
+    for name in ("eu-rcf", "old", "eu-old"):
+        everything.logs.create_log_group(logGroupName=f"{place}/{PREFIX}-{name}")
+    result = run(everything)
+    kept = {
+        step.name: step.reason for step in result.steps if step.kind == "log group" and step.reason
+    }
+    assert set(kept) == {f"{place}/{PREFIX}-old", f"{place}/{PREFIX}-eu-old"}
+    assert all("no tag" in reason for reason in kept.values())
+    left = what_is_left(everything)["groups"]
+    assert {f"{place}/{PREFIX}-{name}" for name in ("eu-rcf", "old", "eu-old")} <= set(left)
+    everything.logs.delete_log_group(logGroupName=f"{place}/{PREFIX}-eu-old")
+    run(everything, untagged=True)
+    assert f"{place}/{PREFIX}-old" not in what_is_left(everything)["groups"]
+
+
+def test_who_may_not_tag_logs_can_still_delete(everything):
+    def refuse(**given):
+        from botocore.exceptions import ClientError
+
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "TagResource")
+
+    everything.logs.meta.events.register("before-call.cloudwatch-logs.TagResource", refuse)
+    assert with_outcome(run(everything), "deleted") == GONE
+    assert what_is_left(everything) == OTHERS
 
 
 def test_a_refusal_keeps_what_stands_on_it_and_nothing_else(everything):

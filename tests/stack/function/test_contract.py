@@ -44,6 +44,8 @@ def answer(made, given, way):
     [
         ({"data": ROW, "metadata": []}, "metadata"),
         ({"data": ROW}, "metadata"),
+        ({"metadata": ["a"]}, "data"),
+        ({"metadata": ["a"], "model": "anomaly_detector"}, "data"),
         ({"data": ROW, "metadata": None}, "metadata"),
         ({"data": ROW, "metadata": "2026-01-01"}, "metadata"),
         ({"data": ROW, "metadata": {"id": "1"}}, "metadata"),
@@ -74,10 +76,12 @@ def test_bad_inputs_are_refused_before_anything_is_written(made, given, field, w
     assert stored(folder) == []
 
 
-def test_without_data(made):
-    # Over HTTP such a body is of the managed container's contract.
-    status, body = answer(made[0], {"metadata": ["a"]}, DIRECT)
-    assert (status, body["message"].partition(":")[0]) == (400, "data")
+def test_without_data_and_metadata_it_is_the_managed_containers(made):
+    status, body = answer(made[0], {"instances": [{"features": [25.0, 3, 0.5]}]}, GATEWAY)
+    assert (status, len(body["scores"])) == (200, 1)
+    # Fields that it does not know change nothing.
+    given = {"instances": [{"features": [25.0, 3, 0.5]}], "metadata": ["a"]}
+    assert answer(made[0], given, GATEWAY) == (status, body)
 
 
 @pytest.mark.parametrize("way", [DIRECT, GATEWAY])

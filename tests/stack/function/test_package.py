@@ -185,6 +185,51 @@ def test_pip_that_finds_nothing(wheel, tmp_path, monkeypatch):
         package.build(tmp_path / "x.zip", wheel=wheel)
 
 
+def test_without_a_wheel_pip_is_not_asked_for_the_name(numpy, tmp_path, monkeypatch):
+    """What an index has by this name may be anybody's, and would run in the account."""
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def download(command, **given):
+        asked.append(command[-1])
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: not here")
+
+    monkeypatch.setattr(package.subprocess, "run", download)
+    for arch, machine, other in (("arm64", "aarch64", "x86_64"), ("x86_64", "x86_64", "arm64")):
+        with pytest.raises(package.PackageError) as refused:
+            package.build(tmp_path / "x.zip", arch=arch, wheels=[numpy])
+        for words in (
+            f"make function ARCH={arch}",
+            f"rustup target add {machine}-unknown-linux-gnu",
+            "--wheel",
+            f"--set Architecture={other}",
+            "--from-index",
+        ):
+            assert words in str(refused.value)
+    assert asked == []
+    with pytest.raises(package.PackageError, match="pip cannot get"):
+        package.build(tmp_path / "x.zip", wheels=[numpy], from_index=True)
+    assert len(asked) == 1
+    assert asked[0].startswith("fastrcf")
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_what_refuses_names_options_that_there_are(capfd, tmp_path, monkeypatch):
+    from fastrcf.cli import main
+    from fastrcf.cli.stack_commands import deploy
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["stack", "package"]) == 1
+    told = capfd.readouterr().err
+    of_deploy = {name for option in deploy.params for name in option.opts}
+    named = {"--wheel", "--set", "--from-index"}
+    assert named <= of_deploy
+    assert all(name in told for name in named)
+    makefile = (ROOT / "Makefile").read_text()
+    # Its last step is the command, which comes with the engine.
+    assert "\nfunction: $(VENV)/.wheel-tools $(VENV)/.engine\n" in makefile
+
+
 def test_a_wheel_of_dist_is_taken(wheel, numpy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dist").mkdir()

@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import io
 import json
 import socket
 import time
@@ -21,7 +22,7 @@ from fastrcf.stack.local.throttle import TokenBucket
 from fastrcf.stack.local.validation import invalid
 from tests.conftest import ROOT
 from tests.stack.conftest import FAR, ROW
-from tests.stack.function.calls import Clock, stored
+from tests.stack.function.calls import Clock, clients, stored
 
 GOOD = {"data": ROW, "metadata": ["2026-01-01, 00:00", "=1+1"]}
 JSON = {"content-type": "application/json"}
@@ -151,26 +152,85 @@ def test_what_is_not_there(cloud, method, path, stage, kind):
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "words"),
+    ("path", "body"),
     [
-        ("/invocations", {"data": ROW}, "body"),
-        ("/invocations", {"data": ROW, "metadata": []}, "body.metadata"),
-        ("/invocations", {"data": ROW, "metadata": "x"}, "body.metadata"),
-        ("/invocations", {"data": 7, "metadata": ["x"]}, "body.data"),
-        ("/invocations", {"data": ROW, "metadata": ["x"], "model": "unknown"}, "body.model"),
-        ("/invocations", [], "body"),
-        ("/invocations", "{", "no JSON"),
-        ("/v1/score", {}, "body"),
-        ("/v1/detect", {"rows": []}, "body.rows"),
-        ("/v1/score", "7", "body"),
-        ("/v1/score", "[" * 100_000, "no JSON"),
+        ("/invocations", []),
+        ("/invocations", "7"),
+        ("/invocations", "{"),
+        ("/v1/score", "7"),
+        ("/v1/detect", '"text"'),
+        ("/v1/score", "[" * 100_000),
     ],
 )
-def test_what_is_no_request_costs_no_call(cloud, path, body, words):
+def test_what_is_no_request_costs_no_call(cloud, path, body):
     answer = Caller(cloud)("POST", path, body, JSON)
     assert (answer.status, answer.body["error"]) == (400, "BadRequest")
-    assert words in answer.body["message"]
+    assert answer.body["message"].startswith("the body: expected JSON")
     assert cloud.log.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/invocations", {"data": ROW}, "metadata: it is not there"),
+        ("/invocations", {"metadata": ["x"]}, "data: it is not there"),
+        ("/invocations", {"data": ROW, "metadata": []}, "metadata: the list is empty"),
+        ("/invocations", {"data": ROW, "metadata": "x"}, "metadata: expected a list"),
+        ("/invocations", {"data": ROW, "metadata": ["x", 1]}, "metadata[1]: expected a text"),
+        ("/invocations", {"data": 7, "metadata": ["x"]}, "data: expected"),
+        ("/invocations", {"data": ROW, "metadata": ["x"], "model": "unknown"}, "model: expected"),
+        ("/invocations", {"data": "1,x,2", "metadata": ["x"]}, "row 0, column 'items'"),
+        ("/v1/score", {"rows": [{"amount": 1, "items": None, "hour": 2}]}, "column 'items'"),
+        ("/v1/detect", {"rows": []}, "rows"),
+    ],
+)
+def test_fields_are_named_by_the_function_and_nothing_is_written(cloud, path, body, words):
+    answer = Caller(cloud)("POST", path, body, JSON)
+    assert answer.status == 400
+    assert words in answer.body["message"]
+    assert answer.headers["x-request-id"]
+    assert stored(cloud.firehose) == []
+
+
+def test_an_endpoint_is_not_asked_for_what_is_wrong(model, tmp_path):
+    """It costs money: the fields are looked at before."""
+    asked = []
+
+    def invoke(**given):
+        asked.append(given)
+        return {"Body": io.BytesIO(b"0.25"), "ContentType": "text/csv"}
+
+    settings = {"FASTRCF_CLASSIFIER_ENDPOINT": "xgb", "FASTRCF_DELIVERY_STREAM": ""}
+    given_ = clients(endpoints=SimpleNamespace(invoke_endpoint=invoke), firehose=SimpleNamespace())
+    with LocalCloud(model, tmp_path / "c", auth="none", settings=settings, clients=given_) as cloud:
+        call = Caller(cloud)
+        for body in ({**GOOD, "metadata": []}, {"data": ROW}, {**GOOD, "model": "unknown"}):
+            assert call("POST", "/invocations", body, JSON).status == 400
+        assert asked == []
+        answer = call("POST", "/invocations", GOOD, JSON)
+        assert answer.body["fraud_classifier"] == {"pred_proba": 0.25, "prediction": 0}
+        assert len(asked) == 1
+
+
+def test_the_model_may_be_in_the_query_or_a_header_as_the_original_took_it(cloud):
+    call = Caller(cloud)
+    for path, headers, status in (
+        ("/invocations", {"model": "anomaly_detector"}, 200),
+        ("/invocations?model=anomaly_detector", {}, 200),
+        ("/invocations", {"Model": "unknown"}, 400),
+        ("/invocations", {"model": "fraud_classifier"}, 400),
+        # What is empty is as if it were not there; the query goes before the header.
+        ("/invocations", {"model": ""}, 200),
+        ("/invocations?model=", {"model": "unknown"}, 400),
+        ("/invocations?model=anomaly_detector", {"model": "unknown"}, 200),
+    ):
+        answer = call("POST", path, GOOD, {**JSON, **headers})
+        assert answer.status == status, (path, headers)
+        if status == 400:
+            assert answer.body["message"].startswith("model: ")
+    # The body goes before all.
+    named = {**GOOD, "model": "anomaly_detector"}
+    assert call("POST", "/invocations", named, {**JSON, "model": "unknown"}).status == 200
 
 
 def test_models_are_the_templates():
@@ -197,6 +257,20 @@ def test_models_are_the_templates():
     from fastrcf.stack.local.proxy import BINARY
 
     assert tuple(api["Properties"]["BinaryMediaTypes"]) == BINARY
+    from fastrcf.stack.request_models import REFUSAL
+
+    (refusal,) = (
+        e["Properties"]["ResponseTemplates"]["application/json"]
+        for e in resources.values()
+        if e["Type"] == "AWS::ApiGateway::GatewayResponse"
+        and e["Properties"]["ResponseType"] == "BAD_REQUEST_BODY"
+    )
+    # The gateway puts in variables as they are: a text of its own with quotes would be no JSON.
+    assert json.loads(refusal.replace("$context.requestId", "id")) == {
+        "error": "BadRequest",
+        "message": REFUSAL,
+        "request_id": "id",
+    }
 
 
 def test_other_formats_are_the_functions_to_read(cloud):

@@ -57,7 +57,7 @@ def test_the_committed_file_is_what_the_command_prints(template):
     ("old", "new"),
     [
         ("PathPart: score", "PathPart: scores"),
-        ("minItems: 1", "minItems: 2"),
+        ("type: [object, array]", "type: [object]"),
         ("TimeoutInMillis: 29000", "TimeoutInMillis: 28000"),
         ("ValidateRequestBody: true", "ValidateRequestBody: false"),
         ("ResponseType: DEFAULT_5XX", "ResponseType: DEFAULT_4XX"),

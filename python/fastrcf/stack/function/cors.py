@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 METHODS = "GET,POST,OPTIONS"
 HEADERS = (
     "content-type,accept,authorization,x-amz-date,x-amz-security-token,x-amz-content-sha256,"
-    "x-api-key,idempotency-key"
+    "x-api-key,idempotency-key,model"
 )
 # What pages may read beside the content type.
 EXPOSED = "x-fastrcf-stored,x-request-id"

@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 from fastrcf.errors import MissingExtraError
-from fastrcf.stack.request_models import MODELS
+from fastrcf.stack.request_models import MODELS, REFUSAL
 
 
 def invalid(resource: str, content_type: str, body: bytes) -> str:
-    """Say what is wrong with a body; empty if nothing is.
+    """Say what is wrong with a body, in the template's words; empty if nothing is.
 
     Parameters
     ----------
@@ -24,28 +24,23 @@ def invalid(resource: str, content_type: str, body: bytes) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if resource not in MODELS or kind not in ("", "application/json"):
         return ""
-    check, refusal = _compiled(resource)
     try:
-        check(json.loads(body))
-    except (ValueError, RecursionError) as error:
-        # The library's own error is a ValueError too; its message holds no value.
-        return _words(str(error)) if isinstance(error, refusal) else "it is no JSON"
+        _compiled(resource)(json.loads(body))
+    except (ValueError, RecursionError):
+        # What the library raises for a body that does not fit is a ValueError too.
+        return REFUSAL
     return ""
 
 
-def _words(message: str) -> str:
-    return "body" + message[4:] if message.startswith("data") else message
-
-
 @cache
-def _compiled(resource: str) -> tuple[Any, type[Exception]]:
+def _compiled(resource: str) -> Any:
     try:
         import fastjsonschema
     except ImportError:
         raise MissingExtraError(
             "the local cloud needs fastjsonschema: pip install 'fastrcf[serve]'"
         ) from None
-    return fastjsonschema.compile(MODELS[resource]), fastjsonschema.JsonSchemaException
+    return fastjsonschema.compile(MODELS[resource])
 
 
 def prepare() -> None:
