@@ -6,8 +6,8 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastrcf.sagemaker.deletion import Step, attempt
 from fastrcf.sagemaker.errors import ServiceError, aws_errors, is_absent
+from fastrcf.sagemaker.steps import Step, attempt
 from fastrcf.stack.names import TAG
 
 if TYPE_CHECKING:
