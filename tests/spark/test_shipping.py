@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf_spark import _cache, _shipping, archive, score
+from fastrcf_spark import _cache, _shipping, archive, score, score_udf
 from tests.spark.frames import by_id, frame
 from tests.spark.needs import SPARK
 
@@ -46,19 +47,40 @@ def test_a_large_model_travels_as_a_file_once(spark, df, by_file):
         assert (found["score"].to_numpy() == expected).all()
 
 
-@pytest.mark.smoke
-def test_a_model_beyond_the_limit_gets_to_the_workers_of_any_spark(spark):
+def _large():
     rng = np.random.default_rng(5)
     forest = fastrcf.RandomCutForest(30, 256, random_state=5)
     forest.insert(rng.normal(size=(5_000, 500)))
     assert len(bytes(forest)) > _shipping.IN_CLOSURE
-    x = rng.normal(size=(90, 500))
-    table = pa.table({"id": range(90), "x": x.tolist()})
+    return forest, rng.normal(size=(90, 500))
+
+
+@pytest.mark.smoke
+def test_a_model_beyond_the_limit_gets_to_the_workers_of_any_spark(spark):
+    forest, x = _large()
     reference = _shipping.ship(spark, forest)
     assert (reference["file"] is None) == (SPARK < (4, 0))
+    df = frame(spark, pa.table({"id": range(90), "x": x.tolist()}))
     for _ in range(2):
-        found = by_id(score(frame(spark, table), forest, "x", keep=["id"]))
+        found = by_id(score(df, forest, "x", keep=["id"]))
         assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+def test_a_model_beyond_the_limit_in_the_closure(classic, monkeypatch):
+    # As on classic Spark 3.5, in a session of this one.
+    def refuse(*paths, **kinds):
+        raise _only_connect()
+
+    monkeypatch.setattr(classic, "addArtifacts", refuse)
+    monkeypatch.setattr(_shipping, "_SENT", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_shipping, "_WITHOUT_FILES", weakref.WeakSet())
+    forest, x = _large()
+    assert _shipping.ship(classic, forest)["data"] == bytes(forest)
+    df = frame(classic, pa.table({"id": range(90), "x": x.tolist()}))
+    found = by_id(score(df, forest, "x", keep=["id"]))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+    found = by_id(df.select("id", score_udf(forest)("x").alias("score")))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
 
 
 def _only_connect():
