@@ -1,11 +1,12 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yaml')
+SPARK_SOURCES := $(shell find spark_udfs/fastrcf_spark -name '*.py') spark_udfs/fastrcf_spark/py.typed
 # On Linux, zig links against the oldest C library that current distributions carry.
 LINUX := $(filter Linux,$(shell uname -s))
 PORTABLE := $(if $(LINUX),--zig --compatibility manylinux2014 --auditwheel check)
@@ -279,9 +280,20 @@ dist/.wheel: $(VENV)/.wheel-tools $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LI
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --release --locked $(PORTABLE) --out dist
 	touch $@
 
-# One wheel for all Pythons from 3.11 on, tried where nothing but NumPy is.
-wheel: dist/.wheel
+# fastrcf-spark's, which is Python alone: one wheel for all systems.
+dist/.spark-wheel: $(VENV)/.deps $(SPARK_SOURCES) spark_udfs/pyproject.toml spark_udfs/README.md LICENSE
+	rm -f dist/fastrcf_spark-*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./spark_udfs
+	touch $@
+
+# One wheel for all Pythons from 3.11 on, tried where nothing but NumPy is; then fastrcf-spark's,
+# on top of it.
+wheel: dist/.wheel dist/.spark-wheel
 	.ci/try-wheel $(PYTHON) dist/fastrcf-*.whl
+	$(MAKE) --no-print-directory spark-wheel
+
+spark-wheel: dist/.spark-wheel
+	.ci/try-spark-wheel $(PYTHON) dist/fastrcf_spark-*.whl
 
 # Pins what pyproject.toml allows, for all systems and Pythons.
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \

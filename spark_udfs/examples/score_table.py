@@ -22,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description="Score a Parquet table with a model file, and write rows with their scores."
     )
-    made.add_argument("model", help="model file, on the driver's disk")
+    made.add_argument(
+        "model", help="model file: on the driver's disk, or s3://... and the like, read by Spark"
+    )
     made.add_argument("data", help="folder or file of Parquet")
     made.add_argument("-o", "--output", required=True, help="folder to write Parquet to")
     made.add_argument("--columns", nargs="+", help="the model's inputs (default: its columns)")
@@ -40,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Score."""
     given = parser().parse_args(argv)
     spark = SparkSession.builder.appName("fastrcf: score").getOrCreate()
-    model = fastrcf.load(given.model)
+    if "://" in given.model:
+        (file,) = spark.read.format("binaryFile").load(given.model).select("content").collect()
+        model = fastrcf.loads(bytes(file["content"]))
+    else:
+        model = fastrcf.load(given.model)
     answer = detect if given.reasons else score
     with Watch("score") as watch:
         answer(

@@ -1,15 +1,18 @@
 """How models and code reach the workers.
 
 A model travels as the bytes of its file: small ones in the closure of the function that is
-sent, larger ones once as a file that every executor fetches. Workers keep what they have
-loaded (``_cache.py``). The functions that are sent hold nothing of this package by reference,
-so that a worker without it can say so, or find it in an archive.
+sent, larger ones once as a file that every executor fetches, where Spark has that: classic
+Spark 3.5 has not, and takes all of them in the closure. Workers keep what they have loaded
+(``_cache.py``). The functions that are sent hold nothing of this package by reference, so that
+a worker without it can say so, or find it in an archive.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import shutil
 import tempfile
 import weakref
 from pathlib import Path
@@ -29,6 +32,8 @@ IN_CLOSURE = 1 << 22
 # What an archive must be called on the workers for its packages to be found there.
 ARCHIVE = "fastrcf_lib"
 
+log = logging.getLogger("fastrcf_spark")
+
 
 class Reference(TypedDict):
     """What a worker needs to get a model: plain values, which any worker can unpickle."""
@@ -36,7 +41,7 @@ class Reference(TypedDict):
     digest: str
     """SHA-256 of the model file, in hexadecimal."""
     data: bytes | None
-    """The file itself, where it is small."""
+    """The file itself, where it is small or Spark sends no files."""
     file: str | None
     """Else the name that the file has among the session's files."""
 
@@ -76,7 +81,7 @@ def ship(spark: SparkSession, model: Model, limit: int = IN_CLOSURE) -> Referenc
         Classic or Connect.
     model : Detector, RandomCutForest or FrozenForest
     limit : int
-        Bytes up to which it travels in the closure.
+        Bytes up to which it travels in the closure; beyond, if the session sends no files.
     """
     data = bytes(model)
     digest = hashlib.sha256(data).hexdigest()
@@ -85,32 +90,48 @@ def ship(spark: SparkSession, model: Model, limit: int = IN_CLOSURE) -> Referenc
     name = f"fastrcf-{digest}.rcf"
     sent = _SENT.setdefault(spark, set())
     if digest not in sent:
-        _send(spark, name, data)
+        if spark in _WITHOUT_FILES or not _send(spark, name, data):
+            return {"digest": digest, "data": data, "file": None}
         sent.add(digest)
     return {"digest": digest, "data": None, "file": name}
 
 
 _SENT: weakref.WeakKeyDictionary[SparkSession, set[str]] = weakref.WeakKeyDictionary()
+_WITHOUT_FILES: weakref.WeakSet[SparkSession] = weakref.WeakSet()
 
 
-def _send(spark: SparkSession, name: str, data: bytes) -> None:
-    # Executors of classic Spark fetch the file when a task starts: it stays until this process
-    # ends.
-    folder = Path(tempfile.mkdtemp(prefix="fastrcf-"))
-    weakref.finalize(spark, _forget, str(folder))
-    path = folder / name
+def _send(spark: SparkSession, name: str, data: bytes) -> bool:
+    """Send a file to the session's workers; give whether the session can."""
+    folder = tempfile.mkdtemp(prefix="fastrcf-")
+    # Executors of classic Spark fetch the file when a task starts: it stays as long as the
+    # session.
+    forget = weakref.finalize(spark, shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / name
     path.write_bytes(data)
     try:
         spark.addArtifacts(str(path), file=True)
-    except (AttributeError, NotImplementedError):
-        # Classic Spark 3.5 has no artifacts.
-        spark.sparkContext.addFile(str(path))
+    except Exception as error:
+        forget()
+        if not _means_without_files(error):
+            raise
+    else:
+        return True
+    _WITHOUT_FILES.add(spark)
+    log.info(
+        "Spark %s sends no files to a session's workers: a model of %.1f MB travels with each "
+        "query, as will others",
+        getattr(spark, "version", "here"),
+        len(data) / 1e6,
+    )
+    return False
 
 
-def _forget(folder: str) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+def _means_without_files(error: Exception) -> bool:
+    # Classic Spark 3.5 has the method and raises PySparkRuntimeError, whatever it is given.
+    if isinstance(error, (AttributeError, NotImplementedError)):
+        return True
+    said = str(error).upper().replace("_", " ")
+    return isinstance(error, RuntimeError) and "ONLY SUPPORTED WITH SPARK CONNECT" in said
 
 
 def deferred(function: str, plan: dict[str, Any], module: str = "_worker") -> Callable[..., Any]:
@@ -141,8 +162,9 @@ def deferred(function: str, plan: dict[str, Any], module: str = "_worker") -> Ca
                     f"this Spark worker cannot import fastrcf ({error}; {sys.executable}, Python "
                     f"{sys.version.split()[0]}). Install fastrcf and fastrcf-spark where the "
                     "workers run, or send them as an archive: python -m fastrcf_spark.archive "
-                    f"fastrcf.tar.gz, then spark.addArtifacts('fastrcf.tar.gz#{archive}', "
-                    "archive=True). docs/spark.md has both."
+                    f"fastrcf.tar.gz, then spark-submit --archives fastrcf.tar.gz#{archive} (any "
+                    f"Spark), or spark.addArtifacts('fastrcf.tar.gz#{archive}', archive=True) "
+                    "(Spark 4.0 or newer, and Spark Connect). docs/spark.md has all three."
                 ) from None
         return getattr(found, function)(plan, *arguments)
 

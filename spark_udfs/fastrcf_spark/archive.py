@@ -3,6 +3,10 @@
 For clusters whose workers cannot be given packages in another way::
 
     python -m fastrcf_spark.archive fastrcf.tar.gz
+    spark-submit --archives fastrcf.tar.gz#fastrcf_lib ...
+
+or, in a session of Spark 4.0 or newer and of Spark Connect::
+
     spark.addArtifacts("fastrcf.tar.gz#fastrcf_lib", archive=True)
 
 The functions of this package find it by the name behind the ``#``.
@@ -19,6 +23,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fastrcf_spark._shipping import ARCHIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     path = write(given.out, given.wheel)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    print(f"spark.addArtifacts('{path}#fastrcf_lib', archive=True)")
+    print(f"spark-submit --archives {path}#{ARCHIVE} ...")
+    print("or, in a session of Spark 4.0 or newer and of Spark Connect:")
+    print(f"spark.addArtifacts('{path}#{ARCHIVE}', archive=True)")
 
 
 if __name__ == "__main__":

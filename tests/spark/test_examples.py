@@ -74,6 +74,22 @@ def test_fit_by_spark_submit_and_score_by_python(tmp_path, data, table):
     assert (written(tmp_path / "out")["score"].to_numpy() == detector.score(table)).all()
 
 
+def test_score_by_spark_submit(tmp_path, data, model, detector, table):
+    submit = Path(sys.executable).parent / "spark-submit"
+    settings = ["--master", "local[2]", "--conf", "spark.ui.enabled=false"]
+    # By its address, as in a bucket.
+    scoring = [Path(model).as_uri(), data, "-o", "scored", "--reasons"]
+    scoring += ["--keep", "id", "--key", "id"]
+    said = started([submit, *settings, EXAMPLES / "score_table.py", *scoring], tmp_path)
+    expected = detector.detect(table)
+    alerts = sum(expected["is_anomaly"].to_pylist())
+    assert f"score: 3,000 rows, {alerts} alerts, 0 without a score" in said
+    found = written(tmp_path / "scored")
+    assert found["id"].to_pylist() == table["id"].to_pylist()
+    assert (found["score"].to_numpy() == detector.score(table)).all()
+    assert found["is_anomaly"].to_pylist() == expected["is_anomaly"].to_pylist()
+
+
 def test_fit_to_csv(classic, tmp_path, table, capsys):
     import pyarrow.csv
 

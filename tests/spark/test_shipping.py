@@ -2,15 +2,20 @@ import os
 import subprocess
 import sys
 import textwrap
+import weakref
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark import TaskContext
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf_spark import _cache, _shipping, archive, score
+from fastrcf_spark import _cache, _shipping, archive, score, score_udf
+from tests.spark.frames import by_id, frame
+from tests.spark.needs import SPARK
 
 
 def _forest(seed: int) -> fastrcf.RandomCutForest:
@@ -40,6 +45,94 @@ def test_a_large_model_travels_as_a_file_once(spark, df, by_file):
         found = score(df, forest, ["a", "b"]).toArrow()
         expected = forest.score(np.column_stack([found["a"], found["b"]]))
         assert (found["score"].to_numpy() == expected).all()
+
+
+def _large():
+    rng = np.random.default_rng(5)
+    forest = fastrcf.RandomCutForest(30, 256, random_state=5)
+    forest.insert(rng.normal(size=(5_000, 500)))
+    assert len(bytes(forest)) > _shipping.IN_CLOSURE
+    return forest, rng.normal(size=(90, 500))
+
+
+@pytest.mark.smoke
+def test_a_model_beyond_the_limit_gets_to_the_workers_of_any_spark(spark):
+    forest, x = _large()
+    reference = _shipping.ship(spark, forest)
+    assert (reference["file"] is None) == (SPARK < (4, 0))
+    df = frame(spark, pa.table({"id": range(90), "x": x.tolist()}))
+    for _ in range(2):
+        found = by_id(score(df, forest, "x", keep=["id"]))
+        assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+def test_a_model_beyond_the_limit_in_the_closure(classic, monkeypatch):
+    # As on classic Spark 3.5, in a session of this one.
+    def refuse(*paths, **kinds):
+        raise _only_connect()
+
+    monkeypatch.setattr(classic, "addArtifacts", refuse)
+    monkeypatch.setattr(_shipping, "_SENT", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_shipping, "_WITHOUT_FILES", weakref.WeakSet())
+    forest, x = _large()
+    assert _shipping.ship(classic, forest)["data"] == bytes(forest)
+    df = frame(classic, pa.table({"id": range(90), "x": x.tolist()}))
+    found = by_id(score(df, forest, "x", keep=["id"]))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+    found = by_id(df.select("id", score_udf(forest)("x").alias("score")))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+def _only_connect():
+    name = "ONLY_SUPPORTED_WITH_SPARK_CONNECT"
+    if SPARK < (4, 0):
+        # The test above asks the session itself.
+        return PySparkRuntimeError(f"[{name}]")
+    feature = {"feature": "SparkSession.addArtifact(s)"}
+    return PySparkRuntimeError(errorClass=name, messageParameters=feature)
+
+
+class Refusing:
+    """A session that sends no files."""
+
+    version = "3.5.9"
+
+    def __init__(self, error):
+        self.error, self.asked = error, []
+
+    def addArtifacts(self, path, file):
+        assert file
+        assert Path(path).is_file()
+        self.asked.append(Path(path))
+        raise self.error
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    "error", [_only_connect(), AttributeError("addArtifacts"), NotImplementedError()], ids=repr
+)
+def test_without_files_a_model_travels_in_the_closure(error, caplog):
+    session = Refusing(error)
+    with caplog.at_level("INFO", "fastrcf_spark"):
+        for seed in (1, 2, 1):
+            forest = _forest(seed)
+            reference = _shipping.ship(session, forest, 0)
+            assert reference["file"] is None
+            assert reference["data"] == bytes(forest)
+    # It is asked once, says so once, and leaves nothing on the disk.
+    (path,) = session.asked
+    assert not path.parent.exists()
+    (said,) = caplog.messages
+    assert "Spark 3.5.9 sends no files" in said
+
+
+def test_other_failures_to_send_a_model_are_told():
+    for error in (RuntimeError("DUPLICATED_ARTIFACT"), OSError("no space")):
+        session = Refusing(error)
+        for _ in range(2):
+            with pytest.raises(type(error), match=str(error)):
+                _shipping.ship(session, _forest(1), 0)
+        assert not any(path.parent.exists() for path in session.asked)
 
 
 def test_two_models_in_one_query_stay_apart(df, by_file):
@@ -168,7 +261,9 @@ def _without_the_package(df, plan_of, schema):
 
 def test_a_worker_without_the_package_says_what_to_do(spark):
     run = _shipping.deferred("score_batches", {})
-    with pytest.raises(Exception, match=r"cannot import fastrcf[\s\S]*addArtifacts"):
+    with pytest.raises(
+        Exception, match=r"cannot import fastrcf[\s\S]*--archives[\s\S]*addArtifacts"
+    ):
         _without_the_package(spark.range(3), run, "x long").toArrow()
 
 
@@ -194,9 +289,52 @@ def test_an_archive_gives_workers_the_package(spark, tmp_path):
     assert found.toArrow()["r0"].to_pylist() == forest.score(x).tolist()
 
 
+@pytest.mark.smoke
+def test_an_archive_given_at_the_start_gives_workers_the_package(tmp_path):
+    # As spark-submit --archives and spark.archives do, on any Spark.
+    path = archive.write(tmp_path / "fastrcf.tar.gz")
+    root = Path(__file__).parents[2]
+    program = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(root)!r})
+        import numpy as np
+        import fastrcf
+        from pyspark.sql import SparkSession
+        from fastrcf_spark import _shipping
+        from tests.spark.test_shipping import _without_the_package
+        spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+                 .config("spark.driver.host", "127.0.0.1")
+                 .config("spark.archives", {f"{path}#fastrcf_lib"!r}).getOrCreate())
+        spark.sparkContext.setLogLevel("OFF")
+        forest = fastrcf.RandomCutForest(20, 64, random_state=1)
+        x = np.random.default_rng(0).normal(size=(500, 2))
+        forest.insert(x)
+        plan = dict(model=_shipping.ship(spark, forest), names=["a", "b"], columns=["a", "b"],
+                    text=[], packed=None, kept=[], key=[], missing="error")
+        df = spark.createDataFrame(x[:5].tolist(), "a double, b double").coalesce(1)
+        run = _shipping.deferred("score_batches", plan)
+        found = _without_the_package(df, run, "r0 double").collect()
+        assert [row.r0 for row in found] == forest.score(x[:5]).tolist(), found
+        print("found in the archive")
+    """)
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment.pop("SPARK_CONNECT_MODE_ENABLED", None)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=200,
+    )
+    assert "found in the archive" in done.stdout, done.stderr[-3000:]
+
+
 def test_the_command_line_of_the_archive(tmp_path, capsys):
     archive.main([str(tmp_path / "a.tar.gz")])
-    assert "addArtifacts" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"spark-submit --archives {tmp_path / 'a.tar.gz'}#fastrcf_lib" in said
+    assert "addArtifacts" in said
     wheel = tmp_path / "fastrcf-0.1.0-py3-none-any.whl"
     import tarfile
     import zipfile
