@@ -117,7 +117,9 @@ def goal_table(results: dict[str, Any]) -> str:
 
 def soak_text(results: dict[str, Any]) -> str:
     """Write how memory went under a load that lasted, and what a day of it would come to."""
-    soak = results["soak"]
+    soak = results.get("soak")
+    if soak is None:
+        return "Not measured yet."
     megabytes = [(seconds, held / 1e6) for seconds, held in soak["memory"]]
     warm = [(seconds, held) for seconds, held in megabytes if seconds >= _WARM]
     times, held = zip(*warm, strict=True)
