@@ -201,6 +201,7 @@ class DetectorBuilder:
         score: str,
         relations: bool,
         tracks: bool,
+        time_decay: float,
         seed: int,
         n_threads: int,
     ) -> DetectorBuilder: ...

@@ -67,6 +67,13 @@ class Detector:
         Whether the threshold follows the scores of a stream (:meth:`process`), so that
         alerts keep their rate as the world drifts: of ten alerts expected, eight to
         twelve come.
+    time_decay : float, default 0
+        How fast a stream (:meth:`process`) makes the trees forget: a row weighs
+        ``exp(-time_decay)`` less with each row that comes after it, at least 0 and at
+        most 10⁶. With 0, rows of the stream and those that the detector was fitted to
+        all weigh the same, so that after many rows it hardly learns any more; with
+        ``1 / n`` the trees hold mostly what the last ``n`` rows were like, once as many
+        have come as it was fitted to (65,536 at most count).
     n_trees : int, default 100
         Trees.
     sample_size : int, default 256
@@ -101,6 +108,7 @@ class Detector:
         alerts_per_day: float | None = None,
         time_column: str | None = None,
         track_threshold: bool = True,
+        time_decay: float = 0.0,
         n_trees: int = 100,
         sample_size: int = 256,
         random_state: Any = None,
@@ -121,6 +129,8 @@ class Detector:
             raise InvalidParameterError("alerts_per_day and time_column: one needs the other")
         if not 0 < alert_rate <= 0.5:
             raise InvalidParameterError(f"alert_rate: {alert_rate} is not above 0 and at most 0.5")
+        if not 0 <= time_decay <= 1e6:
+            raise InvalidParameterError(f"time_decay: {time_decay} is not between 0 and 1e6")
         if alerts_per_day is not None and not alerts_per_day > 0:
             raise InvalidParameterError(f"alerts_per_day: {alerts_per_day} is not above 0")
         self._wanted = None if columns is None else [str(name) for name in columns]
@@ -135,6 +145,7 @@ class Detector:
             "score": check_kind(score, "score"),
             "relations": relations == "auto",
             "tracks": bool(track_threshold),
+            "time_decay": float(time_decay),
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
@@ -158,6 +169,7 @@ class Detector:
             score=core.score_kind,
             relations="auto" if core.relations() else "off",
             track_threshold=core.tracks,
+            time_decay=engine["time_decay"],
             alert_rate=core.alert_rate,
             n_trees=engine["n_trees"],
             sample_size=engine["sample_size"],

@@ -83,7 +83,7 @@ def fit(
         the data frame. Times are timestamps, dates, or numbers in seconds.
     **parameters
         Further ones of :class:`fastrcf.Detector`: ``scaling``, ``score``, ``relations``,
-        ``track_threshold``, ``n_trees``, ``sample_size``, ``n_threads``.
+        ``track_threshold``, ``time_decay``, ``n_trees``, ``sample_size``, ``n_threads``.
 
     Returns
     -------

@@ -80,6 +80,13 @@ _forest_columns = click.option(
     help="Share of rows that should be alerts.",
 )
 @click.option("--alerts-per-day", type=float, help="Alerts per day instead; needs --time.")
+@click.option(
+    "--time-decay",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="How fast a stream makes the trees forget: 1/N to hold what the last N rows were like.",
+)
 @click.option("--trees", "n_trees", type=int, default=100, show_default=True)
 @click.option(
     "--sample-size", type=int, default=256, show_default=True, help="Rows that each tree holds."

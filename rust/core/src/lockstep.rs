@@ -43,6 +43,7 @@ impl Lockstep {
             ways: Ways {
                 levels: Vec::with_capacity(groups * LEVELS),
                 ended: Vec::with_capacity(groups * LANES),
+                holding: Vec::with_capacity(groups * LANES),
             },
             scorer: Scorer {
                 bounds: BoxBuffer::new(stride),
@@ -51,6 +52,15 @@ impl Lockstep {
             },
             grove: None,
         }
+    }
+
+    /// The nodes from the root on that are known to hold the last row, in tree
+    /// number `t` of those that it went through.
+    pub(crate) fn holding(&self, t: usize) -> impl Iterator<Item = u32> {
+        let known = self.ways.holding.get(t).map(|&n| (self.ways.of(t), n));
+        known
+            .into_iter()
+            .flat_map(|(way, n)| way.down_to(n as usize))
     }
 }
 
@@ -61,6 +71,8 @@ struct Ways {
     /// again: sixteen trees level by level, then the next sixteen.
     levels: Vec<[u32; LANES]>,
     ended: Vec<Ended>,
+    /// For each tree, how many nodes from the root on are found to hold the row.
+    holding: Vec<u32>,
 }
 
 /// A way through one tree.
@@ -124,7 +136,7 @@ pub(crate) struct Scorer {
 
 impl Scorer {
     /// The score that a tree gives a row, or its blend; NaN if it holds less than
-    /// `needed`.
+    /// `needed`. And how many nodes from the root on are found to hold the row.
     #[inline(always)]
     fn score<S: Simd, N: Nodes>(
         &mut self,
@@ -134,20 +146,21 @@ impl Scorer {
         blend: Option<Blend>,
         q: &[f32],
         way: Way<'_>,
-    ) -> f64 {
+    ) -> (f64, usize) {
         let Some(norm) = self.norm.of(tree.mass(), needed) else {
-            return f64::NAN;
+            return (f64::NAN, 0);
         };
-        let mut score = 0.0;
+        let (mut score, mut holding) = (0.0, 0);
         if blend.is_none_or(|blend| blend.depth != 0.0) {
-            let (value, _) = score_path(s, tree, tree.boxes(), q, way, &mut self.bounds);
+            let value;
+            (value, holding) = score_path(s, tree, tree.boxes(), q, way, &mut self.bounds);
             score = f64::from(value) * norm;
         }
         let Some(blend) = blend else {
-            return score;
+            return (score, holding);
         };
         let near = near(s.eights(), tree, q, way, blend.least, &mut self.near);
-        blend.of(near.bits(q), score)
+        (blend.of(near.bits(q), score), holding)
     }
 }
 
@@ -168,6 +181,7 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
     let Lockstep { ways, scorer, .. } = buffers;
     ways.levels.clear();
     ways.ended.clear();
+    ways.holding.clear();
     for first in some.clone().step_by(LANES) {
         // The last group may be smaller: its last tree then comes again.
         let mut group = [trees.tree(first); LANES];
@@ -182,7 +196,9 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
         ways.descend(&group, roots, q);
     }
     for (t, number) in some.enumerate() {
-        *total += scorer.score(s, &trees.tree(number), needed, blend, q, ways.of(t));
+        let (score, holding) = scorer.score(s, &trees.tree(number), needed, blend, q, ways.of(t));
+        *total += score;
+        ways.holding.push(holding as u32);
     }
 }
 
@@ -206,6 +222,6 @@ fn slowly<S: Simd>(
             return;
         }
         descend(&tree, q, &mut path);
-        *total += scorer.score(s, &tree, needed, blend, q, path.way());
+        *total += scorer.score(s, &tree, needed, blend, q, path.way()).0;
     }
 }

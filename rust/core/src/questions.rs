@@ -108,7 +108,7 @@ pub(crate) fn in_blocks<S>(
 const WORTH_A_GROUP: usize = 16;
 
 /// The trees in pieces that a row goes through at once.
-fn pieces(n_trees: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn pieces(n_trees: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n_trees)
         .step_by(lockstep::TREES)
         .map(move |first| first..(first + lockstep::TREES).min(n_trees))

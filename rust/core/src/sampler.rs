@@ -145,6 +145,11 @@ impl Clock {
         (i128::from(time) - i128::from(self.state.reference)) as f64 * self.rate
     }
 
+    /// The same clock with another decay from here on; its reference has to be now.
+    pub(crate) fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+
     /// Moves the reference to `time`, from where hazards are counted anew.
     /// Returns the shift that all keys take.
     pub(crate) fn rebase(&mut self, time: i64) -> f64 {
@@ -462,6 +467,45 @@ mod tests {
             };
             assert!(Clock::from_state(rate, state).tick_evenly(5, 5).is_none());
         }
+    }
+
+    /// Samples of rows that all weighed the same, and then of rows that outweigh those
+    /// before them by `exp(rate)` each.
+    #[test]
+    fn a_uniform_sample_goes_on_with_decay() {
+        const SIZE: usize = 16;
+        const SAMPLERS: u64 = 2000;
+        let (old, new, rate) = (800, 600, 2e-3);
+        let mut held = [0u64; 2];
+        for number in 0..SAMPLERS {
+            let mut clock = Clock::new(0.0);
+            let mut sampler = Sampler::new(Sampling::Uniform, SIZE, Rng::new(3, number));
+            let mut of_slot = [0; SIZE];
+            let mut first = 0;
+            for (kind, n) in [(0, old), (1, new)] {
+                let mut ticks = Ticks::default();
+                for time in first..first + n {
+                    ticks.push(clock.tick(time as i64));
+                }
+                let mut accepted = Vec::new();
+                sampler.plan(first, &ticks, &mut accepted);
+                accepted
+                    .iter()
+                    .for_each(|&(_, slot)| of_slot[slot as usize] = kind);
+                let shift = clock.rebase(clock.state().now);
+                sampler.rebase(shift);
+                clock.set_rate(rate);
+                first += n;
+            }
+            of_slot.iter().for_each(|&kind| held[kind] += 1);
+        }
+        // Few are drawn of many, nearly as with replacement. Held together the share of
+        // new ones has a deviation of .0027; the tolerance is more than five of them, and
+        // what drawing without replacement changes.
+        let weight = (f64::exp(rate * new as f64) - 1.0) / (1.0 - f64::exp(-rate));
+        let want = weight / (weight + old as f64);
+        let share = held[1] as f64 / (held[0] + held[1]) as f64;
+        assert!((share - want).abs() < 0.015, "{share} of {want}");
     }
 
     #[test]

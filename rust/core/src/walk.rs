@@ -112,7 +112,7 @@ impl<'a> Way<'a> {
     /// The inner nodes from the root down to a depth, which is not below the
     /// leaf's.
     #[inline(always)]
-    pub(crate) fn down_to(&self, depth: usize) -> impl Iterator<Item = u32> {
+    pub(crate) fn down_to(self, depth: usize) -> impl Iterator<Item = u32> + use<'a> {
         self.nodes.iter().step_by(self.every).take(depth).copied()
     }
 
@@ -139,6 +139,10 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.levels.capacity() * size_of::<[u32; GROUP]>()
+    }
+
     /// Goes down to the leaves of at most [`GROUP`] padded rows.
     #[inline(always)]
     pub(crate) fn descend<N: Nodes>(&mut self, nodes: &N, rows: &[f32], stride: usize) {

@@ -79,6 +79,7 @@ fn detector() -> Detector {
         score: ScoreKind::Auto,
         relations: true,
         tracks: true,
+        time_decay: 0.0,
         seed: 4,
         n_threads: 0,
     };

@@ -197,13 +197,15 @@ impl Detector {
 
     /// The forests' parameters, with the trees of all.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (n_trees, config) = self.get(py, |detector| {
+        let (n_trees, config, time_decay) = self.get(py, |detector| {
             let config = detector.forests().next().map(|f| f.config().clone());
-            (detector.n_trees(), config.unwrap_or_default())
+            let config = config.unwrap_or_default();
+            (detector.n_trees(), config, detector.time_decay())
         })?;
         let parameters = PyDict::new(py);
         parameters.set_item("n_trees", n_trees)?;
         parameters.set_item("sample_size", config.sample_size)?;
+        parameters.set_item("time_decay", time_decay)?;
         parameters.set_item("seed", config.seed)?;
         parameters.set_item("n_threads", config.n_threads)?;
         Ok(parameters)
@@ -278,7 +280,7 @@ impl DetectorBuilder {
         clippy::too_many_arguments,
         reason = "keyword-only mirror of the configuration"
     )]
-    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, score, relations, tracks, seed, n_threads))]
+    #[pyo3(signature = (columns, *, n_trees, sample_size, alert_rate, score, relations, tracks, time_decay, seed, n_threads))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, Option<String>)>,
@@ -288,6 +290,7 @@ impl DetectorBuilder {
         score: &str,
         relations: bool,
         tracks: bool,
+        time_decay: f64,
         seed: u64,
         n_threads: usize,
     ) -> PyResult<DetectorBuilder> {
@@ -306,6 +309,7 @@ impl DetectorBuilder {
                 score: ScoreKind::parse(score)?,
                 relations,
                 tracks,
+                time_decay,
                 seed,
                 n_threads,
             };

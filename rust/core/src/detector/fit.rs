@@ -66,7 +66,11 @@ impl DetectorBuilder {
         config: DetectorConfig,
         columns: Vec<(String, ColumnKind)>,
     ) -> Result<DetectorBuilder> {
-        config.forest(config.sample_size).validate(columns.len())?;
+        let mut forest = config.forest(config.sample_size);
+        forest.sampling = Sampling::Decay {
+            rate: Some(config.time_decay),
+        };
+        forest.validate(columns.len())?;
         super::check_rate(config.alert_rate)?;
         let d = columns.len();
         // A stream that no tree draws from.
@@ -259,6 +263,11 @@ impl DetectorBuilder {
         let mut scores = detector.score_with(&rows, interrupt)?;
         detector.tail = Tail::fit(&mut scores);
         detector.threshold = detector.tail.threshold(detector.alert_rate);
+        if self.config.time_decay > 0.0 {
+            for view in &mut detector.views {
+                view.forest_mut().decay_from_now(self.config.time_decay);
+            }
+        }
         Ok(detector)
     }
 

@@ -48,6 +48,10 @@ pub struct DetectorConfig {
     pub relations: bool,
     /// Whether the threshold follows a stream's scores, so that alerts keep their rate.
     pub tracks: bool,
+    /// How much less a row weighs in the trees' samples with each row that a stream
+    /// brings after it: `exp(-time_decay)`. With 0, rows of the stream and those that the
+    /// detector was fitted to all weigh the same.
+    pub time_decay: f64,
     /// Seed.
     pub seed: u64,
     /// Threads; 0 takes what the process may use. Never changes a result.
@@ -63,6 +67,7 @@ impl Default for DetectorConfig {
             score: ScoreKind::Auto,
             relations: true,
             tracks: true,
+            time_decay: 0.0,
             seed: 0,
             n_threads: 0,
         }
@@ -160,6 +165,12 @@ impl Detector {
     /// Whether the threshold follows a stream's scores.
     pub fn tracks(&self) -> bool {
         self.tracks
+    }
+
+    /// How fast rows of the past lose weight on a stream; see
+    /// [`DetectorConfig::time_decay`].
+    pub fn time_decay(&self) -> f64 {
+        self.first().config().decay_rate()
     }
 
     /// Share of rows that should be alerts.

@@ -19,6 +19,10 @@ pub(crate) struct Leaving {
 }
 
 impl Leaving {
+    pub(super) fn memory_usage(&self) -> usize {
+        self.rows.capacity() * 4 + self.paths.memory_usage()
+    }
+
     /// Finds the ways to the points in the slots of some planned (row, slot)
     /// pairs. `places` has the point in each slot.
     #[inline(always)]

@@ -10,7 +10,7 @@ use crate::novelty::Novelty;
 use crate::points::PointStore;
 use crate::sampler::{Sampler, Ticks};
 use crate::score::ScoreBuffers;
-use crate::tree::{Live, NONE, Scratch, Tree};
+use crate::tree::{Live, NONE, NodeId, Scratch, Tree};
 use crate::walk::{BoxBuffer, GROUP, Path};
 
 /// What a thread needs to take blocks through trees.
@@ -34,6 +34,11 @@ impl MemberBuffers {
             bounds: BoxBuffer::new(stride),
         }
     }
+
+    /// Bytes of the largest of them, roughly.
+    pub(crate) fn memory_usage(&self) -> usize {
+        size_of::<MemberBuffers>() + self.leaving.memory_usage()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub(crate) struct Member {
     pub(crate) tree: Tree,
     /// This block's accepted (row, slot) pairs.
     plan: Vec<(u32, u32)>,
+    /// Nodes from the root on that hold the row that comes alone, if the tree takes it.
+    top: Vec<NodeId>,
     acquired: Vec<u32>,
     released: Vec<u32>,
 }
@@ -76,6 +83,7 @@ impl Member {
             places: Vec::new(),
             tree,
             plan: Vec::new(),
+            top: Vec::new(),
             acquired: Vec::new(),
             released: Vec::new(),
         }
@@ -90,6 +98,15 @@ impl Member {
     /// Rows that this tree takes.
     pub(crate) fn planned(&self) -> impl Iterator<Item = u32> + '_ {
         self.plan.iter().map(|&(row, _)| row)
+    }
+
+    /// Keeps which nodes from the root on hold a row that comes alone, if the tree
+    /// takes it.
+    pub(crate) fn keep_top(&mut self, nodes: impl Iterator<Item = NodeId>) {
+        self.top.clear();
+        if !self.plan.is_empty() {
+            self.top.extend(nodes);
+        }
     }
 
     /// Leaves no large buffers behind after a bulk insertion.
@@ -187,9 +204,16 @@ impl Member {
             self.released.push(old);
         }
         scratch.path.clear();
+        let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
         if let Some(n) = scored {
-            let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
             score.still_holding(n, changes, &mut scratch.path);
+        } else if !self.top.is_empty() {
+            for (depth, id) in changes {
+                if self.top.get(depth) == Some(&id) {
+                    self.top.truncate(depth);
+                }
+            }
+            scratch.path.append(&mut self.top);
         }
         let held = self
             .tree
@@ -206,6 +230,7 @@ impl Member {
             + self.tree.memory_usage()
             + (self.places.capacity() + self.acquired.capacity() + self.released.capacity()) * 4
             + self.plan.capacity() * 8
+            + self.top.capacity() * 4
     }
 
     /// Checks tree and sampler against each other; adds references to `counts`.

@@ -1,5 +1,6 @@
 //! The living forest: a stream goes in, questions are answered at any time.
 
+mod alone;
 mod leaving;
 mod member;
 mod missing;
@@ -11,7 +12,7 @@ mod update;
 
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
 
-use crate::config::ForestConfig;
+use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};
 use crate::frozen::FrozenForest;
 use crate::intake::Intake;
@@ -108,6 +109,18 @@ impl Forest {
     /// depends on it.
     pub fn set_threads(&mut self, n_threads: usize) {
         self.config.n_threads = n_threads;
+    }
+
+    /// From now on, a row weighs `exp(-rate)` less in the trees' samples with each row
+    /// that comes after it. Rows seen so far all weigh the same, what the last of them
+    /// does: keys of a uniform sample are those of rows that are as old as each other.
+    pub(crate) fn decay_from_now(&mut self, rate: f64) {
+        let shift = self.clock.rebase(self.clock.state().now);
+        for member in &mut self.members {
+            member.sampler.rebase(shift);
+        }
+        self.clock.set_rate(rate);
+        self.config.sampling = Sampling::Decay { rate: Some(rate) };
     }
 
     /// What people wrote down about it.

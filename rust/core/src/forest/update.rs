@@ -11,8 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::novelty::Novelty;
 use crate::parallel;
-use crate::questions::mean_over_trees;
-use crate::questions::{self, never};
+use crate::questions::{mean_over_trees, never};
 use crate::rows::Rows;
 use crate::sampler::Ticks;
 use crate::tree::{NONE, Scratch};
@@ -53,6 +52,8 @@ pub(super) struct Buffers {
     pub(super) ticks: Ticks,
     ids: Vec<u32>,
     scores: Vec<f64>,
+    /// What taking in a row that comes alone needs, once one has come.
+    member: Option<Box<MemberBuffers>>,
 }
 
 impl Buffers {
@@ -61,6 +62,7 @@ impl Buffers {
             + self.ticks.memory_usage()
             + self.ids.capacity() * 4
             + self.scores.capacity() * 8
+            + self.member.as_ref().map_or(0, |all| all.memory_usage())
     }
 
     /// Leaves no large buffers behind after a bulk call.
@@ -75,6 +77,7 @@ impl Buffers {
         self.ticks.shrink_to(KEEP);
         self.ids.shrink_to(KEEP);
         self.scores.shrink_to(16 * KEEP);
+        self.member = None;
     }
 }
 
@@ -355,6 +358,7 @@ impl Forest {
     ) {
         let stride = self.intake.stride();
         let trees = self.members.len();
+        let alone = n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
         // All trees score a row that comes alone together, and those that want
         // it take it then.
         let together = match asked {
@@ -362,15 +366,11 @@ impl Forest {
             Some(Asked::Kind(kind)) => kind.blend(self.config.sample_size).map(Some),
             _ => None,
         };
-        let together =
-            together.filter(|_| n == 1 && parallel::threads_for(0, n, trees, stride) == 1);
-        let alone = together.is_some();
+        let together = together.filter(|_| alone);
         if let Some(blend) = together {
-            let needed = self.config.rows_needed();
-            let score = questions::few_scores(self, needed, blend, &buffers.rows, &mut never);
-            out.copy_from_slice(&score.unwrap_or_default());
+            out.fill(self.score_alone(blend, &buffers.rows));
         }
-        let scored = asked.is_some() && !alone;
+        let scored = asked.is_some() && together.is_none();
         let width = if scored { n } else { 0 };
         let scores = &mut buffers.scores;
         scores.clear();
@@ -391,6 +391,17 @@ impl Forest {
             blend: kind.and_then(|kind| kind.blend(self.config.sample_size)),
             novelty,
         };
+        if alone && !scored {
+            let own = buffers
+                .member
+                .get_or_insert_with(|| Box::new(MemberBuffers::new(stride)));
+            for member in &mut self.members {
+                if member.planned().next().is_some() {
+                    entry::run_member(member, &block, &mut [], own);
+                }
+            }
+            return;
+        }
         let work = if scored {
             n
         } else {
@@ -418,9 +429,6 @@ impl Forest {
             || MemberBuffers::new(stride),
             |buffers, (members, part), _| {
                 for (i, member) in members.iter_mut().enumerate() {
-                    if alone && member.planned().next().is_none() {
-                        continue;
-                    }
                     let out = &mut part[i * width..(i + 1) * width];
                     entry::run_member(member, &block, out, buffers);
                 }

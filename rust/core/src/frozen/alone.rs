@@ -1,4 +1,8 @@
 //! Scores of rows that come alone, or few at a time.
+//!
+//! There are too few for a block: a row goes through up to [`grove::TREES`] trees
+//! together, which are brought into a [`Grove`] of their own once, when the first
+//! such row comes; `shape.rs` has what it costs.
 
 use super::FrozenForest;
 use crate::kernels::entry;

@@ -1,4 +1,9 @@
 //! A block of rows, and what taking it through trees needs.
+//!
+//! Rows are kept as rows: a row that a tree has sorted is read in one or two pieces
+//! of a cache line each, and turned in registers ([`Tiles::load`]). Beside them are
+//! their ranks, column after column, which the sort compares. Nothing here is made
+//! anew for another block.
 
 use super::keys::Cuts;
 use crate::error::Result;

@@ -1,4 +1,8 @@
 //! Scores of tables, in blocks.
+//!
+//! A block's rows are ranked among the cuts of all trees once ([`keys`]) and then go
+//! through one tree after the other, whose nodes and boxes so come from memory once
+//! for thousands of rows. Threads take blocks; where there are too few, trees.
 
 use super::block::{Block, MOST_ROWS};
 use super::keys::Cuts;

@@ -1,5 +1,13 @@
 //! Row numbers in the order of a tree's leaves, so that every node owns a
 //! contiguous range.
+//!
+//! A quicksort with the tree's own cuts: what is moved is a row's number, two
+//! bytes, and what is compared its rank. The top of a tree, which all rows pass, is
+//! one step ([`top`]), or all of a small tree with VBMI ([`descent`]); below it rows
+//! go to both sides node by node ([`crate::kernels::partition`]). 152 instructions a
+//! row and tree with AVX2, at 8 columns as at 30 (docs/benchmarks.md), for twelve
+//! levels. To send rows down in lockstep and count them by leaf took twice as long
+//! in the prototypes.
 
 use super::block::Block;
 use super::keys::{Top, TreeKeys, Way};

@@ -1,6 +1,10 @@
 //! One box and one row, columns in the lanes: what insertion and deletion do at
 //! a node. Boxes and rows are padded, as [`super::lanes`] has it, whose order all
 //! sums keep; those of four columns, which are no whole vector, go there.
+//!
+//! A box takes two loads a column and side, eight columns at a time, and a chain of
+//! four sums for the result where one is asked for; an insertion meets as many boxes
+//! as lie above its cut, a deletion as many as become smaller.
 
 use super::lanes;
 use super::simd::{EIGHT, Eights};

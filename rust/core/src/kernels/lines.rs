@@ -1,4 +1,5 @@
-//! Values that begin with a cache line, so that what fits into one lies in one.
+//! Values that begin with a cache line, so that what fits into one lies in one: a box
+//! of eight columns is one line, and would be two at most other places.
 
 use super::simd::LANES;
 use crate::points::grow_by_an_eighth;

@@ -4,6 +4,9 @@
 //! branches: which way a row goes cannot be foretold. Three instructions a row
 //! and a cycle or more for its key; with `vpcompressw`, sixteen rows at a time,
 //! half of it.
+//!
+//! After Bramas, *A novel hybrid quicksort algorithm vectorized using AVX-512 on Intel
+//! Skylake* (2017), with row numbers and a temporary for one side, so that it is stable.
 
 /// Moves the row numbers with `keys[row] <= cut` to the front, the others
 /// behind them, both in order; returns how many go to the front. `right` has

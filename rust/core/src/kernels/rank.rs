@@ -5,6 +5,9 @@
 //! few cache lines; with AVX-512 the first five take no memory at all, and the
 //! others a gather each: some ten cycles a value among 3,000 cuts. To count the
 //! lower ones among sixteen, block by block, takes as long.
+//!
+//! The order is that of Khuong and Morin, *Array layouts for comparison-based searching*
+//! (2017).
 
 use super::simd::LANES;
 

@@ -6,6 +6,10 @@
 //! some four vector operations a node over the rows in a vector, and then one
 //! counting sort for all. With 31 nodes that is half or less of the five or
 //! six levels of [`super::partition`] that it takes the place of.
+//!
+//! Comparisons in place of ways, and masks in place of branches, are the idea of
+//! QuickScorer (Lucchese et al. 2015) and RapidScorer (Ye et al. 2018), for a tree's top
+//! alone: of all its nodes most hold few of the rows.
 
 /// Nodes of a top at most.
 pub(crate) const MOST_NODES: usize = 31;

@@ -7,6 +7,10 @@
 //! two groups of sixteen rows take turns: two cycles a step where the plain way
 //! (`walk.rs`) takes five. The deepest of more rows is deeper, so larger groups
 //! gain nothing.
+//!
+//! Ways of several rows taken in turns, without a branch, are the interleaved predication
+//! of Asadi, Lin and de Vries, *Runtime optimizations for tree-based machine learning
+//! models* (2014).
 
 use super::simd::LANES;
 use crate::walk::LEAF;

@@ -7,6 +7,10 @@
 //! cycle where four vector pipes are there (Zen 5, `simd::Avx512` says how),
 //! two where adding and comparing share two. The order of the sums is that of
 //! [`super::lanes`], so that a row gets the same bits here and there.
+//!
+//! The separation of Guha et al., *Robust random cut forest based anomaly detection on
+//! streams* (2016), is the only arithmetic; rows in the lanes are of the prototypes that
+//! this project began with.
 
 use super::simd::{LANES, Simd, TURNED};
 

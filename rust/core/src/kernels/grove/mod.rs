@@ -20,10 +20,15 @@
 //! 3.3 us at 8 columns, half of them to begin and go down, and 5.7 us at 30
 //! (`frozen/shape.rs`); without, the plain way takes twice as long. Asking for boxes
 //! before the way up gains nothing where vectors have so many under way.
+//!
+//! Asadi, Lin and de Vries (2014) take several rows down one tree in turns; here it is
+//! one row and several trees, and the way up as well, which their trees do not have.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod plain;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 use super::simd::LANES;
 use crate::local_range::bits;

@@ -1,4 +1,5 @@
-//! Two 256-bit registers.
+//! Two 256-bit registers: every operation is two instructions. A division is the
+//! dearest of them; a selection by bits has to make its mask from them first.
 
 use super::{FOUR, LANES, Simd, TURNED};
 use std::arch::x86_64::*;

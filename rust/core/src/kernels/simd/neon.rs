@@ -1,4 +1,5 @@
-//! Four 128-bit registers.
+//! Four 128-bit registers: every operation is four instructions. Columns are turned
+//! four by four, in registers, since there is no gather.
 
 use super::{LANES, Simd, TURNED};
 use std::arch::aarch64::*;

@@ -1,4 +1,5 @@
-//! Arrays that the compiler turns into whatever vectors the target has.
+//! Arrays that the compiler turns into whatever vectors the target has: with SSE2,
+//! four registers of four numbers. The reference that the other sets are held to.
 
 use super::{LANES, Simd, TURNED};
 use std::array::from_fn;
