@@ -136,7 +136,7 @@ class Results:
     failed : dict of str to str
         Lanes whose engine raised, and what.
     unsettled : dict of str to str
-        Lanes that were not warm when they had to begin, and how that showed.
+        Lanes whose time had not come to rest when they had to begin, and how that showed.
     resting : mapping of str to float
         What package and models cost at rest; see :mod:`benches.resting`.
     thresholds : dict of str to list of float

@@ -113,7 +113,9 @@ def peer_tables(results: Results) -> str:
         parts.append("Not timed:\n\n" + "\n".join(left_out))
     if results.unsettled:
         wavered = [f"* {what}: {why}" for what, why in results.unsettled.items()]
-        parts.append("Measured before they were warm:\n\n" + "\n".join(wavered))
+        parts.append(
+            "Not at rest when their rounds began, by compilation or noise:\n\n" + "\n".join(wavered)
+        )
     return "\n\n".join(parts)
 
 
