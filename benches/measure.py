@@ -12,12 +12,9 @@ from benches.rows import mixture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benches.engines.protocol import Engine, Rows, Timed
+    from benches.engines.protocol import Engine, Timed
     from benches.stage import Stage
     from benches.workloads import Contest, Lane
-
-# Works after which the same rows would be cheaper: they always get new ones.
-LEARNS = ("process", "insert")
 
 
 def measure(
@@ -28,6 +25,7 @@ def measure(
     *,
     told: Callable[[str], None],
     failed: dict[str, str],
+    unsettled: dict[str, str],
 ) -> list[Measurement]:
     """Let all lanes of a contest take turns.
 
@@ -38,14 +36,16 @@ def measure(
         left out.
     stage : Stage
     rounds : int
-        Measured ones; one more comes first, unmeasured, so that caches, clocks
-        and the Java compiler are warm.
+        Measured ones; one more comes first, unmeasured, so that caches and clocks
+        are warm. What is compiled while it runs has settled before that.
     seconds : float
         Time of one repetition aimed at, unless the lane says how many rows.
     told : callable
         Told what begins.
     failed : dict of str to str
         Gets lanes whose engine raised, and what; the others go on.
+    unsettled : dict of str to str
+        Gets lanes that were still getting faster, or wavered, when they had to begin.
 
     Returns
     -------
@@ -57,9 +57,12 @@ def measure(
         with _Guarded(contest, lane, stage, failed):
             engine = stage.engine(lane)
             if engine is not None:
+                told(f"{contest.name}: {lane.engine} warms up")
+                reason = engine.settle(lane.work, lane.n_columns)
+                if reason is not None:
+                    unsettled[named(contest, lane)] = reason
                 running.append((lane, engine, _rows_of(lane, engine, seconds)))
     times: dict[Lane, list[Timed]] = {lane: [] for lane, _, _ in running}
-    table = _Table()
     gc.collect()
     gc.disable()
     try:
@@ -67,7 +70,7 @@ def measure(
             told(f"{contest.name}: round {turn} of {rounds}")
             for lane, engine, n_rows in list(running):
                 with _Guarded(contest, lane, stage, failed) as guarded:
-                    rows = table.rows(lane, n_rows, turn)
+                    rows = stage.rows(lane, n_rows, turn)
                     timed = engine.run(lane.work, rows, lane.batch)
                     if turn > 0:
                         times[lane].append(timed)
@@ -77,6 +80,11 @@ def measure(
     finally:
         gc.enable()
     return [Measurement.of(contest.name, lane, n_rows, times[lane]) for lane, _, n_rows in running]
+
+
+def named(contest: Contest, lane: Lane) -> str:
+    """Name a lane for people."""
+    return f"{contest.name}: {lane.engine}, {lane.work}"
 
 
 def _rows_of(lane: Lane, engine: Engine, seconds: float) -> int:
@@ -93,26 +101,11 @@ def _rows_of(lane: Lane, engine: Engine, seconds: float) -> int:
     return int(min(max(wanted // digits * digits, first), lane.n_rows))
 
 
-class _Table:
-    """Draws the rows of each repetition, the same for all lanes of one size."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], Rows] = {}
-
-    def rows(self, lane: Lane, n_rows: int, turn: int) -> Rows:
-        if lane.work in LEARNS:
-            return mixture(n_rows, lane.n_columns, seed=10 + turn)
-        key = (n_rows, lane.n_columns)
-        if key not in self._kept:
-            self._kept[key] = mixture(n_rows, lane.n_columns, seed=3)
-        return self._kept[key]
-
-
 class _Guarded:
     """Lets one lane fail without the others; Ctrl-C passes."""
 
     def __init__(self, contest: Contest, lane: Lane, stage: Stage, failed: dict[str, str]) -> None:
-        self._name = f"{contest.name}: {lane.engine}, {lane.work}"
+        self._name = named(contest, lane)
         self._lane, self._stage, self._failed = lane, stage, failed
         self.raised = False
 

@@ -25,6 +25,8 @@ LEAST_CORRELATION = 0.9
 # Of the mean scores of usual and of odd rows, on one scale: seeds differ by some hundredths,
 # trees of another rule by 0.4.
 MEAN_WITHIN = 0.1
+# Share of rows just taken in that a deletion must find: some enter no tree.
+LEAST_HELD = 0.5
 # Share of odd rows whose farthest column gets the largest part of the score.
 LEAST_FOUND = 0.95
 
@@ -65,6 +67,8 @@ def check(engine: Engine, work: Work, learnt: Rows, asked: Planted, expected: An
     """
     if work == "parquet":
         return _why_not_read(engine, learnt, asked, expected)
+    if work == "delete":
+        return _why_not_deleted(engine, asked, expected)
     if work in ("insert", "fit", "load"):
         # An opening for each row: two will do.
         given = {"insert": asked.rows[~asked.is_odd], "fit": learnt, "load": learnt[:2]}
@@ -78,7 +82,31 @@ def check(engine: Engine, work: Work, learnt: Rows, asked: Planted, expected: An
     answer = engine.run(work, asked.rows).answer
     if work == "attribution":
         return why_not_parts(answer, asked, expected, engine.kind)
-    return why_not_scores(answer, asked, expected, engine.kind)
+    # A local range is on a scale of its own.
+    kind = "other" if work == "local_range" else engine.kind
+    return why_not_scores(answer, asked, expected, kind)
+
+
+def _why_not_deleted(engine: Engine, asked: Planted, expected: Answer) -> str | None:
+    """Say what is wrong with a forest that was to take rows in and out again, if anything.
+
+    Odd rows that it has kept would be less odd to it.
+    """
+    # As many at a time as a sample can hold.
+    step = max(1, engine.shape.sample_size // 4)
+    copies: list[float] = []
+    for at in range(0, len(asked.rows), step):
+        rows = asked.rows[at : at + step]
+        answer = engine.run("delete", rows).answer
+        if answer is None or answer.shape != (len(rows),):
+            said = "no" if answer is None else answer.shape
+            return f"{said} counts of copies for {len(rows)} deleted rows"
+        copies += answer.tolist()
+    held = float(np.mean(np.array(copies) >= 1))
+    if not held >= LEAST_HELD:
+        return f"deleted {held:.2f} of the rows that it had taken in (at least {LEAST_HELD})"
+    wrong = why_not_scores(engine.judged(asked.rows), asked, expected, engine.kind)
+    return None if wrong is None else f"after deletion: {wrong}"
 
 
 def _why_not_read(engine: Engine, learnt: Rows, asked: Planted, expected: Answer) -> str | None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from benches import goals
 from benches.engines import Frozen, Isolation, JavaForest, Krcf, Living, RustAvx2, RustPortable
 from benches.record import Measurement, Results
-from benches.tables import contests
+from benches.tables import by_width, contests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -128,9 +128,9 @@ def growth(results: Results) -> Figure:
             _line(axes, results.all(contest, engine, work), size, color, name)
         axes.set(xlabel=label, title=f"{label}, d = 8")
     for axes, (engine, work, color, name) in zip(grid[3:], own, strict=False):
-        _line(axes, _by_width(results, engine, work), "n_columns", color, f"fastrcf: {name}")
+        _line(axes, by_width(results, engine, work), "n_columns", color, f"fastrcf: {name}")
         for peer, grey in THEIRS.items():
-            _line(axes, _by_width(results, peer, work), "n_columns", grey, _short(peer))
+            _line(axes, by_width(results, peer, work), "n_columns", grey, _short(peer))
         axes.set(xlabel="columns", title=f"columns: {name}")
     for engine, work, color, name in own:
         for width, dash in zip(WIDTHS, ("-", "--"), strict=True):
@@ -162,16 +162,6 @@ def _line(
     points = sorted((getattr(one, size), one.median) for one in made)
     if points:
         axes.plot(*zip(*points, strict=True), dash, marker="o", ms=3.2, color=color, label=name)
-
-
-def _by_width(results: Results, engine: str, work: str) -> list[Measurement]:
-    """Give one measurement a width, of forests with the usual shape."""
-    found: dict[int, Measurement] = {}
-    for made in results.measurements:
-        usual = made.contest in (f"growth d={made.n_columns}", f"{work}, d={made.n_columns}")
-        if usual and (made.engine, made.work) == (engine, work):
-            found.setdefault(made.n_columns, made)
-    return list(found.values())
 
 
 def _by_speed(found: dict[tuple[str, int], list[Measurement]], work: str) -> list[str]:

@@ -135,8 +135,15 @@ class Results:
         Engine, work, n_columns and reason of each answer that was nonsense.
     failed : dict of str to str
         Lanes whose engine raised, and what.
+    unsettled : dict of str to str
+        Lanes whose time had not come to rest when they had to begin, and how that showed.
     resting : mapping of str to float
         What package and models cost at rest; see :mod:`benches.resting`.
+    thresholds : dict of str to list of float
+        Nanoseconds of one threshold's update by the rate of alerts; see
+        :mod:`benches.threshold`.
+    seconds : dict of str to float
+        What each contest and other part took on the wall, with its preparation.
     measurements : list of Measurement
     done : list of str
         Contests that are through.
@@ -150,7 +157,10 @@ class Results:
     absent: dict[str, str] = field(default_factory=dict)
     implausible: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    unsettled: dict[str, str] = field(default_factory=dict)
     resting: dict[str, float | None] = field(default_factory=dict)
+    thresholds: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 

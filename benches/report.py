@@ -24,6 +24,7 @@ from benches.engines import (
     Living,
     Rrcf,
 )
+from benches.growth import growth_table
 from benches.record import Results
 
 if TYPE_CHECKING:
@@ -48,8 +49,13 @@ def machine(results: Results) -> str:
     return (
         f"{_where(results)[:-1]}; {about['system']}, Python {about['python']}, "
         f"rustc {about['rustc']}, {about['java'] or 'no Java'}, {versions}. "
-        f"Selection `{results.selection}`, {results.rounds} rounds."
+        f"Selection `{results.selection}`, {results.rounds} rounds{_took(results)}."
     )
+
+
+def _took(results: Results) -> str:
+    took = tables.duration(results)
+    return f"; it took {took}, with all preparations" if took else ""
 
 
 def _where(results: Results) -> str:
@@ -64,17 +70,19 @@ def goal_table(results: Results) -> str:
     """Lay the goals out beside what was measured, here and on Zen 5."""
     zen5 = Results.load(ZEN_5)
     lines = [
-        f"| goal | asked | measured (quartiles) | | Zen 5, {zen5.measured[:10]} | |",
-        "|---|---:|---:|---|---:|---|",
+        "| goal | asked | stretch | measured (quartiles) | | another machine: Zen 5, "
+        f"{zen5.measured[:10]} | |",
+        "|---|---:|---:|---:|---|---:|---|",
     ]
     for here, there in zip(goals.verdicts(results), goals.verdicts(zen5), strict=True):
-        cells = (here.goal.what, goals.wanted(here), *_judged(here), *_judged(there))
+        asked = (goals.wanted(here), goals.stretch(here))
+        cells = (here.goal.what, *asked, *_judged(here), *_judged(there))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _judged(verdict: goals.Verdict) -> tuple[str, str]:
-    return goals.shown(verdict), SAID.get(verdict.said, verdict.said)
+    return goals.shown(verdict), SAID.get(verdict.said, goals.judged(verdict))
 
 
 def peer_tables(results: Results) -> str:
@@ -103,19 +111,19 @@ def peer_tables(results: Results) -> str:
     left_out += [f"* {what}: failed, {why}" for what, why in results.failed.items()]
     if left_out:
         parts.append("Not timed:\n\n" + "\n".join(left_out))
+    if results.unsettled:
+        wavered = [f"* {what}: {why}" for what, why in results.unsettled.items()]
+        parts.append(
+            "Not at rest when their rounds began, by compilation or noise:\n\n" + "\n".join(wavered)
+        )
     return "\n\n".join(parts)
 
 
 def _names(widths: Mapping[int, Sequence[Measurement]], wrong: set[str]) -> list[str]:
     """Give what a table has rows for, in the order of the engines."""
-    names = {_row_name(made) for beside in widths.values() for made in beside} | wrong
+    names = {tables.named(made) for beside in widths.values() for made in beside} | wrong
     order = list(BY_NAME)
     return sorted(names, key=lambda name: (order.index(name.partition(": ")[0]), name))
-
-
-def _row_name(made: Measurement) -> str:
-    detects = made.contest.startswith("detect")
-    return f"{made.engine}: {made.work}" if detects else made.engine
 
 
 def _engine_row(
@@ -124,7 +132,7 @@ def _engine_row(
     cells: list[str] = []
     rows: list[str] = []
     for width, beside in sorted(widths.items()):
-        made = next((made for made in beside if _row_name(made) == name), None)
+        made = next((made for made in beside if tables.named(made) == name), None)
         if made is None:
             wrong = any(engine == name for engine, _ in tables.nonsense(results, work, width))
             cells += ["implausible" if wrong else "", ""]
@@ -141,28 +149,6 @@ def _engine_row(
     # One number where all widths have the same.
     told = " / ".join(rows if len(set(rows)) > 1 else rows[:1])
     return f"| {name} | {told} | " + " | ".join(cells) + " |"
-
-
-def growth_table(results: Results) -> str:
-    """Lay out how time per row grows: the slope of its logarithm, by size."""
-    sizes = (
-        ("growth n, d=8", "batch", "rows per call"),
-        ("growth T, d=8", "n_trees", "trees"),
-        ("growth S, d=8", "sample_size", "rows per tree"),
-        ("threads, d=30", "n_threads", "threads, d = 30, on the wall"),
-    )
-    lines = ["| size | work | µs a row at each |", "|---|---|---|"]
-    for contest, size, label in sizes:
-        for engine, work in ((Frozen, "score"), (Living, "process")):
-            made = sorted(
-                results.all(contest, engine.name, work), key=lambda one: int(getattr(one, size))
-            )
-            if made:
-                values = ", ".join(
-                    f"{getattr(one, size):,}: {goals.value(one.median)}" for one in made
-                )
-                lines.append(f"| {label} | {work} | {values} |")
-    return "\n".join(lines)
 
 
 def settings(results: Results) -> str:

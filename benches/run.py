@@ -14,20 +14,22 @@ import argparse
 import contextlib
 import os
 import sys
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches import goals, machine, parquet_table, resting, tables
+from benches import goals, machine, parquet_table, resting, tables, threshold
 from benches.engines import ENGINES
+from benches.engines.protocol import Unavailable
 from benches.measure import measure
 from benches.record import Results
 from benches.stage import Stage
 from benches.workloads import SELECTIONS, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benches" / "results.json"
@@ -86,9 +88,17 @@ def run(selection: Selection, results: Results, seconds: float, partial: Path) -
         for contest in selection.contests:
             if contest.name in results.done:
                 continue
-            results.measurements += measure(
-                contest, stage, results.rounds, seconds, told=tell, failed=results.failed
-            )
+            with _clocked(results, contest.name):
+                results.measurements += measure(
+                    contest,
+                    stage,
+                    # Whoever asks for fewer than the contest's own gets them.
+                    min(results.rounds, contest.rounds or results.rounds),
+                    seconds,
+                    told=tell,
+                    failed=results.failed,
+                    unsettled=results.unsettled,
+                )
             results.done.append(contest.name)
             results.absent |= stage.absent
             for (engine, work, width, shape), reason in stage.implausible.items():
@@ -100,7 +110,24 @@ def run(selection: Selection, results: Results, seconds: float, partial: Path) -
         stage.clear()
     if not results.resting:
         tell("the package at rest")
-        results.resting = resting.costs(results.rounds)
+        with _clocked(results, "at rest"):
+            results.resting = resting.costs(results.rounds)
+        results.save(partial)
+    if selection.thresholds and not results.thresholds:
+        tell("updates of thresholds")
+        with _clocked(results, "thresholds"):
+            try:
+                results.thresholds = threshold.updates()
+            except Unavailable as reason:
+                results.absent["thresholds"] = str(reason)
+
+
+@contextlib.contextmanager
+def _clocked(results: Results, part: str) -> Iterator[None]:
+    """Note what a part takes on the wall."""
+    began = time.monotonic()
+    yield
+    results.seconds[part] = round(time.monotonic() - began, 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,7 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     selection = SELECTIONS[options.selection]
     if options.only is not None:
         kept = tuple(made for made in selection.contests if options.only in made.name)
-        selection = Selection(selection.name, kept, selection.rounds, selection.seconds)
+        thresholds = selection.thresholds and options.only in "thresholds"
+        selection = replace(selection, contests=kept, thresholds=thresholds)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     partial = options.out.with_suffix(".partial.json")
     results = started(

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from benches.rows import Planted
     from benches.workloads import Lane
 
+# Works after which a forest holds the rows that it was checked with.
 LEARNS = ("process", "insert", "fit")
-# Enough for a share of the odd rows in hundredths; rrcf takes 30 ms for each.
-PLANTED = 200
+# Works after which the same rows would be cheaper: they always get new ones.
+NEW_ROWS = ("process", "insert", "delete")
 # Rows of a forest in its steady state, in sample sizes.
 STEADY = 3
 
@@ -41,7 +42,8 @@ class Stage:
         self._width = 0
         self._engines: dict[tuple[str, Shape], Engine] = {}
         self._checked: set[tuple[str, str, Shape]] = set()
-        self._expected: dict[tuple[Shape, Work], Answer] = {}
+        self._expected: dict[tuple[Shape, Work, int], Answer] = {}
+        self._tables: dict[tuple[int, int], Rows] = {}
 
     def engine(self, lane: Lane) -> Engine | None:
         """Give a lane's engine, its forest in a steady state; None if it cannot compete."""
@@ -71,6 +73,16 @@ class Stage:
         self._engines.clear()
         self._checked.clear()
         self._expected.clear()
+        self._tables.clear()
+
+    def rows(self, lane: Lane, n_rows: int, turn: int) -> Rows:
+        """Give the rows of a repetition, the same for all lanes of one size."""
+        if lane.work in NEW_ROWS:
+            return mixture(n_rows, lane.n_columns, seed=10 + turn)
+        key = (n_rows, lane.n_columns)
+        if key not in self._tables:
+            self._tables[key] = mixture(n_rows, lane.n_columns, seed=3)
+        return self._tables[key]
 
     def drop(self, lane: Lane) -> None:
         """Close a lane's engine, which has failed."""
@@ -98,9 +110,11 @@ class Stage:
     def _check(self, engine: Engine, lane: Lane) -> str | None:
         asked = self._asked(lane)
         learnt = self._learnt(lane, 10_000)
-        key = (lane.shape, lane.work)
+        key = (lane.shape, lane.work, len(asked.rows))
         if key not in self._expected:
-            self._expected[key] = plausible.expected_scores(learnt, asked.rows, *key)
+            self._expected[key] = plausible.expected_scores(
+                learnt, asked.rows, lane.shape, lane.work
+            )
         try:
             reason = plausible.check(engine, lane.work, learnt, asked, self._expected[key])
         except Exception as error:  # Whatever a peer raises is its own failure, not the bench's.
@@ -111,4 +125,4 @@ class Stage:
         return reason
 
     def _asked(self, lane: Lane) -> Planted:
-        return planted(PLANTED, lane.n_columns, seed=5)
+        return planted(BY_NAME[lane.engine].planted, lane.n_columns, seed=5)

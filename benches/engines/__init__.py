@@ -15,7 +15,7 @@ from benches.engines.isolation import Isolation
 from benches.engines.isotree import Isotree
 from benches.engines.java import JavaForest
 from benches.engines.krcf import Krcf
-from benches.engines.living import Living
+from benches.engines.living import Living, Windowed
 from benches.engines.parquet import Reader
 from benches.engines.protocol import Engine
 from benches.engines.rcf3 import Rcf3
@@ -44,6 +44,7 @@ __all__ = [
     "Rust",
     "RustAvx2",
     "RustPortable",
+    "Windowed",
 ]
 
 # In the order in which tables show them.
@@ -51,6 +52,7 @@ ENGINES: tuple[type[Engine], ...] = (
     Frozen,
     Living,
     ByRow,
+    Windowed,
     Detecting,
     Rust,
     RustAvx2,

@@ -17,7 +17,12 @@ class Frozen(Living):
 
     name: ClassVar[str] = "fastrcf, frozen"
     settings: ClassVar[str] = "RandomCutForest.freeze(), float32 arrays, one call per array"
-    works: ClassVar[Mapping[Work, int]] = {"score": 4_000, "attribution": 200, "load": 4}
+    works: ClassVar[Mapping[Work, int]] = {
+        "score": 4_000,
+        "local_range": 4_000,
+        "attribution": 200,
+        "load": 4,
+    }
 
     def build(self, rows: Rows) -> None:
         """Freeze a forest that has taken ``rows`` in."""
@@ -27,3 +32,7 @@ class Frozen(Living):
     def score(self, rows: Rows) -> Answer:
         """Score rows, one call."""
         return self._frozen.score(rows)
+
+    def local_range(self, rows: Rows) -> Answer:
+        """Score rows by how much room there is around them, one call."""
+        return self._frozen.score(rows, kind="local_range")

@@ -52,7 +52,7 @@ class Isolation(PythonEngine):
         """Score rows, a call each."""
         return np.concatenate([self.score(row) for row in rows[:, None]])
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: Work, rows: Rows) -> None:
         """Save what is opened."""
         if work == "load":
             self._saved = pickle.dumps(self._forest)

@@ -70,7 +70,7 @@ class Krcf(ListEngine):
         total: Answer = low + high
         return total
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: Work, rows: Rows) -> None:
         """Save what is opened."""
         if work == "load":
             self._saved = self._forest.to_msgpack()

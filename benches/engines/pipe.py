@@ -76,7 +76,7 @@ class PipeEngine(Engine):
             raise ValueError(f"{self.name}: has no batches of a chosen size")
         said: str = "score" if work == "row" and self.one_row_a_call else work
         out = Path(self._folder.name, "answer")
-        wall, cpu = self._ask(said, self._file(rows), str(out))
+        wall, cpu = self._ask(said, self._file(rows), str(out))[:2]
         if work == "insert":
             return Timed(cpu, wall, None)
         answer = np.fromfile(out, "<f8")
@@ -99,13 +99,13 @@ class PipeEngine(Engine):
         rows.astype("<f4").tofile(path)
         return str(path)
 
-    def _ask(self, *words: str) -> tuple[int, int]:
-        """Give a command; its wall and thread nanoseconds."""
+    def _ask(self, *words: str) -> list[int]:
+        """Give a command; its wall and thread nanoseconds, and what it says beside."""
         print("\t".join(words), file=_open(self._process.stdin), flush=True)
         answer = _open(self._process.stdout).readline().rstrip("\n").split("\t")
         if answer[0] != "ok":
             raise RuntimeError(f"{self.name} failed on {words[0]}: {' '.join(answer[1:])}")
-        return int(answer[1]), int(answer[2])
+        return [int(word) for word in answer[1:]]
 
 
 def _open(stream: IO[str] | None) -> IO[str]:

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 Rows: TypeAlias = NDArray[np.float32]
 Answer: TypeAlias = NDArray[np.float64]
 Work = Literal[
-    "score", "row", "process", "insert", "attribution", "detect", "fit", "parquet", "load"
+    "score",
+    "row",
+    "process",
+    "insert",
+    "delete",
+    "attribution",
+    "local_range",
+    "detect",
+    "fit",
+    "parquet",
+    "load",
 ]
 WORKS: tuple[Work, ...] = get_args(Work)
 # What an engine's scores can be held to.
@@ -66,8 +76,9 @@ class Timed:
         Nanoseconds of the working thread (of all threads if there are several),
         and of the clock on the wall.
     answer : numpy.ndarray of float64 or None
-        Scores, shape (n,), or parts of them by column, shape (n, d); rows read
-        from a file, shape (1,); None for works that give none of them.
+        Scores, shape (n,), or parts of them by column, shape (n, d); copies of each
+        row that were deleted, shape (n,); rows read from a file, shape (1,); None
+        for works that give none of them.
     """
 
     cpu: int
@@ -98,6 +109,9 @@ class Engine(ABC):
         matters; others would only repeat themselves.
     warm_up : int
         Rows that its forest takes before it is measured.
+    planted : int
+        Rows with odd ones among them that it is checked with: enough for a share
+        of the odd ones in hundredths.
     shape : Shape
         Of the forests that :meth:`build` makes.
     """
@@ -108,6 +122,7 @@ class Engine(ABC):
     works: ClassVar[Mapping[Work, int]]
     whole_tables: ClassVar[bool] = False
     warm_up: ClassVar[int] = 10_000
+    planted: ClassVar[int] = 200
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -129,8 +144,26 @@ class Engine(ABC):
             Rows of one call; default: what suits the engine best.
         """
 
+    def settle(self, work: Work, n_columns: int) -> str | None:
+        """Do a work until it gets no faster, before it is measured.
+
+        Parameters
+        ----------
+        work : str
+            One of :attr:`works`; the forest may learn from what it is done on.
+        n_columns : int
+            Width of the rows that the forest has been built on.
+
+        Returns
+        -------
+        str or None
+            How it has not settled; None if it has, as what is compiled
+            beforehand always does.
+        """
+        return None
+
     def judged(self, rows: Rows) -> Answer | None:
-        """Score rows by what the last "parquet" has made, for the check of sense alone."""
+        """Score rows by what "parquet" or "delete" has left, for the check of sense alone."""
         return None
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing to give back
@@ -144,13 +177,13 @@ class PythonEngine(Engine):
         """Bring rows into the form this engine likes best; not timed."""
         return rows
 
-    def prepare(self, work: Work) -> None:
-        """Get ready for a work; not timed."""
+    def prepare(self, work: Work, rows: Rows) -> None:
+        """Get ready for a work on these rows; not timed."""
 
     def run(self, work: Work, rows: Rows, batch: int | None = None) -> Timed:
         """Do one work on rows, timed."""
         call = getattr(self, work)
-        self.prepare(work)
+        self.prepare(work, rows)
         step = batch or max(1, len(rows))
         parts = [self.convert(rows[at : at + step]) for at in range(0, len(rows), step)]
         clock = time.thread_time_ns if self.shape.n_threads == 1 else time.process_time_ns

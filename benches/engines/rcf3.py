@@ -66,7 +66,7 @@ class Rcf3(ListEngine):
             [[part["below"] + part["above"] for part in attribution(row)] for row in rows]
         )
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: Work, rows: Rows) -> None:
         """Save what is opened."""
         if work == "load":
             self._saved = self._forest.to_json()

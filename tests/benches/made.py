@@ -44,6 +44,8 @@ def results(selection="quick", **changed):
             "versions": {"numpy": "2.0"},
         },
         settings={name: engine.settings for name, engine in BY_NAME.items()},
+        thresholds={"0.01": [60.0, 50.0, 70.0], "0.001": [20.0, 20.0, 20.0]},
+        seconds={"score, d=8": 100.4, "at rest": 25.0},
         resting={"living_mb": 3.5, "small_resting_kb": 59.0, "import_ms": 90.0, "wheel_mb": None},
     )
     for contest in SELECTIONS[selection].contests:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benches import plausible
-from benches.engines.living import Living
+from benches.engines import ByRow, Frozen, Living, Rrcf, Windowed
 from benches.engines.protocol import PythonEngine, Shape
 from benches.rows import mixture, planted
 
@@ -41,6 +41,56 @@ def test_our_forest_is_plausible_at_every_work(work):
     forest.build(LEARNT)
     assert plausible.check(forest, work, LEARNT, ASKED, expected) is None
     forest.close()
+
+
+@pytest.mark.parametrize("engine", [Living, ByRow, Windowed])
+def test_our_forests_delete_what_they_took_in(engine):
+    expected = plausible.expected_scores(LEARNT, ASKED.rows, SHAPE, "delete")
+    forest = engine(SHAPE)
+    forest.build(LEARNT)
+    assert plausible.check(forest, "delete", LEARNT, ASKED, expected) is None
+    copies = forest.run("delete", mixture(20, 6, seed=9)).answer
+    # Of a window every tree holds every row.
+    assert copies.sum() == 20 * 50 if engine is Windowed else 20 < copies.sum() < 20 * 25
+
+
+def test_rrcf_deletes_what_it_took_in():
+    pytest.importorskip("rrcf", reason="rrcf is not installed")
+    shape = Shape(n_trees=20, sample_size=32)
+    learnt, asked = mixture(100, 6, seed=1), planted(Rrcf.planted, 6, seed=5)
+    forest = Rrcf(shape)
+    forest.build(learnt)
+    expected = plausible.expected_scores(learnt, asked.rows, shape, "delete")
+    assert plausible.check(forest, "delete", learnt, asked, expected) is None
+    assert forest.run("delete", asked.rows[:5]).answer.tolist() == [20.0] * 5
+    # The window has room, and goes on.
+    assert len(forest.run("process", asked.rows[:3]).answer) == 3
+
+
+@pytest.mark.parametrize(
+    ("deleted", "why"),
+    [
+        (lambda rows: np.ones(len(rows)), "after deletion: mean of odd rows 0."),
+        (lambda rows: np.zeros(len(rows)), "deleted 0.00 of the rows"),
+        (lambda rows: np.ones(3), "counts of copies for"),
+        (lambda rows: None, "no counts of copies for"),
+    ],
+)
+def test_a_deletion_that_leaves_rows_behind_is_told(deleted, why):
+    expected = plausible.expected_scores(LEARNT, ASKED.rows, SHAPE, "delete")
+    forest = Living(SHAPE)
+    forest.build(LEARNT)
+    forest.delete = deleted
+    assert why in plausible.check(forest, "delete", LEARNT, ASKED, expected)
+
+
+def test_a_local_range_only_has_to_find_odd_rows():
+    expected = plausible.expected_scores(LEARNT, ASKED.rows, SHAPE, "local_range")
+    forest = Frozen(SHAPE)
+    forest.build(LEARNT)
+    assert plausible.check(forest, "local_range", LEARNT, ASKED, expected) is None
+    forest.local_range = lambda rows: np.ones(len(rows))
+    assert "AUC" in plausible.check(forest, "local_range", LEARNT, ASKED, expected)
 
 
 @pytest.mark.parametrize("width", [1, 2, 64])

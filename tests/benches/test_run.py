@@ -2,10 +2,11 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
-from benches import resting, run, stage
+from benches import resting, run, stage, threshold
 from benches.engines import AheadFromParquet, Frozen, Isolation, Living, Reader, parquet
 from benches.engines.protocol import Unavailable
 from benches.parquet_file import Files
@@ -53,13 +54,16 @@ def test_every_lane_is_measured(smoke, capsys):
     assert code == 0
     assert results.failed == results.absent == {}
     assert results.implausible == []
-    assert {made.work for made in results.measurements} >= {"score", "process", "attribution"}
+    assert results.unsettled == {}
+    assert set(results.seconds) == {*results.done, "at rest"}
+    works = {"score", "process", "attribution", "delete", "local_range"}
+    assert {made.work for made in results.measurements} >= works
     for made in results.measurements:
         assert len(made.cpu) == len(made.wall) == 2
         assert min(made.cpu) > 0
         # Nothing takes longer by the thread's clock than on the wall, but for the clocks' steps;
-        # who reads ahead has other threads, whose time counts too.
-        if made.work != "parquet":
+        # who has other threads, or reads ahead in one, has their time counted too.
+        if made.work != "parquet" and made.n_threads == 1:
             assert sum(made.cpu) <= 1.2 * sum(made.wall)
     shown = capsys.readouterr().out
     assert "Scoring a table" in shown
@@ -154,6 +158,49 @@ def test_a_stopped_run_goes_on(smoke, tmp_path, monkeypatch, capsys):
     kept = [made for made in results.measurements if made.contest in partial["done"]]
     assert [list(made.cpu) for made in kept] == [made["cpu"] for made in partial["measurements"]]
     assert not (tmp_path / "results.partial.json").exists()
+
+
+def test_who_is_not_warm_is_named(smoke, replaced, capsys):
+    class Wavers(Isolation):
+        def settle(self, work, n_columns):
+            assert (work, n_columns) == ("score", 4)
+            return "ever faster"
+
+    replaced(Isolation.name, Wavers)
+    _, results = smoke("--only", "score")
+    lane = f"score, d=4: {Isolation.name}, score"
+    assert results.unsettled == {lane: "ever faster"}
+    assert Isolation.name in {made.engine for made in results.measurements}
+    assert f"not settled: {lane} (ever faster)" in capsys.readouterr().out
+
+
+def test_a_contest_may_have_fewer_rounds_and_never_more(smoke, monkeypatch):
+    few = run.SELECTIONS["smoke"]
+    contests = tuple(
+        replace(contest, rounds=1 if contest.name == "score, d=4" else 9)
+        for contest in few.contests
+    )
+    monkeypatch.setitem(run.SELECTIONS, "smoke", replace(few, contests=contests))
+    _, results = smoke("--only", "s")
+    rounds = {made.contest: len(made.cpu) for made in results.measurements}
+    assert rounds["score, d=4"] == 1
+    assert rounds["process, d=4"] == 2
+
+
+def test_thresholds_are_measured_with_the_whole_or_by_name(smoke, monkeypatch, capsys):
+    few = run.SELECTIONS["smoke"]
+    monkeypatch.setitem(run.SELECTIONS, "smoke", replace(few, contests=(), thresholds=True))
+    monkeypatch.setattr(threshold, "updates", lambda: {"0.001": [12.5]})
+    assert smoke()[1].thresholds == {"0.001": [12.5]}
+    assert smoke("--only", "thresholds")[1].thresholds == {"0.001": [12.5]}
+    assert smoke("--only", "score")[1].thresholds == {}
+
+    def fails():
+        raise Unavailable("cargo not on the PATH")
+
+    monkeypatch.setattr(threshold, "updates", fails)
+    assert smoke()[1].absent == {"thresholds": "cargo not on the PATH"}
+    assert "not measured: thresholds (cargo not on the PATH)" in capsys.readouterr().out
 
 
 def test_another_question_starts_again(smoke, tmp_path, capsys):

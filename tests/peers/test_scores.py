@@ -1,5 +1,6 @@
 """Scores against AWS's forests: the same algorithm, so the same but for the seeds."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -88,3 +89,17 @@ def test_the_comparison_is_sharp():
     asked = mixture(600, 4, seed=2, outliers=0.1)
     with pytest.raises(AssertionError, match="standard errors"):
         compare(Living(SHAPE), Living(replace(SHAPE, sample_size=112)), "score", learnt, asked)
+
+
+@pytest.mark.parametrize("work", ["score", "row", "process", "attribution", "insert"])
+def test_the_java_forest_warms_up_at_every_work(java, work, monkeypatch):
+    """It says how it went, and a forest that was only asked is still the same."""
+    learnt, asked = mixture(1000, 3, seed=1), mixture(100, 3, seed=2)
+    java.build(learnt)
+    before = java.run("score", asked).answer
+    monkeypatch.setattr("benches.engines.java.MOST", 1)
+    said = java.settle(work, 3)
+    # Five repetitions of 0.2 s are the least that can agree.
+    assert said is None or re.search(r"after 1 s \([1-9]\d* repetitions\)", said)
+    same = np.array_equal(java.run("score", asked).answer, before)
+    assert same == (work not in ("process", "insert"))

@@ -9,6 +9,7 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.function.Function;
 
 /**
  * One forest that obeys commands, a line each, fields separated by tabs.
@@ -19,13 +20,16 @@ import java.nio.file.Path;
  * score FILE OUT                             score the rows; scores go to OUT
  * process FILE OUT                           score each row, then take it
  * attribution FILE OUT                       parts of the scores by column, low and high together
+ * warm WORK FILE NANOSECONDS                 repeat one of these works until its time stays
  * </pre>
  *
  * The answer is {@code ok WALL CPU} (nanoseconds of the work alone, without the files; CPU is the
- * time of the one thread that works) or {@code error MESSAGE}.
+ * time of the one thread that works) or {@code error MESSAGE}; {@code warm} says beside it how
+ * often it has repeated the work, and whether its time stayed (1 or 0).
  */
 public final class Peer {
     private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+    private static final double[] NOTHING = {};
 
     private RandomCutForest forest;
     private int width;
@@ -44,24 +48,38 @@ public final class Peer {
 
     private String answer(String[] words) {
         try {
-            return switch (words[0]) {
-                case "build" -> build(words);
-                case "insert" -> insert(rows(words[1]));
-                case "score" -> score(rows(words[1]), Path.of(words[2]));
-                case "process" -> process(rows(words[1]), Path.of(words[2]));
-                case "attribution" -> attribution(rows(words[1]), Path.of(words[2]));
-                default -> "error\tunknown command " + words[0];
-            };
+            if (words[0].equals("build")) {
+                return build(words).said();
+            }
+            if (words[0].equals("warm")) {
+                var warmUp = new WarmUp(rows(words[2]));
+                return warmUp.run(work(words[1]), Long.parseLong(words[3]));
+            }
+            Timed timed = work(words[0]).apply(rows(words[1]));
+            if (words.length > 2) {
+                Rows.write(Path.of(words[2]), timed.answer());
+            }
+            return timed.said();
         } catch (IOException | RuntimeException e) {
             return "error\t" + e.toString().replaceAll("\\s+", " ");
         }
+    }
+
+    private Function<float[][], Timed> work(String name) {
+        return switch (name) {
+            case "insert" -> this::insert;
+            case "score" -> this::score;
+            case "process" -> this::process;
+            case "attribution" -> this::attribution;
+            default -> throw new IllegalArgumentException("unknown command " + name);
+        };
     }
 
     private float[][] rows(String file) throws IOException {
         return Rows.read(Path.of(file), width);
     }
 
-    private String build(String[] words) throws IOException {
+    private Timed build(String[] words) throws IOException {
         width = Integer.parseInt(words[5]);
         forest =
                 RandomCutForest.builder()
@@ -77,50 +95,45 @@ public final class Peer {
         return insert(rows(words[6]));
     }
 
-    private String insert(float[][] rows) {
+    private Timed insert(float[][] rows) {
         var clock = new Clock();
         for (float[] row : rows) {
             forest.update(row);
         }
-        return clock.answer();
+        return clock.stop(NOTHING);
     }
 
-    private String score(float[][] rows, Path out) throws IOException {
+    private Timed score(float[][] rows) {
         double[] scores = new double[rows.length];
         var clock = new Clock();
         for (int i = 0; i < rows.length; i++) {
             scores[i] = forest.getAnomalyScore(rows[i]);
         }
-        String answer = clock.answer();
-        Rows.write(out, scores);
-        return answer;
+        return clock.stop(scores);
     }
 
-    private String process(float[][] rows, Path out) throws IOException {
+    private Timed process(float[][] rows) {
         double[] scores = new double[rows.length];
         var clock = new Clock();
         for (int i = 0; i < rows.length; i++) {
             scores[i] = forest.getAnomalyScore(rows[i]);
             forest.update(rows[i]);
         }
-        String answer = clock.answer();
-        Rows.write(out, scores);
-        return answer;
+        return clock.stop(scores);
     }
 
-    private String attribution(float[][] rows, Path out) throws IOException {
+    private Timed attribution(float[][] rows) {
         var parts = new DiVector[rows.length];
+        double[] sums = new double[rows.length * width];
         var clock = new Clock();
         for (int i = 0; i < rows.length; i++) {
             parts[i] = forest.getAnomalyAttribution(rows[i]);
         }
-        String answer = clock.answer();
-        double[] sums = new double[rows.length * width];
+        Timed timed = clock.stop(sums);
         for (int i = 0; i < sums.length; i++) {
             sums[i] = parts[i / width].getHighLowSum(i % width);
         }
-        Rows.write(out, sums);
-        return answer;
+        return timed;
     }
 
     /** Wall and thread time since its making. */
@@ -128,11 +141,9 @@ public final class Peer {
         private final long wall = System.nanoTime();
         private final long cpu = THREADS.getCurrentThreadCpuTime();
 
-        String answer() {
-            return "ok\t"
-                    + (System.nanoTime() - wall)
-                    + "\t"
-                    + (THREADS.getCurrentThreadCpuTime() - cpu);
+        Timed stop(double[] answer) {
+            long worked = THREADS.getCurrentThreadCpuTime() - cpu;
+            return new Timed(System.nanoTime() - wall, worked, answer);
         }
     }
 }
