@@ -1,10 +1,9 @@
 """What else a detector's default could be: other views of columns, and other ways to join them.
 
-``python -m benches.detection.recipes`` prints what docs/detection.md says of it. Forests of
-fifty trees see the columns as a view says; a recipe joins the scores of some views. Every
-recipe joins the same trees, and a view is fitted and scored once, so that recipes cost
-nothing. ``standard + log`` is the detector as it is, to the last bits. Sets of ADBench are
-halved by name: what is chosen on half A has to hold on half B.
+``python -m benches.detection.recipes`` prints what docs/detection.md says of it. A recipe joins
+the scores of some views (`views.py`), which are fitted and scored once for all recipes; with
+``--cache`` they are kept for the next run. ``standard + log`` is the detector as it is. Sets of
+ADBench are halved by name: what is chosen on half A has to hold on half B.
 """
 
 from __future__ import annotations
@@ -12,209 +11,35 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import rankdata
 
-import fastrcf
 from benches.detection.case import Absent, folder
 from benches.detection.detectors import Isolation
-from benches.detection.detectors.protocol import SAMPLE_SIZE
 from benches.detection.families import FAMILIES, adbench, card
 from benches.detection.metrics import measures
 from benches.detection.paired import compare
 from benches.detection.record import Results
 from benches.detection.run import RESULTS, SEEDS
+from benches.detection.views import VIEWS, Columns, Scores, scored
 from benches.run import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from benches.detection.case import Case, Rows, Table
-
-# Trees of a view, as a detector's two have them, and how far the seeds of views are apart.
-TREES = 50
-APART = 0x9E37_79B9_7F4A_7C15
-# Fitted rows that are scored too: a view's own median, spread and variance are of them.
-SAMPLE = 8192
+    from benches.detection.case import Case, Rows
 
 
-@dataclass(frozen=True)
-class View:
-    """How trees see columns.
-
-    Attributes
-    ----------
-    base : str
-        ``standard``, ``log`` or ``rank``.
-    power : tuple of float
-        Least and greatest power of their deviation that columns are divided by, drawn for
-        each tree.
-    spread : float
-        Columns are weighed by ``exp(spread · N(0, 1))``.
-    plain : int
-        Trees for which nothing is drawn.
-    draws : int
-        How often powers and weights are drawn; the other trees share the draws.
-    """
-
-    base: str
-    power: tuple[float, float] = (0.0, 0.0)
-    spread: float = 0.0
-    plain: int = 0
-    draws: int = TREES
-
-    @property
-    def forests(self) -> list[tuple[int, bool]]:
-        """Trees of each forest, and whether something is drawn for it."""
-        if self.power[0] == self.power[1] and not self.spread:
-            return [(TREES, False)]
-        drawn = [((TREES - self.plain) // self.draws, True)] * self.draws
-        return [(self.plain, False), *drawn] if self.plain else drawn
+# Of a view's scores in a file.
+NAMES = tuple(field.name for field in fields(Scores))
 
 
-# Those with one forest have the detector's own seeds.
-VIEWS: dict[str, View] = {
-    "standard": View("standard"),
-    "log": View("log"),
-    "log / deviation^1/2": View("log", (0.5, 0.5)),
-    "log / deviation": View("log", (1.0, 1.0)),
-    "log / deviation^U": View("log", (0.0, 1.0)),
-    "rank": View("rank"),
-    "standard, weighed": View("standard", spread=1.0),
-    "standard, weighed 1/2": View("standard", spread=0.5),
-    "log, weighed": View("log", spread=1.0),
-    "log, weighed 1/2": View("log", spread=0.5),
-    "log / deviation^U, weighed": View("log", (0.0, 1.0), spread=1.0),
-    "log, weighed 2": View("log", spread=2.0),
-    "log, weighed 3/2": View("log", spread=1.5),
-    "log, half weighed": View("log", spread=1.0, plain=25, draws=25),
-    "log, half weighed by five": View("log", spread=1.0, plain=25, draws=5),
-}
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What a view's trees say.
-
-    Attributes
-    ----------
-    local, depth : ndarray of float64, shape (m,)
-        Local range and expected inverse depth of the scored rows.
-    local_fitted, depth_fitted : ndarray of float64
-        The same of a sample of the fitted ones.
-    """
-
-    local: Rows
-    depth: Rows
-    local_fitted: Rows
-    depth_fitted: Rows
-
-
-class Columns:
-    """A table's columns as a detector fits them, relations last.
-
-    Parameters
-    ----------
-    fitted : ndarray of float64, shape (n, d)
-    relations : bool
-        Whether the relations that a detector finds are watched.
-    """
-
-    def __init__(self, fitted: Rows, *, relations: bool) -> None:
-        self._quartiles = np.quantile(fitted, (0.25, 0.5, 0.75), axis=0)
-        self._mean, deviation = fitted.mean(axis=0), fitted.std(axis=0)
-        self._deviation = _positive(deviation)
-        skewness = ((fitted - self._mean) ** 3).mean(axis=0) / self._deviation**3
-        self._bent = (fitted.min(axis=0) >= 0) & (skewness > 5)
-        self._log_deviation = signed_log(fitted).std(axis=0)
-        self._sorted = np.sort(fitted, axis=0)
-        self._relations: list[tuple[str, list[tuple[int, float]], float, float]] = []
-        if relations:
-            found = fastrcf.Detector(random_state=0, n_threads=1).fit(fitted[: 1 << 16])
-            # What the engine knows of them; the public form rounds nothing, but names columns.
-            self._relations = found._fitted().relations()
-
-    def seen(self, rows: Rows, base: str) -> tuple[Rows, Rows]:
-        """Give rows as a view's base has them, and the deviations to divide by, 1 for relations."""
-        one = np.ones(rows.shape[1])
-        if base == "standard":
-            made, deviation = self._first(rows), one
-        elif base == "log":
-            made = signed_log(rows) - signed_log(self._quartiles[1])
-            deviation = _positive(self._log_deviation)
-        else:
-            made, deviation = self._ranks(rows), one
-        sums = [
-            (sum(weight * rows[:, j] for j, weight in terms) - usual) / scale
-            for _, terms, usual, scale in self._relations
-        ]
-        return np.column_stack((made, *sums)), np.append(deviation, np.ones(len(sums)))
-
-    def _first(self, rows: Rows) -> Rows:
-        low, median, high = signed_log(self._quartiles)
-        spread = np.where(high > low, (high - low) / 1.349, self._log_deviation)
-        return np.where(
-            self._bent,
-            (signed_log(rows) - median) / _positive(spread),
-            (rows - self._mean) / self._deviation,
-        )
-
-    def _ranks(self, rows: Rows) -> Rows:
-        out = np.empty_like(rows)
-        for j, values in enumerate(self._sorted.T):
-            below = np.searchsorted(values, rows[:, j], "left")
-            out[:, j] = (below + np.searchsorted(values, rows[:, j], "right")) / (2 * len(values))
-        return out
-
-
-def signed_log(rows: Rows) -> Rows:
-    """Give ``sign(x) ln(1 + |x|)``."""
-    return np.asarray(np.copysign(np.log1p(np.abs(rows)), rows))
-
-
-def _positive(scales: Rows) -> Rows:
-    return np.where(scales > 0, scales, 1.0)
-
-
-def scored(table: Table, columns: Columns, name: str, seed: int) -> Scores:
-    """Fit a view's trees and score the table's rows."""
-    view, number = VIEWS[name], list(VIEWS).index(name)
-    fitted, deviation = columns.seen(table.fitted, view.base)
-    every = max(1, len(fitted) // SAMPLE)
-    asked = fitted if table.asked is None else columns.seen(table.asked, view.base)[0]
-    together = np.concatenate((asked, fitted[::every]))
-    rng = np.random.default_rng((seed, number))
-    sums = np.zeros((2, len(together)))
-    for n_trees, is_drawn in view.forests:
-        weights = deviation ** -rng.uniform(*(view.power if is_drawn else (view.power[0],) * 2))
-        if is_drawn and view.spread:
-            weights = weights * np.exp(view.spread * rng.standard_normal(len(weights)))
-        own = int(rng.integers(1 << 62)) if is_drawn else seed + APART * (view.base != "standard")
-        forest = fastrcf.RandomCutForest(
-            n_trees,
-            min(SAMPLE_SIZE, len(fitted)),
-            sampling="uniform",
-            random_state=own % (1 << 64),
-            n_threads=1,
-        )
-        forest.insert(fitted * weights)
-        frozen = forest.freeze()
-        for kind, total in zip(("local_range", "expected_inverse_depth"), sums, strict=True):
-            total += n_trees / TREES * frozen.score(together * weights, kind=kind)
-    local, depth = sums
-    m = len(asked)
-    return Scores(local[:m], depth[:m], local[m:], depth[m:])
-
-
-# From scores by view, of scored and of fitted rows, to one for each scored row.
-Join = "Callable[[Sequence[Rows], Sequence[Rows]], Rows]"
-
-
-def mean(asked: Sequence[Rows], fitted: Sequence[Rows]) -> Rows:
+def mean(asked: Sequence[Rows], _: Sequence[Rows]) -> Rows:
     """Mean over views, as it is."""
     return np.asarray(np.mean(asked, axis=0))
 
@@ -223,8 +48,7 @@ def _standardised(asked: Sequence[Rows], fitted: Sequence[Rows]) -> list[Rows]:
     made = []
     for rows, of_fitted in zip(asked, fitted, strict=True):
         low, median, high = np.quantile(of_fitted, (0.25, 0.5, 0.75))
-        spread = (high - low) / 1.349 or float(of_fitted.std()) or 1.0
-        made.append((rows - median) / spread)
+        made.append((rows - median) / ((high - low) / 1.349 or float(of_fitted.std()) or 1.0))
     return made
 
 
@@ -234,25 +58,24 @@ def standardised_mean(asked: Sequence[Rows], fitted: Sequence[Rows]) -> Rows:
 
 
 def standardised_max(asked: Sequence[Rows], fitted: Sequence[Rows]) -> Rows:
-    """The greatest of the standardised views."""
+    """Take the greatest of the standardised views."""
     return np.asarray(np.max(_standardised(asked, fitted), axis=0))
 
 
 def deviation_mean(asked: Sequence[Rows], fitted: Sequence[Rows]) -> Rows:
-    """Each view over its deviation; then the mean."""
+    """Each view over its deviation among fitted rows; then the mean."""
     parts = [a / (float(f.std()) or 1.0) for a, f in zip(asked, fitted, strict=True)]
     return np.asarray(np.mean(parts, axis=0))
 
 
-def rank_mean(asked: Sequence[Rows], fitted: Sequence[Rows]) -> Rows:
-    """Mean of ranks among the fitted rows; beyond them the place among the scored."""
+def rank_mean(asked: Sequence[Rows], _: Sequence[Rows]) -> Rows:
+    """Mean of ranks among the scored rows."""
     return np.asarray(np.mean([rankdata(a) / len(a) for a in asked], axis=0))
 
 
-def tail_mean(asked: Sequence[Rows], fitted: Sequence[Rows]) -> Rows:
+def tail_mean(asked: Sequence[Rows], _: Sequence[Rows]) -> Rows:
     """Mean of bits of surprise: ``-log2`` of the share of rows that score as high."""
-    parts = [-np.log2(rankdata(-a, "max") / len(a)) for a in asked]
-    return np.asarray(np.mean(parts, axis=0))
+    return np.asarray(np.mean([-np.log2(rankdata(-a, "max") / len(a)) for a in asked], axis=0))
 
 
 @dataclass(frozen=True)
@@ -262,70 +85,110 @@ class Recipe:
     Attributes
     ----------
     views : tuple of str
-    depth : callable
-        From the mean local range of fitted rows to the weight of the depth.
+    weigh : callable
+        From the variance of the fitted rows' local range, in bits squared, to the weight of the
+        depth.
     join : callable
+        From scores by view, of scored and of fitted rows, to one for each scored row.
     shares : tuple of float, or None
-        Part of each view in the mean; None for equal ones.
+        Each view's part of the trees; None for equal ones.
+    depths : tuple of float, or None
+        Each view's part of the weight; None for all of it.
     """
 
     views: tuple[str, ...]
-    depth: Callable[[Rows], float] = lambda _: 0.5
+    weigh: Callable[[float], float] = lambda _: 0.5
     join: Callable[[Sequence[Rows], Sequence[Rows]], Rows] = mean
     shares: tuple[float, ...] | None = None
+    depths: tuple[float, ...] | None = None
 
     def __call__(self, scores: dict[str, Scores]) -> Rows:
         """Give the score of each scored row."""
         parts = [scores[name] for name in self.views]
-        weight = self.depth(np.mean([p.local_fitted for p in parts], axis=0))
-        asked = [p.local + weight * p.depth for p in parts]
-        fitted = [p.local_fitted + weight * p.depth_fitted for p in parts]
+        local = np.average([p.local_fitted for p in parts], axis=0, weights=self.shares)
+        weight = self.weigh(float(local.var()))
+        weights = [weight * of_view for of_view in self.depths or (1.0,) * len(parts)]
+        asked = [p.local + w * p.depth for p, w in zip(parts, weights, strict=True)]
+        fitted = [p.local_fitted + w * p.depth_fitted for p, w in zip(parts, weights, strict=True)]
         if self.shares is not None:
             return np.asarray(np.average(asked, axis=0, weights=self.shares))
         return self.join(asked, fitted)
 
 
-def by_variance(local: Rows) -> float:
-    """Weigh the depth by a sixth of the local range's variance, at least by half."""
-    return max(0.5, float(local.var()) / 6)
+def always(weight: float) -> Callable[[float], float]:
+    """Weigh alike whatever the variance."""
+    return lambda _: weight
 
 
-S, L = "standard", "log"
-SW, LU = "standard, weighed", "log / deviation^U"
-FIRST = (S, SW, "standard, weighed 1/2")
-SECOND = tuple(name for name in VIEWS if name.startswith(L))
+def at_least(least: float, divisor: float) -> Callable[[float], float]:
+    """Weigh by the variance over a divisor, at least so much."""
+    return lambda variance: max(least, variance / divisor)
+
+
+S, L, W = "standard", "log", "log, weighed"
+WEIGHTS: dict[str, Callable[[float], float]] = {
+    **{f"{weight:g}": always(weight) for weight in (0, 0.25, 0.375, 0.75, 1, 2)},
+    "deviation": lambda variance: variance**0.5,
+    "deviation / 3, at least 1/2": lambda variance: max(0.5, variance**0.5 / 3),
+    "1/2 + variance / 12": lambda variance: 0.5 + variance / 12,
+    **{
+        f"variance / {divisor:g}, at least 1/2": at_least(0.5, divisor)
+        for divisor in (6, 8, 10, 12, 16)
+    },
+}
+JOINS = (standardised_mean, standardised_max, deviation_mean, rank_mean, tail_mean)
+# Sixty trees and forty: those that were chosen, and what is nearest to them.
+SIXTY = ("standard, 60", "log, weighed, 40")
+FIVES = ("standard, 60", "log, weighed, 40 by fives")
+SHARES = (0.6, 0.4)
+CHOSEN = "standard, 60 + log, weighed, 40; variance / 12, at least 3/8"
 
 RECIPES: dict[str, Recipe] = {
     **{name: Recipe((name,)) for name in VIEWS},
-    **{f"{one} + {two}": Recipe((one, two)) for one in FIRST for two in SECOND},
     **{
-        f"{one} + {two} + rank": Recipe((one, two, "rank"))
-        for one in (S, SW)
-        for two in (L, LU, "log, weighed")
-    },
-    **{f"{S} + {two} + {L}": Recipe((S, two, L)) for two in (SW, LU, "log / deviation")},
-    **{
-        f"{one} + {two}, {share:g} log": Recipe((one, two), shares=(1 - share, share))
-        for one in (S, SW)
-        for two in (L, LU)
-        for share in (0.25, 1 / 3, 2 / 3)
+        f"{one} + {two}": Recipe((one, two))
+        for one in (S, "standard, weighed", "standard, weighed 1/2")
+        for two in VIEWS
+        if two.startswith(L) and "40" not in two
     },
     **{
-        f"{one} + {two}, {join.__name__}": Recipe((one, two), join=join)
-        for one in (S, SW)
-        for two in (L, LU)
-        for join in (
-            standardised_mean,
-            standardised_max,
-            deviation_mean,
-            rank_mean,
-            tail_mean,
+        f"{one} + {two} + {three}": Recipe((one, two, three))
+        for one, two, three in (
+            (S, L, "rank"),
+            (S, W, "rank"),
+            (S, "log / deviation^U", "rank"),
+            (S, "standard, weighed", L),
+            (S, "log / deviation^U", L),
+            (S, L, W),
         )
     },
     **{
-        f"{one} + {two}, variance / 6": Recipe((one, two), by_variance)
-        for one in FIRST
-        for two in SECOND
+        f"{S} + {two}, {share:.2f} log": Recipe((S, two), shares=(1 - share, share))
+        for two in (L, W, "log / deviation^U")
+        for share in (0.25, 1 / 3, 0.4, 0.6, 2 / 3)
+    },
+    **{
+        f"{S} + {two}, {join.__name__}": Recipe((S, two), join=join)
+        for two in (L, W, "log / deviation^U")
+        for join in JOINS
+    },
+    **{
+        f"{S} + {two}, {name}": Recipe((S, two), weigh)
+        for two in (L, W)
+        for name, weigh in WEIGHTS.items()
+    },
+    f"{S} + {L}, depth in log alone": Recipe((S, L), depths=(0, 2)),
+    f"{S} + {W}, depth in log alone": Recipe((S, W), depths=(0, 2)),
+    **{
+        f"{' + '.join(views)}; {name}": Recipe(views, weigh, shares=SHARES)
+        for views in (SIXTY, FIVES)
+        for name, weigh in (
+            ("1/2", always(0.5)),
+            ("3/8", always(0.375)),
+            ("variance / 12, at least 1/2", at_least(0.5, 12)),
+            ("variance / 12, at least 3/8", at_least(0.375, 12)),
+            ("variance / 16, at least 3/8", at_least(0.375, 16)),
+        )
     },
 }
 
@@ -334,15 +197,20 @@ def kept(scores: Callable[[], Scores], path: Path | None) -> Scores:
     """Give scores from a file, or work them out and keep them there."""
     if path is not None and path.exists():
         with np.load(path) as file:
-            return Scores(*(file[name].astype(np.float64) for name in Scores.__annotations__))
+            return Scores(*(file[name].astype(np.float64) for name in NAMES))
     made = scores()
     if path is not None:
-        np.savez(path, **{name: getattr(made, name) for name in Scores.__annotations__})
+        np.savez(path, **{name: getattr(made, name) for name in NAMES})
     return made
 
 
 def measured(
-    case: Case, recipes: dict[str, Recipe], seeds: Sequence[int], cache: Path | None, *, relations: bool
+    case: Case,
+    recipes: dict[str, Recipe],
+    seeds: Sequence[int],
+    cache: Path | None,
+    *,
+    relations: bool,
 ) -> dict[str, list[dict[str, float]]]:
     """Give the measures of a case, by recipe and seed."""
     table = case.load()
@@ -361,7 +229,7 @@ def measured(
             tell(f"{case.family}, {case.name}: {name}, seed {seed}")
             stem = f"{case.family}-{case.name}-{relations:d}-{seed}-{name}".replace("/", "over")
             path = None if cache is None else cache / f"{stem}.npz"
-            scores[name] = kept(lambda name=name, seed=seed: work(name, seed), path)
+            scores[name] = kept(partial(work, name, seed), path)
         for recipe, join in recipes.items():
             found[recipe].append(measures(table, join(scores)))
     return found
@@ -373,9 +241,7 @@ def halves(names: Sequence[str]) -> dict[str, set[str]]:
     return {"A": set(ordered[::2]), "B": set(ordered[1::2])}
 
 
-def line(
-    family: str, cases: dict[str, list[dict[str, float]]], recorded: Results | None
-) -> str:
+def line(family: str, cases: dict[str, list[dict[str, float]]], recorded: Results | None) -> str:
     """Lay a recipe's figures out; ADBench beside IsolationForest as it was recorded."""
     out = ""
     for name in ("auc", "ap", "cp100"):
@@ -407,7 +273,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipes = {name: RECIPES[name] for name in options.recipe} if options.recipe else RECIPES
     if options.cache is not None:
         options.cache.mkdir(parents=True, exist_ok=True)
-    for family, relations in ((f, r) for f in FAMILIES for r in ((True, False) if f.name == card.NAME else (True,))):
+    # Card data also without relations.
+    both = ((f, r) for f in FAMILIES for r in ((True, False) if f.name == card.NAME else (True,)))
+    for family, relations in both:
         if options.only not in family.name:
             continue
         try:
@@ -427,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{family.name}{'' if relations else ', relations off'}, {len(cases)} cases")
         for recipe in recipes:
             of_recipe = {case: by_recipe[recipe] for case, by_recipe in found.items()}
-            print(f"  {recipe:60} {line(family.name, of_recipe, recorded)}", flush=True)
+            print(f"  {recipe:68} {line(family.name, of_recipe, recorded)}", flush=True)
     return 0
 
 
