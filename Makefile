@@ -43,20 +43,29 @@ test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
 
-# Beside each other: Spark's wait for its JVM half of the time, and take the notebooks along.
+# Beside each other: Spark's wait for its JVM half of the time, and take the notebooks along. A
+# file's tests stay in one process, which shares what they are about.
+WORKERS := --numprocesses 2 --dist loadfile
 python-tests: $(VENV)/.engine
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/spark --ignore tests/notebooks
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
 
 spark-tests: $(VENV)/.spark
 	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
 
-# The engine's tests once more at each lower instruction set; what the machine
-# lacks is the best that it has.
+# The engine's tests once more at each lower instruction set, and those of its Python face at the
+# lower two; what the machine lacks is the best that it has. No level changes what is left out.
 LEVELS ?= portable avx2 avx512
-levels:
+NO_LEVEL := browser documents evaluation report report_parts sigv4 threads workflows
+LEVEL_TESTS := $(filter-out $(NO_LEVEL:%=tests/test_%.py),$(wildcard tests/test_*.py)) tests/series
+levels: $(VENV)/.engine
 	for level in $(LEVELS); do \
 		echo "FASTRCF_SIMD=$$level"; \
 		FASTRCF_SIMD=$$level cargo test --workspace --quiet || exit 1; \
+	done
+	for level in $(filter portable avx2,$(LEVELS)); do \
+		echo "FASTRCF_SIMD=$$level"; \
+		FASTRCF_SIMD=$$level $(BIN)/python -m pytest $(WORKERS) -m "not slow" $(LEVEL_TESTS) \
+			|| exit 1; \
 	done
 
 # What takes minutes: ten million rows through a whole forest, all of NAB through the series

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+import fastrcf
 from tests.spark.needs import absent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,8 +27,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_report_header() -> str | None:
-    return None if absent() is None else f"tests/spark is left out: {absent()}"
+def pytest_report_header() -> list[str]:
+    header = [f"fastrcf {fastrcf.__version__} by {fastrcf.simd_level()}"]
+    if absent() is not None:
+        header.append(f"tests/spark is left out: {absent()}")
+    return header
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,6 +150,15 @@ def test_the_limit_is_below_what_the_platform_waits():
     assert Settings.of({}).limits.stop_seconds + 4 < 30
 
 
+def queued(process):
+    """Seconds that a process was ready and others had the processor, where Linux tells."""
+    try:
+        told = Path("/proc", str(process.pid), "schedstat").read_text()
+    except FileNotFoundError:
+        return 0.0
+    return int(told.split()[1]) / 1e9
+
+
 def test_ping_is_answered_two_seconds_after_the_start(root):
     """The best of three: other work on the machine is not the server's."""
     best = float("inf")
@@ -163,8 +173,9 @@ def test_ping_is_answered_two_seconds_after_the_start(root):
                     break
                 except OSError:
                     time.sleep(0.02)
-            best = min(best, time.monotonic() - began)
+            took = time.monotonic() - began
             assert process.poll() is None
+            best = min(best, took - queued(process))
         if best < 2:
             return
     assert best < 2

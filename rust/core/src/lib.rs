@@ -63,7 +63,7 @@ pub use forecast::{Forecast, MAX_HORIZON};
 pub use forest::Forest;
 pub use frozen::FrozenForest;
 pub use impute::Imputation;
-pub use kernels::{Level, level};
+pub use kernels::{Level, forced_level, level};
 pub use neighbors::{MAX_NEIGHBORS, Neighbors};
 pub use notes::{MAX_NOTES, Notes};
 pub use rows::{Column, Rows};

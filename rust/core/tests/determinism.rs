@@ -1,19 +1,11 @@
 //! The same rows give the same bits: in one call or many, on any number of
-//! threads, with any instruction set.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that fails may panic"
-)]
+//! threads. `levels.rs` asks the same of instruction sets.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod files;
 
-use fastrcf::{Forest, ForestConfig, Level, Model, Sampling, level};
+use fastrcf::{Forest, ForestConfig, Model, Sampling};
 use files::{Numbers, rows_of, stream};
-use std::process::Command;
-use std::sync::OnceLock;
-use xxhash_rust::xxh3::Xxh3;
 
 const SAMPLINGS: [Sampling; 3] = [
     Sampling::Decay { rate: Some(0.01) },
@@ -165,98 +157,6 @@ fn displacements_do_not_depend_on_the_batch() {
             assert_eq!(bits(&one), expected[..1]);
         }
     }
-}
-
-/// A number that stands for every bit of states and answers at widths that take
-/// all ways through the kernels.
-fn digest() -> u64 {
-    let mut hash = Xxh3::new();
-    for (i, d) in [1, 2, 3, 4, 5, 8, 13, 16, 17, 30, 33, 40, 100]
-        .into_iter()
-        .enumerate()
-    {
-        let shingle = 1 + i % 2;
-        let values = stream(700, d, 24 + d as u64);
-        let rows = rows_of(&values, d);
-        let mut forest = Forest::new(config(SAMPLINGS[i % 3], shingle), d).unwrap();
-        forest.insert(&rows.slice(0..300)).unwrap();
-        let mut answers = forest.process(&rows.slice(300..600)).unwrap();
-        let shingles = vec![0.5; d * shingle];
-        forest.delete(&rows_of(&shingles, d * shingle)).unwrap();
-        answers.extend(forest.score(&rows.slice(600..700)).unwrap());
-        // Enough rows for whole blocks.
-        let frozen = forest.freeze().unwrap();
-        answers.extend(frozen.score(&rows).unwrap());
-        answers.extend(frozen.displacement(&rows).unwrap());
-        answers.extend(forest.displacement(&rows.slice(600..700)).unwrap());
-        answers.extend(forest.codisp(&rows.slice(600..700)).unwrap());
-        let parts = forest.attribution(&rows.slice(600..700)).unwrap();
-        answers.extend(parts.low.iter().chain(&parts.high));
-        answers
-            .iter()
-            .for_each(|v| hash.update(&v.to_bits().to_le_bytes()));
-        hash.update(&bytes(&forest));
-    }
-    hash.digest()
-}
-
-#[test]
-#[ignore = "the tests of instruction sets run it in processes of their own"]
-fn digest_of_this_process() {
-    println!("\ndigest {:016x} by {}", digest(), level().name());
-}
-
-/// Runs the digest in a process that may use `wanted` at most (the level is
-/// read once per process) and compares it with this process's.
-fn same_bits_with(wanted: Level) {
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "digest_of_this_process",
-            "--exact",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env("FASTRCF_SIMD", wanted.name())
-        .output()
-        .unwrap();
-    let output = String::from_utf8_lossy(&child.stdout).into_owned();
-    let line = output.lines().find(|line| line.starts_with("digest "));
-    let (theirs, by) = line
-        .and_then(|line| line["digest ".len()..].split_once(" by "))
-        .unwrap_or_else(|| panic!("the child says {output}"));
-    if by != wanted.name() {
-        println!("skipped: this machine has no {}, only {by}", wanted.name());
-        return;
-    }
-    static OURS: OnceLock<u64> = OnceLock::new();
-    let ours = format!("{:016x}", OURS.get_or_init(digest));
-    assert_eq!(theirs, ours, "{by} and {} differ", level().name());
-    println!("{by} gives the bits of {}", level().name());
-}
-
-#[test]
-fn portable_code_gives_the_same_bits() {
-    same_bits_with(Level::Portable);
-}
-
-#[test]
-fn avx2_gives_the_same_bits() {
-    same_bits_with(Level::Avx2);
-}
-
-#[test]
-fn avx512_gives_the_same_bits() {
-    same_bits_with(Level::Avx512);
-}
-
-#[test]
-fn avx512_with_vbmi_gives_the_same_bits() {
-    same_bits_with(Level::Avx512Vbmi);
-}
-
-#[test]
-fn neon_gives_the_same_bits() {
-    same_bits_with(Level::Neon);
 }
 
 /// From the first row on: trees that hold nothing, then one point, then more;

@@ -41,7 +41,12 @@ mod _fastrcf {
     use super::sessions::{SessionBlock, SessionWorld};
     use pyo3::prelude::*;
 
-    /// The instruction set in use: "portable", "avx2" or "avx512".
+    /// The instruction set in use: "portable", "neon", "avx2", "avx512" or "avx512vbmi".
+    ///
+    /// The best that the machine has, or a lower one that the environment variable
+    /// FASTRCF_SIMD named when the package was imported. A name that is unknown is refused
+    /// by the import; a level that the machine lacks means the best that it has. No level
+    /// changes a score.
     #[pyfunction]
     fn simd_level() -> &'static str {
         fastrcf::level().name()
@@ -49,6 +54,10 @@ mod _fastrcf {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // A misspelt level would be no level, and nobody would see it.
+        fastrcf::forced_level().map_err(|error| super::error::to_python(module.py(), error))?;
+        // What is asked later is what was checked here.
+        fastrcf::level();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

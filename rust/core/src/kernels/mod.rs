@@ -5,8 +5,8 @@
 //! the lanes over the few operations of [`simd`], which each set has its own
 //! way to do; [`descent`], [`grove`], [`partition`], [`rank`] and [`top`]
 //! have a way for AVX-512 beside the plain one. The level is
-//! found once at run time; `FASTRCF_SIMD=portable|avx2|avx512|avx512vbmi` forces a lower
-//! one. No level changes a bit of any result: there is no fused multiply-add
+//! found once at run time; `FASTRCF_SIMD` forces a lower one
+//! ([`forced_level`]). No level changes a bit of any result: there is no fused multiply-add
 //! and no approximate division, and sums have one order ([`lanes`]).
 //!
 //! This folder is the only one in which `unsafe` is allowed.
@@ -34,6 +34,8 @@ pub(crate) mod top;
 pub(crate) mod ways;
 pub(crate) mod wide;
 
+use crate::error::{Error, Result};
+use std::io::Write;
 use std::sync::OnceLock;
 
 /// Instruction sets that kernels are built for.
@@ -52,6 +54,15 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them, of whatever machine.
+    pub const ALL: [Level; 5] = [
+        Level::Portable,
+        Level::Neon,
+        Level::Avx2,
+        Level::Avx512,
+        Level::Avx512Vbmi,
+    ];
+
     /// The name that `FASTRCF_SIMD` takes.
     pub fn name(self) -> &'static str {
         match self {
@@ -98,18 +109,88 @@ fn detect() -> Level {
     Level::Portable
 }
 
+/// The environment variable that forces a level.
+const SWITCH: &str = "FASTRCF_SIMD";
+
+/// The level that the environment variable `FASTRCF_SIMD` names: `portable`,
+/// `neon`, `avx2`, `avx512` or `avx512vbmi`; `None` where it is unset or empty.
+/// The machine need not have it, see [`level`].
+///
+/// # Errors
+/// [`Error::InvalidConfig`] for any other name, with the names that are known.
+/// A program that lets its users set the variable should ask this when it
+/// starts: [`level`] cannot fail.
+pub fn forced_level() -> Result<Option<Level>> {
+    let Some(text) = std::env::var_os(SWITCH).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let named = Level::ALL.into_iter().find(|level| text == level.name());
+    named.map(Some).ok_or_else(|| {
+        let known = Level::ALL.map(Level::name).join(", ");
+        let text = text.to_string_lossy();
+        Error::config(
+            SWITCH,
+            format!("'{}' is none of {known}", text.escape_debug()),
+        )
+    })
+}
+
+/// What a machine whose best level is `best` takes where `wanted` is named.
+fn granted(wanted: Level, best: Level) -> Level {
+    match (wanted, best) {
+        // No lower level of another processor.
+        (Level::Neon, Level::Avx2 | Level::Avx512 | Level::Avx512Vbmi) => best,
+        _ => wanted.min(best),
+    }
+}
+
 /// The instruction set in use: the best that the machine has, or a lower one
-/// that `FASTRCF_SIMD` names. Read once per process.
+/// that `FASTRCF_SIMD` names ([`forced_level`]). Read once per process.
+///
+/// A level that the machine lacks means the best that it has, and so does a
+/// name that is unknown, which one line on standard error tells.
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(|| {
         let best = detect();
-        let wanted = match std::env::var("FASTRCF_SIMD").as_deref() {
-            Ok("portable") => Level::Portable,
-            Ok("avx2") => Level::Avx2,
-            Ok("avx512") => Level::Avx512,
-            _ => best,
-        };
-        wanted.min(best)
+        match forced_level() {
+            Ok(wanted) => granted(wanted.unwrap_or(best), best),
+            Err(error) => {
+                // Where nobody can be told, the scores are the same all the same.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "fastrcf: {error}; {} is used",
+                    best.name()
+                );
+                best
+            }
+        }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, granted};
+
+    #[test]
+    fn a_lower_level_is_granted_and_none_that_the_machine_lacks() {
+        use Level::{Avx2, Avx512, Avx512Vbmi, Neon, Portable};
+        for best in Level::ALL {
+            assert_eq!(granted(Portable, best), Portable);
+            for wanted in Level::ALL {
+                assert!(granted(wanted, best) <= best);
+            }
+        }
+        let x86 = [Portable, Avx2, Avx512, Avx512Vbmi];
+        for (i, best) in x86.into_iter().enumerate() {
+            for (j, wanted) in x86.into_iter().enumerate() {
+                assert_eq!(granted(wanted, best), x86[i.min(j)]);
+            }
+            assert_eq!(granted(Neon, best), best);
+            assert_eq!(
+                granted(best, Neon),
+                if best == Portable { Portable } else { Neon }
+            );
+        }
+    }
 }
