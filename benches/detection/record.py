@@ -64,7 +64,7 @@ class Results:
         Family and case: rows fitted, rows scored, columns, anomalies.
     found : list of Found
     done : list of str
-        Cases that are through.
+        Cases of tables and families of series that are through.
     has_ended : bool
         Whether the run came to its end.
     """
@@ -93,7 +93,12 @@ class Results:
         """
         begun = {*self.absent, *(one.family for one in self.found)}
         later = order[order.index(family) + 1 :]
-        return self.has_ended or order[-1] in begun or any(name in begun for name in later)
+        return self.has_ended or family in self.done or any(name in begun for name in later)
+
+    def holds(self, family: str, case: str, detector: str, seed: int) -> bool:
+        """Say whether this was measured."""
+        asked = (family, case, detector, seed)
+        return any((one.family, one.case, one.detector, one.seed) == asked for one in self.found)
 
     def by_case(self, family: str, detector: str, measure: str) -> dict[str, float]:
         """Give a detector's mean over seeds for each case of a family."""

@@ -19,6 +19,9 @@ import java.nio.file.Path;
  * score FILE OUT                             score the rows; scores go to OUT
  * process FILE OUT                           score each row, then take it
  * attribution FILE OUT                       parts of the scores by column, low and high together
+ * thresholded TREES SAMPLE SHINGLE SEED FILE OUT
+ *                                            a thresholded forest of its own takes the float64
+ *                                            series; grade and score of each value go to OUT
  * </pre>
  *
  * The answer is {@code ok WALL CPU} (nanoseconds of the work alone, without the files; CPU is the
@@ -50,6 +53,7 @@ public final class Peer {
                 case "score" -> score(rows(words[1]), Path.of(words[2]));
                 case "process" -> process(rows(words[1]), Path.of(words[2]));
                 case "attribution" -> attribution(rows(words[1]), Path.of(words[2]));
+                case "thresholded" -> thresholded(words);
                 default -> "error\tunknown command " + words[0];
             };
         } catch (IOException | RuntimeException e) {
@@ -120,6 +124,21 @@ public final class Peer {
             sums[i] = parts[i / width].getHighLowSum(i % width);
         }
         Rows.write(out, sums);
+        return answer;
+    }
+
+    private String thresholded(String[] words) throws IOException {
+        double[] values = Rows.series(Path.of(words[5]));
+        var clock = new Clock();
+        double[] answers =
+                Thresholded.process(
+                        values,
+                        Integer.parseInt(words[1]),
+                        Integer.parseInt(words[2]),
+                        Integer.parseInt(words[3]),
+                        Long.parseLong(words[4]));
+        String answer = clock.answer();
+        Rows.write(Path.of(words[6]), answers);
         return answer;
     }
 
