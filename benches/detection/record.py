@@ -67,6 +67,9 @@ class Results:
         Cases of tables and families of series that are through.
     has_ended : bool
         Whether the run came to its end.
+    added : list of mapping
+        When and on what, as `measured` and `machine`, something was added on another
+        machine or by another build.
     """
 
     measured: str
@@ -81,6 +84,7 @@ class Results:
     done: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     has_ended: bool = False
+    added: list[dict[str, Any]] = field(default_factory=list)
 
     def is_through(self, family: str, order: Sequence[str]) -> bool:
         """Say whether all cases of a family were run.

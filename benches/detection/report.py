@@ -10,14 +10,14 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benches.detection import exhibit, goals, tables
 from benches.detection.record import Results
 from benches.report import FIGURES, ROOT, between
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 STOPPED = (
     " **The run was stopped before its end**: what has no figure was not measured, and the "
@@ -30,18 +30,25 @@ WORDS = ("detector", "set", "", "goal", "settings", "episodes of", "series", "wi
 
 def machine(results: Results) -> str:
     """Say on what and how was measured."""
-    about = results.machine
+    minutes = sum(one.seconds for one in results.found) / 60
+    is_whole = results.is_through(goals.ORDER[-1], goals.ORDER)
+    added = "".join(
+        f" What was not there yet was added {_where(one['measured'], one['machine'])}."
+        for one in results.added
+    )
+    return (
+        f"Measured {_where(results.measured, results.machine)}. "
+        f"Seeds {', '.join(map(str, results.seeds))}; detectors worked for "
+        f"{minutes:.0f} minutes.{added}{'' if is_whole else STOPPED}"
+    )
+
+
+def _where(measured: str, about: Mapping[str, Any]) -> str:
     wanted = ("numpy", "scikit-learn", "pyod", "krcf")
     versions = ", ".join(
         f"{name} {about['versions'][name]}" for name in wanted if name in about["versions"]
     )
-    minutes = sum(one.seconds for one in results.found) / 60
-    is_whole = results.is_through(goals.ORDER[-1], goals.ORDER)
-    return (
-        f"Measured {results.measured[:10]} on {about['processor']}, {about['cores']} cores; "
-        f"{versions}. Seeds {', '.join(map(str, results.seeds))}; detectors worked for "
-        f"{minutes:.0f} minutes.{'' if is_whole else STOPPED}"
-    )
+    return f"{measured[:10]} on {about['processor']}, {about['cores']} cores; {versions}"
 
 
 def goal_table(results: Results) -> str:

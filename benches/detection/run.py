@@ -86,14 +86,13 @@ def lacking(seeds: list[int], path: Path) -> Results:
     Raises
     ------
     SystemExit
-        If it was measured on another machine or build, with other seeds or other
-        settings: one record is not made of two. The message says which.
+        If it was measured with other seeds or settings: one record is not made of two.
+        The message says which. Another machine or build is noted in the record.
     """
     if not path.exists():
         raise SystemExit(f"{path.name} is not there: run without --missing")
     before, now = Results.load(path), _empty(seeds, "")
     differing = [
-        *(f"{key} of the machine" for key in now.machine if not _same(before, now, key)),
         *(name for name in ("seeds", "only") if getattr(before, name) != getattr(now, name)),
         *(
             f"settings of {name}"
@@ -106,15 +105,12 @@ def lacking(seeds: list[int], path: Path) -> Results:
             f"{path.name} differs in {', '.join(differing)}: run without --missing, which "
             "measures everything"
         )
+    if now.machine not in (before.machine, *(one["machine"] for one in before.added)):
+        before.added.append({"measured": now.measured, "machine": dict(now.machine)})
     # In today's order, with those that are new.
     before.settings = now.settings
     before.has_ended = False
     return before
-
-
-def _same(before: Results, now: Results, key: str) -> bool:
-    same: bool = before.machine.get(key) == now.machine[key]
-    return same
 
 
 def run(results: Results, partial: Path, only: str) -> None:

@@ -72,7 +72,9 @@ def test_absent_data_is_told(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out.json").exists()
 
 
-@pytest.mark.parametrize("name", exhibit.FILES)
+@pytest.mark.parametrize(
+    "name", ["nyc_taxi", pytest.param("machine_temperature", marks=pytest.mark.slow)]
+)
 def test_the_record_is_what_the_command_line_says_today(name, data):
     """`python -m benches.detection.exhibit` was run after the last change of the detector."""
     file = data / "nab" / "data" / exhibit.FILES[name]

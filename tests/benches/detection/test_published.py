@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, entropy
 
 from benches.detection import nab_score
 from benches.detection.detectors.published import PUBLISHED, SKILLED
@@ -86,6 +87,20 @@ def test_a_new_distribution_is_odd_once():
     assert set(found) == {0.0, 1.0}
     assert 200 <= odd.min() <= odd.max() < 252
     assert not RelativeEntropy(1).process(np.full(100, 3.0), np.arange(100.0)).any()
+
+
+def test_distributions_are_told_apart_by_their_relative_entropy(series):
+    values, seconds = series
+    bins = np.ceil((values - values.min()) / ((values.max() - values.min()) / 5))
+    known, expected = [], np.zeros(len(values))
+    for row in range(51, len(values)):
+        shares = np.histogram(bins[row - 51 : row + 1], bins=5, range=(0, 5))[0] / 52
+        apart = [2 * 52 * entropy(shares, other) for other in known]
+        if not known or min(apart) >= chi2.isf(0.01, 4):
+            expected[row] = bool(known)
+            known.append(shares)
+    np.testing.assert_array_equal(RelativeEntropy(1).process(values, seconds), expected)
+    assert expected.sum() > 1
 
 
 def test_shares_are_of_shingles_nearer_to_the_training_set(series):

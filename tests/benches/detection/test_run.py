@@ -228,17 +228,31 @@ def test_what_a_whole_run_lacks_is_added(bench, tmp_path, monkeypatch):
     assert not (tmp_path / "results.partial.json").exists()
 
 
-def test_one_record_is_not_made_of_two_builds(bench, tmp_path):
-    out = tmp_path / "results.json"
-    with pytest.raises(SystemExit, match="run without --missing"):
-        bench("--missing")
+def test_another_build_that_adds_is_noted(bench, tmp_path):
     _, results = bench("--only", "CICIDS")
     results.only = ""
     results.machine = {**results.machine, "engine": "another"}
+    results.save(tmp_path / "results.json")
+    for _ in range(2):
+        _, after = bench("--missing", "--only", episodes.NAME)
+        assert after.machine["engine"] == "another"
+        (added,) = after.added
+        assert added["machine"] == {**results.machine, "engine": added["machine"]["engine"]}
+        assert added["machine"]["engine"] != "another"
+        assert len(after.found) == len(results.found) + 2
+        told = f"What was not there yet was added {added['measured'][:10]} on "
+        assert told in report.machine(after)
+
+
+def test_one_record_is_not_made_of_two(bench, tmp_path):
+    out = tmp_path / "results.json"
+    with pytest.raises(SystemExit, match="is not there: run without --missing"):
+        bench("--missing")
+    _, results = bench("--only", "CICIDS")
     results.settings = {**results.settings, Raw.name: "others"}
     results.save(out)
     text = out.read_text()
-    with pytest.raises(SystemExit, match=f"engine of the machine, settings of {Raw.name}"):
+    with pytest.raises(SystemExit, match=f"differs in only, settings of {Raw.name}: run without"):
         bench("--missing")
     assert out.read_text() == text
 
