@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benches.detection.detectors.published.expose import Expose
 from benches.detection.detectors.published.knncad import KnnCad
 from benches.detection.detectors.published.random_numbers import RandomNumbers
 from benches.detection.detectors.published.relative_entropy import RelativeEntropy
@@ -24,7 +23,6 @@ PUBLISHED: dict[str, type[StreamDetector]] = {
     "relativeEntropy": RelativeEntropy,
     "knncad": KnnCad,
     "skyline": Skyline,
-    "expose": Expose,
     "random": RandomNumbers,
 }
 # Those that are compared with others, and not there to show what no skill reaches.
