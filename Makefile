@@ -229,9 +229,11 @@ $(VENV)/.detection: $(VENV)/.deps requirements/detection.txt
 	touch $@
 
 # How well we detect, on the data in ../shared/data or FASTRCF_DATA; what is absent is left out and
-# named. A stopped run goes on.
+# named. A stopped run goes on; OPTIONS=--missing adds what the record of a whole run lacks. AWS's
+# thresholded forest needs java and mvn on the PATH.
 bench-detection: $(VENV)/.engine $(VENV)/.detection
 	$(BIN)/python -m benches.detection.run $(OPTIONS)
+	$(BIN)/python -m benches.detection.exhibit
 	$(BIN)/python -m benches.detection.report
 
 # Spark in local mode: its ways through a table, beside scikit-learn's forest, and a keyed stream.

@@ -159,6 +159,22 @@ def corpus(series: Sequence[Labelled], profile: Profile) -> Score:
     return Score(100.0 * (total - nothing) / (perfect - nothing), threshold)
 
 
+def corpus_at(series: Sequence[Labelled], profile: Profile, threshold: float) -> float:
+    """Give the corpus's score at one threshold, normalised as :func:`corpus` does.
+
+    Raises
+    ------
+    ValueError
+        If no window lies behind a probation.
+    """
+    _, n_windows = _numbered(series)
+    if n_windows == 0:
+        raise ValueError("no window behind the probation")
+    nothing = -profile.missed * n_windows
+    total = sum(score_at(one, profile, threshold) for one in series)
+    return 100.0 * (total - nothing) / (profile.found * n_windows - nothing)
+
+
 def _numbered(series: Sequence[Labelled]) -> tuple[Windows, int]:
     """Count through all windows that have rows behind the probation, over all series."""
     parts, count = [], 0

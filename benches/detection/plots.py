@@ -8,6 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from benches.detection.detectors import Detecting, Isolation
+from benches.detection.detectors.published import SKILLED
 from benches.detection.families import FAMILIES, adbench, nab
 from benches.detection.goals import WORDS
 from benches.detection.tables import NO_SKILL, PROFILES
@@ -93,19 +94,21 @@ def sets(results: Results) -> Figure:
 
 def series(results: Results) -> Figure:
     """Draw the standard score of each detector of series, published ones in grey."""
-    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
-    axes = figure.subplots()
     profile = next(iter(PROFILES))
+    # What is written anew would only repeat what is published.
+    anew = {detector.name for detector in SKILLED}
     found = [
         (name, mean)
         for name in results.detectors(nab.NAME)
-        if (mean := results.mean(nab.NAME, name, profile)) is not None
+        if (mean := results.mean(nab.NAME, name, profile)) is not None and name not in anew
     ]
     found += [
         (f"{name} (published)", values[profile])
         for name, values in results.recorded.items()
         if name not in NO_SKILL
     ]
+    figure = Figure(figsize=(8.5, max(4.2, 0.23 * len(found))), layout="constrained")
+    axes = figure.subplots()
     _bars(axes, sorted(found, key=lambda one: -one[1]))
     axes.set(title="NAB, standard profile: 100 is perfect, 0 never alerts")
     return figure

@@ -64,9 +64,12 @@ class Results:
         Family and case: rows fitted, rows scored, columns, anomalies.
     found : list of Found
     done : list of str
-        Cases that are through.
+        Cases of tables and families of series that are through.
     has_ended : bool
         Whether the run came to its end.
+    added : list of mapping
+        When and on what, as `measured` and `machine`, something was added on another
+        machine or by another build.
     """
 
     measured: str
@@ -81,6 +84,7 @@ class Results:
     done: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     has_ended: bool = False
+    added: list[dict[str, Any]] = field(default_factory=list)
 
     def is_through(self, family: str, order: Sequence[str]) -> bool:
         """Say whether all cases of a family were run.
@@ -93,7 +97,12 @@ class Results:
         """
         begun = {*self.absent, *(one.family for one in self.found)}
         later = order[order.index(family) + 1 :]
-        return self.has_ended or order[-1] in begun or any(name in begun for name in later)
+        return self.has_ended or family in self.done or any(name in begun for name in later)
+
+    def holds(self, family: str, case: str, detector: str, seed: int) -> bool:
+        """Say whether this was measured."""
+        asked = (family, case, detector, seed)
+        return any((one.family, one.case, one.detector, one.seed) == asked for one in self.found)
 
     def by_case(self, family: str, detector: str, measure: str) -> dict[str, float]:
         """Give a detector's mean over seeds for each case of a family."""

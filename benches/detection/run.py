@@ -2,9 +2,9 @@
 
 All detectors get the same rows, without labels, and one setting for all data.
 What is found is written after every case: a run that was stopped goes on where
-it was, if it is asked the same of the same build on the same machine. Data that
-is not there is left out and named. `python -m benches.detection.report` makes
-the documents.
+it was, if it is asked the same of the same build on the same machine; `--missing` adds what a
+whole run of them lacks, as after a new detector of series. Data that is not there is
+left out and named. `python -m benches.detection.report` makes the documents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benches import machine
-from benches.detection import case, goals, tables
+from benches.detection import case, episodes, goals, tables
 from benches.detection.detectors import STREAMS, TABLES
 from benches.detection.families import FAMILIES, nab
 from benches.detection.measure import on_series, on_table
@@ -39,27 +39,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="TEXT", default="", help="families whose name holds this")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--fresh", action="store_true", help="forget a run that was stopped")
+    parser.add_argument(
+        "--missing", action="store_true", help="add what --out lacks of --only; all seeds"
+    )
     parser.add_argument("--out", type=Path, help="default: benches/detection.json for a whole run")
     options = parser.parse_args(arguments)
     if options.out is None:
         # Documents are made of whole runs only.
-        whole = not options.only and tuple(options.seeds) == SEEDS
+        whole = tuple(options.seeds) == SEEDS and (options.missing or not options.only)
         options.out = RESULTS if whole else PARTS
     return options
 
 
 def started(seeds: list[int], only: str, partial: Path, *, fresh: bool) -> Results:
     """Give what a stopped run of the same has found, or an empty record."""
-    now = Results(
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        machine.describe(),
-        seeds,
-        only,
-        {
-            **{made.name: made.settings for made in TABLES},
-            **{made.name: made.settings for made in STREAMS},
-        },
-    )
+    now = _empty(seeds, only)
     if fresh or not partial.exists():
         return now
     try:
@@ -73,11 +67,57 @@ def started(seeds: list[int], only: str, partial: Path, *, fresh: bool) -> Resul
     return before
 
 
-def run(results: Results, partial: Path) -> None:
-    """Measure the cases that are not done, and record each as it ends."""
+def _empty(seeds: list[int], only: str) -> Results:
+    return Results(
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        machine.describe(),
+        seeds,
+        only,
+        {
+            **{made.name: made.settings for made in TABLES},
+            **{made.name: made.settings for made in STREAMS},
+        },
+    )
+
+
+def lacking(seeds: list[int], path: Path) -> Results:
+    """Read a record of a whole run, to add to it.
+
+    Raises
+    ------
+    SystemExit
+        If it was measured with other seeds or settings: one record is not made of two.
+        The message says which. Another machine or build is noted in the record.
+    """
+    if not path.exists():
+        raise SystemExit(f"{path.name} is not there: run without --missing")
+    before, now = Results.load(path), _empty(seeds, "")
+    differing = [
+        *(name for name in ("seeds", "only") if getattr(before, name) != getattr(now, name)),
+        *(
+            f"settings of {name}"
+            for name, settings in before.settings.items()
+            if now.settings.get(name) != settings
+        ),
+    ]
+    if differing:
+        raise SystemExit(
+            f"{path.name} differs in {', '.join(differing)}: run without --missing, which "
+            "measures everything"
+        )
+    if now.machine not in (before.machine, *(one["machine"] for one in before.added)):
+        before.added.append({"measured": now.measured, "machine": dict(now.machine)})
+    # In today's order, with those that are new.
+    before.settings = now.settings
+    before.has_ended = False
+    return before
+
+
+def run(results: Results, partial: Path, only: str) -> None:
+    """Measure what is not done of families whose name holds a text, recording each as it ends."""
     data = case.folder()
     for family in FAMILIES:
-        if results.only not in family.name:
+        if only not in family.name:
             continue
         try:
             for one in family.cases(data):
@@ -89,15 +129,21 @@ def run(results: Results, partial: Path) -> None:
                 results.save(partial)
         except case.Absent as error:
             results.absent[family.name] = str(error)
-    if results.only in nab.NAME and nab.NAME not in results.done:
+    for name, measured in ((nab.NAME, on_series), (episodes.NAME, episodes.on_lengths)):
+        if only not in name:
+            continue
+        results.absent.pop(name, None)
         try:
             series, profiles = nab.load(data), nab.profiles(data)
             results.recorded = nab.recorded(data)
         except case.Absent as error:
-            results.absent[nab.NAME] = str(error)
-            return
-        results.found += list(on_series(series, profiles, results, told=tell))
-        results.done.append(nab.NAME)
+            results.absent[name] = str(error)
+            continue
+        for found in measured(series, profiles, results, told=tell):
+            results.found.append(found)
+            results.save(partial)
+        if name not in results.done:
+            results.done.append(name)
         results.save(partial)
 
 
@@ -106,9 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     partial = options.out.with_suffix(".partial.json")
-    results = started(options.seeds, options.only, partial, fresh=options.fresh)
+    if options.missing:
+        results = lacking(options.seeds, options.out)
+        # It holds all that was measured, whenever this is stopped.
+        partial = options.out
+    else:
+        results = started(options.seeds, options.only, partial, fresh=options.fresh)
     try:
-        run(results, partial)
+        run(results, partial, options.only)
     except KeyboardInterrupt:
         tell("")
         print("stopped; the same command goes on from here")
@@ -118,8 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(tables.text(results))
     print(goals.text(results))
     results.save(options.out)
-    with contextlib.suppress(FileNotFoundError):
-        partial.unlink()
+    if partial != options.out:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
     print(f"all figures: {os.path.relpath(options.out)}")
     return 0
 

@@ -13,14 +13,14 @@ import numpy as np
 import fastrcf
 from benches.detection import nab_score
 from benches.detection.case import folder
+from benches.detection.detectors.streams import scored
 from benches.detection.families import nab
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benches.detection.case import Rows
     from benches.detection.families.nab import Series
-    from benches.detection.nab_score import Labelled, Profile
+    from benches.detection.nab_score import Profile
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -33,38 +33,23 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "150 rows of warm-up": {"warm_up": 150},
     "300 rows of warm-up": {"warm_up": 300},
 }
-# Rows of an episode: the figures should not hang on one length.
-LENGTHS = range(50, 121, 10)
 SIZES = ((50, 2048), (50, 1024), (50, 512), (50, 256), (25, 256))
 # How many rows a series had when an alert came.
 AGES = (0, 100, 200, 300, 500, 750, 2000)
 SEED = 1
 
 
-def scores(series: Series, **options: Any) -> Rows:
-    """Score a series, 0 where there is no score."""
-    detector = fastrcf.SeriesDetector(time_column="x0", random_state=SEED, **options)
-    found = detector.process(np.column_stack((series.seconds, series.values)))
-    score: Rows = np.nan_to_num(found.score)
-    return score
-
-
 def figures(
     corpus: Sequence[Series], profiles: dict[str, Profile], **options: Any
 ) -> tuple[list[float], list[float]]:
     """Give the score of each profile at its best threshold, and at the default one."""
-    labelled = [nab_score.label(scores(one, **options), one.windows) for one in corpus]
+    labelled = [
+        nab_score.label(scored(one.values, one.seconds, SEED, **options), one.windows)
+        for one in corpus
+    ]
     usual = fastrcf.SeriesDetector(**options).threshold
     best = [nab_score.corpus(labelled, profile).value for profile in profiles.values()]
-    return best, [at(labelled, profile, usual) for profile in profiles.values()]
-
-
-def at(labelled: Sequence[Labelled], profile: Profile, threshold: float) -> float:
-    """Give the corpus's score at a threshold, normalised as the best one."""
-    total = sum(nab_score.score_at(one, profile, threshold) for one in labelled)
-    n = sum(len(np.unique(one.window[one.window >= 0])) for one in labelled)
-    nothing = -profile.missed * n
-    return 100 * (total - nothing) / (profile.found * n - nothing)
+    return best, [nab_score.corpus_at(labelled, one, usual) for one in profiles.values()]
 
 
 def row(name: str, found: tuple[list[float], list[float]]) -> str:
@@ -127,9 +112,6 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, options in VARIANTS.items():
         print(row(name, figures(corpus, profiles, **options)), flush=True)
-    lengths = [figures(corpus, profiles, episode=length) for length in LENGTHS]
-    mean = [list(np.mean([one[part] for one in lengths], axis=0)) for part in (0, 1)]
-    print(row("mean over episodes of 50 to 120 rows", (mean[0], mean[1])))
     ages(corpus)
 
 

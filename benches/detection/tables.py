@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benches.detection.detectors import Isolation
+from benches.detection import episodes
+from benches.detection.detectors import Isolation, Series
 from benches.detection.families import FAMILIES, adbench, nab
 from benches.detection.goals import WORDS
 from benches.detection.paired import compare
@@ -72,6 +73,9 @@ def series(results: Results) -> list[Row]:
         (name, "measured", {profile: results.mean(nab.NAME, name, profile) for profile in PROFILES})
         for name in results.detectors(nab.NAME)
     ]
+    if results.by_case(episodes.NAME, Series.name, "standard"):
+        means = {p: results.mean(episodes.NAME, Series.name, p) for p in PROFILES}
+        measured.append((f"{Series.name}, {episodes.MEAN}", "measured", means))
     published = [
         (name, "published", {profile: values.get(profile) for profile in PROFILES})
         for name, values in results.recorded.items()
@@ -83,6 +87,11 @@ def series(results: Results) -> list[Row]:
         cells = ("" if value is None else f"{value:.1f}" for value in values.values())
         rows.append([name, source, *cells])
     return rows if measured else []
+
+
+def lengths(results: Results) -> list[Row]:
+    """Give the detector of series with episodes of several lengths, and the mean."""
+    return episodes.rows(results, PROFILES)
 
 
 def sets(results: Results) -> list[Row]:
@@ -119,6 +128,9 @@ def text(results: Results) -> str:
     of_series = series(results)
     if of_series:
         parts.append((nab.NAME, of_series))
+    of_lengths = lengths(results)
+    if of_lengths:
+        parts.append((episodes.NAME, of_lengths))
     lines: list[str] = []
     for name, rows in parts:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -8,12 +8,16 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from benches.engines.pipe import PipeEngine
 from benches.engines.protocol import Unavailable, Work
 from benches.rows import mixture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 # Seconds after which a work that wavers is measured as it is.
 MOST = 6
@@ -80,3 +84,27 @@ class JavaForest(PipeEngine):
     def command(cls) -> Sequence[str]:
         """Give the JVM's command line; one collector thread, as all here have one thread."""
         return ["java", "-XX:+UseSerialGC", "-Xmx2g", "-cp", class_path(), "fastrcf.peer.Peer"]
+
+    def thresholded(
+        self, values: NDArray[np.float64], shingle_size: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Let a new ThresholdedRandomCutForest of this shape grade a series.
+
+        Parameters
+        ----------
+        values : ndarray of float64, shape (n,)
+        shingle_size : int
+            Values that its trees see together.
+
+        Returns
+        -------
+        grade, score : ndarray of float64, shape (n,)
+            Of each value from those before it; 0 while the forest says nothing.
+        """
+        series, out = (Path(self._folder.name, name) for name in ("series", "answer"))
+        values.astype("<f8").tofile(series)
+        shape = self.shape
+        numbers = (shape.n_trees, shape.sample_size, shingle_size, shape.seed)
+        self._ask("thresholded", *map(str, numbers), str(series), str(out))
+        grade, score = np.fromfile(out, "<f8").reshape(-1, 2).T
+        return grade, score

@@ -17,13 +17,16 @@ from benches.detection.detectors.isolation import Isolation
 from benches.detection.detectors.knn import Knn
 from benches.detection.detectors.krcf import Krcf, KrcfStream
 from benches.detection.detectors.protocol import StreamDetector, TableDetector
+from benches.detection.detectors.published import SKILLED
 from benches.detection.detectors.streams import LongValue, Series, Value, ValueAndTime
+from benches.detection.detectors.thresholded import Graded, GradedScore
 
 __all__ = [
     "STREAMS",
     "TABLES",
     "Detecting",
     "Isolation",
+    "Series",
     "StreamDetector",
     "TableDetector",
     "Unrelated",
@@ -46,4 +49,13 @@ TABLES: tuple[type[TableDetector], ...] = (
     Krcf,
 )
 # The product's own detector first.
-STREAMS: tuple[type[StreamDetector], ...] = (Series, ValueAndTime, LongValue, Value, KrcfStream)
+STREAMS: tuple[type[StreamDetector], ...] = (
+    Series,
+    ValueAndTime,
+    LongValue,
+    Value,
+    KrcfStream,
+    Graded,
+    GradedScore,
+    *SKILLED,
+)

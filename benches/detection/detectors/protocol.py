@@ -58,25 +58,36 @@ class TableDetector(ABC):
 
 
 class StreamDetector(ABC):
-    """Scores a series row by row, each from the rows up to it alone.
+    """Scores series row by row, each row from the rows up to it alone.
 
     Attributes
     ----------
     name, settings, is_seeded
         As for a :class:`TableDetector`.
+    looks_ahead : bool
+        Whether it knows something of the whole series beforehand, against the rule.
     """
 
     name: ClassVar[str]
     settings: ClassVar[str]
     is_seeded: ClassVar[bool] = True
+    looks_ahead: ClassVar[bool] = False
 
     def __init__(self, seed: int) -> None:
-        """Make one that has learnt nothing."""
+        """Make one that has learnt nothing.
+
+        Raises
+        ------
+        benches.engines.protocol.Unavailable
+            If it cannot run here; the message says why.
+        """
         self.seed = seed
 
     @abstractmethod
     def process(self, values: Rows, seconds: Rows) -> Rows:
-        """Score a whole series; a row's score must not change with the rows after it.
+        """Score a whole series, as if it were the first.
+
+        A row's score must not change with the rows after it.
 
         Parameters
         ----------
@@ -90,6 +101,9 @@ class StreamDetector(ABC):
             Finite; 0 where nothing can be said. What the scorer compares with one
             threshold for all series, episodes and habituation included.
         """
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing to give back
+        """Give back what the detector holds."""
 
 
 class Scale:

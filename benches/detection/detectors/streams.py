@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,14 @@ N_TREES, DECAY = 50, 1e-4
 DAY = 86_400.0
 
 
+def scored(values: Rows, seconds: Rows, seed: int, **options: Any) -> Rows:
+    """Score a series by a detector with other options than the defaults, 0 for no score."""
+    detector = fastrcf.SeriesDetector(time_column="x0", random_state=seed, **options)
+    found = detector.process(np.column_stack((seconds, values)))
+    score: Rows = np.nan_to_num(found.score)
+    return score
+
+
 class Series(StreamDetector):
     """What users get: context, episodes and habituation."""
 
@@ -24,10 +32,7 @@ class Series(StreamDetector):
 
     def process(self, values: Rows, seconds: Rows) -> Rows:
         """Score each row, then learn it."""
-        detector = fastrcf.SeriesDetector(time_column="x0", random_state=self.seed)
-        found = detector.process(np.column_stack((seconds, values)))
-        score: Rows = np.nan_to_num(found.score)
-        return score
+        return scored(values, seconds, self.seed)
 
 
 class Value(StreamDetector):

@@ -114,6 +114,18 @@ def test_every_threshold_is_tried():
     assert found.threshold == thresholds[int(np.argmax(totals))]
 
 
+def test_a_given_threshold_is_on_the_same_scale():
+    rng = np.random.default_rng(0)
+    series = [one_window(np.round(rng.normal(size=100), 1)) for _ in range(4)]
+    best = nab_score.corpus(series, STANDARD)
+    at_best = nab_score.corpus_at(series, STANDARD, best.threshold)
+    assert at_best == pytest.approx(best.value)
+    assert nab_score.corpus_at(series, STANDARD, best.threshold - 0.5) < best.value
+    assert nab_score.corpus_at(series, STANDARD, np.inf) == 0.0
+    with pytest.raises(ValueError, match="no window behind"):
+        nab_score.corpus_at([nab_score.label(np.zeros(100), NO_WINDOWS)], STANDARD, 1.0)
+
+
 def test_no_alert_is_the_best_of_a_bad_score():
     scores = np.ones(100)
     scores[60:70] = 0.0

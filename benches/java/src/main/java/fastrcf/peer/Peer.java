@@ -21,6 +21,9 @@ import java.util.function.Function;
  * process FILE OUT                           score each row, then take it
  * attribution FILE OUT                       parts of the scores by column, low and high together
  * warm WORK FILE NANOSECONDS                 repeat one of these works until its time stays
+ * thresholded TREES SAMPLE SHINGLE SEED FILE OUT
+ *                                            a thresholded forest of its own takes the float64
+ *                                            series; grade and score of each value go to OUT
  * </pre>
  *
  * The answer is {@code ok WALL CPU} (nanoseconds of the work alone, without the files; CPU is the
@@ -54,6 +57,11 @@ public final class Peer {
             if (words[0].equals("warm")) {
                 var warmUp = new WarmUp(rows(words[2]));
                 return warmUp.run(work(words[1]), Long.parseLong(words[3]));
+            }
+            if (words[0].equals("thresholded")) {
+                Timed timed = thresholded(words);
+                Rows.write(Path.of(words[6]), timed.answer());
+                return timed.said();
             }
             Timed timed = work(words[0]).apply(rows(words[1]));
             if (words.length > 2) {
@@ -134,6 +142,19 @@ public final class Peer {
             sums[i] = parts[i / width].getHighLowSum(i % width);
         }
         return timed;
+    }
+
+    private Timed thresholded(String[] words) throws IOException {
+        double[] values = Rows.series(Path.of(words[5]));
+        var clock = new Clock();
+        double[] answers =
+                Thresholded.process(
+                        values,
+                        Integer.parseInt(words[1]),
+                        Integer.parseInt(words[2]),
+                        Integer.parseInt(words[3]),
+                        Long.parseLong(words[4]));
+        return clock.stop(answers);
     }
 
     /** Wall and thread time since its making. */

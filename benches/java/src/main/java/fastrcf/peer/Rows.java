@@ -31,6 +31,22 @@ final class Rows {
         return rows;
     }
 
+    /**
+     * Reads a series of float64.
+     *
+     * @param path file whose length is a multiple of 8 bytes
+     * @throws IOException if the file cannot be read or is no whole number of values
+     */
+    static double[] series(Path path) throws IOException {
+        byte[] bytes = Files.readAllBytes(path);
+        if (bytes.length % 8 != 0) {
+            throw new IOException(path + ": " + bytes.length + " bytes are no whole float64 values");
+        }
+        double[] values = new double[bytes.length / 8];
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asDoubleBuffer().get(values);
+        return values;
+    }
+
     /** Writes scores as float64. */
     static void write(Path path, double[] scores) throws IOException {
         var bytes = ByteBuffer.allocate(8 * scores.length).order(ByteOrder.LITTLE_ENDIAN);
