@@ -57,8 +57,9 @@ def train(
     """
     check_place(Path(out))
     started = time.perf_counter()
+    table = Input.of(data, read)
     detector, left_out = fit(
-        Input.of(data, read),
+        table,
         columns=columns,
         categorical=categorical,
         drop=drop,
@@ -92,11 +93,16 @@ def train(
         f"rows that score above {detector.threshold:.4g} are alerts: "
         f"{detector.alert_rate:.4%} of rows like these"
     )
-    if left_out:
-        click.echo(
-            f"columns of text were left out: {', '.join(left_out)} (--categorical takes them in)",
-            err=True,
-        )
+    for kind, what, option in (
+        ("text", "of text", "--categorical"),
+        ("empty", "without a value in the first rows", "--columns"),
+    ):
+        names = [name for name in left_out if table.first.kinds[name] == kind]
+        if names:
+            click.echo(
+                f"columns {what} were left out: {', '.join(names)} ({option} takes them in)",
+                err=True,
+            )
 
 
 def fit(
@@ -109,7 +115,7 @@ def fit(
     time_column: str | None = None,
     **parameters: Any,
 ) -> tuple[Detector, list[str]]:
-    """Fit a detector; returns it with the names of text columns left out."""
+    """Fit a detector; returns it with the columns of text or nothing that were left out."""
     from fastrcf import Detector
 
     names = table.first.names
@@ -146,9 +152,9 @@ def fit(
     left_out = [
         name
         for name in names
-        if kinds[name] == "text" and name not in roles and name not in away and not columns
+        if kinds[name] in ("text", "empty") and name not in roles and name not in away
     ]
-    return detector, left_out
+    return detector, [] if columns else left_out
 
 
 def _known(names: Sequence[str], asked: dict[str, Sequence[str]]) -> None:
