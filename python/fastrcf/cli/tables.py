@@ -43,7 +43,11 @@ class Input:
         return [n for n in self.first.names if self.first.kinds[n] == "number" and n not in without]
 
     def batches(
-        self, roles: Mapping[str, Role], what: str, keep: Sequence[str] = ()
+        self,
+        roles: Mapping[str, Role],
+        what: str,
+        keep: Sequence[str] = (),
+        also: Sequence[str] = (),
     ) -> Iterator[Clean]:
         """Yield all good rows, once, while progress is shown.
 
@@ -55,6 +59,8 @@ class Input:
             What is being done to the rows, for the progress bar.
         keep : sequence of str
             Further columns to read.
+        also : sequence of str
+            Columns to read from the files that have them.
 
         Raises
         ------
@@ -65,7 +71,8 @@ class Input:
         with progress(what) as tell:
             for i, file in enumerate(self.files):
                 source = self.first if i == 0 else open_source(file, self._options)
-                for batch in source.batches([*roles, *keep]):
+                there = [name for name in also if name in source.names]
+                for batch in source.batches([*roles, *keep, *there]):
                     stop_if_asked()
                     good = clean(batch, roles, self._options.bad)
                     yield good

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import fastrcf
+from fastrcf._separation import Separation
+from fastrcf.cli.evaluation import arrays, codes, told
 from fastrcf.cli.tables import Input
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import check_place
@@ -58,8 +60,10 @@ def train(
     check_place(Path(out))
     started = time.perf_counter()
     table = Input.of(data, read)
+    separation = None if label is None else Separation()
     detector, left_out = fit(
         table,
+        separation=separation,
         columns=columns,
         categorical=categorical,
         drop=drop,
@@ -82,6 +86,7 @@ def train(
         "alert_rate": detector.alert_rate,
         "seconds": round(time.perf_counter() - started, 3),
     }
+    summary["warnings"] = [] if separation is None else told(separation, label or "")
     if as_json:
         click.echo(json.dumps(summary))
         return
@@ -113,9 +118,13 @@ def fit(
     drop: Sequence[str] = (),
     label: str | None = None,
     time_column: str | None = None,
+    separation: Separation | None = None,
     **parameters: Any,
 ) -> tuple[Detector, list[str]]:
-    """Fit a detector; returns it with the columns of text or nothing that were left out."""
+    """Fit a detector; returns it with the columns of text or nothing that were left out.
+
+    A ``separation`` gets the rows with their labels, which nothing else looks at.
+    """
     from fastrcf import Detector
 
     names = table.first.names
@@ -145,8 +154,14 @@ def fit(
         roles[time_column] = "time"
 
     def batches() -> Iterator[Any]:
-        for batch in table.batches(roles, "training"):
+        known: dict[str, int] = {}
+        also = [label] if separation is not None and label is not None else []
+        for batch in table.batches(roles, "training", also=also):
             yield batch.table
+            if separation is None or label not in batch.origin.column_names:
+                continue
+            if separation.is_open:
+                separation.add(arrays(batch.table, chosen), codes(batch.origin[label], known))
 
     detector.fit(batches())
     left_out = [
