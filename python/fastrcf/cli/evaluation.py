@@ -136,7 +136,8 @@ def codes(column: Any, known: dict[str, int]) -> NDArray[np.int64]:
         if spelt.lower() in _FALSE | _TRUE:
             spelt = str(spelt.lower() in _TRUE)
         numbers.append(known.setdefault(spelt, len(known)) if spelt else -1)
-    return np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
+    indices: NDArray[np.int32] = encoded.indices.to_numpy()
+    return np.array(numbers, dtype=np.int64)[indices]
 
 
 def truth(

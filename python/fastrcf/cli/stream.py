@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastrcf.cli.lines import Csv, Json, Lines
-from fastrcf.cli.stream_models import Answering, LearningModel, answering, streamed
+from fastrcf.cli.stream_models import Answering, Clock, LearningModel, answering, streamed
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import BadRow
 
@@ -64,6 +64,7 @@ def stream(
     lines = Lines()
     flow = _Flow(Json() if read.format == "jsonl" else Csv(read), model, columns, read, to_skip)
     saved_at = flow.row
+    clock = Clock(model)
     try:
         for block in lines.blocks():
             flow.take(block)
@@ -74,6 +75,8 @@ def stream(
         if state and model.n_seen:
             model.save(state)
             click.echo(f"{state}: saved after {streamed(model):,} rows", err=True)
+        if clock.told():
+            click.echo(clock.told(), err=True)
     if lines.stopped:
         raise KeyboardInterrupt
 
