@@ -250,7 +250,7 @@ class _Series:
             if isinstance(number, tuple):
                 return number
             out.append(number)
-        for other, read in ((self._time, _seconds), (self._key, str)):
+        for other, read in ((self._time, seconds), (self._key, str)):
             if other is None:
                 continue
             value = row.get(other)
@@ -278,7 +278,7 @@ def _holds_number(value: Any) -> bool:
     return value is None or value == "" or isinstance(_number("", value, math.inf), float)
 
 
-def _seconds(value: Any) -> float | None:
+def seconds(value: Any) -> float | None:
     """Read a time, in seconds; that of a date is what its clock shows, counted from 1970."""
     number = parse_number(value) if isinstance(value, str) else value
     if isinstance(number, (int, float)) and math.isfinite(number):
