@@ -151,6 +151,7 @@ def test_a_column_without_values_is_told_not_its_rows(
         ["score", model, path, "-o", out],
         ["detect", model, path, "-o", out],
         ["evaluate", model, path, "--label", "fraud"],
+        ["report", model, path, "-o", out],
     ):
         code, printed, err = run(*words, *more)
         assert (code, printed) == (1, "")

@@ -43,6 +43,14 @@ def test_train_and_evaluate_warn_of_a_column_made_from_the_label(
         assert f"warning: {warning}\n" in err
 
 
+def test_the_report_warns_of_the_same_columns(leaking, table, run, tmp_path):
+    path, model = table("csv", leaking), tmp_path / "m.rcf"
+    assert run("train", path, "-o", model, "--label", "fraud", "--drop", "time")[0] == 0
+    code, _, err = run("report", model, path, "-o", tmp_path / "r.html", "--label", "fraud")
+    assert code == 0
+    assert "Columns review, risk alone tell (nearly) all rows that fraud marks" in err
+
+
 def test_without_these_columns_there_is_no_warning(leaking, table, run, tmp_path):
     path, model = table("csv", leaking), tmp_path / "m.rcf"
     words = ("--label", "fraud", "--drop", "time,review,risk", "--json")

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import values
-from fastrcf.files.bad_rows import BadRow, Refuse
+from fastrcf.files.bad_rows import BadRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,7 @@ def clean(batch: Batch, roles: Mapping[str, Role], bad: BadRows) -> Clean:
             empty.append(name)
         for row, reason in made.bad.items():
             reasons.setdefault(row, (name, reason))
-    if empty and len(batch.rows) > 1 and isinstance(bad, Refuse):
+    if empty and len(batch.rows) > 1 and bad.stops:
         rows = f"rows {batch.rows[0]} to {batch.rows[-1]}"
         raise no_value(batch.file, empty[0], roles[empty[0]], rows)
     found = list(batch.malformed)
