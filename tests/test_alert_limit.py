@@ -52,6 +52,66 @@ def test_a_stream_is_judged_by_its_past_in_any_pieces(rows, per_day, cut):
         assert keep == (flag and counts[day] <= per_day)
 
 
+@given(ROWS, st.integers(1, 3), st.integers(0, 60), st.integers(1, 4))
+def test_saved_in_the_middle_it_goes_on_as_if_not(rows, per_day, cut, most):
+    rows = sorted(rows, key=lambda row: row[2])
+    flags, names, times, _ = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
+    whole = fastrcf.AlertLimit(per_day, day=43_200, max_entities=most)
+    expected = whole.keep_first(flags, names, times)
+    first = fastrcf.AlertLimit(per_day, day=43_200, max_entities=most)
+    parts = [first.keep_first(flags[:cut], names[:cut], times[:cut])]
+    again = fastrcf.AlertLimit.from_bytes(bytes(first))
+    assert bytes(again) == bytes(first)
+    parts.append(again.keep_first(flags[cut:], names[cut:], times[cut:]))
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+    assert bytes(again) == bytes(whole)
+
+
+def test_entities_keep_their_type_in_a_file(tmp_path):
+    limit = fastrcf.AlertLimit(1)
+    for entities in (["7", "ä"], [7, 8], [7.5, 0.1], [True, False]):
+        limit.keep_first([True, True], entities, [0, 0])
+    limit.save(tmp_path / "limit.json")
+    again = fastrcf.AlertLimit.load(tmp_path / "limit.json")
+    assert list(again._alerts.items()) == list(limit._alerts.items())
+    assert not again.keep_first([True], [7], [1]).any()
+    assert again.keep_first([True], [9], [1]).all()
+    days = np.array(["2026-01-01"], dtype="datetime64[D]")
+    limit.keep_first([True], days, [0])
+    with pytest.raises(fastrcf.InvalidInputError, match="only text, numbers and truth values"):
+        bytes(limit)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"{}",
+        b"[1]",
+        b"[" * 100_000,
+        b'{"format": "fastrcf.AlertLimit 2"}',
+        b'{"format": "fastrcf.AlertLimit 1", "per_day": 0, "day": 1, "max_entities": 1,'
+        b' "alerts": []}',
+        b'{"format": "fastrcf.AlertLimit 1", "per_day": 1, "day": 1, "max_entities": 1,'
+        b' "alerts": [["a", 1]]}',
+        b'{"format": "fastrcf.AlertLimit 1", "per_day": 1, "day": 1, "max_entities": 1,'
+        b' "alerts": [[["a"], 1, 1]]}',
+        b'{"format": "fastrcf.AlertLimit 1", "per_day": 1, "day": 1, "max_entities": 1,'
+        b' "alerts": [["a", 1, 0.5]]}',
+        b'{"format": "fastrcf.AlertLimit 1", "per_day": 1, "day": 1, "max_entities": 1,'
+        b' "alerts": [["a", 1, 1], ["b", 1, 1]]}',
+    ],
+)
+def test_what_is_no_state_is_refused(data, tmp_path):
+    with pytest.raises(fastrcf.ModelFileError, match="no state of an AlertLimit"):
+        fastrcf.AlertLimit.from_bytes(data)
+    path = tmp_path / "limit.json"
+    path.write_bytes(data)
+    with pytest.raises(fastrcf.ModelFileError, match=r"limit.json: this is no state"):
+        fastrcf.AlertLimit.load(path)
+
+
 def test_datetimes_memory_and_wrong_input():
     limit = fastrcf.AlertLimit(1, max_entities=2)
     times = np.array(["2026-01-01T23:59", "2026-01-02T00:01"], dtype="datetime64[s]")

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import fastrcf
@@ -41,13 +43,64 @@ def test_no_rows_and_one_row_are_too_few():
     assert np.isfinite(two.score([[1.5, 1.5]])).all()
 
 
-@pytest.mark.parametrize("gap", [np.nan, None])
-def test_a_column_without_values_is_named(gap):
-    table = pd.DataFrame({"a": np.arange(10.0), "empty": pd.Series([gap] * 10, dtype=float)})
-    with pytest.raises(fastrcf.InvalidInputError, match="row 0, column 'empty'"):
-        fastrcf.Detector().fit(table)
-    detector = fastrcf.Detector(["a"]).fit(table)
-    assert detector.columns == ["a"]
+USUAL = np.arange(10.0)
+EMPTY = {
+    "NumPy": np.column_stack((USUAL, np.full(10, np.nan))),
+    "NumPy objects": np.array([[x, None] for x in USUAL], dtype=object),
+    "pandas NaN": pd.DataFrame({"x0": USUAL, "x1": np.nan}),
+    "pandas None": pd.DataFrame({"x0": USUAL, "x1": [None] * 10}),
+    "pandas NA": pd.DataFrame({"x0": USUAL, "x1": pd.array([pd.NA] * 10, dtype="Float64")}),
+    "Polars null": pl.DataFrame({"x0": USUAL, "x1": [None] * 10}),
+    "Polars floats": pl.DataFrame({"x0": USUAL, "x1": [None] * 10}, schema_overrides={"x1": float}),
+    "Polars NaN": pl.DataFrame({"x0": USUAL, "x1": [float("nan")] * 10}),
+    "Arrow null": pa.table({"x0": USUAL, "x1": pa.nulls(10)}),
+    "Arrow floats": pa.table({"x0": USUAL, "x1": pa.nulls(10, pa.float64())}),
+    "Arrow NaN and null": pa.table({"x0": USUAL, "x1": [float("nan"), None] * 5}),
+    "mapping": {"x0": USUAL, "x1": [None] * 10},
+}
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+def test_a_column_without_values_is_named(kind):
+    table = EMPTY[kind]
+    said = "column 'x1' has no value at all in rows 0 to 9: leave it out"
+    for columns in (None, ["x0", "x1"]):
+        with pytest.raises(fastrcf.InvalidInputError, match=said):
+            fastrcf.Detector(columns).fit(table)
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        fastrcf.Detector(["x0"], categorical=["x1"]).fit(table)
+    detector = fastrcf.Detector(["x0"], random_state=1).fit(table)
+    assert detector.columns == ["x0"]
+    detector = fastrcf.Detector(random_state=1).fit({"x0": USUAL, "x1": USUAL})
+    for work in (detector.score, detector.detect, detector.process, detector.explain):
+        with pytest.raises(fastrcf.InvalidInputError, match=said):
+            work(table)
+
+
+def test_a_column_without_values_is_told_by_the_rows_of_its_batch():
+    full = {"x0": USUAL, "x1": USUAL}
+    empty = {"x0": USUAL, "x1": [None] * 10}
+    with pytest.raises(fastrcf.InvalidInputError, match=r"'x1' has no value .* in rows 10 to 19"):
+        fastrcf.Detector().fit([full, empty])
+    # One row is no column: it has a missing value.
+    detector = fastrcf.Detector(random_state=1).fit(full)
+    with pytest.raises(fastrcf.InvalidInputError, match="row 0, column 'x1': the value is missing"):
+        detector.score(pl.DataFrame({"x0": [1.0], "x1": [None]}))
+
+
+def test_text_without_values_is_left_out():
+    table = pl.DataFrame({"a": USUAL, "note": pl.Series([None] * 10, dtype=pl.String)})
+    assert fastrcf.Detector().fit(table).columns == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["pandas None", "Polars null", "Arrow null", "mapping"])
+def test_a_series_may_begin_without_values_if_its_columns_are_named(kind):
+    table = EMPTY[kind]
+    with pytest.raises(fastrcf.InvalidInputError, match="column 'x1' has no value at all"):
+        fastrcf.SeriesDetector().process(table)
+    series = fastrcf.SeriesDetector(["x0", "x1"], n_trees=5, sample_size=16)
+    assert np.isnan(np.asarray(series.process(table)["score"], dtype=float)).all()
+    assert series.n_missing == 10
 
 
 def test_a_missing_value_changes_nothing_and_is_named(rng):

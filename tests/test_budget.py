@@ -1,7 +1,11 @@
 """The threshold of a stream: alerts keep their rate as scores drift."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fastrcf
 
@@ -80,13 +84,70 @@ def test_rows_blocks_and_a_model_file_in_between_give_the_same(rng):
     assert bytes(again) == bytes(whole)
 
 
-def test_the_future_changes_nothing(rng):
-    stream = drifting("still", 1000, rng)
-    other = stream.copy()
-    other[600:] = rng.normal(size=(400, 3)) * 50
-    first, second = detector().process(stream), detector().process(other)
-    np.testing.assert_array_equal(first.is_anomaly[:600], second.is_anomaly[:600])
-    np.testing.assert_array_equal(first.grade[:600], second.grade[:600])
+@lru_cache
+def fitted(score, tracks):
+    """Rows of numbers and a category, of which a third of a stream's may be alerts."""
+    rng = np.random.default_rng(5)
+    rows = {"x": rng.normal(size=200), "y": rng.normal(size=200), "k": ["a", "b"] * 100}
+    return bytes(
+        fastrcf.Detector(
+            score=score,
+            categorical=["k"],
+            track_threshold=tracks,
+            alert_rate=0.3,
+            n_trees=5,
+            sample_size=16,
+            random_state=1,
+        ).fit(rows)
+    )
+
+
+ROW = st.tuples(
+    st.sampled_from([0.0, 1.0, -40.0]) | st.floats(-3, 3),
+    st.sampled_from([0.0, 1e6]) | st.floats(-3, 3),
+    st.sampled_from(["a", "b", "new"]),
+)
+
+
+def processed(model, rows):
+    x, y, k = zip(*rows, strict=True)
+    found = model.process({"x": list(x), "y": list(y), "k": list(k)})
+    return found.to_pylist()
+
+
+@pytest.mark.parametrize("score", ["auto", "displacement"])
+@pytest.mark.parametrize("tracks", [True, False])
+@given(
+    past=st.lists(ROW, min_size=1, max_size=60),
+    futures=st.tuples(st.lists(ROW, max_size=60), st.lists(ROW, max_size=60)),
+    blocks=st.lists(st.integers(1, 30), max_size=6),
+)
+def test_the_future_changes_nothing_and_blocks_are_rows(score, tracks, past, futures, blocks):
+    """What is said of a row needs the rows up to it: score, grade, decision and reasons."""
+    one, other = (
+        processed(fastrcf.loads(fitted(score, tracks)), [*past, *future])[: len(past)]
+        for future in futures
+    )
+    assert one == other
+    model, parts, at = fastrcf.loads(fitted(score, tracks)), [], 0
+    for n in [*blocks, len(past)]:
+        if past[at : at + n]:
+            parts += processed(model, past[at : at + n])
+        at += n
+    assert parts == one
+    whole = fastrcf.loads(fitted(score, tracks))
+    processed(whole, past)
+    assert bytes(model) == bytes(whole)
+
+
+def test_that_property_is_of_streams_with_alerts():
+    rng = np.random.default_rng(2)
+    rows = [(x, 1e6 if i % 9 == 8 else 0.0, "a") for i, x in enumerate(rng.normal(size=60))]
+    for tracks in (True, False):
+        found = processed(fastrcf.loads(fitted("auto", tracks)), rows)
+        alerts = [row["is_anomaly"] for row in found]
+        assert 3 < sum(alerts) < 57
+        assert all(bool(row["reasons"]) == row["is_anomaly"] for row in found)
 
 
 def test_another_rate_begins_anew(rng):

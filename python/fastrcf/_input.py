@@ -115,7 +115,7 @@ def _objects(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
             pass
     out = np.empty(x.shape)
     for index, value in np.ndenumerate(x):
-        if gaps and _is_missing(value):
+        if gaps and is_missing(value):
             out[index] = np.nan
             continue
         try:
@@ -128,7 +128,8 @@ def _objects(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
     return out
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether an object says that there is no value; NaN is a number to it."""
     return value is None or is_kind(value, "pandas.api.typing", "NAType", "NaTType")
 
 
@@ -221,7 +222,7 @@ def _series_row(x: Any, gaps: bool = False) -> np.ndarray[Any, Any]:
         raise InvalidInputError(f"expected a row of numbers, found a series of {series.dtype}")
     if series.null_count():
         if gaps:
-            return _with_gaps(series)
+            return as_floats(series)
         column = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row 0, column {column}: the value is missing", row=0, column=column
@@ -347,7 +348,7 @@ def _has_nulls(series: Any) -> bool:
     return bool(series.null_count())
 
 
-def _with_gaps(series: Any) -> np.ndarray[Any, Any]:
+def as_floats(series: Any) -> np.ndarray[Any, Any]:
     """Give a series of numbers, null as NaN."""
     values = series.cast(narwhals().Float64).to_numpy()
     return np.ascontiguousarray(values, np.float64)
@@ -363,7 +364,7 @@ def series_to_array(j: int, series: Any, gaps: bool = False) -> Any:
         )
     if _has_nulls(series):
         if gaps:
-            return _with_gaps(series)
+            return as_floats(series)
         row = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row {row}, column {j} ({name!r}): the value is missing", row=row, column=j

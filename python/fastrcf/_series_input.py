@@ -59,6 +59,9 @@ def _column(table: Table, j: int, name: str) -> Floats:
     if table.frame is not None:
         import narwhals as nw
 
+        if not column.dtype.is_numeric() and 0 < len(column) == column.null_count():
+            # Numbers may come later.
+            return np.full(len(column), np.nan)
         if column.dtype == nw.Unknown or not column.dtype.is_numeric():
             return np.ascontiguousarray(series_to_array(j, column), dtype=np.float64)
         column = column.cast(nw.Float64)

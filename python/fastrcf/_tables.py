@@ -13,9 +13,11 @@ from fastrcf._input import (
     arrow_floats,
     arrow_table,
     as_array,
+    as_floats,
     as_frame,
     is_frame,
     is_kind,
+    is_missing,
     is_series,
     matrix,
     series_to_array,
@@ -64,6 +66,32 @@ class Table:
             return self.names
         kinds = zip(self.names, self.frame.schema.values(), strict=True)
         return [name for name, kind in kinds if kind.is_numeric() or kind == _boolean()]
+
+    def untyped(self) -> list[str]:
+        """Name the columns that have no value, and so no type: they may hold anything."""
+        if self.frame is None or not self.n_rows:
+            return []
+        return [
+            name
+            for name in self.names
+            if _may_be_untyped(self.column(name)) and self.column(name).null_count() == self.n_rows
+        ]
+
+    def has_no_value(self, name: str) -> bool:
+        """Whether all of several rows lack a value in a column; one row is no column."""
+        if self.n_rows < 2:
+            return False
+        column = self.column(name)
+        if self.frame is None:
+            if column.dtype.kind == "f":
+                return bool(np.isnan(column).all())
+            return column.dtype.kind == "O" and all(
+                is_missing(value) or (isinstance(value, float) and np.isnan(value))
+                for value in column
+            )
+        if column.null_count() == self.n_rows:
+            return True
+        return bool(column.dtype.is_float() and np.isnan(as_floats(column)).all())
 
     def is_text(self, name: str) -> bool:
         """Whether a column holds text."""
@@ -123,6 +151,16 @@ class Table:
             else:
                 out.append(series_to_array(j, column))
         return out
+
+
+def _may_be_untyped(column: Any) -> bool:
+    """Whether a type says nothing: null of Arrow and Polars, objects of pandas."""
+    import narwhals as nw
+
+    # Narwhals takes objects for text, if they are none or text.
+    return column.dtype in (nw.Unknown, nw.Object) or (
+        column.dtype == nw.String and str(getattr(column.to_native(), "dtype", "")) == "object"
+    )
 
 
 def _boolean() -> Any:

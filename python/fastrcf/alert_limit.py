@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrcf import _fastrcf
 from fastrcf._parameters import count
-from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.errors import InvalidInputError, InvalidParameterError, ModelFileError
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from numpy.typing import NDArray
 
 DAY = 86_400.0
+_FORMAT = "fastrcf.AlertLimit 1"
+_ENTITIES = (str, bool, int, float)
 
 
 class AlertLimit:
@@ -21,6 +28,8 @@ class AlertLimit:
 
     What is kept is an alert; the others are known without one. A table is judged as a
     whole (:meth:`keep_best`), a stream row by row, by its past alone (:meth:`keep_first`).
+    A stream that starts anew goes on from ``bytes(limit)`` (:meth:`from_bytes`), or from
+    what :meth:`save` wrote (:meth:`load`).
 
     Parameters
     ----------
@@ -40,6 +49,9 @@ class AlertLimit:
     array([False,  True,  True])
     >>> limit.keep_first([True, True, True], ["a", "a", "b"], [0, 60, 90])
     array([ True, False,  True])
+    >>> again = fastrcf.AlertLimit.from_bytes(bytes(limit))
+    >>> again.keep_first([True, True], ["b", "c"], [100, 110])
+    array([False,  True])
     """
 
     def __init__(self, per_day: int, *, day: float = DAY, max_entities: int = 1_000_000) -> None:
@@ -105,6 +117,72 @@ class AlertLimit:
             if len(self._alerts) > self.max_entities:
                 self._alerts.popitem(last=False)
         return kept
+
+    def __bytes__(self) -> bytes:
+        """Write its settings and what a stream has had, as JSON in UTF-8.
+
+        Raises
+        ------
+        InvalidInputError
+            If an entity is neither text, a number nor a truth value.
+        """
+        for name in self._alerts:
+            if not isinstance(name, _ENTITIES):
+                raise InvalidInputError(
+                    f"entity {name!r}: only text, numbers and truth values can be written; "
+                    "name entities by text"
+                )
+        state = {
+            "format": _FORMAT,
+            "per_day": self.per_day,
+            "day": self.day,
+            "max_entities": self.max_entities,
+            # Those whose last alert is the longest ago come first.
+            "alerts": [[name, day, n] for name, (day, n) in self._alerts.items()],
+        }
+        return json.dumps(state, ensure_ascii=False, allow_nan=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> AlertLimit:
+        """Go on from what ``bytes(limit)`` gave, as if never interrupted.
+
+        Raises
+        ------
+        ModelFileError
+            If it is not that, or damaged.
+        """
+        try:
+            state = json.loads(data)
+            if state["format"] != _FORMAT:
+                raise ValueError(f"format {state['format']!r}, expected {_FORMAT!r}")
+            limit = cls(state["per_day"], day=state["day"], max_entities=state["max_entities"])
+            for name, day, n in state["alerts"]:
+                if not isinstance(name, _ENTITIES) or type(day) is not int or type(n) is not int:
+                    raise ValueError(f"entity {name!r}: {day!r}, {n!r}")
+                limit._alerts[name] = (day, n)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise ModelFileError(f"this is no state of an AlertLimit: {error}") from None
+        if len(limit._alerts) > limit.max_entities:
+            raise ModelFileError("this is no state of an AlertLimit: more entities than it holds")
+        return limit
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write ``bytes(limit)`` to a file, whole or not at all."""
+        _fastrcf.write_atomically(path, bytes(self))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> AlertLimit:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        ModelFileError
+            Names the file, if it is not that.
+        """
+        try:
+            return cls.from_bytes(Path(path).read_bytes())
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {error}") from None
 
     def _checked(
         self, is_anomaly: Any, entities: Any, times: Any

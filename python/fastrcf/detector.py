@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._parameters import check_kind, count, notes, seed, wilson
-from fastrcf._refusals import named_columns
+from fastrcf._refusals import named_columns, refuse_untyped
 from fastrcf._tables import Table, as_batches, as_table
 from fastrcf.detection import Detection, Reason, Relation, to_native
 from fastrcf.errors import (
@@ -221,14 +221,15 @@ class Detector:
             if builder is None:
                 names, categorical = self._choose(batch)
                 builder = self._builder(names, categorical)
-            rows = batch.columns(names, categorical, builder.categories)
-            with named_columns(names, done):
-                builder.add(rows)
+            with named_columns(names, table=batch):
+                rows = batch.columns(names, categorical, builder.categories)
+                with named_columns(names, done):
+                    builder.add(rows)
             done += batch.n_rows
             if self._time is not None and batch.n_rows:
-                low, high = _span(batch, self._time)
-                first.append(low)
-                last.append(high)
+                moments = batch.column(self._time)
+                first.append(moments.min())
+                last.append(moments.max())
         if builder is None or builder.n_seen < 2:
             raise NotReadyError(f"{done} rows are too few to fit to: at least 2 are needed")
         if self._per_day is not None:
@@ -238,12 +239,11 @@ class Detector:
         return self
 
     def _choose(self, table: Table) -> tuple[list[str], set[str]]:
-        numeric = set(table.numeric())
-        names = (
-            list(self._wanted)
-            if self._wanted is not None
-            else [name for name in table.names if name in numeric and name != self._time]
-        )
+        if self._wanted is not None:
+            names = list(self._wanted)
+        else:
+            refuse_untyped(table, {self._time, *self._also})
+            names = [name for name in table.numeric() if name != self._time]
         names += [name for name in self._also if name not in names]
         for name in names:
             table.column(name)
@@ -269,7 +269,8 @@ class Detector:
         columns = [(name, kind(name)) for name in names]
         return _fastrcf.DetectorBuilder(columns, **self._engine)
 
-    def _rows(self, core: _fastrcf.Detector, table: Table) -> Any:
+    def _asked(self, x: Any) -> tuple[_fastrcf.Detector, Table]:
+        core, table = self._fitted(), as_table(x)
         if table.frame is None:
             if len(table.names) != len(self._names):
                 raise InvalidInputError(
@@ -277,6 +278,9 @@ class Detector:
                     f"{len(table.names)}: arrays have no names"
                 )
             table = Table(self._names, table.n_rows, array=table.array, native=table.native)
+        return core, table
+
+    def _rows(self, core: _fastrcf.Detector, table: Table) -> Any:
         return table.columns(self._names, self._categorical, core.categories)
 
     def score(self, table: Any, *, kind: str | None = None) -> Floats:
@@ -296,9 +300,9 @@ class Detector:
         numpy.ndarray of float64, shape (n,)
             Of the kind that the detector was made with; see ``threshold``.
         """
-        core, table = self._fitted(), as_table(table)
-        rows = self._rows(core, table)
-        with named_columns(self._names):
+        core, table = self._asked(table)
+        with named_columns(self._names, table=table):
+            rows = self._rows(core, table)
             return core.score(rows) if kind is None else core.score_by(check_kind(kind), rows)
 
     def detect(self, table: Any, *, reasons: bool = True) -> Any:
@@ -321,9 +325,9 @@ class Detector:
             share, direction, value and words; none without ``reasons``. Arrow for
             DuckDB and mappings.
         """
-        core, table = self._fitted(), as_table(table)
-        rows = self._rows(core, table)
-        with named_columns(self._names):
+        core, table = self._asked(table)
+        with named_columns(self._names, table=table):
+            rows = self._rows(core, table)
             found = core.detect(rows) if reasons else core.judge(rows)
         return to_native(self._detection(found), table)
 
@@ -336,16 +340,16 @@ class Detector:
         less (ten expected alerts back a third), and the share of rows that is let
         through makes up for alerts that came early or late.
         """
-        core, table = self._fitted(), as_table(table)
-        rows = self._rows(core, table)
-        with named_columns(self._names):
+        core, table = self._asked(table)
+        with named_columns(self._names, table=table):
+            rows = self._rows(core, table)
             return to_native(self._detection(core.process(rows)), table)
 
     def explain(self, table: Any) -> list[list[Reason]]:
         """Give the reasons of every row, anomaly or not."""
-        core, table = self._fitted(), as_table(table)
-        rows = self._rows(core, table)
-        with named_columns(self._names):
+        core, table = self._asked(table)
+        with named_columns(self._names, table=table):
+            rows = self._rows(core, table)
             return [self._reasons(row) for row in core.reasons(rows)]
 
     def _detection(self, found: Any) -> Detection:
@@ -494,11 +498,6 @@ class Detector:
             f"Detector({len(self._names)} columns, fitted to {self.n_fitted} rows, "
             f"threshold={self.threshold:.4g}, alert_rate={self.alert_rate:.3g})"
         )
-
-
-def _span(table: Table, name: str) -> tuple[Any, Any]:
-    column = table.column(name)
-    return column.min(), column.max()
 
 
 def _days(first: Any, last: Any) -> float:

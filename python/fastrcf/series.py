@@ -11,7 +11,7 @@ import numpy as np
 from fastrcf import _fastrcf
 from fastrcf import _series_input as read
 from fastrcf._parameters import count, notes, seed
-from fastrcf._refusals import named_columns
+from fastrcf._refusals import named_columns, refuse_untyped
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
@@ -235,6 +235,7 @@ class SeriesDetector:
 
     def _choose(self, table: Table) -> list[str]:
         others = (self._time, self._key)
+        refuse_untyped(table, others)
         names = [name for name in table.numeric() if name not in others]
         if not names:
             raise InvalidInputError("the table has no column that holds numbers; name some")

@@ -105,7 +105,8 @@ def process_stream(
     output, is_late : str
         What the new columns are called.
     kind : str, default "expected_inverse_depth"
-        What the score is; see :meth:`fastrcf.RandomCutForest.score`.
+        What the score is; see :meth:`fastrcf.RandomCutForest.score`. Not that of a
+        :class:`fastrcf.Detector`, which is ``"auto"``.
     n_trees, sample_size, shingle_size, sampling, time_decay, feature_weights
         As :class:`fastrcf.RandomCutForest` takes them. The forest of a key that is there keeps
         those that it was made with.

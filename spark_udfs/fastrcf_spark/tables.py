@@ -15,7 +15,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
-from fastrcf_spark import _features
+from fastrcf_spark import _features, _limit
 from fastrcf_spark._shipping import deferred, loaded, ship
 
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ def detect(
     missing: Literal["error", "null"] = "error",
     key: Sequence[str] = (),
     watch: Watch | None = None,
+    per_day: int | None = None,
+    entity: str | None = None,
+    time_column: str | None = None,
 ) -> DataFrame:
     """Score every row, tell which are anomalies, and say why.
 
@@ -126,6 +129,14 @@ def detect(
         Whether alerts come with their reasons.
     prefix : str, default ""
         Stands before the names of the new columns.
+    per_day : int, optional
+        Alerts that an entity has in a day at most: those of highest score, of equal ones the
+        earliest, of these by ``key``. Other rows keep score and grade, are no alerts and have
+        no reasons; alerts whose entity or time is null are left as they are. It is what
+        :meth:`fastrcf.AlertLimit.keep_best` does, and takes a shuffle; tables only.
+    entity, time_column : str, optional
+        Columns that say whose alerts are counted, and when: timestamps (days in UTC), dates,
+        or numbers in seconds.
 
     Returns
     -------
@@ -137,7 +148,9 @@ def detect(
     Raises
     ------
     fastrcf.InvalidInputError
-        As :func:`score`, and if the model is no detector.
+        As :func:`score`, if the model is no detector, or with ``per_day`` of a stream.
+    fastrcf.InvalidParameterError
+        If ``per_day``, ``entity`` and ``time_column`` are not given together.
     """
     detector = loaded(model)
     if not isinstance(detector, fastrcf.Detector):
@@ -146,6 +159,7 @@ def detect(
         )
     check_missing(missing, detector)
     features, kept = _features.find(df, detector, columns), _kept(df, keep)
+    limit = _limit.checked(df, per_day, entity, time_column)
     added = [
         StructField(f"{prefix}score", DoubleType()),
         StructField(f"{prefix}grade", DoubleType()),
@@ -154,9 +168,13 @@ def detect(
     if reasons:
         added.append(StructField(f"{prefix}reasons", ArrayType(REASON)))
     outputs = [field.name for field in added]
-    _free(outputs, kept)
+    sent = kept if limit is None else list(dict.fromkeys([*kept, limit.entity, limit.time, *key]))
+    _free(outputs, sent)
     plan = {"reasons": reasons, "missing": missing, "key": list(key)}
-    result = _mapped(df, detector, features, kept, plan, added, "detect_batches")
+    result = _mapped(df, detector, features, sent, plan, added, "detect_batches")
+    if limit is not None:
+        result = _limit.best(result, limit, prefix, key)
+        result = result.select(*[_features.column(name) for name in [*kept, *outputs]])
     return result if watch is None else watch.over_alerts(result, f"{prefix}is_anomaly")
 
 

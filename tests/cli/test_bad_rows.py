@@ -131,6 +131,64 @@ def test_missing_and_infinite_values_of_typed_files(payments, table, model, run,
         assert pl.read_csv(tmp_path / "s.csv")["row"].to_list() == kept
 
 
+def emptied(payments, dtype=pl.Float64):
+    return payments.with_columns(items=pl.lit(None, dtype))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow", "jsonl"])
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_column_without_values_is_told_not_its_rows(
+    payments, table, model, run, tmp_path, ending, skip
+):
+    path = table(ending, emptied(payments), "empty")
+    aside, out = tmp_path / "aside.jsonl", tmp_path / "out.csv"
+    more = ["--skip-bad-rows", aside] if skip else []
+    rows = "3,000 rows: leave it out" if skip else "rows 0 to "
+    said = f"{path}: column 'items' has no value at all in {rows}"
+    chosen = ["--columns", "amount,items"]
+    for words in (
+        ["train", path, "-o", out, *chosen],
+        ["score", model, path, "-o", out],
+        ["detect", model, path, "-o", out],
+        ["evaluate", model, path, "--label", "fraud"],
+        ["report", model, path, "-o", out],
+    ):
+        code, printed, err = run(*words, *more)
+        assert (code, printed) == (1, "")
+        assert said in err
+        assert "--drop" in err
+        assert not out.exists()
+        assert not aside.exists()
+
+
+@pytest.mark.parametrize(
+    ("ending", "dtype"), [("csv", pl.Float64), ("jsonl", pl.Float64), ("parquet", pl.Null)]
+)
+def test_a_column_of_nothing_that_nobody_asked_for_is_left_out_and_told(
+    payments, table, run, tmp_path, ending, dtype
+):
+    path, out = table(ending, emptied(payments, dtype), "empty"), tmp_path / "m.rcf"
+    code, _, err = run("train", path, "-o", out, "--label", "fraud")
+    assert code == 0
+    assert "columns without a value in the first rows were left out: items (--columns" in err
+    assert fastrcf.load(out).columns == ["amount", "online", "time"]
+    code, _, err = run("train", path, "-o", out, "--columns", "amount,items")
+    assert code == 1
+    assert "column 'items' has no value at all in rows 0 to " in err
+
+
+def test_a_column_that_is_empty_at_first_is_taken_in_when_asked_for(payments, table, run, tmp_path):
+    late = pl.when(pl.int_range(pl.len()) < 1500).then(None).otherwise(pl.col("items"))
+    path, out = table("csv", payments.with_columns(items=late)), tmp_path / "m.rcf"
+    aside = tmp_path / "aside.jsonl"
+    code, _, err = run(
+        "train", path, "-o", out, "--columns", "amount,items", "--skip-bad-rows", aside
+    )
+    assert code == 0
+    assert "1500 bad rows" in err
+    assert fastrcf.load(out).n_fitted == 1500
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -37,10 +37,9 @@ def test_a_page_from_files(payments, table, model, run, tmp_path, ending):
     rows = [row for row in shown[1:] if len(row) > 5]
     assert [row[0] for row in rows] == [str(row.row) for row in facts.top[:7]]
     assert [row[1] for row in rows] == [row.kept[0] for row in facts.top[:7]]
-    # The five odd rows are those that are labelled, and amounts alone say so.
+    # The five odd rows are those that are labelled: too few to hold amounts for a leak.
     assert [row[4] for row in rows[:5]] == ["yes"] * 5
-    assert "tell all rows that fraud marks from all others" in page.text
-    assert "amount" in err
+    assert "that fraud marks from all others" not in page.text
     for said in ("trained on", "payments.parquet", f"payments.{ending}: 3,000 rows"):
         assert said in page.text
 

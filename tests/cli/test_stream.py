@@ -181,6 +181,40 @@ def test_with_a_time_column_lines_are_a_series(shell):
     assert "load = 400: high" in lines[301]
 
 
+def test_a_clock_that_stands_or_goes_back_is_told_at_the_end(shell, run, tmp_path):
+    stamps, x = hourly()
+    stamps[100:110] = [stamps[100]] * 10
+    stamps[200] = stamps[150]
+    lines = [f"{t},{v}\n" for t, v in zip(stamps, x, strict=True)]
+    state = tmp_path / "s.rcf"
+    text = "when,load\n" + "".join(lines)
+    code, _, err = piped(shell, text, *SERIES, "--state", state)
+    assert code == 0
+    told = [line for line in err.splitlines() if line.startswith("when: ")]
+    assert told == [
+        "when: of 400 rows 9 came with the time of the row before and 1 with an earlier one; "
+        "they were taken as they came: see to the clock"
+    ]
+    code, out, _ = run("inspect", state, "--json")
+    assert code == 0
+    described = json.loads(out)
+    assert described["rows_of_a_repeated_time"] == 9
+    assert described["rows_of_an_earlier_time"] == 1
+    # A run tells of its own rows; a clock that goes on is not told.
+    later = "when,load\n2024-04-01 00:00,100\n2024-04-01 00:00,101\n"
+    _, _, err = piped(shell, later, "--state", state)
+    assert "when: of 2 rows 1 came with the time of the row before and 0 with" in err
+    _, _, err = piped(shell, "when,load\n2024-04-02 00:00,100\n", "--state", state)
+    assert "when: " not in err
+
+
+def test_a_clock_is_told_when_a_bad_row_ends_the_stream(shell):
+    code, _, err = piped(shell, "t,x\n1,1\n1,2\n1,3\n2,a\n", "--time", "t")
+    assert code == 1
+    assert "'a' is not a number" in err
+    assert "t: of 3 rows 2 came with the time of the row before and 0 with an earlier one" in err
+
+
 def test_series_of_keys_with_gaps_go_on_from_their_state(shell, tmp_path):
     stamps, x = hourly()
     rows = [

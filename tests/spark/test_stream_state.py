@@ -328,3 +328,12 @@ def test_state_of_another_version_is_refused():
     states[("1:a",)] = (b"\x02" + states[("1:a",)][0][1:],)
     with pytest.raises(fastrcf.ModelFileError, match="of version 2, not 3"):
         processed(plan_of(), rows_of(np.ones((30, 2))), states)
+
+
+@pytest.mark.parametrize("kind", ["expected_inverse_depth", "local_range", "displacement", "auto"])
+def test_forests_score_by_the_kind_asked_for_and_go_on_by_it(kind, rng):
+    x = rng.normal(size=(120, 2))
+    expected = fastrcf.RandomCutForest(random_state=0, **FOREST).process(x, kind=kind)
+    states, plan = States(), plan_of(kind=kind)
+    parts = [processed(plan, rows_of(part), states) for part in (x[:50], x[50:51], x[51:])]
+    assert equal(pa.concat_tables(parts), expected)

@@ -49,6 +49,28 @@ def _output(command: Command) -> Command:
     )(command)
 
 
+_per_day = click.option(
+    "--per-day",
+    type=click.IntRange(1),
+    help="Most alerts for an entity and day; needs --entity and --time.",
+)
+_entity = click.option("--entity", help="Column that says whose alerts are counted: a card, a SIM.")
+
+
+def _asked(options: dict[str, Any], time: str | None, needs: bool) -> Any:
+    """Take out what is asked for of an entity's alerts; None without --per-day."""
+    per_day, entity = options.pop("per_day"), options.pop("entity")
+    if per_day is None:
+        if entity is not None:
+            raise click.UsageError("--entity needs --per-day")
+        return None
+    if needs and (entity is None or time is None):
+        raise click.UsageError("--per-day needs --entity and --time")
+    from fastrcf.cli.limits import Asked
+
+    return Asked(per_day, entity, time)
+
+
 _forest_columns = click.option(
     "--columns",
     type=NAMES,
@@ -132,6 +154,9 @@ def score(model: str, data: str, out: str, **options: Any) -> None:
 @click.argument("model", type=MODEL_IN)
 @click.argument("data")
 @click.option("--only-alerts", is_flag=True, help="Write only the rows that are alerts.")
+@_per_day
+@_entity
+@click.option("--time", "time_column", help="Column of times, for --per-day.")
 @_output
 @reading
 def detect(model: str, data: str, out: str, **options: Any) -> None:
@@ -143,6 +168,10 @@ def detect(model: str, data: str, out: str, **options: Any) -> None:
     """
     from fastrcf.cli.score import detect as run
 
+    time = options.pop("time_column")
+    options["asked"] = _asked(options, time, needs=True)
+    if time is not None and options["asked"] is None:
+        raise click.UsageError("--time needs --per-day")
     run(fastrcf.load(model), data, out, **options)
 
 
@@ -220,7 +249,11 @@ def inspect(model: str, as_json: bool) -> None:
 @click.option(
     "--columns", type=NAMES, default=(), help="Columns to look at; default: all, or all numbers."
 )
-@click.option("--time", "time_column", help="Column of times: the rows are a time series.")
+@click.option(
+    "--time",
+    "time_column",
+    help="Column of times: the rows are a time series, or a --model's alerts have days.",
+)
 @click.option("--key", "key_column", help="Column that tells time series apart.")
 @click.option(
     "--period",
@@ -231,6 +264,8 @@ def inspect(model: str, as_json: bool) -> None:
     type=float,
     help="Of a series: score of an alert.  [default: 0.075; 0.3 for several columns]",
 )
+@_per_day
+@_entity
 @click.option("--shingle", "shingle_size", type=int, help="Of a forest.  [default: 1]")
 @click.option("--trees", "n_trees", type=int, help="[default: 100, for a series 50]")
 @click.option("--sample-size", type=int, help="[default: 256, for a series 2048]")
@@ -269,6 +304,8 @@ def stream(model: str | None, **options: Any) -> None:
         raise click.UsageError("--input-format: streams are csv or jsonl")
     if options["state"] is None and (options["save_every"] or options["skip_seen"]):
         raise click.UsageError("--save-every and --skip-seen need --state")
+
+    options["asked"] = _asked(options, given["time_column"], needs=False)
 
     def make() -> Any:
         return fastrcf.load(model) if model else new_model(options["columns"], given)

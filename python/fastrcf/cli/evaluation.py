@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from fastrcf._separation import Separation, sentence
 from fastrcf.cli.tables import Input, model_roles
 from fastrcf.errors import InvalidInputError
+from fastrcf.files.sources import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +40,8 @@ def evaluate(
     **parameters: Any,
 ) -> None:
     """Score a labelled table and print how well the scores tell labels apart.
+
+    Warns of columns that alone tell them apart.
 
     Parameters
     ----------
@@ -69,9 +75,11 @@ def evaluate(
     if time_column is not None:
         roles[time_column] = "time"
     scores, labels, times = [], [], []
+    separation = Separation()
     for batch in table.batches(roles, "scoring"):
         scores.append(model.score(batch.table.select(names)))
         labels.append(truth(batch.table[label].to_pylist(), label, positive, normal))
+        separation.add(arrays(batch.table, names), labels[-1])
         if time_column is not None:
             times.append(batch.table[time_column].to_numpy())
     if not scores:
@@ -82,7 +90,54 @@ def evaluate(
         np.concatenate(times) if times else None,
         **parameters,
     )
-    click.echo(json.dumps(result.to_dict()) if as_json else str(result))
+    warnings = told(separation, label)
+    click.echo(json.dumps({**result.to_dict(), "warnings": warnings}) if as_json else str(result))
+
+
+def arrays(table: Any, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Give columns that were made ready: numbers, or texts for categories."""
+    return {name: table[name].to_numpy() for name in names}
+
+
+def told(separation: Separation, label: str) -> list[str]:
+    """Warn on standard error of columns that alone tell labels apart; gives the warnings."""
+    found = separation.found()
+    if not found:
+        return []
+    text = sentence(found, label)
+    click.echo(f"warning: {text}", err=True)
+    return [text]
+
+
+def codes(column: Any, known: dict[str, int]) -> NDArray[np.int64]:
+    """Give each label a number, the same to those that mean the same.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+        Labels of any type; all but text and numbers are not known.
+    known : dict of str to int
+        Labels of earlier rows and their numbers; further ones are added.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,)
+        -1 where there is no label.
+    """
+    if kind_of(column.type) not in ("number", "text"):
+        return np.full(len(column), -1)
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    text = pc.fill_null(pc.cast(column, pa.string()), "").combine_chunks()
+    encoded = pc.dictionary_encode(text)
+    numbers = []
+    for value in encoded.dictionary.to_pylist():
+        spelt = value.strip()
+        if spelt.lower() in _FALSE | _TRUE:
+            spelt = str(spelt.lower() in _TRUE)
+        numbers.append(known.setdefault(spelt, len(known)) if spelt else -1)
+    indices: NDArray[np.int32] = encoded.indices.to_numpy()
+    return np.array(numbers, dtype=np.int64)[indices]
 
 
 def truth(

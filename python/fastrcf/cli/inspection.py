@@ -57,6 +57,8 @@ def describe(path: str) -> dict[str, Any]:
         described |= {
             "rows_seen": model.n_seen,
             "rows_missing": model.n_missing,
+            "rows_of_a_repeated_time": model.n_repeated,
+            "rows_of_an_earlier_time": model.n_backward,
             "series": model.n_series,
             "series_dropped": model.n_dropped,
             "watched": ", ".join(model.columns),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 import pyarrow as pa
 
+from fastrcf.cli.limits import Waiting
 from fastrcf.cli.tables import Input, model_roles
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import Clean, open_sink
@@ -15,6 +17,7 @@ from fastrcf.files import Clean, open_sink
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fastrcf.cli.limits import Asked
     from fastrcf.files import Format, Options, Role
 
 
@@ -45,8 +48,12 @@ def detect(
     output_format: Format | None,
     keep: Sequence[str],
     only_alerts: bool,
+    asked: Asked | None = None,
 ) -> None:
-    """Write score, grade, decision and reasons per row, or per alert."""
+    """Write score, grade, decision and reasons per row, or per alert.
+
+    At most so many alerts for an entity and day, where ``asked`` for.
+    """
     from fastrcf import Detector
 
     if not isinstance(detector, Detector):
@@ -63,8 +70,18 @@ def detect(
         return found
 
     wanted = "is_anomaly" if only_alerts else None
-    rows = run(detector, data, out, answer, "detecting", read, output_format, keep, (), wanted)
-    click.echo(f"{alerts:,} alerts in {rows:,} rows", err=True)
+    with nullcontext() if asked is None else Waiting(asked, only_alerts) as waiting:
+        rows = run(
+            *(detector, data, out, answer, "detecting", read, output_format, keep, (), wanted),
+            waiting=waiting,
+        )
+    said = f"{alerts:,} alerts in {rows:,} rows"
+    if waiting is not None and asked is not None:
+        said = (
+            f"{alerts - waiting.dropped:,} alerts in {rows:,} rows; {waiting.dropped:,} more "
+            f"were beyond {asked.per_day:,} for an entity and day"
+        )
+    click.echo(said, err=True)
 
 
 def run(
@@ -79,6 +96,7 @@ def run(
     columns: Sequence[str],
     only: str | None = None,
     roles: dict[str, Role] | None = None,
+    waiting: Waiting | None = None,
 ) -> int:
     """Take a table through ``answer``, batch by batch.
 
@@ -100,6 +118,8 @@ def run(
         A new column of truth values: only rows where it holds are written.
     roles : dict of str to Role, optional
         What columns are for, where the model does not say.
+    waiting : Waiting, optional
+        Keeps answers until the last is there.
 
     Returns
     -------
@@ -108,6 +128,7 @@ def run(
     """
     table = Input.of(data, read)
     roles = model_roles(model, table, columns) if roles is None else roles
+    roles = roles if waiting is None else waiting.roles(roles)
     kept = list(keep)
     if kept == ["all"] and "all" not in table.first.names:
         kept = table.first.names
@@ -129,11 +150,20 @@ def run(
                     )
                 result[name] = column
             rows = pa.table(result)
-            sink.write(rows if only is None else rows.filter(rows[only]))
+            if waiting is not None:
+                waiting.add(batch, rows)
+            else:
+                sink.write(rows if only is None else rows.filter(rows[only]))
             n += new.num_rows
+        for rows in () if waiting is None else waiting.tables():
+            sink.write(rows)
         if n == 0:
             # So that the output has its columns all the same.
-            dtypes: dict[Role, pa.DataType] = {"number": pa.float64(), "category": pa.string()}
+            dtypes: dict[Role, pa.DataType] = {
+                "number": pa.float64(),
+                "category": pa.string(),
+                "time": pa.timestamp("us"),
+            }
             nothing = pa.table({name: pa.array([], dtypes[r]) for name, r in roles.items()})
             rows = answer(Clean(nothing, nothing, "", np.array([], np.int64)))
             sink.write(rows.add_column(0, "row", pa.array([], pa.int64())))

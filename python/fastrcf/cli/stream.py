@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fastrcf.cli.limits import begun, limited, place
 from fastrcf.cli.lines import Csv, Json, Lines
-from fastrcf.cli.stream_models import Answering, LearningModel, answering, streamed
+from fastrcf.cli.stream_models import Answering, Clock, LearningModel, answering, streamed
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import BadRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fastrcf.cli.limits import Asked
     from fastrcf.files import Options
 
 _INPUT = "-"
@@ -33,6 +35,7 @@ def stream(
     state: str | None,
     save_every: int | None,
     skip_seen: bool,
+    asked: Asked | None = None,
 ) -> None:
     """Answer standard input on standard output.
 
@@ -51,6 +54,8 @@ def stream(
         Rows between further savings.
     skip_seen : bool
         Whether the input starts with the rows that the state has seen.
+    asked : Asked, optional
+        How many alerts an entity may have in a day; what it has had is saved beside the state.
     """
     import fastrcf
 
@@ -62,18 +67,34 @@ def stream(
     if skip_seen and not resumed:
         to_skip = 0
     lines = Lines()
-    flow = _Flow(Json() if read.format == "jsonl" else Csv(read), model, columns, read, to_skip)
+    limit = None if asked is None else begun(asked, state if resumed else None)
+
+    def engine(names: list[str]) -> Answering:
+        made = answering(model, columns, names)
+        if asked is None or limit is None:
+            return made
+        return limited(made, model, asked, limit, names)
+
+    def save(state: str) -> None:
+        model.save(state)
+        if limit is not None:
+            limit.save(place(state))
+
+    flow = _Flow(Json() if read.format == "jsonl" else Csv(read), engine, read, to_skip)
     saved_at = flow.row
+    clock = Clock(model)
     try:
         for block in lines.blocks():
             flow.take(block)
             if state and save_every and flow.row - saved_at >= save_every:
-                model.save(state)
+                save(state)
                 saved_at = flow.row
     finally:
         if state and model.n_seen:
-            model.save(state)
+            save(state)
             click.echo(f"{state}: saved after {streamed(model):,} rows", err=True)
+        if clock.told():
+            click.echo(clock.told(), err=True)
     if lines.stopped:
         raise KeyboardInterrupt
 
@@ -84,15 +105,13 @@ class _Flow:
     def __init__(
         self,
         lines: Csv | Json,
-        model: LearningModel,
-        columns: Sequence[str],
+        make: Callable[[list[str]], Answering],
         read: Options,
         to_skip: int,
     ) -> None:
         self.row = 0
         self._lines = lines
-        self._model = model
-        self._columns = columns
+        self._make = make
         self._bad = read.bad
         self._to_skip = to_skip
         self._names: list[str] = []
@@ -100,7 +119,7 @@ class _Flow:
 
     def _begin(self, line: str) -> bool:
         self._names, is_header = self._lines.names(line)
-        self._engine = answering(self._model, self._columns, self._names)
+        self._engine = self._make(self._names)
         self._write(self._lines.header([*self._names, *self._engine.added]))
         return is_header
 

@@ -111,6 +111,38 @@ def streamed(model: LearningModel) -> int:
     return model.n_seen - model.n_fitted if isinstance(model, Detector) else model.n_seen
 
 
+class Clock:
+    """Says how many rows of a run came with a time that did not go on.
+
+    Of a forest and a detector of tables it says nothing: they have no times.
+    """
+
+    def __init__(self, model: LearningModel) -> None:
+        self._model = model
+        self._before = self._counts()
+
+    def _counts(self) -> tuple[int, int, int]:
+        model = self._model
+        if not isinstance(model, SeriesDetector) or model.time_column is None:
+            return 0, 0, 0
+        return model.n_seen, model.n_repeated, model.n_backward
+
+    def told(self) -> str:
+        """Give a line for the end; empty if all times went on.
+
+        Series that were dropped meanwhile take their counts with them.
+        """
+        pairs = zip(self._counts(), self._before, strict=True)
+        seen, repeated, backward = (max(0, now - before) for now, before in pairs)
+        if not repeated and not backward:
+            return ""
+        name = self._model.time_column if isinstance(self._model, SeriesDetector) else None
+        return (
+            f"{name}: of {seen:,} rows {repeated:,} came with the time of the row before and "
+            f"{backward:,} with an earlier one; they were taken as they came: see to the clock"
+        )
+
+
 def _number(name: str, value: Any, largest: float) -> float | tuple[str, str]:
     number = parse_number(value) if isinstance(value, str) else value
     if not isinstance(number, (int, float)) or math.isnan(number):
@@ -218,7 +250,7 @@ class _Series:
             if isinstance(number, tuple):
                 return number
             out.append(number)
-        for other, read in ((self._time, _seconds), (self._key, str)):
+        for other, read in ((self._time, seconds), (self._key, str)):
             if other is None:
                 continue
             value = row.get(other)
@@ -246,7 +278,7 @@ def _holds_number(value: Any) -> bool:
     return value is None or value == "" or isinstance(_number("", value, math.inf), float)
 
 
-def _seconds(value: Any) -> float | None:
+def seconds(value: Any) -> float | None:
     """Read a time, in seconds; that of a date is what its clock shows, counted from 1970."""
     number = parse_number(value) if isinstance(value, str) else value
     if isinstance(number, (int, float)) and math.isfinite(number):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastrcf.cli.interrupts import stop_if_asked
 from fastrcf.cli.progress import progress
 from fastrcf.errors import InvalidInputError
-from fastrcf.files import clean, find_files, open_source
+from fastrcf.files import clean, find_files, no_value, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,11 @@ class Input:
         return [n for n in self.first.names if self.first.kinds[n] == "number" and n not in without]
 
     def batches(
-        self, roles: Mapping[str, Role], what: str, keep: Sequence[str] = ()
+        self,
+        roles: Mapping[str, Role],
+        what: str,
+        keep: Sequence[str] = (),
+        also: Sequence[str] = (),
     ) -> Iterator[Clean]:
         """Yield all good rows, once, while progress is shown.
 
@@ -55,17 +59,31 @@ class Input:
             What is being done to the rows, for the progress bar.
         keep : sequence of str
             Further columns to read.
+        also : sequence of str
+            Columns to read from the files that have them.
+
+        Raises
+        ------
+        InvalidInputError
+            At the end, if a column has no value in any of several rows: all were put aside.
         """
-        rows = 0
+        rows, empty = 0, set(roles)
         with progress(what) as tell:
             for i, file in enumerate(self.files):
                 source = self.first if i == 0 else open_source(file, self._options)
-                for batch in source.batches([*roles, *keep]):
+                there = [name for name in also if name in source.names]
+                for batch in source.batches([*roles, *keep, *there]):
                     stop_if_asked()
-                    yield clean(batch, roles, self._options.bad)
+                    good = clean(batch, roles, self._options.bad)
+                    yield good
                     rows += len(batch.rows)
+                    empty &= set(good.empty)
                     tell((i + source.progress()) / len(self.files), rows)
         stop_if_asked()
+        for name in roles:
+            if rows > 1 and name in empty:
+                file = self.files[0] if len(self.files) == 1 else f"{len(self.files)} files"
+                raise no_value(file, name, roles[name], f"{rows:,} rows")
 
 
 def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[str, Role]:

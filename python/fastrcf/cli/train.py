@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import fastrcf
+from fastrcf._separation import Separation
+from fastrcf.cli.evaluation import arrays, codes, told
 from fastrcf.cli.tables import Input
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import check_place
@@ -57,8 +59,11 @@ def train(
     """
     check_place(Path(out))
     started = time.perf_counter()
+    table = Input.of(data, read)
+    separation = None if label is None else Separation()
     detector, left_out = fit(
-        Input.of(data, read),
+        table,
+        separation=separation,
         columns=columns,
         categorical=categorical,
         drop=drop,
@@ -81,6 +86,7 @@ def train(
         "alert_rate": detector.alert_rate,
         "seconds": round(time.perf_counter() - started, 3),
     }
+    summary["warnings"] = [] if separation is None else told(separation, label or "")
     if as_json:
         click.echo(json.dumps(summary))
         return
@@ -92,11 +98,16 @@ def train(
         f"rows that score above {detector.threshold:.4g} are alerts: "
         f"{detector.alert_rate:.4%} of rows like these"
     )
-    if left_out:
-        click.echo(
-            f"columns of text were left out: {', '.join(left_out)} (--categorical takes them in)",
-            err=True,
-        )
+    for kind, what, option in (
+        ("text", "of text", "--categorical"),
+        ("empty", "without a value in the first rows", "--columns"),
+    ):
+        names = [name for name in left_out if table.first.kinds[name] == kind]
+        if names:
+            click.echo(
+                f"columns {what} were left out: {', '.join(names)} ({option} takes them in)",
+                err=True,
+            )
 
 
 def fit(
@@ -107,9 +118,13 @@ def fit(
     drop: Sequence[str] = (),
     label: str | None = None,
     time_column: str | None = None,
+    separation: Separation | None = None,
     **parameters: Any,
 ) -> tuple[Detector, list[str]]:
-    """Fit a detector; returns it with the names of text columns left out."""
+    """Fit a detector; returns it with the columns of text or nothing that were left out.
+
+    A ``separation`` gets the rows with their labels, which nothing else looks at.
+    """
     from fastrcf import Detector
 
     names = table.first.names
@@ -139,16 +154,22 @@ def fit(
         roles[time_column] = "time"
 
     def batches() -> Iterator[Any]:
-        for batch in table.batches(roles, "training"):
+        known: dict[str, int] = {}
+        also = [label] if separation is not None and label is not None else []
+        for batch in table.batches(roles, "training", also=also):
             yield batch.table
+            if separation is None or label not in batch.origin.column_names:
+                continue
+            if separation.is_open:
+                separation.add(arrays(batch.table, chosen), codes(batch.origin[label], known))
 
     detector.fit(batches())
     left_out = [
         name
         for name in names
-        if kinds[name] == "text" and name not in roles and name not in away and not columns
+        if kinds[name] in ("text", "empty") and name not in roles and name not in away
     ]
-    return detector, left_out
+    return detector, [] if columns else left_out
 
 
 def _known(names: Sequence[str], asked: dict[str, Sequence[str]]) -> None:

@@ -52,6 +52,10 @@ class BadRows(Protocol):
     def count(self) -> int:
         """Bad rows so far."""
 
+    @property
+    def stops(self) -> bool:
+        """Whether the first one ends everything."""
+
     def take(self, bad: BadRow) -> None:
         """Take one."""
 
@@ -60,6 +64,7 @@ class Refuse:
     """Stops at the first bad row."""
 
     count = 0
+    stops = True
 
     def take(self, bad: BadRow) -> None:
         """Refuse it.
@@ -83,6 +88,8 @@ class Aside:
     path : path
         Where to put them.
     """
+
+    stops = False
 
     def __init__(self, path: Path) -> None:
         self.count = 0

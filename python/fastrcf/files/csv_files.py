@@ -127,6 +127,8 @@ class CsvSource(Source):
 def _guess(rows: list[list[str]], j: int) -> Kind:
     """Tell what a column holds: numbers if most of its first values are."""
     values = [row[j] for row in rows if j < len(row) and row[j].strip()]
+    if rows and not values:
+        return "empty"
     return "number" if 2 * sum(map(is_number, values)) > len(values) else "text"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fastrcf._typing import Integers
-    from fastrcf.files.sources import Options
+    from fastrcf.files.sources import Kind, Options
 
 _PIECE = 4 << 20
 _FIRST_LINES = 1000
@@ -43,11 +43,7 @@ class JsonLinesSource(Source):
                 numbers = seen.setdefault(name, [])
                 if value is not None:
                     numbers.append(isinstance(value, (int, float)))
-        # A column holds numbers if most of its first values are.
-        self.kinds = {
-            name: "number" if 2 * sum(numbers) > len(numbers) else "text"
-            for name, numbers in seen.items()
-        }
+        self.kinds = {name: _guess(numbers) for name, numbers in seen.items()}
         self.names = list(self.kinds)
         if not self.names:
             raise InvalidInputError(f"{path}: no line of the first ones holds a JSON object")
@@ -78,7 +74,7 @@ class JsonLinesSource(Source):
     def _batch(self, lines: list[bytes], first: int, columns: Sequence[str]) -> Batch:
         numbers = np.arange(first, first + len(lines), dtype=np.int64)
         kinds = {name: self.kinds[name] for name in columns}
-        if set(kinds.values()) <= {"number", "text"}:
+        if set(kinds.values()) <= {"number", "text", "empty"}:
             schema = pa.schema(
                 [
                     (name, pa.float64() if kind == "number" else pa.string())
@@ -127,6 +123,13 @@ class JsonLinesSource(Source):
     def progress(self) -> float:
         """Share of the file that has been read."""
         return share_read(self.file, self._raw)
+
+
+def _guess(numbers: list[bool]) -> Kind:
+    """Tell what a column holds: numbers if most of its first values are."""
+    if not numbers:
+        return "empty"
+    return "number" if 2 * sum(numbers) > len(numbers) else "text"
 
 
 def _parse(line: bytes) -> Any:

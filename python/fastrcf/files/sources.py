@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fastrcf.files.bad_rows import BadRow, BadRows
     from fastrcf.files.formats import Format
 
-Kind = Literal["number", "text", "time", "other"]
+# Of a column that is empty as far as it was looked at, none of the others is known.
+Kind = Literal["number", "text", "time", "other", "empty"]
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,8 @@ def kind_of(dtype: pa.DataType) -> Kind:
     )
     if any(check(dtype) for check in is_number):
         return "number"
+    if pa.types.is_null(dtype):
+        return "empty"
     if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
         return "text"
     if pa.types.is_timestamp(dtype) or pa.types.is_date(dtype):

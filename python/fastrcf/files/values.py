@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The engine's largest magnitude.
 _LARGEST = 1e30
+# Reasons of rows in which there is nothing, in small letters.
+_NO_VALUES = ("the value is missing", "the time is missing", "nan is not finite")
 
 
 @dataclass
@@ -37,6 +39,12 @@ class Values:
 
     array: Any
     bad: dict[int, str] = field(default_factory=dict)
+
+    def has_value(self, n: int) -> bool:
+        """Whether any of the ``n`` rows has a value, a good or a bad one."""
+        return len(self.bad) < n or any(
+            reason.lower() not in _NO_VALUES for reason in self.bad.values()
+        )
 
 
 def parse_number(text: str) -> float:
@@ -60,7 +68,9 @@ def numbers(column: pa.ChunkedArray) -> Values:
     kind = kind_of(column.type)
     if kind == "text":
         return _numbers_of_text(_plain(column))
-    if kind != "number":
+    if kind == "empty":
+        column = pc.cast(column, pa.float64())
+    elif kind != "number":
         raise InvalidInputError(f"holds {column.type}, not numbers")
     array = _to_floats(_plain(column))
     out = Values(array)

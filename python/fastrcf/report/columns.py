@@ -14,8 +14,6 @@ from fastrcf.report.sketches import Names
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from fastrcf._typing import Floats
 
     Encode = Callable[[list[str]], list[float]]
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 _BINS = 36
 # Categories of a column that have counts of their own, and that are shown.
 _COUNTED, _FREQUENT = 10_000, 8
-# Labelled rows below which a column may tell them apart by chance.
-_LABELLED = 5
 # Shares of rows with new categories, as they are read.
 _SHIFTED, _STRONGLY = 0.01, 0.1
 
@@ -52,28 +48,25 @@ class NumberColumn:
         self._below = np.zeros(len(self._fitted), np.int64)
         self._at_most = np.zeros(len(self._fitted), np.int64)
         self._ends = (np.inf, -np.inf)
-        # Least and largest value of rows without and with the label.
-        self._by_label = [(np.inf, -np.inf), (np.inf, -np.inf)]
 
-    def add(self, values: Floats, labels: NDArray[np.bool_] | None) -> None:
+    def add(self, values: Floats) -> None:
         """Count rows."""
         for i, quantile in enumerate(self._fitted):
             self._below[i] += np.count_nonzero(values < quantile)
             self._at_most[i] += np.count_nonzero(values <= quantile)
         self._ends = _wider(self._ends, values)
-        if labels is not None:
-            for is_labelled, part in enumerate((values[~labels], values[labels])):
-                self._by_label[is_labelled] = _wider(self._by_label[is_labelled], part)
 
-    def facts(self, sampled: Floats, n: int, n_fitted: int, n_labelled: int) -> NumberFacts:
+    def facts(self, sampled: Floats, n: int, n_fitted: int, separates: bool) -> NumberFacts:
         """Say what was found.
 
         Parameters
         ----------
         sampled : numpy.ndarray of float64
             The column's values in the sampled rows.
-        n, n_fitted, n_labelled : int
-            Rows of the data, rows fitted, and rows with the label.
+        n, n_fitted : int
+            Rows of the data, and rows fitted.
+        separates : bool
+            Whether it alone tells labelled rows from the others.
         """
         found = list(drift.quantiles(sampled))
         found[0], found[-1] = map(float, self._ends)
@@ -83,9 +76,6 @@ class NumberColumn:
             self._scaling,
         )
         edges, counts = drift.histogram(axis(sampled, self._scaling), ends.tolist(), _BINS)
-        others, labelled = self._by_label
-        apart = labelled[0] > others[1] or labelled[1] < others[0]
-        enough = min(n_labelled, n - n_labelled) >= _LABELLED
         return NumberFacts(
             name=self.name,
             scaling=self._scaling,
@@ -98,7 +88,7 @@ class NumberColumn:
             reading=drift.reading(index, n, n_fitted),
             edges=from_axis(edges, self._scaling),
             counts=counts,
-            separates=bool(enough and apart),
+            separates=separates,
         )
 
 
@@ -113,22 +103,21 @@ class CategoryColumn:
 
     def __init__(self, name: str, n_fitted: int, encode: Encode) -> None:
         self.name, self._n_fitted, self._encode = name, n_fitted, encode
-        # Rows, alerts and labelled rows by category.
-        self._names = Names(_COUNTED, 3)
+        # Rows and alerts by category.
+        self._names = Names(_COUNTED, 2)
         self._unseen = 0
 
-    def add(self, texts: Any, is_alert: Any, labels: Any | None) -> None:
-        """Count rows: an Arrow array of text and masks of the same length."""
+    def add(self, texts: Any, is_alert: Any) -> None:
+        """Count rows: an Arrow array of text and a mask of the same length."""
         rows = _counts(texts)
         alerts = _counts(texts.filter(is_alert))
-        labelled = {} if labels is None else _counts(texts.filter(labels))
         for (name, n), at in zip(rows.items(), self._encode(list(rows)), strict=True):
-            self._names.add(name, n, alerts.get(name, 0), labelled.get(name, 0))
+            self._names.add(name, n, alerts.get(name, 0))
             if at < 0:
                 self._unseen += n
 
-    def facts(self, n: int, n_labelled: int) -> CategoryFacts:
-        """Say what was found in ``n`` rows, of which ``n_labelled`` have the label."""
+    def facts(self, n: int, separates: bool) -> CategoryFacts:
+        """Say what was found in ``n`` rows; whether it tells labelled ones apart is known."""
         counts = self._names.counts
         frequent = sorted(counts, key=lambda name: -counts[name][0])[:_FREQUENT]
         new = [at < 0 for at in self._encode(frequent)]
@@ -149,17 +138,8 @@ class CategoryColumn:
                 for name, is_new in zip(frequent, new, strict=True)
             ),
             reading=reading,
-            separates=self._separates(n, n_labelled),
+            separates=separates,
         )
-
-    def _separates(self, n: int, n_labelled: int) -> bool:
-        """Whether each category has labelled rows only, or none; names of rows do not count."""
-        counts = self._names.counts.values()
-        if min(n_labelled, n - n_labelled) < _LABELLED or not self._names.is_all:
-            return False
-        if any(0 < labelled < rows for rows, _, labelled in counts):
-            return False
-        return 2 * sum(labelled > 0 for *_, labelled in counts) <= n_labelled
 
 
 def _counts(texts: Any) -> dict[str, int]:

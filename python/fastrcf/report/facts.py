@@ -301,7 +301,7 @@ class NumberFacts:
         axis (:func:`fastrcf.report.columns.axis`); the outermost bins hold what
         lies beyond.
     separates : bool
-        Whether a cut through it tells all labelled rows from all others.
+        Whether it alone tells (nearly) all labelled rows from all others.
     """
 
     name: str
@@ -368,7 +368,7 @@ class CategoryFacts:
     reading : str
         What it means.
     separates : bool
-        Whether its categories tell all labelled rows from all others.
+        Whether its categories alone tell (nearly) all labelled rows from all others.
     """
 
     name: str

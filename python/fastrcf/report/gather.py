@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import fastrcf
+from fastrcf._separation import Separation
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import values
 from fastrcf.report import drift, words
@@ -130,6 +131,7 @@ class Gatherer:
         self._top = Highest(max(top, _INSTEAD))
         self._points = Highest(_POINTS)
         self._labelled = None if label is None else Labelled()
+        self._separation = Separation()
         self._causes: dict[str, list[Any]] = {}
         self._files: dict[str, int] = {}
         self._ends: tuple[float, float] | None = None
@@ -216,13 +218,16 @@ class Gatherer:
         # Names are looked up one by one: a column may be of any type that the detector takes.
         numbers = [values.numbers(chunk.table[name]).array for name in self._numbers]
         for column, x in zip(self._numbers.values(), numbers, strict=True):
-            column.add(x, chunk.labels)
+            column.add(x)
         parts = [score, at, *numbers]
         self._sample.add(len(score), lambda i: np.stack([part[i] for part in parts], axis=1))
-        labels = None if chunk.labels is None else pa.array(chunk.labels)
+        columns: dict[str, NDArray[Any]] = dict(zip(self._numbers, numbers, strict=True))
         for name, category in self._categories.items():
             texts = values.categories(chunk.table[name]).array
-            category.add(texts, pa.array(is_alert), labels)
+            category.add(texts, pa.array(is_alert))
+            columns[name] = texts.to_numpy(zero_copy_only=False)
+        if chunk.labels is not None:
+            self._separation.add(columns, chunk.labels)
 
     def _count_reasons(self, reasons: Mapping[int, list[dict[str, Any]]]) -> None:
         for row in reasons.values():
@@ -304,13 +309,13 @@ class Gatherer:
             )
         detector, sampled = self._detector, self._sample.rows()
         n_fitted = detector.n_fitted
-        n_labelled = 0 if self._labelled is None else self._labelled.n_labelled
+        apart = {column.name for column in self._separation.found()}
         numbers = tuple(
-            column.facts(sampled[:, 2 + j], self._n, n_fitted, n_labelled)
+            column.facts(sampled[:, 2 + j], self._n, n_fitted, column.name in apart)
             for j, column in enumerate(self._numbers.values())
         )
         categories = tuple(
-            column.facts(self._n, n_labelled) for column in self._categories.values()
+            column.facts(self._n, column.name in apart) for column in self._categories.values()
         )
         model = ModelFacts(
             name=self._name,

@@ -30,11 +30,6 @@ class Labelled:
         # Rows by label and alert.
         self._table = np.zeros((2, 2), np.int64)
 
-    @property
-    def n_labelled(self) -> int:
-        """Rows with the label so far."""
-        return int(self._table[1].sum())
-
     def add(
         self, score: Floats, at: Floats, is_alert: NDArray[np.bool_], labels: NDArray[np.bool_]
     ) -> None:

@@ -31,6 +31,11 @@ class Tally:
         """Bad rows so far."""
         return self._inner.count
 
+    @property
+    def stops(self) -> bool:
+        """Whether the other one ends everything at the first."""
+        return self._inner.stops
+
     def take(self, bad: BadRow) -> None:
         """Count one and pass it on."""
         self._inner.take(bad)

@@ -33,9 +33,10 @@ def warnings(
     apart = [column.name for column in columns if column.separates]
     if apart:
         yield (
-            f"{_columns(apart)} alone {'tell' if len(apart) > 1 else 'tells'} all rows that "
-            f"{words.plain(data.label or '')} marks from all others: perhaps made from the label, "
-            "or known only after it. Train without, unless it is known when a row is scored."
+            f"{_columns(apart)} alone {'tell' if len(apart) > 1 else 'tells'} (nearly) all rows "
+            f"that {words.plain(data.label or '')} marks from all others: perhaps made from the "
+            "label, or known only after it. Train without, unless it is known when a row is "
+            "scored."
         )
     alerts = scores.alerts
     if alerts.reading != "as fitted":
