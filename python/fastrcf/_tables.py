@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrcf import _layout
+from fastrcf._frames import arrow_rows, pandas_block, series_column
 from fastrcf._input import (
-    arrow_floats,
+    array_rows,
     arrow_table,
     as_array,
     as_frame,
@@ -18,7 +20,7 @@ from fastrcf._input import (
     is_kind,
     is_series,
     matrix,
-    series_to_array,
+    shaped,
     unmasked,
 )
 from fastrcf.errors import InvalidInputError
@@ -26,7 +28,7 @@ from fastrcf.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fastrcf._typing import Columns
+    from fastrcf._typing import Columns, Rows
 
     Encode = Callable[[int, list[str]], list[float]]
 
@@ -108,11 +110,14 @@ class Table:
 
     def _columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         if self.frame is None and names == self.names and not categorical:
-            return matrix(self.array)
+            return array_rows(self.array)
         if self.frame is not None and not categorical:
-            plain = arrow_floats(self.native, names)
-            if plain is not None:
-                return plain
+            native = self.frame.to_native()
+            seen: Rows | None = arrow_rows(native, names)
+            if seen is None and names == self.names:
+                seen = pandas_block(native)
+            if seen is not None:
+                return seen
         out: Columns = []
         for j, name in enumerate(names):
             column = self.column(name)
@@ -121,7 +126,7 @@ class Table:
             elif self.frame is None:
                 out.append(_number_column(j, column))
             else:
-                out.append(series_to_array(j, column))
+                out.append(series_column(j, column))
         return out
 
 
@@ -138,6 +143,8 @@ def _some(names: list[str]) -> str:
 
 def _number_column(j: int, column: Any) -> Any:
     """Give a column of an array as the engine takes it."""
+    if _layout.is_read(column.dtype):
+        return _layout.column(column)
     try:
         return np.ascontiguousarray(matrix(column.reshape(-1, 1))[:, 0])
     except InvalidInputError as error:
@@ -228,6 +235,8 @@ def _array_table(array: np.ndarray[Any, Any], native: Any) -> Table:
     if array.dtype.kind in "OUSTiub" and array.ndim in (1, 2) and array.shape[-1]:
         # Kept as it is: some columns may be categories.
         array = np.atleast_2d(array)
+    elif _layout.is_read(array.dtype):
+        array = shaped(array)
     else:
         array = matrix(array)
     return Table(_places(array.shape[1]).copy(), len(array), array=array, native=native)
