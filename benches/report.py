@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches import goals, parquet_table, profile, tables
+from benches import goals, inputs, parquet_table, profile, tables
 from benches.engines import (
     BY_NAME,
     ByRow,
@@ -208,6 +208,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "readme": readme,
     # Of a run of its own, which takes a build of its own.
     "profile": lambda _: profile.table(profile.load()),
+    "inputs": lambda _: inputs.page(inputs.load()),
 }
 
 

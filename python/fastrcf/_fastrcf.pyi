@@ -29,6 +29,7 @@ __all__ = [
     "recordio_encode_scores",
     "recordio_encode_sparse",
     "simd_level",
+    "take_in",
     "write_atomically",
 ]
 
@@ -60,6 +61,7 @@ def forecast(
 def backtest(
     model: Forest, history: Any, horizon: int
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]: ...
+def take_in(x: Any) -> None: ...
 def plain_rows(text: bytes, lists: bool) -> _Floats | None: ...
 def recordio_encode(x: NDArray[Any], labels: NDArray[Any] | None = None) -> bytes: ...
 def recordio_encode_sparse(

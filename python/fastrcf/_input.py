@@ -1,10 +1,9 @@
 """From whatever users hold to arrays that the engine reads without a copy.
 
-The engine takes a matrix of float32 or float64 in C or Fortran order, or one
-contiguous array per column. NumPy arrays of these kinds pass as they are;
-other dtypes and strides are converted once, to float64. Data frames (pandas,
-Polars, PyArrow, DuckDB relations: all that Narwhals knows) pass column by
-column; Arrow's columns of plain floats do so without Narwhals.
+``_layout`` says what the engine takes. NumPy arrays of floats and integers pass
+as they are; other dtypes are converted once, to float64. A pandas frame of one
+block passes as a matrix, Arrow's numbers chunk by chunk (``_frames``); other
+data frames (all that Narwhals knows) pass column by column.
 """
 
 from __future__ import annotations
@@ -15,19 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrcf import _layout
 from fastrcf.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fastrcf._typing import Columns, Matrix
-
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-# As Arrow writes the same.
-_ARROW_FLOATS = ("float", "double")
+    from fastrcf._typing import Matrix, Rows
 
 
-def to_rows(x: Any, *, gaps: bool = False) -> Matrix | Columns:
+def to_rows(x: Any, *, gaps: bool = False) -> Rows:
     """Turn ``x`` into what the engine takes.
 
     Parameters
@@ -40,9 +34,8 @@ def to_rows(x: Any, *, gaps: bool = False) -> Matrix | Columns:
 
     Returns
     -------
-    numpy.ndarray or list of numpy.ndarray
-        A matrix of float32 or float64, contiguous in either order, or one
-        contiguous array per column.
+    numpy.ndarray, list or tuple
+        What the engine takes; see :mod:`fastrcf._layout`.
 
     Raises
     ------
@@ -52,12 +45,25 @@ def to_rows(x: Any, *, gaps: bool = False) -> Matrix | Columns:
     """
     # What has one face only is not asked for others: a row takes microseconds.
     if not isinstance(x, (np.ndarray, list, tuple)) and is_frame(x):
-        return frame_columns(x, gaps)
-    return matrix(as_array(x, gaps), gaps)
+        from fastrcf._frames import frame_rows
+
+        return frame_rows(x, gaps)
+    return array_rows(as_array(x, gaps), gaps)
 
 
-def matrix(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
-    """Make a NumPy array a matrix that the engine takes."""
+def to_matrix(x: Any) -> Matrix:
+    """Turn ``x`` into one matrix of float32 or float64, for those who compute with it."""
+    return _layout.dense(to_rows(x))
+
+
+def array_rows(x: np.ndarray[Any, Any], gaps: bool = False) -> Rows:
+    """Turn a NumPy array into what the engine takes."""
+    x = shaped(x, gaps)
+    return _layout.matrix_rows(x if _layout.is_read(x.dtype) else numbers(x, gaps))
+
+
+def shaped(x: np.ndarray[Any, Any], gaps: bool = False) -> np.ndarray[Any, Any]:
+    """Give an array two dimensions; nothing of it is masked."""
     x = unmasked(x, gaps)
     if x.ndim == 1:
         x = x.reshape(1, -1)
@@ -67,7 +73,12 @@ def matrix(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
         )
     if x.shape[1] == 0:
         raise InvalidInputError("the input has no columns")
-    x = _numbers(x, gaps)
+    return x
+
+
+def matrix(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
+    """Make a NumPy array a matrix of floats, contiguous in either order."""
+    x = numbers(shaped(x, gaps), gaps)
     contiguous = x.flags.c_contiguous or x.flags.f_contiguous
     if not contiguous or not x.flags.aligned:
         x = np.ascontiguousarray(x)
@@ -91,9 +102,9 @@ def unmasked(x: np.ndarray[Any, Any], gaps: bool = False) -> np.ndarray[Any, Any
     return np.asarray(x)
 
 
-def _numbers(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
-    """Convert to a native floating-point dtype the engine takes."""
-    if x.dtype in _FLOATS and x.dtype.isnative:
+def numbers(x: np.ndarray[Any, Any], gaps: bool = False) -> Matrix:
+    """Convert to float32 or float64, native; what is so already stays as it is."""
+    if x.dtype in _layout.FLOATS and x.dtype.isnative:
         return x
     kind = x.dtype.kind
     if kind in "fiub" and x.dtype.itemsize <= 16:
@@ -222,7 +233,7 @@ def _series_row(x: Any, gaps: bool = False) -> np.ndarray[Any, Any]:
         raise InvalidInputError(f"expected a row of numbers, found a series of {series.dtype}")
     if series.null_count():
         if gaps:
-            return as_floats(series)
+            return with_gaps(series)
         column = int(np.flatnonzero(series.is_null().to_numpy())[0])
         raise InvalidInputError(
             f"row 0, column {column}: the value is missing", row=0, column=column
@@ -244,54 +255,6 @@ def is_frame(x: Any) -> bool:
             "__narwhals_lazyframe__",
         )
     ) or (type(x).__module__.partition(".")[0] in {"duckdb", "_duckdb", "polars", "pandas"})
-
-
-def frame_columns(x: Any, gaps: bool = False) -> Columns:
-    """Columns of a data frame, without copies where their memory allows it."""
-    plain = arrow_floats(x)
-    if plain is not None:
-        return plain
-    frame = as_frame(x)
-    if not frame.columns:
-        raise InvalidInputError("the input has no columns")
-    return [series_to_array(j, series, gaps) for j, series in enumerate(frame.iter_columns())]
-
-
-def arrow_floats(x: Any, names: Sequence[str] | None = None) -> Columns | None:
-    """Columns of an Arrow table or batch, where all that is asked for are plain floats.
-
-    Batches of a file come by the hundred, and to wrap and ask each of their
-    columns takes twenty times as long as this, a good part of reading them.
-
-    Parameters
-    ----------
-    x : anything
-    names : sequence of str, optional
-        Which columns, in which order; default: all.
-
-    Returns
-    -------
-    list of numpy.ndarray or None
-        Views of the columns; None where anything needs a second look: other
-        types, missing values, several chunks, names that are unknown or twice.
-    """
-    if not is_kind(x, "pyarrow", "RecordBatch", "Table"):
-        return None
-    known = x.schema.names
-    wanted = known if names is None else names
-    if not wanted or len(set(known)) < len(known) or not set(wanted) <= set(known):
-        return None
-    out: Columns = []
-    for name in wanted:
-        column = x.column(name)
-        if is_kind(column, "pyarrow", "ChunkedArray"):
-            if column.num_chunks != 1:
-                return None
-            column = column.chunk(0)
-        if str(column.type) not in _ARROW_FLOATS or column.null_count:
-            return None
-        out.append(column.to_numpy())
-    return out
 
 
 def narwhals() -> Any:
@@ -340,36 +303,7 @@ def as_frame(x: Any) -> Any:
     return frame
 
 
-def _has_nulls(series: Any) -> bool:
-    native = series.to_native()
-    if is_kind(native, "pandas", "Series") and native.dtype in _FLOATS and len(native):
-        # NaN is what is missing here; a minimum finds it in one fast pass.
-        return bool(np.isnan(native.to_numpy().min()))
-    return bool(series.null_count())
-
-
-def as_floats(series: Any) -> np.ndarray[Any, Any]:
+def with_gaps(series: Any) -> np.ndarray[Any, Any]:
     """Give a series of numbers, null as NaN."""
     values = series.cast(narwhals().Float64).to_numpy()
     return np.ascontiguousarray(values, np.float64)
-
-
-def series_to_array(j: int, series: Any, gaps: bool = False) -> Any:
-    """Give a column as an array, without a copy where its memory allows it."""
-    nw = narwhals()
-    name, dtype = series.name, series.dtype
-    if not (dtype.is_numeric() or dtype in (nw.Boolean, nw.Unknown)):
-        raise InvalidInputError(
-            f"column {j} ({name!r}) holds {dtype}, not numbers", row=0, column=j
-        )
-    if _has_nulls(series):
-        if gaps:
-            return as_floats(series)
-        row = int(np.flatnonzero(series.is_null().to_numpy())[0])
-        raise InvalidInputError(
-            f"row {row}, column {j} ({name!r}): the value is missing", row=row, column=j
-        )
-    if dtype in (nw.Int128, nw.UInt128, nw.Unknown):
-        # NumPy has no such integers; a column of unknown type has no rows.
-        series = series.cast(nw.Float64)
-    return np.ascontiguousarray(_numbers(series.to_numpy()))

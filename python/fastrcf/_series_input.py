@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf._columns import seconds
-from fastrcf._input import as_series, is_frame, is_series, series_to_array
+from fastrcf._frames import series_to_array
+from fastrcf._input import as_series, is_frame, is_series
 from fastrcf._tables import Table, as_table
 from fastrcf.errors import InvalidInputError
 

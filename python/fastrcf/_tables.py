@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrcf import _layout
+from fastrcf._frames import arrow_rows, pandas_block, series_column
 from fastrcf._input import (
-    arrow_floats,
+    array_rows,
     arrow_table,
     as_array,
-    as_floats,
     as_frame,
     is_frame,
     is_kind,
     is_missing,
     is_series,
     matrix,
-    series_to_array,
+    shaped,
     unmasked,
+    with_gaps,
 )
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fastrcf._typing import Columns
+    from fastrcf._typing import Columns, Rows
 
     Encode = Callable[[int, list[str]], list[float]]
 
@@ -91,7 +93,7 @@ class Table:
             )
         if column.null_count() == self.n_rows:
             return True
-        return bool(column.dtype.is_float() and np.isnan(as_floats(column)).all())
+        return bool(column.dtype.is_float() and np.isnan(with_gaps(column)).all())
 
     def is_text(self, name: str) -> bool:
         """Whether a column holds text."""
@@ -136,11 +138,14 @@ class Table:
 
     def _columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         if self.frame is None and names == self.names and not categorical:
-            return matrix(self.array)
+            return array_rows(self.array)
         if self.frame is not None and not categorical:
-            plain = arrow_floats(self.native, names)
-            if plain is not None:
-                return plain
+            native = self.frame.to_native()
+            seen: Rows | None = arrow_rows(native, names)
+            if seen is None and names == self.names:
+                seen = pandas_block(native)
+            if seen is not None:
+                return seen
         out: Columns = []
         for j, name in enumerate(names):
             column = self.column(name)
@@ -149,7 +154,7 @@ class Table:
             elif self.frame is None:
                 out.append(_number_column(j, column))
             else:
-                out.append(series_to_array(j, column))
+                out.append(series_column(j, column))
         return out
 
 
@@ -176,6 +181,8 @@ def _some(names: list[str]) -> str:
 
 def _number_column(j: int, column: Any) -> Any:
     """Give a column of an array as the engine takes it."""
+    if _layout.is_read(column.dtype):
+        return _layout.column(column)
     try:
         return np.ascontiguousarray(matrix(column.reshape(-1, 1))[:, 0])
     except InvalidInputError as error:
@@ -266,6 +273,8 @@ def _array_table(array: np.ndarray[Any, Any], native: Any) -> Table:
     if array.dtype.kind in "OUSTiub" and array.ndim in (1, 2) and array.shape[-1]:
         # Kept as it is: some columns may be categories.
         array = np.atleast_2d(array)
+    elif _layout.is_read(array.dtype):
+        array = shaped(array)
     else:
         array = matrix(array)
     return Table(_places(array.shape[1]).copy(), len(array), array=array, native=native)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Matrix: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Columns: TypeAlias = list[Any]
+# What the engine takes: fastrcf._layout says how.
+Rows: TypeAlias = Matrix | Columns | tuple[Columns, ...]
 Singles: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
-from fastrcf import _fastrcf
+from fastrcf import _fastrcf, _layout
 from fastrcf._input import to_rows
 from fastrcf._parameters import DEPTH, check_kind, count, notes, seed
 from fastrcf._questions import Forecasts, Questions
@@ -129,7 +129,7 @@ class RandomCutForest(Questions, Forecasts):
         if self._core is None:
             with self._lock:
                 if self._core is None:
-                    width = len(rows) if isinstance(rows, list) else rows.shape[1]
+                    _, width = _layout.shape(rows)
                     core = _fastrcf.Forest(width, **self._parameters)
                     result = call(core, rows)
                     self._core = core
@@ -202,7 +202,7 @@ class RandomCutForest(Questions, Forecasts):
         """
         rows = to_rows(X)
         if self._core is None:
-            return np.zeros(len(rows[0]) if isinstance(rows, list) else len(rows), np.int64)
+            return np.zeros(_layout.shape(rows)[0], np.int64)
         return self._core.delete(rows)
 
     def freeze(self) -> FrozenForest:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._input import as_frame, is_frame, to_rows
+from fastrcf._input import as_frame, is_frame, to_matrix
 from fastrcf._parameters import DEPTH, OWN
 from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError
@@ -98,8 +98,7 @@ def causes(model: Any, X: Any, columns: Sequence[str] | None) -> list[tuple[Caus
         ]
     if not hasattr(model, "attribution"):
         return [()] * _length(X)
-    given = to_rows(X)
-    rows = np.column_stack(given) if isinstance(given, list) else given
+    rows = to_matrix(X)
     names = list(columns) if columns is not None else _names(X, rows.shape[1])
     if len(names) != rows.shape[1]:
         raise InvalidInputError(f"columns: {len(names)} names for {rows.shape[1]} columns")
@@ -127,8 +126,7 @@ def some_rows(X: Any, at: Integers) -> Any:
     """Give some rows of an array or a data frame, in this order."""
     if is_frame(X):
         return as_frame(X)[at.tolist()].to_native()
-    rows = to_rows(X)
-    return np.column_stack(rows)[at] if isinstance(rows, list) else rows[at]
+    return to_matrix(X)[at]
 
 
 def _length(X: Any) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fastrcf import _fastrcf
-from fastrcf._input import to_rows
+from fastrcf._input import to_matrix, to_rows
 from fastrcf._parameters import count, seed
 from fastrcf.answers import Attribution
 from fastrcf.errors import InvalidInputError, ModelFileError, NotFittedError
@@ -324,8 +324,7 @@ class ManagedForest:
     @staticmethod
     def _checked(X: Any, width: int | None) -> Matrix:
         """Give rows as a matrix of finite numbers: those that no tree gets are checked too."""
-        given = to_rows(X)
-        rows: Matrix = np.column_stack(given) if isinstance(given, list) else given
+        rows = to_matrix(X)
         if width is not None and rows.shape[1] != width:
             raise InvalidInputError(f"expected {width} columns, found {rows.shape[1]}")
         # Two passes without memory, which NaN does not get through; only then is it looked for.

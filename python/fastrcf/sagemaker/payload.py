@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastrcf._input import to_rows
+from fastrcf._input import to_matrix
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.sagemaker.errors import ResponseError
 from fastrcf.sagemaker.recordio import CONTENT_TYPE as RECORDIO
@@ -52,8 +52,7 @@ def single(X: Any) -> Singles:
         If a value is not finite, also for being beyond single precision; row and
         column are named.
     """
-    rows = to_rows(X)
-    wide = np.column_stack(rows) if isinstance(rows, list) else rows
+    wide = to_matrix(X)
     with np.errstate(over="ignore"):
         out = np.ascontiguousarray(wide, np.float32)
     bad = np.argwhere(~np.isfinite(out))

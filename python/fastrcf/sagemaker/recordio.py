@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf import _fastrcf
-from fastrcf._input import to_rows
+from fastrcf._input import to_matrix
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -220,8 +220,7 @@ def _table(x: Any) -> np.ndarray[Any, Any]:
         if not np.atleast_2d(x).shape[1]:
             raise InvalidInputError("the input has no columns")
         return _numbers(np.atleast_2d(x), "X")
-    rows = to_rows(x)
-    return np.column_stack(rows) if isinstance(rows, list) else np.ascontiguousarray(rows)
+    return np.ascontiguousarray(to_matrix(x))
 
 
 def _numbers(x: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:

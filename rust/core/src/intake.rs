@@ -9,6 +9,26 @@ use crate::load::{Plain, Scale, Weights};
 use crate::rows::{Rows, least_limit};
 use std::ops::Range;
 
+/// Rows that are taken in at a time.
+pub(crate) const LOADED: usize = 64;
+
+impl Rows<'_> {
+    /// Checks and converts all rows as a frozen forest takes them in, and drops
+    /// them: what the input alone costs (`benches/inputs.py`).
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for the first bad value in the order of rows.
+    pub fn take_in(&self) -> Result<()> {
+        let mut columns = vec![0.0; LOADED * self.n_columns()];
+        for start in (0..self.n_rows()).step_by(LOADED) {
+            let rows = start..(start + LOADED).min(self.n_rows());
+            load_checked(self, rows, (None, Plain), &mut columns, LOADED)?;
+            std::hint::black_box(&mut columns);
+        }
+        Ok(())
+    }
+}
+
 /// Where points come from, as columns of single precision.
 pub(crate) trait Points: Sync {
     /// Checks rows that are asked about as it takes them in: value `i` of

@@ -66,7 +66,7 @@ pub use impute::Imputation;
 pub use kernels::{Level, forced_level, level};
 pub use neighbors::{MAX_NEIGHBORS, Neighbors};
 pub use notes::{MAX_NOTES, Notes};
-pub use rows::{Column, Rows};
+pub use rows::{Column, Integers, Rows};
 pub use series::{
     ContextState, Counts, DAY, Event, MAX_EVENTS, MAX_SERIES, MAX_SERIES_VALUE, MAX_SLOTS, Running,
     SeriesConfig, SeriesDetector, SeriesSet, SeriesState,

@@ -5,6 +5,14 @@ use crate::error::{Error, Result};
 use crate::kernels::entry;
 use crate::load::{Scale, Value};
 use std::ops::Range;
+use std::sync::Arc;
+
+mod column;
+mod parts;
+
+use column::GATHERED;
+pub use column::{Column, Integers};
+use parts::Part;
 
 /// Values that are taken at a time: they should stay in cache.
 const TILE_VALUES: usize = 1 << 13;
@@ -14,106 +22,9 @@ const COLUMN_VALUES: usize = 1 << 16;
 const CHECKED_ROWS: usize = 1 << 14;
 /// Tiles between two questions whether to stop.
 const ASKED_EVERY: usize = 8;
-/// Values of a column that are not side by side, and are put there at a time.
-const GATHERED: usize = 256;
-
-/// One column: value `i` is `values[i * stride]`.
-#[derive(Clone, Copy, Debug)]
-pub enum Column<'a> {
-    /// Single precision.
-    F32 {
-        /// The values and what lies between them.
-        values: &'a [f32],
-        /// Distance between values, at least 1 unless there is at most one row.
-        stride: usize,
-    },
-    /// Double precision.
-    F64 {
-        /// The values and what lies between them.
-        values: &'a [f64],
-        /// Distance between values.
-        stride: usize,
-    },
-}
-
-impl Column<'_> {
-    #[inline]
-    fn get(&self, row: usize) -> f64 {
-        match *self {
-            Column::F32 { values, stride } => f64::from(values[row * stride]),
-            Column::F64 { values, stride } => values[row * stride],
-        }
-    }
-
-    /// Rows this column can hold at most.
-    fn capacity(&self) -> usize {
-        let (len, stride) = match *self {
-            Column::F32 { values, stride } => (values.len(), stride),
-            Column::F64 { values, stride } => (values.len(), stride),
-        };
-        match (len, stride) {
-            (0, _) => 0,
-            (_, 0) => usize::MAX,
-            _ => (len - 1) / stride + 1,
-        }
-    }
-
-    fn all_within(&self, rows: Range<usize>, limit: f64) -> bool {
-        let mut all = true;
-        match *self {
-            Column::F32 { values, stride } => pieces(values, stride, rows, |_, piece| {
-                all &= entry::all_within(piece, f32::limit(limit));
-            }),
-            Column::F64 { values, stride } => pieces(values, stride, rows, |_, piece| {
-                all &= entry::all_within(piece, limit);
-            }),
-        }
-        all
-    }
-
-    /// Scales values of column `j` into `out`.
-    fn convert(&self, rows: Range<usize>, j: usize, scale: impl Scale, out: &mut [f32]) {
-        match *self {
-            Column::F32 { values, stride } => pieces(values, stride, rows, |at, piece| {
-                entry::convert_column(piece, j, scale, &mut out[at..]);
-            }),
-            Column::F64 { values, stride } => pieces(values, stride, rows, |at, piece| {
-                entry::convert_column(piece, j, scale, &mut out[at..]);
-            }),
-        }
-    }
-
-    fn widen(&self, rows: Range<usize>, extremes: &mut (f64, f64)) {
-        match *self {
-            Column::F32 { values, stride } => pieces(values, stride, rows, |_, piece| {
-                entry::widen_column(piece, extremes);
-            }),
-            Column::F64 { values, stride } => pieces(values, stride, rows, |_, piece| {
-                entry::widen_column(piece, extremes);
-            }),
-        }
-    }
-}
-
-/// Gives `work` the values of some rows side by side, with the number of the first.
-fn pieces<T: Value>(
-    values: &[T],
-    stride: usize,
-    rows: Range<usize>,
-    mut work: impl FnMut(usize, &[T]),
-) {
-    if stride == 1 {
-        return work(0, &values[rows]);
-    }
-    let mut gathered = [T::default(); GATHERED];
-    for at in (0..rows.len()).step_by(GATHERED) {
-        let n = GATHERED.min(rows.len() - at);
-        for (i, to) in gathered[..n].iter_mut().enumerate() {
-            *to = values[(rows.start + at + i) * stride];
-        }
-        work(at, &gathered[..n]);
-    }
-}
+/// Bytes from the first to the last of rows that are taken at a time where the
+/// values of a column lie apart: each column goes over the same lines again.
+const SPAN: usize = 1 << 16;
 
 /// Where the values lie.
 #[derive(Clone, Debug)]
@@ -121,11 +32,13 @@ enum Layout<'a> {
     /// A row-major matrix.
     F32(&'a [f32]),
     F64(&'a [f64]),
-    Columns(Vec<Column<'a>>),
+    Columns(Arc<[Column<'a>]>),
+    /// Tables one after the other, none of them without rows.
+    Parts(Arc<[Part<'a>]>),
 }
 
 /// `n_rows` rows of `n_columns` numbers, borrowed from the caller: a matrix in
-/// either order or a table of columns.
+/// either order, a table of columns, or such tables one after the other.
 #[derive(Clone, Debug)]
 pub struct Rows<'a> {
     layout: Layout<'a>,
@@ -176,10 +89,18 @@ impl<'a> Rows<'a> {
         }
         Ok(Rows {
             n_columns: columns.len(),
-            layout: Layout::Columns(columns),
+            layout: Layout::Columns(columns.into()),
             first: 0,
             n_rows,
         })
+    }
+
+    /// Tables one after the other, such as the chunks of Arrow.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if there are none, or they differ in width.
+    pub fn from_parts(parts: Vec<Rows<'a>>) -> Result<Rows<'a>> {
+        parts::join(parts)
     }
 
     /// Number of rows.
@@ -205,6 +126,7 @@ impl<'a> Rows<'a> {
             Layout::F32(values) => f64::from(values[row * self.n_columns + column]),
             Layout::F64(values) => values[row * self.n_columns + column],
             Layout::Columns(columns) => columns[column].get(row),
+            Layout::Parts(parts) => parts::value(parts, row, column),
         }
     }
 
@@ -234,13 +156,21 @@ impl<'a> Rows<'a> {
         rows: Range<usize>,
         column_rows: usize,
     ) -> impl Iterator<Item = Range<usize>> + use<> {
-        let step = match self.layout {
-            Layout::Columns(_) => column_rows,
-            _ => (TILE_VALUES / self.n_columns).next_multiple_of(16).max(16),
-        };
+        let step = self.step(column_rows);
         let end = rows.end;
         rows.step_by(step)
             .map(move |start| start..(start + step).min(end))
+    }
+
+    fn step(&self, column_rows: usize) -> usize {
+        match &self.layout {
+            Layout::Columns(columns) => match columns.iter().map(Column::apart).max() {
+                None | Some(0) => column_rows,
+                Some(bytes) => (SPAN / bytes).next_multiple_of(16).clamp(64, column_rows),
+            },
+            Layout::Parts(parts) => parts[0].rows.step(column_rows),
+            _ => (TILE_VALUES / self.n_columns).next_multiple_of(16).max(16),
+        }
     }
 
     /// Rows as places in the columns.
@@ -298,19 +228,7 @@ impl<'a> Rows<'a> {
         weights: Option<&[f64]>,
         least_limit: f64,
     ) -> Result<()> {
-        let all = match &self.layout {
-            Layout::F32(values) => {
-                entry::all_within(&values[self.values(&rows)], f32::limit(least_limit))
-            }
-            Layout::F64(values) => entry::all_within(&values[self.values(&rows)], least_limit),
-            Layout::Columns(columns) => {
-                let places = self.places(&rows);
-                columns
-                    .iter()
-                    .all(|column| column.all_within(places.clone(), least_limit))
-            }
-        };
-        if all {
+        if self.all_within(&rows, least_limit) {
             return Ok(());
         }
         for row in rows {
@@ -319,6 +237,22 @@ impl<'a> Rows<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether no magnitude is above `limit` and every value is a number.
+    fn all_within(&self, rows: &Range<usize>, limit: f64) -> bool {
+        match &self.layout {
+            Layout::F32(values) => entry::all_within(&values[self.values(rows)], f32::limit(limit)),
+            Layout::F64(values) => entry::all_within(&values[self.values(rows)], limit),
+            Layout::Columns(columns) => {
+                let places = self.places(rows);
+                columns
+                    .iter()
+                    .all(|column| column.all_within(places.clone(), limit))
+            }
+            Layout::Parts(parts) => parts::over(parts, self.places(rows))
+                .all(|(_, of, rows)| of.all_within(&rows, limit)),
+        }
     }
 
     /// Checks every value that is not missing, which is NaN, as [`Rows::check`].
@@ -395,6 +329,11 @@ impl<'a> Rows<'a> {
                     }
                 }
             }
+            Layout::Parts(parts) => {
+                for (at, of, rows) in parts::over(parts, self.places(&rows)) {
+                    of.load_rows(rows, scale, &mut out[at * stride..], stride);
+                }
+            }
         }
     }
 
@@ -422,6 +361,11 @@ impl<'a> Rows<'a> {
                     column.convert(self.places(&rows), j, scale, &mut columns[j * stride..]);
                 }
             }
+            Layout::Parts(parts) => {
+                for (at, of, rows) in parts::over(parts, self.places(&rows)) {
+                    of.load_columns(rows, scale, &mut columns[at..], stride);
+                }
+            }
         }
     }
 
@@ -437,6 +381,11 @@ impl<'a> Rows<'a> {
             Layout::Columns(columns) => {
                 for (column, extremes) in columns.iter().zip(extremes) {
                     column.widen(self.places(&rows), extremes);
+                }
+            }
+            Layout::Parts(parts) => {
+                for (_, of, rows) in parts::over(parts, self.places(&rows)) {
+                    of.widen(rows, extremes);
                 }
             }
         }

@@ -60,7 +60,14 @@ fn place<T: std::fmt::Debug>(result: Result<T>) -> (usize, usize) {
     }
 }
 
-/// Every call that takes rows, with these values as a matrix and as columns.
+/// The same rows in three pieces.
+fn parts<'a>(rows: &Rows<'a>) -> Rows<'a> {
+    let n = rows.n_rows();
+    let cuts = [0..n / 3, n / 3..n / 2, n / 2..n];
+    Rows::from_parts(cuts.map(|cut| rows.slice(cut)).to_vec()).unwrap()
+}
+
+/// Every call that takes rows, with these values as a matrix, as columns and in pieces.
 fn named(forest: &Forest, detector: &Detector, x: &[f64]) -> Vec<(usize, usize)> {
     let n = x.len() / D;
     let frozen = forest.freeze().unwrap();
@@ -73,6 +80,7 @@ fn named(forest: &Forest, detector: &Detector, x: &[f64]) -> Vec<(usize, usize)>
         Rows::from_f64(x, D).unwrap(),
         Rows::from_f32(&single, D).unwrap(),
         Rows::from_columns(columns.collect(), n).unwrap(),
+        parts(&Rows::from_f64(x, D).unwrap()),
     ] {
         named.push(place(frozen.score(&rows)));
         named.push(place(forest.score(&rows)));
@@ -160,6 +168,12 @@ fn a_detector_s_scores_do_not_depend_on_layout_batch_or_path() {
     );
     let columns = Rows::from_columns(columns.collect(), n).unwrap();
     assert_eq!(detector.score(&columns).unwrap(), expected);
+    let parts = parts(&columns);
+    assert_eq!(detector.score(&parts).unwrap(), expected);
+    assert_eq!(
+        detector.score(&parts.slice(1500..1900)).unwrap(),
+        expected[1500..1900]
+    );
     for size in [3, 600, 1100] {
         let scores: Vec<f64> = (0..n)
             .step_by(size)

@@ -26,6 +26,8 @@ mod _fastrcf {
     #[pymodule_export]
     use super::frozen::FrozenForest;
     #[pymodule_export]
+    use super::input::take_in;
+    #[pymodule_export]
     use super::model::{from_dense, load, loads, write_atomically};
     #[pymodule_export]
     use super::plain::plain_rows;

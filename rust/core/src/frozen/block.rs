@@ -7,7 +7,7 @@
 
 use super::keys::Cuts;
 use crate::error::Result;
-use crate::intake::Points;
+use crate::intake::{LOADED, Points};
 use crate::kernels::descent;
 use crate::kernels::lanes;
 use crate::kernels::simd::{LANES, Simd, TURNED};
@@ -24,9 +24,6 @@ pub(super) const MOST_ROWS: usize = 1 << 15;
 /// Values of the rows that go through a tree's boxes together: they should
 /// stay in the first-level cache. Half of it and twice as much are slower.
 const TILE_VALUES: usize = 1 << 13;
-
-/// Rows that are taken in at a time.
-const LOADED: usize = 64;
 
 pub(crate) struct Block {
     pub(super) dimensions: usize,

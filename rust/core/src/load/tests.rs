@@ -154,7 +154,23 @@ fn layouts<'a>(x: &'a [f64], single: &'a [f32], turned: &'a [f64], width: usize)
     let columns = |column: &dyn Fn(usize) -> Column<'a>| {
         Rows::from_columns((0..width).map(column).collect(), n).unwrap()
     };
+    // Cut into pieces of every size, some of them empty, of layouts in turn.
+    let bounds = [0, 0, 1, 1, 9, 20, 84, 85, n / 2, n - 7, n, n];
+    let pieces = bounds.windows(2).enumerate().map(|(k, cut)| match k % 3 {
+        0 => Rows::from_f32(&single[cut[0] * width..cut[1] * width], width).unwrap(),
+        1 => columns(&|j| Column::F64 {
+            values: &turned[j * n..(j + 1) * n],
+            stride: 1,
+        })
+        .slice(cut[0]..cut[1]),
+        _ => columns(&|j| Column::F32 {
+            values: &single[j..],
+            stride: width,
+        })
+        .slice(cut[0]..cut[1]),
+    });
     vec![
+        Rows::from_parts(pieces.collect()).unwrap(),
         Rows::from_f64(x, width).unwrap(),
         Rows::from_f32(single, width).unwrap(),
         columns(&|j| Column::F64 {

@@ -76,3 +76,115 @@ fn odd_shapes_are_refused() {
     assert!(Rows::from_f32(&[], 0).is_err());
     assert_eq!(Rows::from_f32(&[], 3).unwrap().n_rows(), 0);
 }
+
+#[test]
+fn integers_are_taken_as_the_nearest_doubles() {
+    let mut big: Vec<i64> = vec![i64::MIN, i64::MAX, (1 << 53) + 1, -1, 0];
+    big.extend(5..600);
+    let small: Vec<u8> = (0..big.len()).map(|i| i as u8).collect();
+    let n = big.len();
+    let columns = |stride: usize| {
+        vec![
+            Column::Integers {
+                values: Integers::I64(&big),
+                stride,
+            },
+            Column::Integers {
+                values: Integers::U8(&small),
+                stride,
+            },
+        ]
+    };
+    for stride in [1, 3] {
+        let n = n.div_ceil(stride);
+        let rows = Rows::from_columns(columns(stride), n).unwrap();
+        rows.check(None, &mut || false).unwrap();
+        let mut loaded = vec![0.0; 2 * n];
+        rows.load_columns(0..n, crate::load::Plain, &mut loaded, n);
+        let mut extremes = [(0.0, 0.0); 2];
+        rows.widen(0..n, &mut extremes);
+        for i in 0..n {
+            let expected = [big[i * stride] as f64, f64::from(small[i * stride])];
+            for j in 0..2 {
+                assert_eq!(rows.get(i, j), Some(expected[j]));
+                assert_eq!(loaded[j * n + i], expected[j] as f32);
+                assert!(extremes[j].0 <= expected[j] && expected[j] <= extremes[j].1);
+            }
+        }
+        // Beyond the column's own limit.
+        let weights = [1e20, 1.0];
+        assert_eq!(place(rows.check(Some(&weights), &mut || false)), (0, 0));
+        assert!(Rows::from_columns(columns(stride), n + 1).is_err());
+    }
+}
+
+#[test]
+fn rows_are_counted_over_all_parts() {
+    let values: Vec<f64> = (0..600).map(f64::from).collect();
+    let part =
+        |rows: Range<usize>| Rows::from_f64(&values[rows.start * 2..rows.end * 2], 2).unwrap();
+    let parts = || {
+        vec![
+            part(0..0),
+            part(0..7),
+            part(7..7),
+            part(7..250),
+            part(250..300),
+        ]
+    };
+    let all = Rows::from_parts(parts()).unwrap();
+    assert_eq!((all.n_rows(), all.n_columns()), (300, 2));
+    for i in 0..300 {
+        assert_eq!(all.get(i, 1), Some(values[i * 2 + 1]));
+    }
+    assert_eq!(all.get(300, 0), None);
+    let some = all.slice(5..260);
+    assert_eq!(some.get(0, 0), Some(10.0));
+    let mut bad = values.clone();
+    for row in [0, 6, 7, 249, 250, 299] {
+        bad[row * 2 + 1] = f64::NAN;
+        bad[599] = f64::NAN;
+        let parts = [0..7, 7..250, 250..300].map(|rows: Range<usize>| {
+            Rows::from_f64(&bad[rows.start * 2..rows.end * 2], 2).unwrap()
+        });
+        let all = Rows::from_parts(parts.to_vec()).unwrap();
+        assert_eq!(place(all.check(None, &mut || false)), (row, 1));
+        assert_eq!(place(all.take_in()), (row, 1));
+        bad.clone_from(&values);
+    }
+    // None with rows, one alone, and what does not fit.
+    assert_eq!(
+        Rows::from_parts(vec![part(0..0), part(3..3)])
+            .unwrap()
+            .n_rows(),
+        0
+    );
+    assert_eq!(
+        Rows::from_parts(vec![part(0..0), part(3..5)])
+            .unwrap()
+            .get(0, 0),
+        Some(6.0)
+    );
+    assert!(Rows::from_parts(vec![]).is_err());
+    let other = Rows::from_f64(&values[..3], 3).unwrap();
+    assert!(Rows::from_parts(vec![part(0..1), other]).is_err());
+}
+
+#[test]
+fn a_bad_value_between_others_is_found_at_any_distance() {
+    for stride in [2, 7, 3000] {
+        let n = 700;
+        let mut values = vec![f64::NAN; (n - 1) * stride + 1];
+        values.iter_mut().step_by(stride).for_each(|x| *x = 0.5);
+        for row in [0, 63, 64, 300, n - 1] {
+            let mut values = values.clone();
+            let good = |values: &[f64]| {
+                let columns = vec![Column::F64 { values, stride }];
+                Rows::from_columns(columns, n).unwrap().take_in()
+            };
+            assert!(good(&values).is_ok());
+            values[row * stride] = f64::NAN;
+            assert_eq!(place(good(&values)), (row, 0));
+        }
+    }
+}
