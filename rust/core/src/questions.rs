@@ -474,9 +474,9 @@ mod tests {
                 };
                 let inserted = check(&mut |f, stop| f.insert_with(&rows, Some(&clock[..n]), stop));
                 let processed = check(&mut |f, stop| f.process_with(&rows, None, stop).map(drop));
-                let deleted = check(&mut |f, stop| f.delete_with(&rows, stop).map(drop));
+                // One that is asked half-way is in `forest/delete.rs`.
+                check(&mut |f, stop| f.delete_with(&rows, stop).map(drop));
                 assert!(inserted > 0 && processed > 0);
-                assert!(deleted >= n || n * TREES <= 2048);
             }
         }
     }

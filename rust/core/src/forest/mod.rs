@@ -1,5 +1,6 @@
 //! The living forest: a stream goes in, questions are answered at any time.
 
+mod delete;
 mod leaving;
 mod member;
 mod missing;
@@ -9,6 +10,7 @@ mod samples;
 mod surroundings;
 mod update;
 
+pub(crate) use delete::{DeleteBuffers, delete_rows_body};
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
 
 use crate::config::ForestConfig;

@@ -15,7 +15,7 @@ use crate::questions::mean_over_trees;
 use crate::questions::{self, never};
 use crate::rows::Rows;
 use crate::sampler::Ticks;
-use crate::tree::{NONE, Scratch};
+use crate::tree::NONE;
 use std::ops::Range;
 
 /// Most rows of a block that is scored, and of one that is not.
@@ -33,8 +33,6 @@ const SCORED_BYTES: usize = 128 * 1024;
 const BLOCK_WORK: usize = 1 << 22;
 /// Nanoseconds of a row that a tenth of all trees takes, for each tree.
 const PLANNING: f64 = 12.0;
-/// Trees times rows to delete that are done without asking.
-const LONG_DELETE: usize = 2048;
 
 /// What is scored unless another kind is asked for.
 const DEPTH: ScoreKind = ScoreKind::ExpectedInverseDepth;
@@ -429,62 +427,5 @@ impl Forest {
         if scored {
             mean_over_trees(scores, n, trees, out);
         }
-    }
-
-    /// Takes one copy of each row out of every tree that holds it; returns, for
-    /// each row, from how many trees. With shingles, rows are whole shingles.
-    ///
-    /// Equal rows are not told apart: of a row that came many times, a tree
-    /// loses one copy by each call, however few of all copies it holds.
-    ///
-    /// The other rows stay as likely in the sample as they were. So an open place
-    /// is filled by the next row that is accepted as before: with a window the
-    /// next one that comes, else at the pace at which the tree takes rows. A tree
-    /// left with less than a quarter of its rows takes whatever comes until it
-    /// is full.
-    ///
-    /// # Errors
-    /// As [`Forest::insert`].
-    pub fn delete(&mut self, rows: &Rows<'_>) -> Result<Vec<u64>> {
-        self.delete_with(rows, &mut || false)
-    }
-
-    /// [`Forest::delete`] with an interrupt callback.
-    ///
-    /// # Errors
-    /// As [`Forest::insert_with`].
-    pub fn delete_with(
-        &mut self,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<u64>> {
-        self.intake.check_points(rows, interrupt)?;
-        // As with an update, a long call keeps what it would undo.
-        let backup = match rows.n_rows().saturating_mul(self.members.len()) > LONG_DELETE {
-            true => Some(self.clone_with(interrupt)?),
-            false => None,
-        };
-        let mut scratch = Scratch::new(self.intake.stride());
-        let mut row = Vec::new();
-        let mut removed = Vec::with_capacity(rows.n_rows());
-        for i in 0..rows.n_rows() {
-            if backup.is_some() && interrupt() {
-                if let Some(backup) = backup {
-                    *self = backup;
-                }
-                return Err(Error::Interrupted);
-            }
-            self.intake.load_query(rows, i..i + 1, &mut row);
-            let mut copies = 0;
-            for member in &mut self.members {
-                if let Some(id) = member.delete(&row, &self.points, &mut scratch) {
-                    member.sampler.settle(self.clock.cumulative());
-                    self.points.release(id);
-                    copies += 1;
-                }
-            }
-            removed.push(copies);
-        }
-        Ok(removed)
     }
 }
