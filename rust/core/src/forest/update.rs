@@ -343,6 +343,12 @@ impl Forest {
         }
     }
 
+    /// Whether the rows of a block are one, which one thread takes through all trees.
+    fn scores_together(&self, n: usize) -> bool {
+        let (trees, stride) = (self.members.len(), self.intake.stride());
+        n == 1 && parallel::threads_for(self.config.n_threads, n, trees, stride) == 1
+    }
+
     /// Takes the block through every tree; `out` gets the mean scores.
     fn run_members(
         &mut self,
@@ -360,8 +366,7 @@ impl Forest {
             Some(Asked::Kind(kind)) => kind.blend(self.config.sample_size).map(Some),
             _ => None,
         };
-        let together =
-            together.filter(|_| n == 1 && parallel::threads_for(0, n, trees, stride) == 1);
+        let together = together.filter(|_| self.scores_together(n));
         let alone = together.is_some();
         if let Some(blend) = together {
             let needed = self.config.rows_needed();
@@ -426,6 +431,34 @@ impl Forest {
         );
         if scored {
             mean_over_trees(scores, n, trees, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ForestConfig;
+
+    #[test]
+    fn one_thread_scores_a_row_through_all_trees_at_once() {
+        // As many trees as are worth a thread for a single row.
+        let config = ForestConfig {
+            n_trees: if cfg!(miri) { 60 } else { 17_000 },
+            sample_size: 2,
+            ..Default::default()
+        };
+        let mut one = Forest::new(config, 1).unwrap();
+        one.set_threads(1);
+        let mut two = one.clone();
+        two.set_threads(2);
+        assert!(one.scores_together(1) && !one.scores_together(2));
+        assert!(cfg!(miri) || !two.scores_together(1));
+        for x in [0.0, 1.0, 2.0, 0.5] {
+            let values = [x];
+            let rows = Rows::from_f64(&values, 1).unwrap();
+            let [a, b] = [&mut one, &mut two].map(|f| f.process(&rows).unwrap()[0]);
+            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
         }
     }
 }
