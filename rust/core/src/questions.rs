@@ -151,9 +151,9 @@ pub(crate) fn scores(
         trees.n_trees(),
         trees.intake().n_dimensions(),
     );
-    let alone = parallel::threads_for(0, n, n_trees, d) == 1;
+    let alone = parallel::threads_for(trees.n_threads(), n, n_trees, d) == 1;
     let one_by_one = trees.one_by_one();
-    if (n < WORTH_A_GROUP || one_by_one) && alone {
+    if (n < WORTH_A_GROUP || one_by_one && n <= BLOCK) && alone {
         let mut points = Vec::new();
         trees
             .intake()
@@ -440,6 +440,32 @@ mod tests {
         assert!(matches!(stopped, Err(Error::Interrupted)));
         assert!(frozen.memory_usage() > forest.freeze().unwrap().memory_usage());
         assert_eq!(frozen.score(&rows).unwrap(), forest.score(&rows).unwrap());
+    }
+
+    #[test]
+    fn one_thread_takes_a_row_through_many_trees_at_once() {
+        // So many trees that a few rows are worth threads, and each holds its one row.
+        let trees = if cfg!(miri) { 300 } else { 20_000 };
+        let config = ForestConfig {
+            n_trees: trees,
+            sample_size: 2,
+            n_threads: 1,
+            ..Default::default()
+        };
+        let mut forest = Forest::new(config, 1).unwrap();
+        let x = [0.0, 3.0, 1.0];
+        let rows = Rows::from_f64(&x, 1).unwrap();
+        forest.insert(&rows).unwrap();
+        let mut asked = 0;
+        let mut count = || {
+            asked += 1;
+            false
+        };
+        let scores = forest.score_with(&rows, &mut count).unwrap();
+        // Once for many trees, not for each.
+        assert!(asked < trees / 10, "{asked}");
+        forest.set_threads(2);
+        assert_eq!(forest.score(&rows).unwrap(), scores);
     }
 
     #[test]
