@@ -12,6 +12,7 @@ use crate::lockstep::{self, Lockstep};
 use crate::parallel::{self, Stop};
 use crate::rows::Rows;
 use crate::score::ScoreBuffers;
+use crate::shape::{self, Way};
 use crate::walk::{BoxBuffer, Nodes, Path};
 use std::ops::Range;
 
@@ -102,11 +103,6 @@ pub(crate) fn in_blocks<S>(
     )
 }
 
-/// Below this many rows each goes through several trees at once; from it on,
-/// several rows go through each tree at once, unless the trees take them
-/// [one by one](Trees::one_by_one) (`frozen/shape.rs` has figures).
-const WORTH_A_GROUP: usize = 16;
-
 /// The trees in pieces that a row goes through at once.
 fn pieces(n_trees: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n_trees)
@@ -138,29 +134,41 @@ pub(crate) fn few_scores(
     Ok(scores)
 }
 
-/// Scores of checked rows, tree by tree within each block.
+/// How so many rows are scored, if not in blocks of a frozen forest.
+pub(crate) fn way(trees: &impl Trees, n: usize) -> Way {
+    let d = trees.intake().n_dimensions();
+    let threads = parallel::threads_for(trees.n_threads(), n, trees.n_trees(), d);
+    shape::few(n, threads, trees.one_by_one())
+}
+
+/// Scores of checked rows.
 pub(crate) fn scores(
     trees: &impl Trees,
     rows: &Rows<'_>,
     blend: Option<Blend>,
     interrupt: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<f64>> {
-    let stride = trees.intake().stride();
-    let (n, n_trees, d) = (
-        rows.n_rows(),
-        trees.n_trees(),
-        trees.intake().n_dimensions(),
-    );
-    let alone = parallel::threads_for(trees.n_threads(), n, n_trees, d) == 1;
-    let one_by_one = trees.one_by_one();
-    if (n < WORTH_A_GROUP || one_by_one && n <= BLOCK) && alone {
+    scores_by(trees, way(trees, rows.n_rows()), rows, blend, interrupt)
+}
+
+/// The same by one of two ways: each row alone or, for any other, in groups.
+pub(crate) fn scores_by(
+    trees: &impl Trees,
+    way: Way,
+    rows: &Rows<'_>,
+    blend: Option<Blend>,
+    interrupt: &mut dyn FnMut() -> bool,
+) -> Result<Vec<f64>> {
+    let intake = trees.intake();
+    let (n, n_trees) = (rows.n_rows(), trees.n_trees());
+    let (stride, d) = (intake.stride(), intake.n_dimensions());
+    let threads = parallel::threads_for(trees.n_threads(), n, n_trees, d);
+    if way == Way::Alone && threads == 1 && n <= BLOCK {
         let mut points = Vec::new();
-        trees
-            .intake()
-            .load_query(rows, 0..rows.n_rows(), &mut points);
+        intake.load_query(rows, 0..n, &mut points);
         return few_scores(trees, 0, blend, &points, interrupt);
     }
-    let mut out = vec![0.0; rows.n_rows()];
+    let mut out = vec![0.0; n];
     in_blocks(
         trees,
         rows,
@@ -174,7 +182,7 @@ pub(crate) fn scores(
             )
         },
         |(buffers, alone), points, out, stop| {
-            if one_by_one {
+            if way == Way::Alone {
                 for (q, out) in points.chunks_exact(stride).zip(&mut *out) {
                     for some in pieces(trees.n_trees()) {
                         trees.add_scores_of_row(some, 0, blend, q, alone, out);
