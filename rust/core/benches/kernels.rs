@@ -11,7 +11,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use fastrcf::{
     Budget, ColumnKind, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Result, Rows,
-    Scaling,
+    Sampling, Scaling,
 };
 use mixture::mixture;
 use std::hint::black_box;
@@ -124,6 +124,43 @@ fn streams(criterion: &mut Criterion) -> Result<()> {
     Ok(())
 }
 
+/// Takes rows that a window holds out of its trees again, in calls of some rows; time
+/// of a call, without that of the copy of the forest that it begins from.
+fn deletion(criterion: &mut Criterion) -> Result<()> {
+    let mut group = group(criterion, "delete");
+    for width in WIDTHS {
+        let values = mixture(20_000, width, 1);
+        let rows = Rows::from_f32(&values, width)?;
+        let config = ForestConfig {
+            sampling: Sampling::Window,
+            seed: 7,
+            n_threads: 1,
+            ..Default::default()
+        };
+        let mut forest = Forest::new(config, width)?;
+        forest.insert(&rows)?;
+        // The window holds the last 256 rows, every tree all of them.
+        let held = rows.slice(20_000 - 256..20_000);
+        let gone = rows.slice(0..1024);
+        for (name, rows) in [
+            ("1 held", held.slice(100..101)),
+            ("64 held", held.slice(0..64)),
+            ("1024 not held", gone),
+        ] {
+            group.throughput(Throughput::Elements(rows.n_rows() as u64));
+            group.bench_function(BenchmarkId::new(format!("d={width}"), name), |bencher| {
+                bencher.iter_batched_ref(
+                    || forest.clone(),
+                    |forest| forest.delete(&rows),
+                    criterion::BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+    group.finish();
+    Ok(())
+}
+
 /// Takes a stream's scores one by one: what a row's threshold costs beside its score.
 fn thresholds(criterion: &mut Criterion) -> Result<()> {
     const WIDTH: usize = 8;
@@ -158,6 +195,7 @@ fn main() -> Result<()> {
     frozen_score(&mut criterion)?;
     attribution(&mut criterion)?;
     streams(&mut criterion)?;
+    deletion(&mut criterion)?;
     thresholds(&mut criterion)?;
     criterion.final_summary();
     Ok(())

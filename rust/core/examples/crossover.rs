@@ -1,64 +1,142 @@
-//! Microseconds a row by the number of rows of a call, frozen and living, and of a
-//! detector's usual kind of score: what the tables of `frozen/shape.rs` and `forest/query.rs` are made from.
-//! Arguments: columns (8 and 30 if none are given).
+//! Microseconds a row by every way through a forest, by the number of rows of a call:
+//! which way is best, beside the one that is chosen. The tables of `src/shape.rs` are
+//! made from this.
+//!
+//! Arguments: `d=8,30`, `s=256` and `t=100` give columns, rows of a tree and trees, each
+//! one or more (these if there are none); `kind=auto` asks a detector's usual kind of
+//! score rather than the open-source one. One thread. A line begins with `!` where the
+//! chosen way takes more than a tenth longer than the best.
 
 #[path = "../benches/mixture/mod.rs"]
 mod mixture;
 
+use fastrcf::by_way::{self, WAYS, Way};
 use fastrcf::{Forest, ForestConfig, Result, Rows, ScoreKind};
 use mixture::mixture;
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const SIZES: [usize; 18] = [
-    1, 2, 4, 8, 12, 15, 16, 32, 64, 128, 159, 160, 256, 384, 512, 639, 640, 1024,
+    1, 2, 4, 8, 12, 15, 16, 32, 64, 128, 159, 160, 256, 384, 512, 639, 1024, 2048,
 ];
-/// Rows that a measurement takes at least, and measurements of which the best counts.
-const ROWS: usize = 2048;
+/// Rounds, in which all ways take turns; the best of each counts.
 const ROUNDS: usize = 9;
+/// How long a way is measured in each of them, or one call if that takes longer.
+const ROUND: Duration = Duration::from_millis(4);
+/// Rows from which stretches are taken.
+const ROWS: usize = 32_768;
 
-/// The best time of some rounds over calls of `n` rows each.
-fn best(rows: &Rows<'_>, n: usize, call: &dyn Fn(&Rows<'_>) -> Result<Vec<f64>>) -> Result<f64> {
-    let calls = ROWS.div_ceil(n);
-    let mut best = f64::INFINITY;
-    for round in 0..ROUNDS {
-        let start = Instant::now();
-        for at in (0..calls).map(|i| (round * ROWS + i * n) % (rows.n_rows() - n)) {
-            black_box(call(&rows.slice(at..at + n))?);
+/// Scores by some way, if there is one.
+type Call<'a> = &'a dyn Fn(Way, &Rows<'_>) -> Result<Option<Vec<f64>>>;
+
+/// The best time a row in microseconds, for each way that there is.
+fn measure(rows: &Rows<'_>, n: usize, call: Call<'_>) -> Result<Vec<(Way, f64)>> {
+    let mut ways = Vec::new();
+    for way in WAYS {
+        if call(way, &rows.slice(0..n))?.is_some() {
+            ways.push((way, f64::INFINITY));
         }
-        best = best.min(start.elapsed().as_secs_f64() * 1e6 / (calls * n) as f64);
     }
-    Ok(best)
+    // Always other rows.
+    let mut at = 0;
+    for _ in 0..ROUNDS {
+        for (way, best) in &mut ways {
+            let (start, mut calls) = (Instant::now(), 0);
+            let spent = loop {
+                at = (at + n) % (rows.n_rows() - n);
+                black_box(call(*way, &rows.slice(at..at + n))?);
+                calls += 1;
+                let spent = start.elapsed();
+                if spent >= ROUND {
+                    break spent;
+                }
+            };
+            *best = best.min(spent.as_secs_f64() * 1e6 / (calls * n) as f64);
+        }
+    }
+    Ok(ways)
+}
+
+/// A line with all ways of `n` rows.
+fn tell(name: &str, n: usize, chosen: Way, ways: &[(Way, f64)]) {
+    let time_of = |wanted| {
+        ways.iter()
+            .find(|(way, _)| *way == wanted)
+            .map(|(_, us)| *us)
+    };
+    let Some(&(best, least)) = ways.iter().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+        return;
+    };
+    let more = time_of(chosen).unwrap_or(f64::NAN) / least - 1.0;
+    let mark = if more > 0.1 { '!' } else { ' ' };
+    let times: Vec<String> = WAYS
+        .iter()
+        .map(|&way| match time_of(way) {
+            Some(us) => format!("{way:?} {us:8.2}"),
+            None => format!("{way:?}        -"),
+        })
+        .collect();
+    println!(
+        "{mark} {name} {n:5} rows: {}  best {best:?}, chosen {chosen:?} (+{:.0} %)",
+        times.join("  "),
+        100.0 * more
+    );
+}
+
+/// The numbers of an argument such as `d=8,30`.
+fn numbers(name: &str, usual: &[usize]) -> Vec<usize> {
+    let given = std::env::args().find_map(|arg| {
+        let values = arg.strip_prefix(name)?.strip_prefix('=')?.to_owned();
+        Some(values.split(',').filter_map(|n| n.parse().ok()).collect())
+    });
+    given.unwrap_or_else(|| usual.to_vec())
 }
 
 fn main() -> Result<()> {
-    let mut widths: Vec<usize> = std::env::args()
-        .filter_map(|arg| arg.parse().ok())
-        .collect();
-    if widths.is_empty() {
-        widths = vec![8, 30];
-    }
-    for width in widths {
-        let config = ForestConfig {
-            seed: 7,
-            n_threads: 1,
-            ..Default::default()
-        };
-        let mut forest = Forest::new(config, width)?;
-        forest.insert(&Rows::from_f32(&mixture(20_000, width, 1), width)?)?;
-        let frozen = forest.freeze()?;
-        let values = mixture(32_768, width, 2);
+    let kind = match std::env::args().any(|arg| arg == "kind=auto") {
+        true => ScoreKind::Auto,
+        false => ScoreKind::ExpectedInverseDepth,
+    };
+    let (widths, samples, trees) = (
+        numbers("d", &[8, 30]),
+        numbers("s", &[256]),
+        numbers("t", &[100]),
+    );
+    println!(
+        "{:?}, {kind:?}, microseconds a row, one thread",
+        fastrcf::level()
+    );
+    for &width in &widths {
+        let values = mixture(ROWS, width, 2);
         let rows = Rows::from_f32(&values, width)?;
-        for n in SIZES {
-            let still = best(&rows, n, &|rows| frozen.score(rows))?;
-            let living = best(&rows, n, &|rows| forest.score(rows))?;
-            let kind = ScoreKind::Auto;
-            let still_auto = best(&rows, n, &|rows| frozen.score_by(kind, rows))?;
-            let living_auto = best(&rows, n, &|rows| forest.score_by(kind, rows))?;
-            println!(
-                "{width:3} columns {n:5} rows: frozen {still:6.2}, living {living:6.2} us a \
-                 row; with local ranges {still_auto:6.2} and {living_auto:6.2}"
-            );
+        for &sample_size in &samples {
+            let seen = mixture(20_000.max(4 * sample_size), width, 1);
+            for &n_trees in &trees {
+                println!("d={width} S={sample_size} T={n_trees}");
+                let config = ForestConfig {
+                    n_trees,
+                    sample_size,
+                    seed: 7,
+                    n_threads: 1,
+                    ..Default::default()
+                };
+                let mut forest = Forest::new(config, width)?;
+                forest.insert(&Rows::from_f32(&seen, width)?)?;
+                let frozen = forest.freeze()?;
+                for n in SIZES {
+                    let ways = measure(&rows, n, &|way, rows| {
+                        by_way::score_frozen(&frozen, way, kind, rows)
+                    })?;
+                    let chosen = by_way::chosen_when_frozen(&frozen, n)?;
+                    tell("frozen", n, chosen, &ways);
+                }
+                for n in SIZES {
+                    let ways = measure(&rows, n, &|way, rows| {
+                        by_way::score(&forest, way, kind, rows)
+                    })?;
+                    tell("living", n, by_way::chosen(&forest, n), &ways);
+                }
+            }
         }
     }
     Ok(())

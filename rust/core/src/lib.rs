@@ -17,6 +17,8 @@
 
 mod attribution;
 mod backtest;
+#[doc(hidden)]
+pub mod by_way;
 mod codec;
 mod config;
 mod density;
@@ -43,6 +45,7 @@ mod rows;
 mod sampler;
 mod score;
 mod series;
+mod shape;
 pub mod state;
 mod tree;
 mod walk;

@@ -7,7 +7,7 @@
 //! for at once. Then each tree's way goes up by itself: a living tree may have to
 //! make its boxes on the way. Frozen trees have theirs, and go together up as
 //! well as down ([`crate::kernels::grove`]), unless they are too large. Figures
-//! are in `forest/query.rs`.
+//! are in `shape.rs`.
 //!
 //! What did not pay when it was tried: asking for the boxes too; going up in
 //! vector lanes, a tree in each, which takes more code than all of this for the

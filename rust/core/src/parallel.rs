@@ -36,6 +36,16 @@ pub(crate) fn threads_for_work(wanted: usize, work: f64) -> usize {
     threads(wanted).min((work / WORTH_A_THREAD) as usize)
 }
 
+/// Rows for each thread from which on threads take rows. With fewer, blocks are
+/// too small to be good, so they take trees: each all rows through some of them.
+const ROWS_A_THREAD: usize = 4096;
+
+/// Whether threads share out the trees among them, and not a frozen forest's blocks
+/// of rows ([`crate::shape`]).
+pub(crate) fn take_trees(threads: usize, rows: usize) -> bool {
+    threads > 1 && rows < threads * ROWS_A_THREAD
+}
+
 /// Asks whether to stop; cheap on all but the calling thread.
 pub(crate) struct Stop<'a> {
     flag: &'a AtomicBool,

@@ -8,7 +8,8 @@
 
 mod files;
 
-use fastrcf::{Error, Forest, ForestConfig, Rows, Sampling};
+use fastrcf::by_way::{self, WAYS, Way};
+use fastrcf::{Error, Forest, ForestConfig, Rows, Sampling, ScoreKind};
 use files::{rows_of, stream};
 
 fn bits(scores: &[f64]) -> Vec<u64> {
@@ -137,6 +138,49 @@ fn threads_that_share_trees_give_the_bits_of_one() {
                 assert_eq!((row, column), (1500, d - 1));
             }
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Whichever way is chosen, the bits are the same; so it is chosen by time alone.
+#[test]
+fn every_way_gives_the_same_bits() {
+    for (n_trees, sample_size, d) in [(5, 64, 2), (130, 20, 9), (4, 300, 30), (3, 16, 600)] {
+        let config = ForestConfig {
+            n_trees,
+            sample_size,
+            n_threads: 1,
+            ..Default::default()
+        };
+        let mut values = stream(sample_size + 600, d, 13);
+        values.iter_mut().step_by(3).for_each(|x| *x = x.round());
+        let rows = rows_of(&values, d);
+        let mut forest = Forest::new(config, d).unwrap();
+        forest.insert(&rows.slice(0..sample_size)).unwrap();
+        let frozen = forest.freeze().unwrap();
+        for kind in [ScoreKind::ExpectedInverseDepth, ScoreKind::Auto] {
+            for n in [1, 7, 16, 150, 600] {
+                let asked = rows.slice(sample_size / 2..sample_size / 2 + n);
+                let want = bits(&forest.score_by(kind, &asked).unwrap());
+                let mut taken = Vec::new();
+                for way in WAYS {
+                    let living = by_way::score(&forest, way, kind, &asked).unwrap();
+                    let still = by_way::score_frozen(&frozen, way, kind, &asked).unwrap();
+                    taken.push([&living, &still].map(|scores| scores.is_some()));
+                    for scores in [living, still].into_iter().flatten() {
+                        assert_eq!(bits(&scores), want, "{way:?}, {n} rows, d {d}");
+                    }
+                }
+                // Alone, groups, blocks and freezing, living and frozen.
+                let blocks = [false, d <= 512];
+                assert_eq!(taken, [[true; 2], [true; 2], blocks, [true, false]]);
+                // What is chosen is one of them.
+                let of = |way| WAYS.iter().position(|&other| other == way).unwrap();
+                assert!(taken[of(by_way::chosen(&forest, n))][0]);
+                let chosen = by_way::chosen_when_frozen(&frozen, n).unwrap();
+                assert!(taken[of(chosen)][1]);
+                assert!(n > 1 || chosen == Way::Alone);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::leaving::{Leaving, TOGETHER};
 use crate::config::ScoreKind;
 use crate::displacement::displacement;
 use crate::kernels::entry;
-use crate::kernels::simd::{Eights, Portable, Simd};
+use crate::kernels::simd::{Eights, Simd};
 use crate::local_range::Blend;
 use crate::novelty::Novelty;
 use crate::points::PointStore;
@@ -135,29 +135,6 @@ impl Member {
             *place = names[*place as usize];
         }
         self.tree.rename(names);
-    }
-
-    /// Takes one copy of `q` out; returns the reference to give back.
-    pub(crate) fn delete(
-        &mut self,
-        q: &[f32],
-        points: &PointStore,
-        scratch: &mut Scratch,
-    ) -> Option<u32> {
-        let leaf = self.tree.find(q);
-        if leaf == NONE {
-            return None;
-        }
-        let id = self.tree.leaf(leaf).point;
-        if points.row(id) != q {
-            return None;
-        }
-        let slots = self.sampler.slots();
-        let index = slots.iter().position(|&s| self.places[s as usize] == id)?;
-        let slot = self.sampler.remove(index);
-        self.places[slot as usize] = NONE;
-        self.tree.remove(Portable, q, points, scratch);
-        Some(id)
     }
 
     #[inline(always)]

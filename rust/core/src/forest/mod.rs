@@ -1,6 +1,7 @@
 //! The living forest: a stream goes in, questions are answered at any time.
 
 mod alone;
+mod delete;
 mod leaving;
 mod member;
 mod missing;
@@ -10,6 +11,7 @@ mod samples;
 mod surroundings;
 mod update;
 
+pub(crate) use delete::{DeleteBuffers, delete_rows_body};
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
 
 use crate::config::{ForestConfig, Sampling};

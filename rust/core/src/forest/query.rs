@@ -8,11 +8,8 @@ use crate::intake::Intake;
 use crate::novelty::{self, Novelty};
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
+use crate::shape;
 use crate::tree::{Live, resting_limit};
-
-/// [`Forest::worth_freezing`] for attributions, which take the living forest's boxes
-/// as they are unless most are not stored.
-const WORTH_FREEZING_FOR_PARTS: usize = 1024;
 
 impl Trees for Forest {
     type Tree<'a> = Live<'a>;
@@ -36,7 +33,7 @@ impl Trees for Forest {
 }
 
 impl Forest {
-    pub(super) fn check_question(
+    pub(crate) fn check_question(
         &self,
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
@@ -46,16 +43,9 @@ impl Forest {
     }
 
     /// Rows from which on it pays to freeze the forest first: the frozen form gives
-    /// the same bits. Freezing takes 6 to 7 ms for 100 trees of 256 rows, and spares
-    /// 5.5 us a row at 8 columns and 24 us at 30, where a living tree stores few
-    /// boxes (`examples/crossover.rs`; between them it is a guess).
+    /// the same bits.
     pub(crate) fn worth_freezing(&self) -> usize {
-        let measured = match self.n_dimensions() {
-            ..=8 => 1024,
-            9..=16 => 512,
-            _ => 320,
-        };
-        (measured * self.config.sample_size / 256).max(128)
+        shape::worth_freezing(self.n_dimensions(), self.config.sample_size)
     }
 
     pub(super) fn check_ready(&self) -> Result<()> {
@@ -170,7 +160,7 @@ impl Forest {
     ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
         let stored = resting_limit(self.intake.stride()) == 1;
-        if !stored && rows.n_rows() >= WORTH_FREEZING_FOR_PARTS {
+        if shape::is_worth_freezing_for_parts(rows.n_rows(), stored) {
             return self
                 .freeze_with(interrupt)?
                 .attribution_by_with(kind, rows, interrupt);

@@ -14,7 +14,7 @@ use crate::parallel;
 use crate::questions::{mean_over_trees, never};
 use crate::rows::Rows;
 use crate::sampler::Ticks;
-use crate::tree::{NONE, Scratch};
+use crate::tree::NONE;
 use std::ops::Range;
 
 /// Most rows of a block that is scored, and of one that is not.
@@ -32,8 +32,6 @@ const SCORED_BYTES: usize = 128 * 1024;
 const BLOCK_WORK: usize = 1 << 22;
 /// Nanoseconds of a row that a tenth of all trees takes, for each tree.
 const PLANNING: f64 = 12.0;
-/// Trees times rows to delete that are done without asking.
-const LONG_DELETE: usize = 2048;
 
 /// What is scored unless another kind is asked for.
 const DEPTH: ScoreKind = ScoreKind::ExpectedInverseDepth;
@@ -348,6 +346,12 @@ impl Forest {
         }
     }
 
+    /// Whether the rows of a block are one, which one thread takes through all trees.
+    fn goes_alone(&self, n: usize) -> bool {
+        let (trees, stride) = (self.members.len(), self.intake.stride());
+        n == 1 && parallel::threads_for(self.config.n_threads, n, trees, stride) == 1
+    }
+
     /// Takes the block through every tree; `out` gets the mean scores.
     fn run_members(
         &mut self,
@@ -358,7 +362,7 @@ impl Forest {
     ) {
         let stride = self.intake.stride();
         let trees = self.members.len();
-        let alone = n == 1 && parallel::threads_for(0, n, trees, stride) == 1;
+        let alone = self.goes_alone(n);
         // All trees score a row that comes alone together, and those that want
         // it take it then.
         let together = match asked {
@@ -438,61 +442,32 @@ impl Forest {
             mean_over_trees(scores, n, trees, out);
         }
     }
+}
 
-    /// Takes one copy of each row out of every tree that holds it; returns, for
-    /// each row, from how many trees. With shingles, rows are whole shingles.
-    ///
-    /// Equal rows are not told apart: of a row that came many times, a tree
-    /// loses one copy by each call, however few of all copies it holds.
-    ///
-    /// The other rows stay as likely in the sample as they were. So an open place
-    /// is filled by the next row that is accepted as before: with a window the
-    /// next one that comes, else at the pace at which the tree takes rows. A tree
-    /// left with less than a quarter of its rows takes whatever comes until it
-    /// is full.
-    ///
-    /// # Errors
-    /// As [`Forest::insert`].
-    pub fn delete(&mut self, rows: &Rows<'_>) -> Result<Vec<u64>> {
-        self.delete_with(rows, &mut || false)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ForestConfig;
 
-    /// [`Forest::delete`] with an interrupt callback.
-    ///
-    /// # Errors
-    /// As [`Forest::insert_with`].
-    pub fn delete_with(
-        &mut self,
-        rows: &Rows<'_>,
-        interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<u64>> {
-        self.intake.check_points(rows, interrupt)?;
-        // As with an update, a long call keeps what it would undo.
-        let backup = match rows.n_rows().saturating_mul(self.members.len()) > LONG_DELETE {
-            true => Some(self.clone_with(interrupt)?),
-            false => None,
+    #[test]
+    fn one_thread_scores_a_row_through_all_trees_at_once() {
+        // As many trees as are worth a thread for a single row.
+        let config = ForestConfig {
+            n_trees: if cfg!(miri) { 60 } else { 17_000 },
+            sample_size: 2,
+            ..Default::default()
         };
-        let mut scratch = Scratch::new(self.intake.stride());
-        let mut row = Vec::new();
-        let mut removed = Vec::with_capacity(rows.n_rows());
-        for i in 0..rows.n_rows() {
-            if backup.is_some() && interrupt() {
-                if let Some(backup) = backup {
-                    *self = backup;
-                }
-                return Err(Error::Interrupted);
-            }
-            self.intake.load_query(rows, i..i + 1, &mut row);
-            let mut copies = 0;
-            for member in &mut self.members {
-                if let Some(id) = member.delete(&row, &self.points, &mut scratch) {
-                    member.sampler.settle(self.clock.cumulative());
-                    self.points.release(id);
-                    copies += 1;
-                }
-            }
-            removed.push(copies);
+        let mut one = Forest::new(config, 1).unwrap();
+        one.set_threads(1);
+        let mut two = one.clone();
+        two.set_threads(2);
+        assert!(one.scores_together(1) && !one.scores_together(2));
+        assert!(cfg!(miri) || !two.scores_together(1));
+        for x in [0.0, 1.0, 2.0, 0.5] {
+            let values = [x];
+            let rows = Rows::from_f64(&values, 1).unwrap();
+            let [a, b] = [&mut one, &mut two].map(|f| f.process(&rows).unwrap()[0]);
+            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
         }
-        Ok(removed)
     }
 }

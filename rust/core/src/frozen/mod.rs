@@ -7,7 +7,6 @@ mod keys;
 mod missing;
 mod part;
 mod score;
-mod shape;
 mod sort;
 mod surroundings;
 mod tree;
@@ -126,7 +125,7 @@ impl FrozenForest {
     }
 
     /// Builds the boxes of all trees, where that is not done.
-    fn build(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+    pub(crate) fn build(&self, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
         let built = self.built();
         if built.trees.iter().all(|tree| tree.get().is_some()) {
             return Ok(());
@@ -220,7 +219,11 @@ impl FrozenForest {
             })
     }
 
-    fn check_question(&self, rows: &Rows<'_>, interrupt: &mut dyn FnMut() -> bool) -> Result<()> {
+    pub(crate) fn check_question(
+        &self,
+        rows: &Rows<'_>,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         self.intake.check_query(rows, interrupt)?;
         self.check_ready()
     }

@@ -7,7 +7,7 @@
 use super::block::{Block, MOST_ROWS};
 use super::keys::Cuts;
 use super::sort::sort_down;
-use super::{FrozenForest, keys, shape};
+use super::{FrozenForest, keys};
 use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::intake::Points;
@@ -17,6 +17,7 @@ use crate::local_range::Blend;
 use crate::parallel;
 use crate::questions::{Trees, mean_over_trees};
 use crate::rows::Rows;
+use crate::shape;
 use std::ops::Range;
 
 /// Values of a block at most: 4 MiB. Each node should get many rows, which pays
@@ -24,9 +25,6 @@ use std::ops::Range;
 /// longer (8 columns: 32,768 against 16,384 rows) to 7 % (64 columns), with twice
 /// as much a fifth (30 columns).
 const BLOCK_VALUES: usize = 1 << 20;
-/// Rows for each thread from which on threads take rows. With fewer, blocks are
-/// too small to be good, so they take trees: each all rows through some of them.
-const ROWS_A_THREAD: usize = 4096;
 
 /// What rows are asked in blocks.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +54,12 @@ impl FrozenForest {
     /// Whether so many rows are taken in blocks.
     pub(crate) fn takes_blocks(&self, n_rows: usize) -> bool {
         shape::takes_blocks(n_rows, self.n_dimensions(), self.config.sample_size)
+            && self.can_take_blocks()
+    }
+
+    /// Whether any rows can be taken in blocks.
+    pub(crate) fn can_take_blocks(&self) -> bool {
+        shape::can_take_blocks(self.n_dimensions())
             && self
                 .flat
                 .iter()
@@ -75,7 +79,7 @@ impl FrozenForest {
         let (n, trees) = (rows.n_rows(), self.flat.len());
         let work = n as f64 * trees as f64 * shape::block_cost(self.n_dimensions());
         let threads = parallel::threads_for_work(self.config.n_threads, work);
-        if threads > 1 && n < threads * ROWS_A_THREAD {
+        if parallel::take_trees(threads, n) {
             self.score_by_trees(points, rows, asked, threads, interrupt)
         } else {
             self.score_by_rows(points, rows, asked, threads, interrupt)

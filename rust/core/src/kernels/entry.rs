@@ -1,7 +1,9 @@
 //! The kernels: what the rest of the crate calls, built per instruction set.
 
 use crate::attribution::{AttributionBuffers, add_attributions_body};
-use crate::forest::{Member, MemberBlock, MemberBuffers, run_member_body};
+use crate::forest::{
+    DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, run_member_body,
+};
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, displace_part_body, rank_body,
     score_part_body,
@@ -10,6 +12,7 @@ use crate::load::{self, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
 use crate::novelty::{Novelty, novelty_group_body};
+use crate::points::PointStore;
 use crate::questions::Trees;
 use crate::score::{ScoreBuffers, score_group_body};
 use crate::walk::{GROUP, Nodes};
@@ -23,6 +26,18 @@ simd_kernel! {
         out: &mut [f64],
         buffers: &mut MemberBuffers,
     ) = run_member_body;
+}
+
+simd_kernel! {
+    /// Padded rows out of one living tree.
+    pub(crate) fn delete_rows(
+        member: &mut Member,
+        points: &PointStore,
+        rows: &[f32],
+        hazard: f64,
+        gone: &mut [u32],
+        buffers: &mut DeleteBuffers,
+    ) = delete_rows_body;
 }
 
 simd_kernel! {

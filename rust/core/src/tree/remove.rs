@@ -1,33 +1,11 @@
 //! Deletion.
 
-use super::{Bounds, LEAF, Leaf, NONE, NodeId, Scratch, Tree, is_leaf};
+use super::{Bounds, LEAF, Leaf, NONE, NodeId, Scratch, Tree};
 use crate::kernels::boxes;
 use crate::kernels::simd::Eights;
 use crate::points::PointStore;
 
 impl Tree {
-    /// Takes one copy of the row `p` out; returns whether the tree held it.
-    #[inline(always)]
-    pub(crate) fn remove<E: Eights>(
-        &mut self,
-        e: E,
-        p: &[f32],
-        points: &PointStore,
-        scratch: &mut Scratch,
-    ) -> bool {
-        scratch.path.clear();
-        let mut leaf = self.root;
-        while !is_leaf(leaf) {
-            scratch.path.push(leaf);
-            leaf = self.below(leaf, p);
-        }
-        if leaf == NONE || !boxes::equal(e, points.row(self.leaf(leaf).point), p) {
-            return false;
-        }
-        self.remove_leaf(e, leaf, points, scratch);
-        true
-    }
-
     /// Takes one copy of a leaf's point out; the scratch's path leads to the leaf.
     #[inline(always)]
     pub(crate) fn remove_leaf<E: Eights>(

@@ -1,10 +1,28 @@
 //! A tree with all boxes lent to it and one with its own few are the same tree.
 
-use super::{Scratch, Tree};
+use super::{NONE, Scratch, Tree, is_leaf};
+use crate::kernels::boxes;
 use crate::kernels::extent;
 use crate::kernels::simd::Portable;
 use crate::points::PointStore;
 use crate::rng::Rng;
+
+impl Tree {
+    /// Takes one copy of the row `p` out; returns whether the tree held it.
+    pub(crate) fn remove(&mut self, p: &[f32], points: &PointStore, scratch: &mut Scratch) -> bool {
+        scratch.path.clear();
+        let mut leaf = self.root;
+        while !is_leaf(leaf) {
+            scratch.path.push(leaf);
+            leaf = self.below(leaf, p);
+        }
+        if leaf == NONE || !boxes::equal(Portable, points.row(self.leaf(leaf).point), p) {
+            return false;
+        }
+        self.remove_leaf(Portable, leaf, points, scratch);
+        true
+    }
+}
 
 /// A tree that grows to some thirty rows of small whole numbers, so that there
 /// are equal rows and constant columns, and whose boxes change hands now and
@@ -25,7 +43,7 @@ fn grow_and_shrink(stride: usize, lent: bool, seed: u64) -> Vec<crate::state::Fl
         if held.len() > 30 || (!held.is_empty() && draws.unit() < 0.3) {
             let at = (draws.unit() * held.len() as f64) as usize;
             let id = held.swap_remove(at);
-            assert!(tree.remove(Portable, points.row(id), &points, &mut scratch));
+            assert!(tree.remove(points.row(id), &points, &mut scratch));
         } else {
             let mut row = vec![0.0; stride];
             row[..stride - 1].fill_with(|| (draws.unit() * 4.0).floor() as f32);

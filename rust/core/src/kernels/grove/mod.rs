@@ -18,7 +18,7 @@
 //! A node is 16 bytes with the sum of its box's ranges. With AVX-512 ([`avx512`])
 //! sixteen trees are in the lanes of a vector, and 100 trees of 256 rows take
 //! 3.3 us at 8 columns, half of them to begin and go down, and 5.7 us at 30
-//! (`frozen/shape.rs`); without, the plain way takes twice as long. Asking for boxes
+//! (`shape.rs`); without, the plain way takes twice as long. Asking for boxes
 //! before the way up gains nothing where vectors have so many under way.
 //!
 //! Asadi, Lin and de Vries (2014) take several rows down one tree in turns; here it is

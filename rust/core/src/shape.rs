@@ -1,0 +1,166 @@
+//! Which way rows take through a forest, by the shape of the question: rows (n),
+//! columns (d), rows of a tree (S) and trees (T). All ways give the same bits, so
+//! this is a matter of time alone. How many threads work on what is in
+//! [`crate::parallel`].
+//!
+//! | forest | rows | way |
+//! |---|---|---|
+//! | both | below [`WORTH_A_GROUP`] | each row through many trees at once ([`Way::Alone`]) |
+//! | frozen | below [`takes_blocks`] | the same with AVX-512; else [`Way::Groups`] |
+//! | frozen | more | rows sorted down each tree ([`Way::Blocks`]) |
+//! | living | below [`worth_freezing`] | some rows through one tree at once ([`Way::Groups`]) |
+//! | living | more | [`Way::Frozen`] first |
+//!
+//! Frozen trees that are too large for [`grove`] go the way of living ones
+//! ([`crate::lockstep`]).
+//!
+//! The limits in rows, for S = 256. They grow with S. T does not move them: each way
+//! costs so much a tree.
+//!
+//! | columns | 8 | 16 | 30 |
+//! |---|---|---|---|
+//! | both: groups | 16 | 16 | 16 |
+//! | frozen: blocks, with AVX-512 | 416 | 416 | 416 |
+//! | frozen: blocks, without | 160 | 192 | 248 |
+//! | living: frozen first | 1024 | 512 | 320 |
+//! | living: frozen first for attribution | never | 1024 | 1024 |
+//!
+//! Microseconds a row of a frozen forest (T = 100, S = 256, Zen 5, AVX-512):
+//!
+//! | rows | 1 | 8 | 16 | 128 | 256 | 512 (blocks) | 1024 (blocks) |
+//! |---|---|---|---|---|---|---|---|
+//! | 8 columns | 3.3 | 2.9 | 2.8 | 2.8 | 2.9 | 2.5 | 1.6 |
+//! | 30 columns | 5.8 | 5.3 | 5.2 | 5.4 | 5.4 | 4.7 | 3.6 |
+//!
+//! Both are measured by
+//! `cargo run --release --package fastrcf --example crossover`, which takes every way
+//! at each n and tells which is best beside the one that is chosen here.
+
+use crate::kernels::grove;
+
+/// A way that rows take through a forest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Each row through many trees at once (`lockstep.rs`, and `kernels/grove` where
+    /// they are frozen).
+    Alone,
+    /// Up to 32 rows through each tree at once (`walk.rs`).
+    Groups,
+    /// Whole blocks of rows, sorted down each tree, sixteen of them in the lanes of a
+    /// vector: frozen forests alone.
+    Blocks,
+    /// A living forest is frozen first; then as a frozen one.
+    Frozen,
+}
+
+/// Below this many rows each goes through many trees at once; from it on, several
+/// rows go through each tree at once, unless vectors of trees take them.
+const WORTH_A_GROUP: usize = 16;
+/// Above this many columns, rows are not taken in blocks.
+const BLOCK_DIMENSIONS: usize = 512;
+/// Rows up to which they are better taken one by one than in a block.
+const ALONE: usize = 416;
+/// Rows from which on it pays to freeze a forest first to attribute scores, if few of
+/// its boxes are stored.
+const WORTH_FREEZING_FOR_PARTS: usize = 1024;
+/// Sample size at which the crossovers were measured.
+const MEASURED_SAMPLE: usize = 256;
+
+/// A number of rows that was measured, for another sample size.
+fn by_sample(measured: usize, sample_size: usize, least: usize) -> usize {
+    (measured * sample_size / MEASURED_SAMPLE).max(least)
+}
+
+/// How rows that are neither a block nor worth freezing go, with so many threads.
+/// With [vectors of trees](grove::in_vectors) each goes alone, however many there are.
+/// With threads a few rows are shared out by groups.
+pub(crate) fn few(rows: usize, threads: usize, in_vectors: bool) -> Way {
+    match in_vectors || rows < WORTH_A_GROUP && threads == 1 {
+        true => Way::Alone,
+        false => Way::Groups,
+    }
+}
+
+/// Rows from which on whole blocks pay. A block costs so much for each node,
+/// however few rows come there, and then a tenth of what a row of a group costs.
+/// At S = 256 that is 9 us (8 columns) or 26 us (30 columns) a tree, which some 130
+/// or 260 rows make good; but some 400, where a row alone costs as little as
+/// with vectors of trees.
+fn worth_a_block(dimensions: usize, sample_size: usize, in_vectors: bool) -> usize {
+    let measured = 128 + 4 * dimensions;
+    let measured = match in_vectors {
+        true => measured.max(ALONE),
+        false => measured,
+    };
+    by_sample(measured, sample_size, 32)
+}
+
+/// Whether so many rows of so many columns are taken in blocks, rather than in
+/// groups or alone.
+pub(crate) fn takes_blocks(rows: usize, dimensions: usize, sample_size: usize) -> bool {
+    let in_vectors = grove::in_vectors() && sample_size < grove::MOST_LEAVES;
+    can_take_blocks(dimensions) && rows >= worth_a_block(dimensions, sample_size, in_vectors)
+}
+
+/// Whether blocks of so many columns are taken at all.
+pub(crate) fn can_take_blocks(dimensions: usize) -> bool {
+    dimensions <= BLOCK_DIMENSIONS
+}
+
+/// Rows from which on it pays to freeze a living forest first. Freezing takes 6 to
+/// 7 ms for 100 trees of 256 rows, and spares 5.5 us a row at 8 columns and 24 us at
+/// 30, where a living tree stores few boxes (between them it is a guess).
+pub(crate) fn worth_freezing(dimensions: usize, sample_size: usize) -> usize {
+    let measured = match dimensions {
+        ..=8 => 1024,
+        9..=16 => 512,
+        _ => 320,
+    };
+    by_sample(measured, sample_size, 128)
+}
+
+/// The same for attributions, which take the living forest's boxes as they are
+/// unless most are not stored.
+pub(crate) fn is_worth_freezing_for_parts(rows: usize, all_stored: bool) -> bool {
+    !all_stored && rows >= WORTH_FREEZING_FOR_PARTS
+}
+
+/// Nanoseconds that a row of a block takes a tree, roughly and at best.
+pub(crate) fn block_cost(dimensions: usize) -> f64 {
+    5.0 + 0.6 * dimensions as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The limits that the table at the top of this file has.
+    #[test]
+    fn the_table_says_what_is_chosen() {
+        let blocks = [(8, 416, 160), (16, 416, 192), (30, 416, 248)];
+        for (d, with, without) in blocks {
+            assert_eq!(worth_a_block(d, 256, true), with);
+            assert_eq!(worth_a_block(d, 256, false), without);
+            let limit = if grove::in_vectors() { with } else { without };
+            assert!(takes_blocks(limit, d, 256) && !takes_blocks(limit - 1, d, 256));
+        }
+        assert_eq!(
+            [8, 16, 30].map(|d| worth_freezing(d, 256)),
+            [1024, 512, 320]
+        );
+        assert_eq!(
+            [few(15, 1, false), few(16, 1, false)],
+            [Way::Alone, Way::Groups]
+        );
+        assert_eq!(
+            [few(15, 2, false), few(99, 2, true)],
+            [Way::Groups, Way::Alone]
+        );
+        assert!(is_worth_freezing_for_parts(1024, false));
+        assert!(!is_worth_freezing_for_parts(1023, false));
+        assert!(!is_worth_freezing_for_parts(100_000, true));
+        // Limits grow with the sample.
+        assert_eq!(worth_freezing(8, 512), 2048);
+        assert_eq!(worth_a_block(30, 64, true), 104);
+    }
+}
