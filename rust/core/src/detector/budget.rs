@@ -22,6 +22,8 @@ const MOST_CREDIT: f64 = 2.0;
 /// Part of an expected alert between two walks, and of the rows that are left for one.
 const OFTEN: f64 = 0.1;
 const CLOSE: u64 = 8;
+/// A walk takes as long as some hundred rows: fewer rows are not between two but for alerts.
+const FEWEST: u64 = 8;
 /// Below so many expected alerts a quantile is extrapolated.
 const RELIABLE: f64 = 5.0;
 
@@ -86,7 +88,7 @@ impl Budget {
     /// Whether to walk: not while it makes no difference.
     fn is_time(&self) -> bool {
         let many = self.rows as f64 * self.rate >= OFTEN;
-        many || self.rows > CLOSE && self.rows * CLOSE >= self.pace.left()
+        self.rows >= FEWEST && (many || self.rows * CLOSE >= self.pace.left())
     }
 
     /// The score that the share which is due lies above.
@@ -102,7 +104,7 @@ impl Budget {
             && self.scores.is_sound()
             && self.level.is_finite()
             && self.credit.abs() <= MOST_CREDIT
-            && self.rows as f64 * rate <= 2.0 * OFTEN
+            && (self.rows <= FEWEST || self.rows as f64 * rate <= 2.0 * OFTEN)
             && self.pace.is_sound(rate)
     }
 }
