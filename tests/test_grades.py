@@ -37,6 +37,5 @@ def test_fresh_rows_are_graded_as_often_as_grades_say(kind):
         p = share(asked, RATE)
         error = np.sqrt(p * (1 / FITTED + 1 / FRESH))
         found = np.mean(grade > asked)
-        print(kind, asked, found / p, error / p)
         # Trees hold some of the fitted rows: fresh ones score a little higher.
         assert -5 * error <= found - p <= 5 * error + 0.1 * p
