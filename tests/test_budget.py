@@ -23,6 +23,9 @@ def drifting(kind, n, rng):
         return np.where(rng.random((n, 1)) < 0.02 + 0.05 * t, 4.0, 1.0) * x
     if kind == "moving":
         return x + 3 * t
+    if kind == "back":
+        # All scores fall at once, and rise again.
+        return np.where((t > 0.4) & (t < 0.7), 1.0, 3.0) * x
     if kind == "seasons":
         return x * (1 + 0.4 * np.sin(40 * t))
     return x
@@ -34,17 +37,47 @@ def detector(**options):
     return made.fit(rng.normal(size=(3000, 3)))
 
 
-@pytest.mark.parametrize("kind", ["still", "wider", "heavier", "moving", "seasons"])
-def test_ten_alerts_asked_are_eight_to_twelve(kind, rng):
-    stream = drifting(kind, 20_000, rng)
+def counts(alerts, window):
+    """Alerts of every window of so many rows, of all that lie within the stream."""
+    taken = np.concatenate([[0], np.cumsum(alerts)])
+    return taken[window:] - taken[:-window]
+
+
+@pytest.mark.parametrize("kind", ["still", "wider", "heavier", "moving", "seasons", "back"])
+@pytest.mark.parametrize(("rate", "n"), [(0.05, 8000), (RATE, 20_000), (0.001, 40_000)])
+def test_any_ten_alerts_asked_are_eight_to_twelve(kind, rate, n, rng):
+    stream = drifting(kind, n, rng)
+    made = detector()
+    made.alert_rate = rate
+    found = made.process(stream)
+    held = counts(found.is_anomaly, int(10 / rate))
+    assert held.min() >= 8
+    assert held.max() <= 12
+    assert found.is_anomaly.mean() == pytest.approx(rate, rel=0.15)
+    if kind in {"still", "heavier"}:
+        # Alerts are rows that score high, not just rows whose turn it is.
+        ranks = found.score.argsort().argsort() / len(stream)
+        assert np.median(ranks[found.is_anomaly]) > 1 - 2 * rate
+
+
+def test_a_burst_gets_what_is_left_of_twelve_and_grades_tell_the_rest(rng):
+    stream = drifting("still", 6000, rng)
+    burst = slice(4000, 4060)
+    stream[burst] += rng.normal(size=(60, 3)) * 2 + 30
     found = detector().process(stream)
-    alerts = np.concatenate([[0], np.cumsum(found.is_anomaly)])
-    counts = alerts[WINDOW:] - alerts[:-WINDOW]
-    assert np.mean((counts >= 8) & (counts <= 12)) > 0.98
-    assert found.is_anomaly.mean() == pytest.approx(RATE, rel=0.1)
-    # Alerts are rows that score high, not just rows whose turn it is.
-    ranks = found.score.argsort().argsort() / len(stream)
-    assert np.median(ranks[found.is_anomaly]) > 0.95
+    assert counts(found.is_anomaly, WINDOW).max() <= 12
+    assert 1 <= found.is_anomaly[burst].sum() <= 6
+    # What was refused is odd all the same, and had twelve alerts before it.
+    refused = np.flatnonzero((found.grade > 0.5) & ~found.is_anomaly)
+    for row in refused[refused >= WINDOW]:
+        assert found.is_anomaly[row - WINDOW + 1 : row].sum() == 12
+
+
+@pytest.mark.parametrize("values", [1, 3])
+def test_rows_that_are_the_same_are_never_more_than_twelve(values, rng):
+    stream = rng.integers(0, values, size=(6000, 3)).astype(float)
+    found = detector().process(stream)
+    assert counts(found.is_anomaly, WINDOW).max() <= 12
 
 
 def test_a_threshold_that_stays_loses_the_rate(rng):
@@ -61,7 +94,10 @@ def test_grades_are_half_at_the_threshold_of_the_moment(rng):
     stream = drifting("wider", 3000, rng)
     made = detector()
     found = made.process(stream)
-    np.testing.assert_array_equal(found.is_anomaly, found.grade > 0.5)
+    # But for rows that twelve alerts were before.
+    assert (found.grade[found.is_anomaly] > 0.5).all()
+    for row in np.flatnonzero((found.grade > 0.5) & ~found.is_anomaly):
+        assert found.is_anomaly[max(0, row - WINDOW + 1) : row].sum() >= min(12, row * RATE)
     assert made.threshold != detector().threshold
     # Tables are judged by the threshold as it stands then.
     later = made.detect(stream)
@@ -178,3 +214,43 @@ def test_confidence_grows_with_the_rows_behind_the_threshold(rng):
     made.process(rng.normal(size=(450, 3)))
     assert made.confidence == pytest.approx(0.5)
     assert detector().confidence == 1
+
+
+def timed(n, rng, **options):
+    """Give a detector of so many rows, half an hour apart."""
+    table = {"time": np.arange(n) * 1800.0, "x": rng.normal(size=n), "y": rng.normal(size=n)}
+    options = {"time_column": "time", "n_trees": 5, "random_state": 1, **options}
+    return fastrcf.Detector(**options).fit(table)
+
+
+def test_alerts_a_day_are_known_with_their_error_and_kept(rng, tmp_path):
+    made = timed(4801, rng, alerts_per_day=0.48)
+    assert made.rows_per_day == pytest.approx(48.01)
+    assert made.alerts_per_day == pytest.approx(0.48)
+    low, high = made.alerts_per_day_interval
+    assert (low, high) == tuple(48.01 * x for x in made.alert_rate_interval)
+    assert low < 0.48 < high
+    made.save(tmp_path / "m.rcf")
+    again = fastrcf.load(tmp_path / "m.rcf")
+    assert again.alerts_per_day == made.alerts_per_day
+    assert bytes(again) == bytes(made)
+    # Twice the rows are twice the alerts: it is a share.
+    again.rows_per_day *= 2
+    assert again.alerts_per_day == pytest.approx(0.96)
+    assert (again.alert_rate, again.threshold) == (made.alert_rate, made.threshold)
+    again.alert_rate *= 3
+    assert again.alerts_per_day == pytest.approx(3 * 0.96)
+
+
+def test_alerts_a_day_without_times_are_not_known():
+    made = detector()
+    assert (made.rows_per_day, made.alerts_per_day, made.alerts_per_day_interval) == (None,) * 3
+    made.rows_per_day = 1000
+    assert made.alerts_per_day == 1000 * RATE
+    with pytest.raises(fastrcf.InvalidParameterError, match="rows_per_day: 0 is not above 0"):
+        made.rows_per_day = 0
+
+
+def test_more_alerts_than_half_of_the_rows_are_refused(rng):
+    with pytest.raises(fastrcf.InvalidParameterError, match=r"alerts_per_day: 30 .* 48\.1"):
+        timed(480, rng, alerts_per_day=30)

@@ -352,9 +352,10 @@ def relations(section):
     assert at == len(section)
 
 
-def test_the_documentation_suffices_to_read_a_detector():
-    data = (GOLDEN / "detector-v1.rcf").read_bytes()
-    file, detector = Reader(data), fastrcf.load(GOLDEN / "detector-v1.rcf")
+@pytest.mark.parametrize("name", ["detector", "detector-pace"])
+def test_the_documentation_suffices_to_read_a_detector(name):
+    data = (GOLDEN / f"{name}-v1.rcf").read_bytes()
+    file, detector = Reader(data), fastrcf.load(GOLDEN / f"{name}-v1.rcf")
     columns = list(features(file.sections["FEAT"]))
     views, n_columns = struct.unpack_from("<II", file.sections["FEAT"])
     assert (views, file.names.count("CONF"), n_columns) == (2, 2, len(columns))
@@ -372,9 +373,23 @@ def test_the_documentation_suffices_to_read_a_detector():
     assert total > unit >= 1
     assert abs(credit) <= 2
     assert rows * rate <= 0.2
-    bins = list(struct.iter_unpack("<Id", file.sections["BUDG"][44:]))
+    pace = file.sections["BUDG"][44 + 12 * n_bins :]
+    bins = list(struct.iter_unpack("<Id", file.sections["BUDG"][44 : 44 + 12 * n_bins]))
     assert len(bins) == n_bins
     assert sum(weight for _, weight in bins) == pytest.approx(total)
+    if name == "detector-pace":
+        waited, *gaps = struct.unpack_from("<12Q", pace)
+        latest = np.frombuffer(pace[96:352], "<f8")
+        (oldest,) = struct.unpack("<I", pace[352:])
+        # A hundred rows have come: those since the latest alert are the end of them.
+        assert 0 <= waited < 100
+        assert all(1 <= gap <= 10 / rate for gap in gaps)
+        assert sum(gaps[:8]) <= 10 / rate
+        assert oldest == 100 % 32
+        assert np.isfinite(latest).all()
+    else:
+        # Written before a pace was kept.
+        assert not pace
     assert sampled <= fitted
     assert excess > 0
     scores, log_shares = np.frombuffer(file.sections["ALRT"][56:], "<f8").reshape(2, n)

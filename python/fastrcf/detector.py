@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastrcf import _fastrcf
-from fastrcf._parameters import check_kind, count, notes, seed, wilson
+from fastrcf._alert_rate import AlertRate, days_of, rate_of, span
+from fastrcf._parameters import check_kind, count, notes, seed
 from fastrcf._refusals import named_columns, refuse_untyped
 from fastrcf._tables import Table, as_batches, as_table
 from fastrcf.detection import Detection, Reason, Relation, to_native
@@ -30,7 +30,7 @@ SCALINGS = ("auto", "none", "standard", "robust", "log-robust", "log", "rank")
 RELATIONS = ("auto", "off")
 
 
-class Detector:
+class Detector(AlertRate):
     """Finds unusual rows in tables and streams, and says why they are.
 
     Parameters
@@ -59,14 +59,16 @@ class Detector:
     alert_rate : float, default 0.001
         Share of rows that should be alerts, above 0 and at most 0.5.
     alerts_per_day : float, optional
-        Alerts per day instead; needs ``time_column``.
+        Alerts per day instead; needs ``time_column``. It is made a share of rows, once,
+        by the rows a day of the table that is fitted: on days of twice as many rows there
+        are twice as many alerts. :class:`AlertLimit` keeps to a number by the day.
     time_column : str, optional
         A column of times (datetimes, or numbers in seconds). It is not looked
         at by the forest.
     track_threshold : bool, default True
         Whether the threshold follows the scores of a stream (:meth:`process`), so that
-        alerts keep their rate as the world drifts: of ten alerts expected, eight to
-        twelve come.
+        alerts keep their rate as the world drifts: any ``10 / alert_rate`` rows have
+        eight to twelve of them, as long as scores can be told apart.
     time_decay : float, default 0
         How fast a stream (:meth:`process`) makes the trees forget: a row weighs
         ``exp(-time_decay)`` less with each row that comes after it, at least 0 and at
@@ -211,6 +213,8 @@ class Detector:
             Names row and column; the detector is as before.
         NotReadyError
             With fewer than two rows.
+        InvalidParameterError
+            If ``alerts_per_day`` are more than half of the table's rows a day.
         """
         builder: _fastrcf.DetectorBuilder | None = None
         names: list[str] = []
@@ -227,15 +231,19 @@ class Detector:
                     builder.add(rows)
             done += batch.n_rows
             if self._time is not None and batch.n_rows:
-                moments = batch.column(self._time)
-                first.append(moments.min())
-                last.append(moments.max())
+                low, high = span(batch, self._time)
+                first.append(low)
+                last.append(high)
         if builder is None or builder.n_seen < 2:
             raise NotReadyError(f"{done} rows are too few to fit to: at least 2 are needed")
+        days = None
         if self._per_day is not None:
-            rate = self._per_day * _days(min(first), max(last)) / done
-            builder.set_alert_rate(min(max(rate, 1e-12), 0.5))
-        self._adopt(builder.finish())
+            days = days_of(min(first), max(last))
+            builder.set_alert_rate(rate_of(self._per_day, done, days))
+        core = builder.finish()
+        if days is not None:
+            core.set_rows_per_day(done / days)
+        self._adopt(core)
         return self
 
     def _choose(self, table: Table) -> tuple[list[str], set[str]]:
@@ -338,7 +346,9 @@ class Detector:
         the moment before a row is learnt. The threshold then follows the scores, unless
         the detector was made with ``track_threshold=False``: rows of long ago count
         less (ten expected alerts back a third), and the share of rows that is let
-        through makes up for alerts that came early or late.
+        through makes up for alerts that came early or late. Any ``10 / alert_rate``
+        rows have at most twelve alerts: where there were twelve, a row is none, though
+        its grade be above 0.5.
         """
         core, table = self._asked(table)
         with named_columns(self._names, table=table):
@@ -406,42 +416,17 @@ class Detector:
 
     @property
     def threshold(self) -> float:
-        """Score above which a row is an anomaly; a stream may have moved it."""
+        """Score above which a row is an anomaly; a stream may have moved it.
+
+        After a stream it is that of the moment, which makes up for alerts that came
+        early or late: tables that are judged by it may have more or fewer of them.
+        """
         return self._fitted().threshold
 
     @property
     def score_kind(self) -> str:
         """What the score is; see the parameter ``score``."""
         return str(self._engine["score"])
-
-    @property
-    def alert_rate(self) -> float:
-        """Share of rows that should be alerts; setting it moves the threshold."""
-        return self._engine["alert_rate"] if self._core is None else self._core.alert_rate
-
-    @alert_rate.setter
-    def alert_rate(self, rate: float) -> None:
-        self._fitted().set_alert_rate(rate)
-
-    @property
-    def alert_rate_interval(self) -> tuple[float, float]:
-        """Between what the share of alerts lies in 95 of 100 fits to such rows.
-
-        The threshold rests on a sample of rows of which few score higher: Wilson's
-        interval of a share of as many rows. It says nothing about a world that changes.
-        """
-        return wilson(self.alert_rate, self._fitted().n_sampled)
-
-    @property
-    def confidence(self) -> float:
-        """How far the threshold can be trusted, between 0 and 1.
-
-        A tenth for each alert that was to be expected among the rows that the threshold
-        rests on, those of a stream included; 1 from ten on. Below, it is extrapolated.
-        """
-        core = self._fitted()
-        rows = core.n_sampled + (core.n_seen - core.n_fitted if core.tracks else 0)
-        return min(1.0, rows * self.alert_rate / 10)
 
     @property
     def notes(self) -> Mapping[str, str]:
@@ -498,10 +483,3 @@ class Detector:
             f"Detector({len(self._names)} columns, fitted to {self.n_fitted} rows, "
             f"threshold={self.threshold:.4g}, alert_rate={self.alert_rate:.3g})"
         )
-
-
-def _days(first: Any, last: Any) -> float:
-    span = last - first
-    seconds = span.total_seconds() if isinstance(span, timedelta) else float(span)
-    # A table of one moment counts as a second.
-    return max(seconds, 1.0) / 86400.0

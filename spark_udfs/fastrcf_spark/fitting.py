@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
 import fastrcf
+from fastrcf._alert_rate import rate_of
 from fastrcf_spark import _learnable, _sampling
 
 if TYPE_CHECKING:
@@ -122,12 +123,15 @@ def fit(
     width = len(found.features.names)
     kept = min(max(_MOST_VALUES // width, _LEAST), _MOST)
     table, counted = _sampling.sample(good, found, known, n_rows or kept, seed)
+    days = None
     if alerts_per_day is not None:
         # A table of one moment counts as a second.
         days = max(known.seconds, 1.0) / 86400.0
-        alert_rate = min(max(alerts_per_day * days / known.rows, 1e-12), 0.5)
+        alert_rate = rate_of(alerts_per_day, known.rows, days)
     detector = fastrcf.Detector(list(found.features.names), alert_rate=alert_rate, **given)
     detector.fit(table.rename_columns(list(found.features.names)))
+    if days is not None:
+        detector.rows_per_day = known.rows / days
     detector.notes = {
         "rows": str(known.rows),
         "sample_rows": str(table.num_rows),

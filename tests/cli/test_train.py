@@ -65,7 +65,9 @@ def test_alerts_per_day_need_a_time_and_set_the_rate(table, run, done, tmp_path)
     code, _, err = run("train", table(), "-o", path, "--alerts-per-day", 3)
     assert code == 2
     assert "--time" in err
-    done("train", table(), "-o", path, "--alerts-per-day", 3, "--time", "time")
+    out = done("train", table(), "-o", path, "--alerts-per-day", 3, "--time", "time")
+    assert "3 alerts a day (" in out
+    assert "where a day has 1,440 rows" in out
     # 3,000 rows a minute apart are 2.08 days.
     assert fastrcf.load(path).alert_rate == pytest.approx(3 * 2999 / 1440 / 3000)
     assert "time" not in fastrcf.load(path).columns

@@ -98,6 +98,12 @@ def train(
         f"rows that score above {detector.threshold:.4g} are alerts: "
         f"{detector.alert_rate:.4%} of rows like these"
     )
+    between = detector.alerts_per_day_interval
+    if between is not None:
+        click.echo(
+            f"{detector.alerts_per_day:.4g} alerts a day ({between[0]:.3g} to {between[1]:.3g}) "
+            f"where a day has {detector.rows_per_day:,.0f} rows"
+        )
     for kind, what, option in (
         ("text", "of text", "--categorical"),
         ("empty", "without a value in the first rows", "--columns"),

@@ -177,7 +177,7 @@ fn thresholds(criterion: &mut Criterion) -> Result<()> {
     let tail = detector.to_state().tail;
     let mut group = group(criterion, "threshold");
     group.throughput(Throughput::Elements(scores.len() as u64));
-    for rate in [0.01, 0.001, 0.0001] {
+    for rate in [0.05, 0.01, 0.001, 0.0001] {
         let mut budget = Budget::new(&tail, rate);
         group.bench_function(BenchmarkId::new("update", rate), |bencher| {
             bencher.iter(|| {

@@ -171,6 +171,12 @@ impl Detector {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    fn set_rows_per_day(&self, py: Python<'_>, rows_per_day: f64) -> PyResult<()> {
+        self.write(py, |detector, _| {
+            detector.set_rows_per_day(Some(rows_per_day))
+        })
+    }
+
     fn set_alert_rate(&self, py: Python<'_>, alert_rate: f64) -> PyResult<()> {
         self.write(py, |detector, _| detector.set_alert_rate(alert_rate))
     }
@@ -209,6 +215,11 @@ impl Detector {
         parameters.set_item("seed", config.seed)?;
         parameters.set_item("n_threads", config.n_threads)?;
         Ok(parameters)
+    }
+
+    #[getter]
+    fn rows_per_day(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.get(py, fastrcf::Detector::rows_per_day)
     }
 
     #[getter]

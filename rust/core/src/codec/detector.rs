@@ -4,7 +4,8 @@ use super::container::{Container, Sections};
 use super::wire::{Reader, Writer};
 use crate::config::ScoreKind;
 use crate::detector::{
-    BUDGET_BINS, Budget, DetectorState, Feature, QUANTILES, Relation, Scaling, Tail, Transform,
+    Budget, DetectorState, Feature, HISTOGRAM_BINS, Histogram, Pace, QUANTILES, Relation, Scaling,
+    Tail, Transform,
 };
 use crate::error::Result;
 
@@ -48,6 +49,10 @@ pub(super) fn write(state: &DetectorState, n_views: usize, out: &mut Sections) {
     section.u64(state.tail.scores.len() as u64);
     section.f64s(&state.tail.scores);
     section.f64s(&state.tail.log_shares);
+    // Files of before end here, and so do those of tables without times.
+    if let Some(rows) = state.rows_per_day {
+        section.f64(rows);
+    }
     out.add(*b"ALRT", section);
     let mut section = Writer::default();
     if let Some(budget) = &state.budget {
@@ -58,43 +63,77 @@ pub(super) fn write(state: &DetectorState, n_views: usize, out: &mut Sections) {
 
 /// Bins that hold nothing are left out.
 fn write_budget(budget: &Budget, out: &mut Writer) {
-    out.f64(budget.total);
-    out.f64(budget.unit);
+    out.f64(budget.scores.total);
+    out.f64(budget.scores.unit);
     out.f64(budget.credit);
-    out.f64(budget.threshold);
+    out.f64(budget.level);
     out.u64(budget.rows);
-    let bins = budget.bins.iter().enumerate();
+    let bins = budget.scores.bins.iter().enumerate();
     let used: Vec<(usize, f64)> = bins.map(|(k, &w)| (k, w)).filter(|b| b.1 != 0.0).collect();
     out.u32(used.len() as u32);
     for (k, weight) in used {
         out.u32(k as u32);
         out.f64(weight);
     }
+    // Files from before there was a pace end here, and so begins one.
+    let pace = &budget.pace;
+    if *pace == Pace::new(budget.rate) {
+        return;
+    }
+    out.u64(pace.waited);
+    out.u64s(&pace.gaps);
+    out.f64s(&pace.latest);
+    out.u32(pace.oldest as u32);
 }
 
 fn read_budget(section: &mut Reader<'_>, rate: f64) -> Result<Budget> {
-    let mut budget = Budget {
-        rate,
+    let mut scores = Histogram {
         total: section.f64()?,
         unit: section.f64()?,
-        credit: section.f64()?,
-        threshold: section.f64()?,
-        rows: section.u64()?,
-        bins: vec![0.0; BUDGET_BINS],
+        bins: vec![0.0; HISTOGRAM_BINS],
         used: 0,
     };
+    let (credit, level, rows) = (section.f64()?, section.f64()?, section.u64()?);
     let mut next = 0;
     for _ in 0..section.u32()? {
         let (k, weight) = (section.u32()? as usize, section.f64()?);
         // Ascending, and none of them empty: there is one way to write it.
-        if k < next || k >= BUDGET_BINS || weight == 0.0 {
+        if k < next || k >= HISTOGRAM_BINS || weight == 0.0 {
             return Err(section.error("bins out of order"));
         }
-        budget.bins[k] = weight;
+        scores.bins[k] = weight;
         next = k + 1;
     }
-    budget.used = next;
-    Ok(budget)
+    scores.used = next;
+    let mut pace = Pace::new(rate);
+    if section.len() > 0 {
+        pace = read_pace(section, rate)?;
+    }
+    Ok(Budget {
+        rate,
+        scores,
+        credit,
+        rows,
+        level,
+        pace,
+    })
+}
+
+fn read_pace(section: &mut Reader<'_>, rate: f64) -> Result<Pace> {
+    let begun = Pace::new(rate);
+    let waited = section.u64()?;
+    let (mut gaps, mut latest) = (begun.gaps, begun.latest);
+    for gap in &mut gaps {
+        *gap = section.u64()?;
+    }
+    for score in &mut latest {
+        *score = section.f64()?;
+    }
+    let pace = Pace::of(rate, waited, gaps, latest, section.u32()? as usize);
+    match pace == begun {
+        true => Err(section.error("a pace that need not be told")),
+        false => Ok(pace),
+    }
 }
 
 fn write_feature(feature: &Feature, out: &mut Writer) {
@@ -177,6 +216,10 @@ pub(super) fn read(file: &mut Container<'_>) -> Result<(DetectorState, usize)> {
         log_shares: section.f64s(n)?,
         excess,
     };
+    let rows_per_day = match section.len() {
+        0 => None,
+        _ => Some(section.f64()?),
+    };
     section.finish()?;
     let mut section = file.section(b"BUDG")?;
     let budget = match section.len() {
@@ -195,6 +238,7 @@ pub(super) fn read(file: &mut Container<'_>) -> Result<(DetectorState, usize)> {
         budget,
         n_fitted,
         n_sampled,
+        rows_per_day,
     };
     Ok((state, n_views as usize))
 }

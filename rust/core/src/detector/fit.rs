@@ -256,6 +256,7 @@ impl DetectorBuilder {
             alert_rate: self.config.alert_rate,
             n_fitted: self.n_seen,
             n_sampled: n as u64,
+            rows_per_day: None,
             features,
         };
         let rows = Rows::from_f64(&self.sample, d)?;

@@ -5,8 +5,10 @@ mod ask;
 mod budget;
 mod feature;
 mod fit;
+mod histogram;
 mod inverse;
 mod near;
+mod pace;
 mod reasons;
 mod relation;
 mod relation_search;
@@ -17,10 +19,11 @@ mod symmetric;
 mod tail;
 mod view;
 
-pub(crate) use budget::BINS as BUDGET_BINS;
 pub use budget::Budget;
 pub use feature::{Feature, QUANTILES, Scaling, Transform};
 pub use fit::{ColumnKind, DetectorBuilder};
+pub(crate) use histogram::{BINS as HISTOGRAM_BINS, Histogram};
+pub(crate) use pace::Pace;
 pub use reasons::Reason;
 pub use relation::Relation;
 pub use state::DetectorState;
@@ -119,6 +122,7 @@ pub struct Detector {
     budget: Option<Budget>,
     n_fitted: u64,
     n_sampled: u64,
+    rows_per_day: Option<f64>,
 }
 
 impl Detector {
@@ -187,6 +191,21 @@ impl Detector {
     /// uniform sample.
     pub fn n_sampled(&self) -> u64 {
         self.n_sampled
+    }
+
+    /// Rows of a day, if somebody said so: `alert_rate` times as many alerts are expected.
+    pub fn rows_per_day(&self) -> Option<f64> {
+        self.rows_per_day
+    }
+
+    /// Says how many rows a day has. It changes nothing that is found.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] if it is not above 0 and finite.
+    pub fn set_rows_per_day(&mut self, rows_per_day: Option<f64>) -> Result<()> {
+        check_per_day(rows_per_day)?;
+        self.rows_per_day = rows_per_day;
+        Ok(())
     }
 
     /// Rows that streams have brought since.
@@ -271,6 +290,16 @@ impl Detector {
     pub fn memory_usage(&self) -> usize {
         let views = self.views.iter().map(View::memory_usage);
         size_of::<Detector>() + views.sum::<usize>()
+    }
+}
+
+fn check_per_day(rows: Option<f64>) -> Result<()> {
+    match rows {
+        Some(rows) if !(rows > 0.0 && rows.is_finite()) => Err(Error::config(
+            "rows_per_day",
+            format!("{rows} is not above 0 and finite"),
+        )),
+        _ => Ok(()),
     }
 }
 

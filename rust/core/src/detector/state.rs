@@ -1,7 +1,7 @@
 //! What a detector is but for its forests, and how one comes of it.
 
 use super::view::View;
-use super::{Budget, Detector, Feature, Relation, Tail, Transform, check_rate};
+use super::{Budget, Detector, Feature, Relation, Tail, Transform, check_per_day, check_rate};
 use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
@@ -29,6 +29,8 @@ pub struct DetectorState {
     pub n_fitted: u64,
     /// Rows of them that scalings, forest and threshold rest on.
     pub n_sampled: u64,
+    /// Rows of a day, if that is known.
+    pub rows_per_day: Option<f64>,
 }
 
 impl Detector {
@@ -45,6 +47,7 @@ impl Detector {
             budget: self.budget.clone(),
             n_fitted: self.n_fitted,
             n_sampled: self.n_sampled,
+            rows_per_day: self.rows_per_day,
         }
     }
 
@@ -69,6 +72,7 @@ impl Detector {
             budget: state.budget,
             n_fitted: state.n_fitted,
             n_sampled: state.n_sampled,
+            rows_per_day: state.rows_per_day,
         })
     }
 }
@@ -113,6 +117,9 @@ impl DetectorState {
         }
         if check_rate(self.alert_rate).is_err() || !self.threshold.is_finite() {
             return wrong("the threshold is not finite or its alert rate out of range");
+        }
+        if check_per_day(self.rows_per_day).is_err() {
+            return wrong("the number of rows a day is none");
         }
         let Tail {
             scores,

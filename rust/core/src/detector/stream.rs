@@ -52,12 +52,13 @@ impl Detector {
         for (i, &score) in scores.iter().enumerate() {
             let threshold = budget.as_ref().map_or(self.threshold, Budget::threshold);
             found.grades.push(self.grade_at(threshold, score));
-            if score > threshold {
+            let alert = match budget {
+                Some(budget) => budget.take(score),
+                None => score > threshold,
+            };
+            if alert {
                 found.alerts.push(i);
                 thresholds.push(threshold);
-            }
-            if let Some(budget) = budget {
-                budget.take(score);
             }
         }
         found.scores = scores;
@@ -65,8 +66,11 @@ impl Detector {
     }
 
     /// A stream: detects each row, then learns from it. Reasons are those of
-    /// the moment before the row is learnt. The threshold follows the scores, if the
-    /// detector was made so.
+    /// the moment before the row is learnt.
+    ///
+    /// If the detector was made so, the threshold follows the scores and alerts keep their
+    /// number: of any `10 / alert_rate` rows eight to twelve are alerts, if their scores can
+    /// be told apart. Where twelve have been, a row is none though its grade be above 0.5.
     ///
     /// # Errors
     /// As [`Detector::score_with`]; nothing has changed then.

@@ -461,8 +461,8 @@ mod tests {
         one.set_threads(1);
         let mut two = one.clone();
         two.set_threads(2);
-        assert!(one.scores_together(1) && !one.scores_together(2));
-        assert!(cfg!(miri) || !two.scores_together(1));
+        assert!(one.goes_alone(1) && !one.goes_alone(2));
+        assert!(cfg!(miri) || !two.goes_alone(1));
         for x in [0.0, 1.0, 2.0, 0.5] {
             let values = [x];
             let rows = Rows::from_f64(&values, 1).unwrap();
