@@ -313,6 +313,13 @@ def table(profiles: Sequence[Profile]) -> str:
     return "\n\n".join(parts)
 
 
+def page() -> str:
+    """Lay the last run's profiles out, and say on what time was sampled."""
+    processor = json.loads(FIGURES.read_text()).get("processor")
+    where = f"Time was sampled on {processor}.\n\n" if processor else ""
+    return where + table(load())
+
+
 def load() -> list[Profile]:
     """Read the profiles of the last run."""
     return [Profile(**profile) for profile in json.loads(FIGURES.read_text())["profiles"]]
@@ -326,7 +333,11 @@ def main() -> int:
     except Unavailable as reason:
         print(f"not profiled: {reason}")
         return 1
-    figures = {"rustc": machine.rustc(), "profiles": [asdict(profile) for profile in profiles]}
+    figures = {
+        "rustc": machine.rustc(),
+        "processor": machine.describe()["processor"],
+        "profiles": [asdict(profile) for profile in profiles],
+    }
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     print(table(profiles))
     return 0

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benches import goals, inputs, parquet_table, profile, tables
+from benches import goals, inputs, parquet_table, profile, reach, tables
 from benches.engines import (
     BY_NAME,
     ByRow,
@@ -207,7 +207,8 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "settings": settings,
     "readme": readme,
     # Of a run of its own, which takes a build of its own.
-    "profile": lambda _: profile.table(profile.load()),
+    "profile": lambda _: profile.page(),
+    "reach": lambda results: reach.table(results, profile.load()),
     "inputs": lambda _: inputs.page(inputs.load()),
 }
 
