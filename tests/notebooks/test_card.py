@@ -45,6 +45,7 @@ def made_up(tmp_path_factory):
     return execute(folder, "made-up", data="simulator", rows=40_000)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(700)
 def test_it_runs_on_made_up_payments(made_up):
     check(made_up)

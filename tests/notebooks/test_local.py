@@ -14,7 +14,7 @@ from tests import browser
 from tests.notebooks.executed import Executed
 
 # Whichever test is first waits for the run.
-pytestmark = pytest.mark.timeout(800)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(800)]
 
 NAME = "local_fraud_detection_1week"
 PICTURES = 8

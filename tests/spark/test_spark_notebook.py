@@ -53,6 +53,7 @@ def reported(run):
     assert all(title(kind) in page for kind in run.figures["told"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1_000)
 def test_it_runs_and_shows_what_it_should(tmp_path):
     run = Executed(
