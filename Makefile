@@ -43,8 +43,8 @@ test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
 
-# Beside each other: Spark's wait for its JVM half of the time, and take the notebooks along. A
-# file's tests stay in one process, which shares what they are about.
+# Beside each other: Spark's wait for its JVM half of the time, and take what is quick of the
+# notebooks along. A file's tests stay in one process, which shares what they are about.
 WORKERS := --numprocesses 2 --dist loadfile
 python-tests: $(VENV)/.engine
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
