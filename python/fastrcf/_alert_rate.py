@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import wilson
-from fastrcf.errors import InvalidParameterError
+from fastrcf.errors import InvalidParameterError, NotFittedError
 
 if TYPE_CHECKING:
     from fastrcf import _fastrcf
@@ -20,7 +20,9 @@ class AlertRate:
     _engine: dict[str, Any]
 
     def _fitted(self) -> _fastrcf.Detector:
-        raise NotImplementedError
+        if self._core is None:
+            raise NotFittedError("this detector is not fitted: call fit first, or load one")
+        return self._core
 
     @property
     def alert_rate(self) -> float:

@@ -16,7 +16,6 @@ from fastrcf.detection import Detection, Reason, Relation, to_native
 from fastrcf.errors import (
     InvalidInputError,
     InvalidParameterError,
-    NotFittedError,
     NotReadyError,
 )
 
@@ -187,11 +186,6 @@ class Detector(AlertRate):
         self._sums = [sum_ for sum_, *_ in core.relations()]
         self._categorical = {name for name, _, kinds, _ in features if kinds >= 0}
         self._core = core
-
-    def _fitted(self) -> _fastrcf.Detector:
-        if self._core is None:
-            raise NotFittedError("this detector is not fitted: call fit first, or load one")
-        return self._core
 
     def fit(self, table: Any) -> Detector:
         """Fit scalings, forest and threshold in one pass.
