@@ -144,6 +144,7 @@ neon:
 lint: $(VENV)/.engine
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package fastrcf --all-targets --features kernel-bench -- -D warnings
 	@if rustup target list --installed 2> /dev/null | grep -q $(ARM); then \
 		RUSTFLAGS="-D warnings" cargo check --package fastrcf --target $(ARM) --target-dir target/arm; \
 	else echo "not checked for ARM: rustup target add $(ARM)"; fi

@@ -107,18 +107,25 @@ fn streams(criterion: &mut Criterion) -> Result<()> {
                 criterion::BatchSize::PerIteration,
             );
         });
-        group.bench_function(BenchmarkId::new("row by row", format!("d={width}")), |b| {
-            b.iter_batched_ref(
-                &mut next,
-                |rows| -> Result<()> {
-                    for row in 0..STREAM {
-                        black_box(forest.process(&rows.slice(row..row + 1))?);
-                    }
-                    Ok(())
-                },
-                criterion::BatchSize::PerIteration,
-            );
-        });
+        for work in ["row by row", "insert row by row", "score row by row"] {
+            group.bench_function(BenchmarkId::new(work, format!("d={width}")), |b| {
+                b.iter_batched_ref(
+                    &mut next,
+                    |rows| -> Result<()> {
+                        for row in 0..STREAM {
+                            let row = rows.slice(row..row + 1);
+                            match work {
+                                "row by row" => drop(black_box(forest.process(&row)?)),
+                                "insert row by row" => forest.insert(&row)?,
+                                _ => drop(black_box(forest.score(&row)?)),
+                            }
+                        }
+                        Ok(())
+                    },
+                    criterion::BatchSize::PerIteration,
+                );
+            });
+        }
     }
     group.finish();
     Ok(())

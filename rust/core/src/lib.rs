@@ -50,6 +50,13 @@ pub mod state;
 mod tree;
 mod walk;
 
+/// Single kernels, to be measured: `benches/single_kernels.rs`. No part of the interface.
+#[cfg(feature = "kernel-bench")]
+#[doc(hidden)]
+pub mod kernel_bench {
+    pub use crate::kernels::bench::{Kernel, all};
+}
+
 pub use attribution::Attribution;
 pub use backtest::Backtest;
 pub use codec::{Model, write_atomically};

@@ -6,6 +6,7 @@
 
 use crate::config::{ForestConfig, MAX_VALUE};
 use crate::error::{Error, Result};
+use crate::kernels::entry;
 use crate::notes::{self, Notes};
 
 /// One node of a tree in preorder (node, left subtree, right subtree).
@@ -128,7 +129,7 @@ impl ForestState {
                 self.points.len()
             )));
         }
-        if !all_good(&self.points) || !all_good(&self.recent) {
+        if !entry::all_good(&self.points) || !entry::all_good(&self.recent) {
             return Err(Error::file("a point is not finite or out of range"));
         }
         let mut named = 0;
@@ -136,7 +137,7 @@ impl ForestState {
             if t > 0 && interrupt() {
                 return Err(Error::Interrupted);
             }
-            check_nodes(&tree.nodes, &self.points, d, &mut named)
+            entry::check_nodes(&tree.nodes, &self.points, d, &mut named)
                 .and_then(|mass| match mass as usize > self.config.sample_size {
                     true => Err(format!("{mass} rows are too many")),
                     false => Ok(()),
@@ -167,7 +168,8 @@ struct Above {
 ///
 /// # Errors
 /// Says what is wrong.
-fn check_nodes(
+#[inline(always)]
+pub(crate) fn check_nodes_body(
     nodes: &[FlatNode],
     points: &[f32],
     d: usize,
@@ -252,31 +254,54 @@ impl Within {
     }
 
     /// Narrows to `value <= cut`; returns what the bound was.
+    #[inline(always)]
     fn below(&mut self, dim: usize, cut: f32) -> f32 {
         let narrower = self.hi[dim].min(cut);
         std::mem::replace(&mut self.hi[dim], narrower)
     }
 
     /// Narrows to `value > cut`; returns what the bound was.
+    #[inline(always)]
     fn above(&mut self, dim: usize, cut: f32) -> f32 {
         let narrower = self.lo[dim].max(cut);
         std::mem::replace(&mut self.lo[dim], narrower)
     }
 
-    /// Looks at the cuts of the way or at all columns, whichever are fewer.
+    /// Looks at the cuts of the way or at all columns, eight at a time, whichever are
+    /// fewer: most ways have more than four cuts, whose number cannot be foretold.
+    #[inline(always)]
     fn holds(&self, values: &[f32], way: &[Above]) -> bool {
-        if way.len() < values.len() {
+        let n = values.len();
+        let Some(last) = n.checked_sub(CHUNK).filter(|_| n <= CHUNK * way.len()) else {
             return way
                 .iter()
                 .all(|above| (values[above.dim] > above.cut) == above.right);
+        };
+        let mut out = [0u32; CHUNK];
+        let mut at = 0;
+        loop {
+            let (Some(v), Some(lo), Some(hi)) = (
+                values[at..].first_chunk::<CHUNK>(),
+                self.lo[at..].first_chunk::<CHUNK>(),
+                self.hi[at..].first_chunk::<CHUNK>(),
+            ) else {
+                return false;
+            };
+            for l in 0..CHUNK {
+                out[l] |= u32::from((v[l] <= lo[l]) | (v[l] > hi[l]));
+            }
+            if at == last {
+                break;
+            }
+            // The last eight may have been looked at in part.
+            at = last.min(at + CHUNK);
         }
-        let bounds = self.lo.iter().zip(&self.hi);
-        values
-            .iter()
-            .zip(bounds)
-            .fold(true, |all, (v, (lo, hi))| all & (v > lo) & (v <= hi))
+        out.iter().fold(0, |any, out| any | out) == 0
     }
 }
+
+/// Columns that are compared at a time.
+const CHUNK: usize = 8;
 
 /// Row numbers are exact in double precision up to here; at a billion rows a
 /// second that is a hundred days.
@@ -284,7 +309,8 @@ const MOST_ROWS: u64 = 1 << 53;
 const MINUS_ZERO: u32 = 1 << 31;
 
 /// Whether values are what a forest holds; without branches, to be fast.
-fn all_good(values: &[f32]) -> bool {
+#[inline(always)]
+pub(crate) fn all_good_body(values: &[f32]) -> bool {
     values.iter().fold(true, |all, v| {
         all & (v.abs() <= MAX_VALUE as f32) & (v.to_bits() != MINUS_ZERO)
     })

@@ -1,5 +1,5 @@
-//! Rows that a frozen forest takes one by one get the bits that many rows at
-//! once get from the living one, whatever the shape.
+//! Rows that a forest takes one by one, frozen or living, asked or learnt as well, get
+//! the bits that many rows at once get from the living one, whatever the shape.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod files;
@@ -162,5 +162,51 @@ fn crowded_leaves_give_the_bits_of_many_rows() {
         asked.extend(own[..20 * d].iter().map(|x| x * 100.0));
         check(&forest, &rows_of(&asked, d), 1);
         check(&forest, &rows_of(&asked, d), 9);
+    }
+}
+
+/// What is found out about a way when a row is scored is where it is taken in: the
+/// forest that comes of it is the same, also with rows that trees hold already, rows
+/// that leave, and a call of many rows in between.
+#[test]
+fn rows_learnt_one_by_one_give_the_bits_and_the_forest_of_one_call() {
+    for d in [1, 4, 5, 8, 9, 16, 17, 24, 30, 33, 70] {
+        for (n_trees, sample_size) in [(3, 200), (37, 32), (129, 9)] {
+            let config = ForestConfig {
+                n_trees,
+                sample_size,
+                sampling: Sampling::Window,
+                seed: d as u64,
+                n_threads: 1,
+                ..Default::default()
+            };
+            let mut values = stream(3 * sample_size + 60, d, 3);
+            // Some rows come again, and some columns have few values.
+            for at in (0..values.len() / d).skip(5).step_by(4) {
+                values.copy_within((at - 5) * d..(at - 4) * d, at * d);
+            }
+            values.iter_mut().step_by(7).for_each(|x| *x = x.round());
+            let rows = rows_of(&values, d);
+            for kind in KINDS {
+                let mut never = || false;
+                let mut one = Forest::new(config.clone(), d).unwrap();
+                let mut call = one.clone();
+                let all = call.process_by_with(kind, &rows, None, &mut never).unwrap();
+                let mut single = Vec::new();
+                let mut first = 0;
+                while first < rows.n_rows() {
+                    let n = if first == sample_size { 20 } else { 1 };
+                    let some = rows.slice(first..(first + n).min(rows.n_rows()));
+                    single.extend(one.process_by_with(kind, &some, None, &mut never).unwrap());
+                    first += n;
+                }
+                let same =
+                    |a: &f64, b: &f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+                let told = format!("{kind:?}, {n_trees} trees of {sample_size}, d = {d}");
+                assert!(all.iter().zip(&single).all(|(a, b)| same(a, b)), "{told}");
+                assert_eq!(one.to_state(), call.to_state(), "{told}");
+                one.check().unwrap();
+            }
+        }
     }
 }

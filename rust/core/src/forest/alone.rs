@@ -15,17 +15,26 @@ use crate::questions::{Trees, pieces};
 
 impl Forest {
     /// The score that all trees give one padded row, or its blend; NaN if one of
-    /// them holds too little. Trees that take it in keep what is found out about its
-    /// way.
-    pub(super) fn score_alone(&mut self, blend: Option<Blend>, q: &[f32]) -> f64 {
+    /// them holds too little. The trees that are `taking` it in, in ascending order,
+    /// keep what is found out about its way.
+    pub(super) fn score_alone(
+        &mut self,
+        blend: Option<Blend>,
+        q: &[f32],
+        mut taking: &[u32],
+    ) -> f64 {
         let trees = self.members.len();
         let needed = self.config.rows_needed();
         let mut lockstep = Lockstep::new(self.intake.stride(), trees);
         let mut total = 0.0;
         for some in pieces(trees) {
             self.add_scores_of_row(some.clone(), needed, blend, q, &mut lockstep, &mut total);
-            for (t, member) in self.members[some].iter_mut().enumerate() {
-                member.keep_top(lockstep.holding(t));
+            while let Some((&t, rest)) = taking.split_first()
+                && (t as usize) < some.end
+            {
+                let holding = lockstep.holding(t as usize - some.start);
+                self.members[t as usize].keep_top(holding);
+                taking = rest;
             }
         }
         total / trees as f64

@@ -100,13 +100,16 @@ impl Member {
         self.plan.iter().map(|&(row, _)| row)
     }
 
-    /// Keeps which nodes from the root on hold a row that comes alone, if the tree
-    /// takes it.
+    /// Whether this tree takes some row.
+    pub(crate) fn takes(&self) -> bool {
+        !self.plan.is_empty()
+    }
+
+    /// Keeps which nodes from the root on hold a row that comes alone, which the tree
+    /// takes.
     pub(crate) fn keep_top(&mut self, nodes: impl Iterator<Item = NodeId>) {
         self.top.clear();
-        if !self.plan.is_empty() {
-            self.top.extend(nodes);
-        }
+        self.top.extend(nodes);
     }
 
     /// Leaves no large buffers behind after a bulk insertion.

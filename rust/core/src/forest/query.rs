@@ -5,11 +5,15 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
+use crate::kernels::entry;
+use crate::local_range::Blend;
+use crate::lockstep::Lockstep;
 use crate::novelty::{self, Novelty};
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::shape;
 use crate::tree::{Live, resting_limit};
+use std::ops::Range;
 
 impl Trees for Forest {
     type Tree<'a> = Live<'a>;
@@ -29,6 +33,18 @@ impl Trees for Forest {
 
     fn n_threads(&self) -> usize {
         self.config.n_threads
+    }
+
+    fn add_scores_of_row(
+        &self,
+        some: Range<usize>,
+        needed: u64,
+        blend: Option<Blend>,
+        q: &[f32],
+        buffers: &mut Lockstep,
+        total: &mut f64,
+    ) {
+        entry::add_scores_of_living(self, some, needed, blend, q, buffers, total);
     }
 }
 

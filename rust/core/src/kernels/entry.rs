@@ -2,7 +2,8 @@
 
 use crate::attribution::{AttributionBuffers, add_attributions_body};
 use crate::forest::{
-    DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, run_member_body,
+    DeleteBuffers, Forest, Member, MemberBlock, MemberBuffers, add_scores_of_living_body,
+    delete_rows_body, run_member_body,
 };
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, build_bounds_body, displace_part_body, rank_body,
@@ -15,6 +16,7 @@ use crate::novelty::{Novelty, novelty_group_body};
 use crate::points::PointStore;
 use crate::questions::Trees;
 use crate::score::{ScoreBuffers, score_group_body};
+use crate::state::{FlatNode, all_good_body, check_nodes_body};
 use crate::walk::{GROUP, Nodes};
 use std::ops::Range;
 
@@ -129,6 +131,19 @@ simd_kernel! {
 }
 
 simd_kernel! {
+    /// The same for living trees, which go up together.
+    pub(crate) fn add_scores_of_living(
+        forest: &Forest,
+        some: Range<usize>,
+        needed: u64,
+        blend: Option<Blend>,
+        q: &[f32],
+        buffers: &mut Lockstep,
+        total: &mut f64,
+    ) = add_scores_of_living_body;
+}
+
+simd_kernel! {
     /// Ranks a block's values among the cuts of some trees.
     pub(crate) fn rank(block: &mut Block, cuts: &Cuts) = rank_body;
 }
@@ -213,4 +228,19 @@ kernel! {
         values: &[T],
         extremes: &mut (f64, f64),
     ) = load::widen_column_body;
+}
+
+kernel! {
+    /// Whether nodes that nobody has checked are a tree whose cuts separate its points.
+    pub(crate) fn check_nodes(
+        nodes: &[FlatNode],
+        points: &[f32],
+        d: usize,
+        named: &mut u32,
+    ) -> std::result::Result<u32, String> = check_nodes_body;
+}
+
+kernel! {
+    /// Whether values are what a forest holds.
+    pub(crate) fn all_good(values: &[f32]) -> bool = all_good_body;
 }

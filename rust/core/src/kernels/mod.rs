@@ -16,6 +16,8 @@
 mod shells;
 
 pub(crate) mod arena;
+#[cfg(feature = "kernel-bench")]
+pub(crate) mod bench;
 pub(crate) mod boxes;
 pub(crate) mod descent;
 pub(crate) mod entry;
@@ -31,6 +33,7 @@ pub(crate) mod prefetch;
 pub(crate) mod rank;
 pub(crate) mod simd;
 pub(crate) mod top;
+pub(crate) mod unions;
 pub(crate) mod ways;
 pub(crate) mod wide;
 
