@@ -43,14 +43,16 @@ test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
 
-# Beside each other: Spark's wait for its JVM half of the time, and take what is quick of the
-# notebooks along. A file's tests stay in one process, which shares what they are about.
-WORKERS := --numprocesses 2 --dist loadfile
+# Beside each other, with more processes than cores: both wait half of the time, Spark's for their
+# JVM (one a process), others for what they start. Spark's take what is quick of the notebooks along.
+# A file's tests stay in one process, which shares what they are about.
+WORKERS := --numprocesses 3 --dist loadfile
+SPARK_WORKERS := --numprocesses 2 --dist loadfile
 python-tests: $(VENV)/.engine
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
 
 spark-tests: $(VENV)/.spark
-	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
+	$(BIN)/python -m pytest $(SPARK_WORKERS) -m "not slow" tests/spark tests/notebooks
 
 # The engine's tests once more at each lower instruction set, and those of its Python face at the
 # lower two; what the machine lacks is the best that it has. No level changes what is left out.
