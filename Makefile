@@ -45,8 +45,9 @@ test: $(VENV)/.engine $(VENV)/.spark
 
 # Beside each other, with more processes than cores: both wait half of the time, Spark's for their
 # JVM (one a process), others for what they start. Spark's take what is quick of the notebooks along.
-# A file's tests stay in one process, which shares what they are about.
-WORKERS := --numprocesses 3 --dist loadfile
+# A file's tests stay in one process, which shares what they are about; tests/conftest.py has the
+# longest begin.
+WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 SPARK_WORKERS := --numprocesses 2 --dist loadfile
 python-tests: $(VENV)/.engine
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
