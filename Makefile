@@ -1,6 +1,10 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
 .PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
 
+# Machines that build are often told to write no bytecode; tests start hundreds of programs, which
+# would all compile this package, and pytest's plugins, again.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
