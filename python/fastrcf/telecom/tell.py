@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fastrcf.telecom.saying import amount, counted, lasting, moment, name, names, volume
 
 if TYPE_CHECKING:
+    from fastrcf.telecom.report.facts import PlaceHours
     from fastrcf.telecom.story import Happened, Story
 
 #: What a kind is called.
@@ -210,6 +211,18 @@ def _sentences(story: Story) -> tuple[str, ...]:
     if did.cost and did.cost >= 0.01:
         said.append(f"Cost: {amount(did.cost)}.")
     return tuple(said)
+
+
+def place(hours: PlaceHours) -> str:
+    """Say what is unlike the usual at a cell or an operator."""
+    usual = hours.usual_sessions
+    said = [f"{counted(hours.sessions, 'session')}, usually {amount(usual)}"]
+    if hours.sessions:
+        share, before = 100 * hours.failed_share, 100 * hours.usual_failed_share
+        said.append(f"{share:.0f} % of them failed, usually {amount(round(before, 1))} %")
+    if hours.throughput is not None and hours.usual_throughput is not None:
+        said.append(f"{volume(hours.throughput)}/s, usually {volume(hours.usual_throughput)}/s")
+    return "; ".join(said)
 
 
 def case(of: list[Story], sims: int) -> str:

@@ -11,7 +11,9 @@ from markupsafe import Markup
 from fastrcf.report import words
 from fastrcf.report.page import page
 from fastrcf.telecom import catalogue, saying, tell
+from fastrcf.telecom.place_hours import LEVELS
 from fastrcf.telecom.report.plots import SessionPlots
+from fastrcf.telecom.surprise import MOST
 
 if TYPE_CHECKING:
     from fastrcf.telecom.report.facts import Facts
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 #: Cases that are told in full, alerts of each, cases that are open, that are named at the top, and
 #: that are listed below.
 TOLD, EACH, OPEN, FIRST, LISTED = 30, 2, 3, 8, 300
+#: Places at hours that stand out, of each kind.
+PLACES = 8
 
 
 def render(facts: Facts) -> str:
@@ -38,6 +42,7 @@ def render(facts: Facts) -> str:
             "short": saying.short,
             "kind": tell.title,
             "feature": _feature,
+            "there": tell.place,
             "unlogged": _unlogged,
         },
         facts=facts,
@@ -51,11 +56,17 @@ def render(facts: Facts) -> str:
         },
         told=facts.cases[:TOLD],
         listed=facts.cases[TOLD : TOLD + LISTED],
+        network=[
+            one
+            for level in LEVELS
+            for one in [hours for hours in facts.network if hours.level == level][:PLACES]
+        ],
         n_alerts=sum(n for _, n in facts.kinds),
         each=EACH,
         opened=OPEN,
         first=FIRST,
         some=words.listed,
+        most=2 * MOST,
     )
 
 
