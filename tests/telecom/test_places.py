@@ -101,9 +101,10 @@ def naive(sessions, level):
                 "usual_failed_share": share,
                 "usual_throughput": rate,
                 "x_sessions": 2 * (math.sqrt(n + 0.375) - math.sqrt(usual + 0.375)),
-                "x_failures": 2 * (math.sqrt(failed + 0.375) - math.sqrt(share * n + 0.375)),
-                "x_volume": math.log((volume + 5 * a) / (n + 5) + 1) - math.log(a + 1),
-                "x_throughput": math.log(held + 1) - math.log(rate + 1),
+                "x_failures": max(
+                    2 * (math.sqrt(failed + 0.375) - math.sqrt(share * n + 0.375)), 0
+                ),
+                "x_throughput": min(math.log(held + 1) - math.log(rate + 1), 0),
             }
     return out
 
@@ -140,7 +141,7 @@ def test_later_sessions_change_nothing_and_hours_before_are_left_out():
 
 @pytest.mark.parametrize(
     ("wrong", "feature"),
-    [({"out": (2, 150, 3)}, "failures"), ({"slow": (1, 151, 2)}, {"volume", "throughput"})],
+    [({"out": (2, 150, 3)}, "failures"), ({"slow": (1, 151, 2)}, "throughput")],
 )
 def test_an_hour_that_goes_wrong_is_told_first_and_why(wrong, feature):
     sessions = busy(**wrong)
@@ -155,7 +156,7 @@ def test_an_hour_that_goes_wrong_is_told_first_and_why(wrong, feature):
     assert event["first"] == begin + timedelta(hours=first)
     assert event["hours"] == n
     assert event["last"] == event["first"] + timedelta(hours=n - 1)
-    assert found.reasons[0][0].column in feature
+    assert found.reasons[0][0].column == feature
     assert len(found.reasons) == len(found.events)
     if "out" in wrong:
         inside = sessions.filter(

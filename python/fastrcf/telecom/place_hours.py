@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 #: Kinds of places, by the kind of their counts in a table of peers.
 LEVELS: Final = ("cell", "operator")
-#: What is looked at of an hour: sessions that began, abnormal ends, bytes of a session, bytes a
-#: second of busy time, each against what is usual; the first two as differences of square roots,
-#: the others of logarithms.
-COLUMNS: Final = ("sessions", "failures", "volume", "throughput")
+#: What is looked at of an hour, against what is usual: sessions that began, abnormal ends (both as
+#: differences of square roots) and bytes a second of busy time (a difference of logarithms). Fewer
+#: failures and more speed than usual count as usual: one large transfer is no fault of a place.
+COLUMNS: Final = ("sessions", "failures", "throughput")
 #: Hours before that say what is usual: a week.
 HOURS: Final = 168
 #: Hours before that a place has at least when it is judged: so each hour of a day was seen once.
@@ -208,8 +208,7 @@ def _laid_out(block: _Block, shape: Floats) -> pl.DataFrame:
         "usual_failed_share": failed_share,
         "usual_throughput": usual_rate,
         "x_sessions": _rooted(n, usual),
-        "x_failures": _rooted(failed, failed_share * n),
-        "x_volume": np.log(held_volume / (n + _PRIOR) + 1.0) - np.log(volume_before / many + 1.0),
-        "x_throughput": np.log(rate + 1.0) - np.log(usual_rate + 1.0),
+        "x_failures": np.maximum(_rooted(failed, failed_share * n), 0.0),
+        "x_throughput": np.minimum(np.log(rate + 1.0) - np.log(usual_rate + 1.0), 0.0),
     }
     return pl.DataFrame(columns).cast(SCHEMA)

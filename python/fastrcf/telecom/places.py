@@ -1,8 +1,8 @@
 """Hours of cells and operators that are unlike those before: a second, small forest.
 
 Sessions are judged SIM by SIM, and an alert says what a SIM did. What a place did is another
-question: how many sessions began there in an hour, how many ended abnormally, how much went through
-and how fast (``place_hours.py``). An outage is no fraud, but who looks at alerts has to know of it.
+question: how many sessions began there in an hour, how many ended abnormally, and how fast data
+went through (``place_hours.py``). An outage is no fraud, but who looks at alerts has to know of it.
 """
 
 from __future__ import annotations

@@ -214,14 +214,14 @@ def _sentences(story: Story) -> tuple[str, ...]:
 
 
 def place(hours: PlaceHours) -> str:
-    """Say what is unlike the usual at a cell or an operator."""
-    usual = hours.usual_sessions
-    said = [f"{counted(hours.sessions, 'session')}, usually {amount(usual)}"]
-    if hours.sessions:
-        share, before = 100 * hours.failed_share, 100 * hours.usual_failed_share
-        said.append(f"{share:.0f} % of them failed, usually {amount(round(before, 1))} %")
-    if hours.throughput is not None and hours.usual_throughput is not None:
-        said.append(f"{volume(hours.throughput)}/s, usually {volume(hours.usual_throughput)}/s")
+    """Say what is unlike the usual at a cell or an operator: how many, what failed, what is slow."""
+    said = [f"{counted(hours.sessions, 'session')}, usually {amount(hours.usual_sessions)}"]
+    if hours.failed_share > hours.usual_failed_share:
+        share, before = 100 * hours.failed_share, round(100 * hours.usual_failed_share, 1)
+        said.append(f"{share:.0f} % of them failed, usually {amount(before)} %")
+    now, usual = hours.throughput, hours.usual_throughput
+    if now is not None and usual is not None and now < usual:
+        said.append(f"{volume(now)}/s, usually {volume(usual)}/s")
     return "; ".join(said)
 
 

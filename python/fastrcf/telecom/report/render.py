@@ -72,6 +72,7 @@ def render(facts: Facts) -> str:
 
 _FEATURES = {feature.name: feature for feature in catalogue.FEATURES}
 _LOG = "ln(1 + "
+_SHARE = "_share_"
 
 
 def _feature(column: str) -> str:
@@ -87,9 +88,17 @@ def _feature(column: str) -> str:
 
 
 def _unlogged(value: float, column: str) -> str:
-    """Write a feature's value in the unit behind its logarithm."""
+    """Write a feature's value as people say it: in the unit behind its logarithm, times, shares."""
     feature = _FEATURES.get(column)
-    if feature is None or not feature.unit.startswith(_LOG):
+    if feature is None:
+        return words.number(value)
+    if feature.unit == "ln":
+        return f"{saying.amount(math.exp(min(value, 700.0)))} ×"
+    if feature.unit == "0 or 1":
+        return "yes" if value >= 0.5 else "no"
+    if not feature.unit and _SHARE in f"{column}_":
+        return f"{saying.amount(round(100 * value, 1))} %"
+    if not feature.unit.startswith(_LOG):
         return words.number(value)
     plain, unit = math.expm1(min(value, 700.0)), feature.unit[len(_LOG) : -1]
     if unit == "bytes":
