@@ -214,8 +214,8 @@ def test_sims_are_short_with_the_whole_as_title(sessions):
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("sessions_ratio_1h", math.log(12), "12 ×"),
-        ("sessions_ratio_24h", math.log(0.5), "0.5 ×"),
+        ("sessions_ratio_1h", math.log(12), "12 \u00d7"),
+        ("sessions_ratio_24h", math.log(0.5), "0.5 \u00d7"),
         ("zero_share_24h", 0.6, "60 %"),
         ("plmn_fleet_share", 0.004, "0.4 %"),
         ("device_new", 1.0, "yes"),
@@ -227,6 +227,18 @@ def test_sims_are_short_with_the_whole_as_title(sessions):
 )
 def test_values_of_reasons_are_said_as_people_say_them(column, value, said):
     assert render._unlogged(value, column) == said
+
+
+def test_the_unit_of_what_is_usual_is_said_once():
+    def usually(column, low, high):
+        return render._usually(Reason(column, 0.5, "high", 9.0, low, high, None, None, ""))
+
+    assert usually("sessions_ratio_1h", 0.0, math.log(4)) == "1 to 4 \u00d7"
+    assert usually("log_bytes", math.log1p(900), math.log1p(2e6)) == "900 B to 2 MB"
+    assert usually("zero_share_24h", 0.0, 0.09) == "0 to 9 %"
+    assert usually("device_new", 0.0, 0.0) == "no"
+    assert usually("sessions_z", -1.0, 2.0) == "-1 to 2"
+    assert usually("sessions_z", None, None) == ""
 
 
 def test_hours_of_places_are_told_where_alerts_opened(sessions):

@@ -214,7 +214,7 @@ def _sentences(story: Story) -> tuple[str, ...]:
 
 
 def place(hours: PlaceHours) -> str:
-    """Say what is unlike the usual at a cell or an operator: how many, what failed, what is slow."""
+    """Say what is unlike the usual at a cell or an operator: how many, what failed, how slow."""
     said = [f"{counted(hours.sessions, 'session')}, usually {amount(hours.usual_sessions)}"]
     if hours.failed_share > hours.usual_failed_share:
         share, before = 100 * hours.failed_share, round(100 * hours.usual_failed_share, 1)

@@ -16,6 +16,7 @@ from fastrcf.telecom.report.plots import SessionPlots
 from fastrcf.telecom.surprise import MOST
 
 if TYPE_CHECKING:
+    from fastrcf.detection import Reason
     from fastrcf.telecom.report.facts import Facts
 
 #: Cases that are told in full, alerts of each, cases that are open, that are named at the top, and
@@ -44,6 +45,7 @@ def render(facts: Facts) -> str:
             "feature": _feature,
             "there": tell.place,
             "unlogged": _unlogged,
+            "usually": _usually,
         },
         facts=facts,
         own_style=Markup(files("fastrcf.telecom.report").joinpath("style.css").read_text("utf-8")),
@@ -93,7 +95,7 @@ def _unlogged(value: float, column: str) -> str:
     if feature is None:
         return words.number(value)
     if feature.unit == "ln":
-        return f"{saying.amount(math.exp(min(value, 700.0)))} ×"
+        return f"{saying.amount(math.exp(min(value, 700.0)))} \u00d7"
     if feature.unit == "0 or 1":
         return "yes" if value >= 0.5 else "no"
     if not feature.unit and _SHARE in f"{column}_":
@@ -106,3 +108,14 @@ def _unlogged(value: float, column: str) -> str:
     if unit == "bytes/s":
         return f"{saying.volume(plain)}/s"
     return saying.lasting(plain) if unit == "s" else f"{saying.amount(plain)} {unit}"
+
+
+def _usually(reason: Reason) -> str:
+    """Write between which values a feature usually is, their unit once."""
+    if reason.usual_low is None or reason.usual_high is None:
+        return ""
+    low, high = (_unlogged(one, reason.column) for one in (reason.usual_low, reason.usual_high))
+    if low == high:
+        return low
+    (first, _, unit), (_, _, other) = low.partition(" "), high.partition(" ")
+    return f"{first if unit == other else low} to {high}"
