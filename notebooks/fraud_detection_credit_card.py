@@ -754,8 +754,9 @@ sample = out / "to-send.parquet"
 table.loc[test, [*FEATURES, "Class"]].to_parquet(sample, index=False)
 
 
-# What the generator calls the ways of the stack.
-SIGNED_BY = {"APIKEY": "key", "IAM": "sigv4"}
+def way(config):
+    """Say how the generator calls the way that a stack wants callers to prove who they are."""
+    return "sigv4" if config.auth_mode == "IAM" else "key"
 
 
 def labels(texts):
@@ -773,7 +774,7 @@ report = send(
     rows=payments_to_send,
     model="anomaly_detector",
     seed=seed,
-    auth=choose(SIGNED_BY[config.auth_mode], parse(url), key_file=str(cloud.key_file)),
+    auth=choose(way(config), parse(url), key_file=str(cloud.key_file)),
 )
 cloud.__exit__(None, None, None)
 # Where it listened is of no interest.
@@ -842,9 +843,7 @@ if aws:
             requests=100,
             rows=payments_to_send,
             model="anomaly_detector",
-            auth=choose(
-                SIGNED_BY[deployed.auth_mode], parse(deployed.api_url), region=deployed.region
-            ),
+            auth=choose(way(deployed), parse(deployed.api_url), region=deployed.region),
         )
     )
 else:
