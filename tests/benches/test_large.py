@@ -37,7 +37,12 @@ def test_each_body_has_the_rows_and_five_megabytes(rows):
 
 def test_the_table_tells_rates_memory_and_whatever_went_wrong():
     assert large.table([]) == "Not measured yet."
-    line = large.table([{"words": "CSV", **FIGURES, **MEMORY}]).splitlines()[-1]
-    assert line == "| CSV | 1,000 | 10,000 | 50% | 12 | 100 | 150 | 120 | 0 |"
-    bad = {"words": "CSV", **FIGURES, **MEMORY, "good": 17, "wrong": 2}
+    line = large.table([{"words": "JSON", **FIGURES, **MEMORY}]).splitlines()[-1]
+    assert line == "| JSON | 1,000 | 10,000 | 50% | 12 | 100 | 150 | 120 | 0 |"
+    bad = {"words": "JSON", **FIGURES, **MEMORY, "good": 17, "wrong": 2}
     assert large.table([bad]).splitlines()[-1].endswith("| 5 |")
+    slow = {"words": "CSV", **FIGURES, **MEMORY}
+    fast = {"words": "Arrow", **FIGURES, **MEMORY, "rows": 41_000}
+    assert large.table([slow, fast]).splitlines()[-1] == (
+        "Asked for are, rows a second, 250,000 of CSV: **missed**; 400,000 of Arrow: met."
+    )
