@@ -10,11 +10,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
+    ByteType,
     DataType,
     DecimalType,
+    DoubleType,
     FloatType,
+    IntegerType,
     NumericType,
+    ShortType,
     StringType,
+    StructField,
 )
 
 import fastrcf
@@ -226,6 +231,43 @@ def sent(
     chosen[PACKED] = packed(features)
     plan["packed"] = PACKED
     return chosen, plan
+
+
+def carried(df: DataFrame, features: Features, kept: Sequence[str]) -> dict[str, Column]:
+    """Find the kept columns that may travel in the array of inputs alone, and come back from it.
+
+    Kept inputs are else sent as they are, and Spark measures each of them after every row. What
+    a double holds exactly comes out of the array as it was.
+
+    Returns
+    -------
+    dict of str to Column
+        By name, what gives the column again of the array that is called ``PACKED``; empty where
+        an array would not pay, or Spark measures nothing.
+    """
+    if features.kind != "columns" or _unchecked(df):
+        return {}
+    inputs = features.numbers()
+    fields = {field.name: field for field in df.schema.fields}
+    found = {
+        name: _taken(fields[name], inputs.index(name))
+        for name in kept
+        if name in inputs and isinstance(fields[name].dataType, _EXACT)
+    }
+    # The other columns, those of text and the array.
+    left = len((set(kept) - set(found)) | set(features.text())) + 1
+    return found if 2 * left <= len(set(kept) | set(features.columns)) else {}
+
+
+_EXACT = (ByteType, DoubleType, FloatType, IntegerType, ShortType)
+
+
+def _taken(field: StructField, place: int) -> Column:
+    value = F.get(column(PACKED), F.lit(place)).cast(field.dataType)
+    if not field.nullable:
+        # What cannot be missing stays so in the schema.
+        value = F.coalesce(value, F.lit(0).cast(field.dataType))
+    return value.alias(field.name, metadata=field.metadata)
 
 
 def _unchecked(df: DataFrame) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf_spark import Watch, detect, score
+from fastrcf_spark import Watch, _features, detect, score
 from fastrcf_spark._features import SIZE_CHECK
 from tests.spark.frames import arrow, by_id, frame
 
@@ -215,6 +215,54 @@ def test_many_columns(spark):
     )
     found = by_id(score(frame(spark, table), forest, "x", keep=["id"]))
     assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+def test_kept_inputs_come_back_from_the_array_as_they_were(spark):
+    # Measured by Spark, nearly all columns are inputs and kept: one array brings them.
+    rng = np.random.default_rng(4)
+    n = 200
+    holes = np.arange(n) % 7 == 0
+    columns = {
+        "id": np.arange(n) + (1 << 60),
+        "wide": pa.array(rng.integers(1 << 55, 1 << 60, n)),
+        "double": pa.array(rng.normal(size=n), mask=holes),
+        "single": pa.array(rng.normal(size=n).astype(np.float32)),
+        "int": pa.array(rng.integers(-(2**31), 2**31, n).astype(np.int32), mask=holes),
+        "short": pa.array(rng.integers(-(2**15), 2**15, n).astype(np.int16)),
+        "byte": pa.array(rng.integers(-128, 128, n).astype(np.int8)),
+        "zero": np.where(np.arange(n) % 2, -0.0, 0.0),
+        "odd `.name": rng.normal(size=n),
+        "text": [f"x{i % 3}" for i in range(n)],
+    }
+    table = pa.table(columns)
+    inputs = [name for name in columns if name != "id"]
+    detector = fastrcf.Detector(
+        inputs, categorical=["text"], n_trees=5, sample_size=32, random_state=1
+    ).fit(table.filter(pa.array(~holes)))
+    df = frame(spark, table).repartition(3)
+    described = df.withMetadata("single", {"unit": "m"})
+    solid = described.withColumn("short", F.coalesce("short", F.lit(0).cast("smallint")))
+    assert not solid.schema["short"].nullable
+    found = score(solid, detector, missing="null", key=["double"])
+    plan = _features.carried(solid, _features.find(solid, detector, None), table.column_names)
+    assert set(plan) == set(inputs) - {"wide", "text"}
+    names = [*table.column_names, "score"]
+    assert found.columns == names
+    assert found.select(*[_features.column(name) for name in names[:-1]]).schema == solid.schema
+    got = by_id(found)
+    assert got.drop_columns("score") == table.cast(got.schema.remove(len(names) - 1))
+    assert (np.signbit(got["zero"].to_numpy()) == np.signbit(columns["zero"])).all()
+    whole = got.filter(pa.array(~holes))
+    expected = detector.score(table.filter(pa.array(~holes)))
+    assert (whole["score"].to_numpy() == expected).all()
+    assert got["score"].null_count == holes.sum()
+    # The same where Spark measures nothing, and all travel as they are.
+    spark.conf.set(SIZE_CHECK, NO_CHECK)
+    try:
+        assert not _features.carried(solid, _features.find(solid, detector, None), names[:-1])
+        assert by_id(score(solid, detector, missing="null")) == got
+    finally:
+        spark.conf.unset(SIZE_CHECK)
 
 
 def test_truth_as_a_category_is_cast_by_the_user(spark, table):
