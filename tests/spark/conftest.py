@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import fastrcf
-from tests.spark.needs import SPARK, absent, free_port
+from tests.spark.needs import JAVA_OPTIONS, SPARK, absent, free_port
 
 if absent() is not None:
     if os.environ.get("FASTRCF_NEEDS_SPARK"):
@@ -39,6 +39,7 @@ def _spark(tmp_path_factory):
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", JAVA_OPTIONS)
     port = free_port()
     folder = tmp_path_factory.mktemp("spark")
     builder = SparkSession.builder.master("local[2]")

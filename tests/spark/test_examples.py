@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastrcf
-from tests.spark.needs import SPARK
+from tests.spark.needs import JAVA_OPTIONS, SPARK
 
 EXAMPLES = Path(__file__).parents[2] / "spark_udfs" / "examples"
 
@@ -52,6 +52,7 @@ def started(command, tmp_path):
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SUBMIT_OPTS": JAVA_OPTIONS,
     }
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
