@@ -273,12 +273,16 @@ def _taken(field: StructField, place: int) -> Column:
 def _unchecked(df: DataFrame) -> bool:
     """Whether Spark does not measure batches, or how to stop it has been told."""
     global _told
+    spark = df.sparkSession
+    if spark.version.startswith("3."):
+        return True
     try:
-        value = df.sparkSession.conf.get(SIZE_CHECK, None)
+        # Asked with a default, Spark gives this in place of its own where nothing is set.
+        value = spark.conf.get(SIZE_CHECK)
     except Exception:
         # Serverless Spark tells nobody its settings.
         return False
-    if value is None or _bytes(value) in (None, _NO_CHECK) or _bytes(value) <= 0:
+    if _bytes(value) in (None, _NO_CHECK) or _bytes(value) <= 0:
         return True
     if not _told:
         _told = True

@@ -7,6 +7,7 @@ import fastrcf
 from fastrcf_spark import Watch, _features, detect, score
 from fastrcf_spark._features import SIZE_CHECK
 from tests.spark.frames import arrow, by_id, frame
+from tests.spark.needs import SPARK
 
 INPUTS = ["amount", "speed", "items"]
 NO_CHECK = str((1 << 31) - 1)
@@ -31,6 +32,25 @@ def test_scores_are_those_of_the_model_whatever_the_partitioning(spark, table, d
     finally:
         spark.conf.unset(SIZE_CHECK)
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+
+
+@pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 measures nothing")
+def test_numbers_are_packed_where_nothing_is_set_and_how_to_stop_it_is_told_once(
+    spark, df, detector, monkeypatch, caplog
+):
+    monkeypatch.setattr(_features, "_told", False)
+    features = _features.find(df, detector, None)
+    with caplog.at_level("INFO", "fastrcf_spark"):
+        for _ in range(2):
+            assert _features.sent(df, features, [])[1]["packed"]
+    (said,) = caplog.messages
+    assert f"spark.conf.set('{SIZE_CHECK}', {NO_CHECK}) stops it" in said
+    for size, packed in [("1g", True), (NO_CHECK, False)]:
+        spark.conf.set(SIZE_CHECK, size)
+        try:
+            assert bool(_features.sent(df, features, [])[1]["packed"]) == packed
+        finally:
+            spark.conf.unset(SIZE_CHECK)
 
 
 @pytest.mark.parametrize("size", ["64MB", NO_CHECK])
@@ -217,6 +237,7 @@ def test_many_columns(spark):
     assert (found["score"].to_numpy() == forest.score(x)).all()
 
 
+@pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 measures nothing")
 def test_kept_inputs_come_back_from_the_array_as_they_were(spark):
     # Measured by Spark, nearly all columns are inputs and kept: one array brings them.
     rng = np.random.default_rng(4)
