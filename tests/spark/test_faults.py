@@ -117,7 +117,7 @@ def test_a_driver_that_is_killed_during_a_stream_changes_nothing(tmp_path, maste
     with (tmp_path / "log").open("w") as log:
         lost = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **where)
     try:
-        for _ in range(1_200):
+        for _ in range(3_000):
             if (tmp_path / "waiting").exists() or lost.poll() is not None:
                 break
             time.sleep(0.1)
