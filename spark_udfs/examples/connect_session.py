@@ -62,16 +62,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Scored once, here; what is asked of the alerts below reads few rows.
     with Watch("detect") as watch:
         alerts = detect(events, detector, key=given.key or (), watch=watch).where("is_anomaly")
-        found = alerts.orderBy(F.desc("score")).toPandas()
+        shown = [*(given.key or []), *detector.columns[:4], "score", "grade"]
+        found = alerts.orderBy(F.desc("score")).select(*shown).toPandas()
     print(watch)
-    shown = [*(given.key or []), *detector.columns[:4], "score", "grade"]
-    print(found[shown].head(10).to_string(index=False))
+    print(found.head(10).to_string(index=False))
 
     spark.udf.register("rcf_score", score_udf(detector, spark=spark))
     events.createOrReplaceTempView("events")
     names = ", ".join(f"`{name}`" for name in detector.columns)
     query = f"SELECT count(*) AS n FROM events WHERE rcf_score({names}) > {detector.threshold!r}"
-    print(f"by SQL: {spark.sql(query).first()['n']:,} alerts")
+    (row,) = spark.sql(query).collect()
+    print(f"by SQL: {row['n']:,} alerts")
 
     if given.each:
         each(events, given, detector)

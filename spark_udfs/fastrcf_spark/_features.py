@@ -296,7 +296,7 @@ def _unchecked(df: DataFrame) -> bool:
     return False
 
 
-def _bytes(value: str) -> Any:
+def _bytes(value: str | None) -> Any:
     """Read a size as Spark writes it."""
     text = str(value).strip().lower().removesuffix("b")
     scale = {"k": 10, "m": 20, "g": 30, "t": 40}.get(text[-1:], 0)

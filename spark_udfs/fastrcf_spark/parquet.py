@@ -163,11 +163,11 @@ def score_parquet(
     }
     result = _mapped(spark, plan, [field for field, _ in fields], row_id, score, uris)
     if output is not None and filesystem is not None:
-        columns: list[tuple[str, pa.DataType]] = []
+        written_as: list[tuple[str, pa.DataType]] = []
         if row_id is not None:
-            columns = [(row_id[0], pa.string()), (row_id[1], pa.int64())]
-        columns += [(name, kind) for name, (_, kind) in zip(kept, fields, strict=True)]
-        schema = pa.schema([*columns, (score, pa.float64())])
+            written_as = [(row_id[0], pa.string()), (row_id[1], pa.int64())]
+        written_as += [(name, kind) for name, (_, kind) in zip(kept, fields, strict=True)]
+        schema = pa.schema([*written_as, (score, pa.float64())])
         plan |= {"uris": uris, "threshold": _threshold(model)}
         place = str(output).rstrip("/")
         written = _parquet_output.write(spark, plan, filesystem, place, schema, watch)
