@@ -63,9 +63,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     with Watch("detect") as watch:
         alerts = detect(events, detector, key=given.key or (), watch=watch).where("is_anomaly")
         shown = [*(given.key or []), *detector.columns[:4], "score", "grade"]
-        found = alerts.orderBy(F.desc("score")).select(*shown).toPandas()
+        found = alerts.orderBy(F.desc("score")).select(*shown).collect()
     print(watch)
-    print(found.head(10).to_string(index=False))
+    print(*shown)
+    for row in found[:10]:
+        print(*row)
 
     spark.udf.register("rcf_score", score_udf(detector, spark=spark))
     events.createOrReplaceTempView("events")

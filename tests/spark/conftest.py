@@ -39,7 +39,6 @@ def _spark(tmp_path_factory):
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ.setdefault("SPARK_SUBMIT_OPTS", JAVA_OPTIONS)
     port = free_port()
     folder = tmp_path_factory.mktemp("spark")
     builder = SparkSession.builder.master("local[2]")
@@ -49,7 +48,24 @@ def _spark(tmp_path_factory):
             .config("spark.connect.grpc.binding.address", "127.0.0.1")
             .config("spark.connect.grpc.binding.port", port)
         )
-    classic = (
+    # For this JVM alone: notebooks that tests run have longer queries.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SPARK_SUBMIT_OPTS", JAVA_OPTIONS)
+        classic = started(builder, folder)
+    classic.sparkContext.setLogLevel("OFF")
+    sessions = {"classic": classic}
+    if "connect" in KINDS:
+        from pyspark.sql.connect.session import SparkSession as RemoteSession
+
+        sessions["connect"] = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    yield sessions
+    for session in reversed(sessions.values()):
+        session.stop()
+
+
+def started(builder, folder):
+    """Start the JVM."""
+    return (
         builder.appName("fastrcf tests")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "2g")
@@ -63,15 +79,6 @@ def _spark(tmp_path_factory):
         )
         .getOrCreate()
     )
-    classic.sparkContext.setLogLevel("OFF")
-    sessions = {"classic": classic}
-    if "connect" in KINDS:
-        from pyspark.sql.connect.session import SparkSession as RemoteSession
-
-        sessions["connect"] = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-    yield sessions
-    for session in reversed(sessions.values()):
-        session.stop()
 
 
 @pytest.fixture(params=KINDS)

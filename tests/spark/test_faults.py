@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from tests.spark.needs import free_port
+from tests.spark.needs import JAVA_OPTIONS, free_port
 from tests.spark.streams import by_hand, equal, events_of_keys, written
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +76,7 @@ def surroundings():
     import pyspark
 
     environment = {k: v for k, v in os.environ.items() if "SPARK" not in k}
+    environment["SPARK_SUBMIT_OPTS"] = JAVA_OPTIONS
     environment["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     return environment
