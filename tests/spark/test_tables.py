@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
@@ -232,6 +233,21 @@ def test_many_columns(spark):
         }
     )
     found = by_id(score(frame(spark, table), forest, "x", keep=["id"]))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_many_columns_each_of_their_own(classic, tmp_path):
+    # Most of the time is Spark's, which plans them one by one.
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(60, 10_000)).astype(np.float32)
+    forest = fastrcf.RandomCutForest(4, 16, random_state=1)
+    forest.insert(x[:50])
+    names = [f"c{j}" for j in range(10_000)]
+    table = pa.table({"id": np.arange(60)} | {name: x[:, j] for j, name in enumerate(names)})
+    pq.write_table(table, tmp_path / "wide.parquet")
+    found = by_id(score(classic.read.parquet(str(tmp_path)), forest, names, keep=["id"]))
     assert (found["score"].to_numpy() == forest.score(x)).all()
 
 
