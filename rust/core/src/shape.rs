@@ -63,6 +63,8 @@ const ALONE: usize = 416;
 /// Rows from which on it pays to freeze a forest first to attribute scores, if few of
 /// its boxes are stored.
 const WORTH_FREEZING_FOR_PARTS: usize = 1024;
+/// Rows from which on they are attributed in blocks.
+const PARTS_IN_BLOCKS: usize = 256;
 /// Sample size at which the crossovers were measured.
 const MEASURED_SAMPLE: usize = 256;
 
@@ -123,6 +125,16 @@ pub(crate) fn worth_freezing(dimensions: usize, sample_size: usize) -> usize {
 /// unless most are not stored.
 pub(crate) fn is_worth_freezing_for_parts(rows: usize, all_stored: bool) -> bool {
     !all_stored && rows >= WORTH_FREEZING_FOR_PARTS
+}
+
+/// Whether so many rows of so many columns are attributed in blocks.
+pub(crate) fn takes_blocks_for_parts(rows: usize, dimensions: usize, sample_size: usize) -> bool {
+    can_take_blocks(dimensions) && rows >= by_sample(PARTS_IN_BLOCKS, sample_size, 32)
+}
+
+/// Nanoseconds that attributing a row of a block takes a tree, roughly and at best.
+pub(crate) fn block_cost_of_parts(dimensions: usize) -> f64 {
+    10.0 + 2.0 * dimensions as f64
 }
 
 /// Nanoseconds that a row of a block takes a tree, roughly and at best.

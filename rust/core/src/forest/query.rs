@@ -48,6 +48,12 @@ impl Forest {
         shape::worth_freezing(self.n_dimensions(), self.config.sample_size)
     }
 
+    /// The same where so many rows are attributed.
+    pub(crate) fn is_worth_freezing_for_parts(&self, n_rows: usize) -> bool {
+        let stored = resting_limit(self.intake.stride()) == 1;
+        shape::is_worth_freezing_for_parts(n_rows, stored)
+    }
+
     pub(super) fn check_ready(&self) -> Result<()> {
         if self.is_ready() {
             Ok(())
@@ -159,8 +165,7 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
-        let stored = resting_limit(self.intake.stride()) == 1;
-        if shape::is_worth_freezing_for_parts(rows.n_rows(), stored) {
+        if self.is_worth_freezing_for_parts(rows.n_rows()) {
             return self
                 .freeze_with(interrupt)?
                 .attribution_by_with(kind, rows, interrupt);
