@@ -23,6 +23,7 @@
 //! | frozen: blocks, with AVX-512 | 416 | 416 | 416 |
 //! | frozen: blocks, without | 160 | 192 | 248 |
 //! | living: frozen first | 1024 | 512 | 320 |
+//! | frozen: blocks for attribution | 512 | 512 | 512 |
 //! | living: frozen first for attribution | never | 1024 | 1024 |
 //!
 //! Microseconds a row of a frozen forest (T = 100, S = 256, Zen 5, AVX-512):
@@ -64,7 +65,7 @@ const ALONE: usize = 416;
 /// its boxes are stored.
 const WORTH_FREEZING_FOR_PARTS: usize = 1024;
 /// Rows from which on they are attributed in blocks.
-const PARTS_IN_BLOCKS: usize = 256;
+const PARTS_IN_BLOCKS: usize = 512;
 /// Sample size at which the crossovers were measured.
 const MEASURED_SAMPLE: usize = 256;
 
@@ -168,6 +169,10 @@ mod tests {
             [few(15, 2, false), few(99, 2, true)],
             [Way::Groups, Way::Alone]
         );
+        for d in [8, 16, 30] {
+            assert!(takes_blocks_for_parts(512, d, 256));
+            assert!(!takes_blocks_for_parts(511, d, 256));
+        }
         assert!(is_worth_freezing_for_parts(1024, false));
         assert!(!is_worth_freezing_for_parts(1023, false));
         assert!(!is_worth_freezing_for_parts(100_000, true));
