@@ -150,7 +150,7 @@ fn main() -> Result<()> {
                 }
                 for &n in sizes.iter().filter(|&&n| n < ROWS) {
                     let chosen = match of_parts {
-                        true => by_way::chosen_for_parts(&forest, n),
+                        true => by_way::chosen_for_parts(&forest, kind, n),
                         false => by_way::chosen(&forest, n),
                     };
                     let ways = measure(&rows, n, &|way, rows| match of_parts {

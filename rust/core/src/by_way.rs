@@ -78,8 +78,8 @@ pub fn score_frozen(
 }
 
 /// The way that so many rows take through a living forest to be attributed.
-pub fn chosen_for_parts(forest: &Forest, n_rows: usize) -> Way {
-    match forest.is_worth_freezing_for_parts(n_rows) {
+pub fn chosen_for_parts(forest: &Forest, kind: ScoreKind, n_rows: usize) -> Way {
+    match forest.is_worth_freezing_for_parts(kind, n_rows) {
         true => Way::Frozen,
         false => Way::Groups,
     }

@@ -13,6 +13,12 @@
 //! exactly zero, so that what a single row's walk leaves out adds nothing here. Rows that
 //! the tree holds, which are looked at as if their leaf were not there, and rows so near
 //! to their leaf that a weight could overflow, are left to that walk.
+//!
+//! Beside that walk, on the rows of `examples/crossover.rs` (`parts n=4096`), a row takes
+//! 0.36 of the time with 8 columns and 0.47 with 30 (AVX-512, a Xeon that others worked on
+//! too, so that ratios tell more than times). Half as many or twice as many rows that go
+//! through the boxes together, blocks of twice as many rows, and asking for the next
+//! rows' totals ahead made no difference that could be told from that noise.
 
 use super::block::Block;
 use super::part::{Part, set};
