@@ -5,6 +5,7 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
+use crate::kernels::grove;
 use crate::novelty::{self, Novelty};
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
@@ -46,6 +47,19 @@ impl Forest {
     /// the same bits.
     pub(crate) fn worth_freezing(&self) -> usize {
         shape::worth_freezing(self.n_dimensions(), self.config.sample_size)
+    }
+
+    /// Whether it pays where so many rows are attributed.
+    pub(crate) fn is_worth_freezing_for_parts(&self, kind: ScoreKind, n_rows: usize) -> bool {
+        let (d, sample_size) = (self.n_dimensions(), self.config.sample_size);
+        let in_vectors = grove::in_vectors();
+        let least = match kind {
+            ScoreKind::Displacement => None,
+            _ => shape::worth_freezing_for_blocks_of_parts(d, sample_size, in_vectors),
+        };
+        let stored = resting_limit(self.intake.stride()) == 1;
+        least.is_some_and(|least| n_rows >= least)
+            || shape::is_worth_freezing_for_parts(n_rows, stored)
     }
 
     pub(super) fn check_ready(&self) -> Result<()> {
@@ -159,8 +173,7 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
-        let stored = resting_limit(self.intake.stride()) == 1;
-        if shape::is_worth_freezing_for_parts(rows.n_rows(), stored) {
+        if self.is_worth_freezing_for_parts(kind, rows.n_rows()) {
             return self
                 .freeze_with(interrupt)?
                 .attribution_by_with(kind, rows, interrupt);

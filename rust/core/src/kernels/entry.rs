@@ -5,8 +5,8 @@ use crate::forest::{
     DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, run_member_body,
 };
 use crate::frozen::{
-    Block, Cuts, FrozenTree, PartTree, build_bounds_body, displace_part_body, rank_body,
-    score_part_body,
+    Block, Cuts, FrozenTree, PartTree, PartsAsked, PartsBlock, attribute_part_body,
+    build_bounds_body, displace_part_body, rank_body, score_part_body,
 };
 use crate::load::{self, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
@@ -150,6 +150,16 @@ simd_kernel! {
         block: &mut Block,
         totals: &mut [f64],
     ) = displace_part_body;
+}
+
+simd_kernel! {
+    /// Adds one frozen tree's attributions of a whole block to the block's totals, but for
+    /// the rows that it names to be walked.
+    pub(crate) fn add_attributions_of_block<const W: usize>(
+        tree: &PartTree<'_>,
+        block: &mut PartsBlock,
+        asked: PartsAsked,
+    ) = attribute_part_body;
 }
 
 kernel! {

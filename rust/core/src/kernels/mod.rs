@@ -29,6 +29,7 @@ pub(crate) mod log2;
 pub(crate) mod partition;
 pub(crate) mod prefetch;
 pub(crate) mod rank;
+pub(crate) mod shares;
 pub(crate) mod simd;
 pub(crate) mod top;
 pub(crate) mod ways;
