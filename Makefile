@@ -1,6 +1,10 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
 .PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
 
+# Machines that build are often told to write no bytecode; tests start hundreds of programs, which
+# would all compile this package, and pytest's plugins, again.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,14 +47,17 @@ test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
 
-# Beside each other: Spark's wait for its JVM half of the time, and take what is quick of the
-# notebooks along. A file's tests stay in one process, which shares what they are about.
-WORKERS := --numprocesses 2 --dist loadfile
+# Beside each other, with more processes than cores: both wait half of the time, Spark's for their
+# JVM (one a process), others for what they start. Spark's take what is quick of the notebooks along.
+# A file's tests stay in one process, which shares what they are about; tests/conftest.py has the
+# longest begin.
+WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+SPARK_WORKERS := --numprocesses 2 --dist loadfile
 python-tests: $(VENV)/.engine
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
 
 spark-tests: $(VENV)/.spark
-	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
+	$(BIN)/python -m pytest $(SPARK_WORKERS) -m "not slow" tests/spark tests/notebooks
 
 # The engine's tests once more at each lower instruction set, and those of its Python face at the
 # lower two; what the machine lacks is the best that it has. No level changes what is left out.

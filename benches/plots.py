@@ -144,6 +144,8 @@ def growth(results: Results) -> Figure:
         if axes.has_data():
             axes.legend(frameon=False, fontsize=7.5)
     grid[5].set_xticks([1, 2], ["1", "2"])
+    # Its lines lie far apart and leave no room for their names.
+    grid[5].set_ylim(top=grid[5].get_ylim()[1] * 5)
     # Ticks at the widths themselves.
     for axes in grid[3:5]:
         axes.set_xticks([1, 4, 8, 16, 30, 64, 128], ["1", "4", "8", "16", "30", "64", "128"])

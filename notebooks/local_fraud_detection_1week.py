@@ -603,6 +603,7 @@ with step("tell"):
         baselines=[("isolation forest", compared["isolation forest"])] if known is not None else [],
         incidents=known,
         put_aside=aside,
+        places=week.judged_places(out / "features" / "peers.parquet", until, seed),
         made=report.Made(
             data=folder.name,
             seed=seed,

@@ -27,6 +27,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What takes longest for its number of tests. It begins first, so that no process is left with it
+# while others have nothing to do any more: a file's tests stay in one (see the Makefile).
+LONGEST = ["telecom/test_runs.py", "benches/detection", "telecom", "sagemaker", "cli", "stack"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folders = [ROOT / "tests" / name for name in LONGEST]
+
+    def rank(item: pytest.Item) -> int:
+        ways = [item.path, *item.path.parents]
+        return next((i for i, folder in enumerate(folders) if folder in ways), len(folders))
+
+    items.sort(key=rank)
+
+
 def pytest_report_header() -> list[str]:
     header = [f"fastrcf {fastrcf.__version__} by {fastrcf.simd_level()}"]
     if absent() is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastrcf
-from tests.test_model_file import Reader
+from tests.test_model_format import Reader
 
 
 def test_01_many_trees_with_many_distinct_points_do_not_run_out_of_numbers(rng):

@@ -67,8 +67,17 @@ def _text(file: IO[str]) -> str:
 
 def memory(pid: int) -> int:
     """Give the bytes that a process holds in memory."""
+    return _of_status(pid, "VmRSS:")
+
+
+def most_memory(pid: int) -> int:
+    """Give the most bytes that a process has held in memory."""
+    return _of_status(pid, "VmHWM:")
+
+
+def _of_status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(name):
             return int(line.split()[1]) << 10
     raise RuntimeError(f"process {pid} has no memory")
 

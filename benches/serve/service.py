@@ -1,7 +1,8 @@
 """Measures ``fastrcf serve``: ``python -m benches.serve.service``.
 
 What a request costs from its bytes to its answer's, without a server, beside the model alone;
-and requests a second on loopback beside the container's server, which answers the same rows.
+requests a second on loopback beside the container's server, which answers the same rows; and
+bodies of five megabytes, with the memory that they take.
 Writes benches/serve-service.json and the figures of docs/service.md.
 """
 
@@ -27,13 +28,14 @@ import fastrcf
 from benches.machine import describe
 from benches.record import write
 from benches.report import ROOT, between
-from benches.serve import run, servers
+from benches.serve import large, run, servers
 from benches.serve.load import attack
 from fastrcf.container import artifact
 from fastrcf.service.core import LocalModel, Request, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from fastrcf._typing import Singles
 
@@ -76,8 +78,8 @@ def in_process(detector: fastrcf.Detector, rows: Singles, repeats: int) -> list[
 
 
 @contextmanager
-def started(model: Path, *options: str) -> Iterator[str]:
-    """Start ``fastrcf serve``; give its address."""
+def started(model: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """Start ``fastrcf serve``; give its address and its process's number."""
     command = [sys.executable, "-m", "fastrcf.cli", "serve", str(model), "--port", "0", *options]
     with (
         TemporaryDirectory() as name,
@@ -85,10 +87,15 @@ def started(model: Path, *options: str) -> Iterator[str]:
         subprocess.Popen(command, stderr=log) as process,
     ):
         try:
-            yield _address(process, Path(name) / "log")
+            yield _address(process, Path(name) / "log"), process.pid
         finally:
             process.terminate()
             process.wait(40)
+
+
+def quietly(model: Path) -> AbstractContextManager[tuple[str, int]]:
+    """Start it without a line of log for each request."""
+    return started(model, "--no-access-log")
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -112,7 +119,7 @@ def loopback(folder: Path, rows: Singles, rounds: int, seconds: float) -> list[d
                     load = _attack(url, contained, "/invocations", seconds)
             else:
                 options = ["--no-access-log"] if name == OURS else []
-                with started(folder / "model" / artifact.NAME, *options) as url:
+                with started(folder / "model" / artifact.NAME, *options) as (url, _):
                     load = _attack(url, ours, "/v1/score", seconds)
             found[name].append(load)
             print(name, load, flush=True)
@@ -175,12 +182,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "machine": describe(),
                 "busy": round(os.getloadavg()[0], 1),
                 "in_process": in_process(detector, rows, options.repeats),
+                "large": large.measure(
+                    Path(name) / "model" / artifact.NAME,
+                    rows,
+                    quietly,
+                    options.seconds,
+                ),
                 "lanes": loopback(Path(name), rows, options.rounds, options.seconds),
             }
         write(RESULTS, found, "lanes")
     results = json.loads(RESULTS.read_text())
     parts = {"machine": machine, "answer": answer, "loopback": lanes}
     filled = {name: partial(part, results) for name, part in parts.items()}
+    filled["large"] = partial(large.table, results.get("large", []))
     PAGE.write_text(between(PAGE.read_text(), filled))
     return 0
 

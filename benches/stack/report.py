@@ -10,7 +10,8 @@ from statistics import linear_regression
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benches.report import ROOT, between
-from benches.stack.run import RATE, RESULTS
+from benches.stack.cloud import RATE
+from benches.stack.run import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,26 @@ def goals(results: dict[str, Any]) -> list[Goal]:
                 load["sent"] == load["good"] == load["stored"],
             ),
         ]
+    return found + traffic_goals(results)
+
+
+def traffic_goals(results: dict[str, Any]) -> list[Goal]:
+    """Hold what our own generator sent, and got, to what was asked."""
+    found = []
+    for auth, run in results.get("traffic", {}).items():
+        told, who = run["traffic"], f"by fastrcf traffic, {auth}"
+        requests, p99 = told["requests"], told["latency_ms"]["from_due"]["p99"]
+        off = told["rate"]["off"]
+        found += [
+            Goal(f"rate {who}", "within 2 %", f"{off:+.2%}", abs(off) <= 0.02),
+            Goal(f"p99 from due {who}", "< 25 ms", f"{p99:.1f} ms", p99 < 25),
+            Goal(
+                f"errors, and results not stored, {who}",
+                "0",
+                f"{requests['failed']}, {requests['good'] - run['stored']}",
+                requests["due"] == requests["good"] == run["stored"],
+            ),
+        ]
     return found
 
 
@@ -109,6 +130,9 @@ def goal_table(results: dict[str, Any]) -> str:
     ]
     each = ", ".join(f"{name} {run['cpu_ms']:.2f}" for name, run in results["cloud"].items())
     lines += ["", f"Of a core's time a request takes, in milliseconds: {each}."]
+    if "traffic" in results:
+        each = ", ".join(f"{name} {run['cpu_ms']:.2f}" for name, run in results["traffic"].items())
+        lines[-1] = f"{lines[-1][:-1]}; of those of `fastrcf traffic` {each}."
     machine, load = results["machine"], results["load_average"][0]
     processor = machine.get("processor") or "this machine"
     lines += ["", f"On {processor}; load average at the end: {load:.1f}."]

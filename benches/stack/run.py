@@ -8,15 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +21,8 @@ import numpy as np
 import fastrcf
 from benches.machine import describe
 from benches.report import ROOT
-from benches.serve.load import attack
 from benches.serve.run import model as plain_model
+from benches.stack.cloud import GENERATED, generated, seed, sustained
 from fastrcf.stack.function.clients import Clients
 from fastrcf.stack.function.function import Function
 from fastrcf.stack.function.records import encode
@@ -35,14 +31,11 @@ from fastrcf.stack.local.cloud import STREAM
 from fastrcf.stack.local.sink import FirehoseFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fastrcf._typing import Singles
 
 RESULTS = ROOT / "benches" / "stack.json"
-RATE = 1000
-# Seconds between two looks at a process's memory.
-_EVERY = 5.0
 _COLD = """
 from time import perf_counter
 began = perf_counter()
@@ -73,12 +66,6 @@ def event(path: str, body: str, kind: str = "application/json") -> dict[str, Any
         "body": body,
         "isBase64Encoded": False,
     }
-
-
-def seed(rows: Singles) -> str:
-    """Write rows as the seed's contract has them."""
-    data = "\n".join(",".join(map(str, row)) for row in rows.tolist())
-    return json.dumps({"data": data, "metadata": ["2026-01-01 00:00:00", "an-id", "Web"]})
 
 
 def handler(path: Path, rows: Singles, folder: Path, repeats: int) -> dict[str, float]:
@@ -151,103 +138,6 @@ def cold(path: Path, repeats: int) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def local(path: Path, folder: Path, auth: str) -> Iterator[tuple[str, int]]:
-    """Start ``fastrcf stack local`` as a process; give its address and number."""
-    command = [sys.executable, "-m", "fastrcf.cli", "stack", "local", str(path)]
-    command += ["--port", "0", "--auth", auth, "--out", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().split()[0], process.pid
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-
-def headers_for(url: str, body: bytes, folder: Path, auth: str) -> dict[str, str]:
-    """Give what a request of this body needs; a signature holds for five minutes."""
-    if auth == "none":
-        return {}
-    if auth == "key":
-        return {"x-api-key": (folder / "api-key").read_text().strip()}
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.session import Session
-
-    session = Session()
-    session.set_config_variable("credentials_file", str(folder / "credentials"))
-    request = AWSRequest("POST", f"{url}/invocations", data=body)
-    SigV4Auth(session.get_credentials(), "execute-api", "us-east-1").add_auth(request)
-    return dict(request.headers)
-
-
-def memory(pid: int) -> int:
-    """Give the memory that a process holds, in bytes."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def sustained(path: Path, rows: Singles, folder: Path, auth: str, seconds: float) -> dict[str, Any]:
-    """Send requests at the rate that is asked, and count what was stored."""
-    body = seed(rows[:1]).encode()
-    with local(path, folder, auth) as (url, pid):
-        headers = headers_for(url, body, folder, auth)
-        attack(url, body, "application/json", seconds=2, rate=RATE / 4, headers=headers)
-        kept, used = stored(folder), processor(pid)
-        with watching(pid) as held:
-            load = attack(
-                url,
-                body,
-                "application/json",
-                seconds=seconds,
-                rate=RATE,
-                connections=64,
-                headers=headers,
-            )
-        used = processor(pid) - used
-    return {
-        **asdict(load),
-        "memory": held,
-        "stored": stored(folder) - kept,
-        "cpu_ms": used / load.sent * 1e3,
-    }
-
-
-@contextmanager
-def watching(pid: int) -> Iterator[list[tuple[float, int]]]:
-    """Note the memory of a process: seconds since the beginning, and bytes."""
-    held: list[tuple[float, int]] = []
-    began, over = perf_counter(), Event()
-
-    def watch() -> None:
-        while True:
-            held.append((perf_counter() - began, memory(pid)))
-            if over.wait(_EVERY):
-                break
-
-    thread = Thread(target=watch)
-    thread.start()
-    try:
-        yield held
-    finally:
-        over.set()
-        thread.join()
-        held.append((perf_counter() - began, memory(pid)))
-
-
-def processor(pid: int) -> float:
-    """Give the seconds that a process has had of a core."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def stored(folder: Path) -> int:
-    """Count the results that the local cloud has stored."""
-    files = (folder / "firehose").rglob("*.jsonl")
-    return sum(file.read_bytes().count(b"\n") for file in files)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure."""
     parser = argparse.ArgumentParser(prog="python -m benches.stack.run", description=__doc__)
@@ -259,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.soak:
         soak(given.soak, given.out)
         return 0
-    results: dict[str, Any] = {"machine": describe(), "handler": {}, "cloud": {}}
+    results: dict[str, Any] = {"machine": describe(), "handler": {}, "cloud": {}, "traffic": {}}
     with TemporaryDirectory() as name:
         folder = Path(name)
         held = models()
@@ -275,6 +165,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder / "plain.rcf", rows, folder / auth, auth, given.seconds
             )
             print(auth, results["cloud"][auth], flush=True)
+        for auth in GENERATED:
+            results["traffic"][auth] = generated(
+                folder / "plain.rcf", folder / f"traffic-{auth}", auth, given.seconds
+            )
+            print("traffic", auth, results["traffic"][auth], flush=True)
     results["load_average"] = os.getloadavg()
     write(results, given.out)
     return 0

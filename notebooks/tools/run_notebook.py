@@ -4,12 +4,14 @@
     python notebooks/tools/run_notebook.py notebooks/NAME.ipynb -p sims=100 -o build/NAME.ipynb
 
 An error in a cell, or a run that takes too long, ends it with exit code 1: the executed notebook,
-its page and its JUnit file are written all the same, up to the cell that failed.
+its page and its JUnit file are written all the same, up to the cell that failed. What cannot be
+uploaded afterwards stays on this machine, and ends it with exit code 1 too.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 import time
 from dataclasses import dataclass
@@ -36,8 +38,15 @@ _LEAST = 1
 _DEFAULTS, _GIVEN = "parameters", "injected-parameters"
 
 
+_S3 = "s3://"
+
+
 class ParameterError(ValueError):
     """A parameter that the notebook does not have."""
+
+
+class UploadError(Exception):
+    """A file that was written, but could not be copied to S3."""
 
 
 @dataclass(frozen=True)
@@ -198,17 +207,55 @@ def page(notebook: NotebookNode) -> str:
 
 
 def upload(paths: list[Path], target: str) -> list[str]:
-    """Copy files below ``s3://bucket/prefix``; returns where they are."""
-    import boto3
+    """Copy files below ``s3://bucket/prefix``; returns where they are.
 
-    bucket, _, prefix = target.removeprefix("s3://").partition("/")
-    client = boto3.client("s3")
+    Raises
+    ------
+    UploadError
+        Names the first file that could not be copied.
+    """
+    import boto3
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, _, prefix = target.removeprefix(_S3).partition("/")
     places = []
     for path in paths:
         key = f"{prefix.rstrip('/')}/{path.name}".lstrip("/")
-        client.upload_file(str(path), bucket, key)
-        places.append(f"s3://{bucket}/{key}")
+        try:
+            boto3.client("s3").upload_file(
+                str(path), bucket, key, ExtraArgs={"ContentType": _kind(path)}
+            )
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise UploadError(f"{path} is not uploaded: {error}") from None
+        places.append(f"{_S3}{bucket}/{key}")
     return places
+
+
+def _kind(path: Path) -> str:
+    """Give the content type of a file, so that a browser shows a page as one."""
+    kinds = {".html": "text/html; charset=utf-8", ".xml": "application/xml"}
+    return kinds.get(path.suffix, "application/json")
+
+
+def _check_target(target: str, paths: tuple[Path | None, ...]) -> None:
+    """Refuse, before anything runs, what could not be uploaded after it."""
+
+    def refuse(why: str) -> None:
+        raise click.BadParameter(why, param_hint="--upload")
+
+    if not target.startswith(_S3):
+        refuse(f"{target!r} does not begin with {_S3}")
+    if not target.removeprefix(_S3).partition("/")[0]:
+        refuse(f"{target!r} names no bucket")
+    written = [path for path in paths if path is not None]
+    if not written:
+        refuse("there is nothing to upload without --out, --html or --junit")
+    names = [path.name for path in written]
+    if len(set(names)) < len(names):
+        refuse("two of the files that are written have the same name")
+    if importlib.util.find_spec("boto3") is None:
+        refuse("it needs boto3: pip install 'fastrcf[sagemaker]'")
 
 
 def _parameters(_: object, __: object, given: tuple[str, ...]) -> dict[str, Any]:
@@ -243,8 +290,8 @@ def main(
     target: str | None,
 ) -> None:
     """Run NOTEBOOK, or its text form, from a clean kernel."""
-    if target is not None and not target.startswith("s3://"):
-        raise click.BadParameter(f"{target!r} does not begin with s3://", param_hint="--upload")
+    if target is not None:
+        _check_target(target, (out, html, xml))
     try:
         ready = with_parameters(read(notebook), given)
     except ParameterError as error:
@@ -260,13 +307,20 @@ def main(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(make())
             written.append(path)
-    for place in upload(written, target) if target else written:
-        click.echo(place)
+    # First how it ended: that is wanted whatever becomes of the upload.
     if done.error:
         where = "" if done.failed is None else f" in cell {done.failed}"
         click.echo(f"{notebook.name} failed{where}: {done.error}", err=True)
+    else:
+        click.echo(f"{notebook.name} ran in {done.seconds:.1f} s", err=True)
+    try:
+        for place in upload(written, target) if target else written:
+            click.echo(place)
+    except UploadError as error:
+        click.echo(str(error), err=True)
         sys.exit(1)
-    click.echo(f"{notebook.name} ran in {done.seconds:.1f} s", err=True)
+    if done.error:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,13 @@ query asks for it, and two models of one name cannot be taken for each other.
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pyspark import TaskContext
 
 import fastrcf
 
@@ -55,8 +58,16 @@ def model(reference: Reference, n_threads: int) -> Any:
 
 
 def _bytes(reference: Reference) -> bytes:
+    """Give the model file, whole as it was sent.
+
+    Raises
+    ------
+    fastrcf.ModelFileError
+        If it is not there, or another: it says which model, which way it came and where to.
+    """
     data, name = reference["data"], reference["file"]
     if data is not None:
+        _whole(data, reference["digest"], "with the query")
         return data
     from pyspark import SparkFiles
 
@@ -65,11 +76,25 @@ def _bytes(reference: Reference) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError:
         raise fastrcf.ModelFileError(
-            f"the model {name} has not reached this worker: was it sent from another session?"
+            f"the model {name} has not reached this worker ({_here()}): was it sent from another "
+            "session?"
         ) from None
-    if hashlib.sha256(data).hexdigest() != reference["digest"]:
-        raise fastrcf.ModelFileError(
-            f"the model {name} reached this worker damaged ({len(data)} bytes): its SHA-256 is not "
-            "that of the model that was sent"
-        )
+    _whole(data, reference["digest"], f"as the file {path}")
     return data
+
+
+def _whole(data: bytes, digest: str, way: str) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != digest:
+        raise fastrcf.ModelFileError(
+            f"the model with SHA-256 {digest} came {way} and reached this worker ({_here()}) "
+            f"damaged: its {len(data)} bytes have SHA-256 {found}. Run the query again; if that "
+            "fails, start a new session"
+        )
+
+
+def _here() -> str:
+    """Name the worker as Spark's own pages do: host, and the partition that it is at."""
+    task = TaskContext.get()
+    at = "" if task is None else f", partition {task.partitionId()}"
+    return f"host {socket.gethostname()}{at}"

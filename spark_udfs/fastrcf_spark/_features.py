@@ -10,11 +10,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
+    ByteType,
     DataType,
     DecimalType,
+    DoubleType,
     FloatType,
+    IntegerType,
     NumericType,
+    ShortType,
     StringType,
+    StructField,
 )
 
 import fastrcf
@@ -70,7 +75,7 @@ class Features:
 
 def column(name: str) -> Column:
     """Give a column by its name, whatever signs are in it."""
-    return F.col("`" + name.replace("`", "``") + "`")
+    return F.col(quoted(name))
 
 
 def find(df: DataFrame, model: Model, columns: str | Sequence[str] | None) -> Features:
@@ -166,6 +171,11 @@ def _some(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
+def quoted(name: str) -> str:
+    """Give a column's name as SQL has it, whatever signs are in it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def numbers(name: str, kind: DataType) -> Column:
     """Give a column of numbers as floating point: float stays, the others become double."""
     return column(name) if isinstance(kind, FloatType) else column(name).cast("double")
@@ -184,9 +194,11 @@ def packed(features: Features) -> Column:
         plain = isinstance(inner, FloatType) or inner.simpleString() == "double"
         return column(name) if plain else column(name).cast("array<double>")
     names = features.numbers()
-    if all(isinstance(by_name[name], FloatType) for name in names):
-        return F.array(*[column(name) for name in names])
-    return F.array(*[column(name).cast("double") for name in names])
+    given = [quoted(name) for name in names]
+    if not all(isinstance(by_name[name], FloatType) for name in names):
+        given = [f"CAST({name} AS DOUBLE)" for name in given]
+    # As text: of ten thousand columns each would be several calls to the JVM.
+    return F.expr(f"array({', '.join(given)})")
 
 
 def sent(
@@ -214,13 +226,14 @@ def sent(
         "packed": None,
     }
     if features.kind == "columns":
-        apart = dict(chosen)
-        for name, kind in zip(features.columns, features.types, strict=True):
-            # A kept column is sent once, as it is; the worker makes it floating point.
-            apart.setdefault(name, column(name) if name in text else numbers(name, kind))
         n_packed = len(set(chosen) | set(text)) + 1
-        if not features.numbers() or _unchecked(df) or 2 * n_packed > len(apart):
-            return apart, plan
+        n_apart = len(set(chosen) | set(features.columns))
+        if not features.numbers() or _unchecked(df) or 2 * n_packed > n_apart:
+            for name, kind in zip(features.columns, features.types, strict=True):
+                # A kept column is sent once, as it is; the worker makes it floating point.
+                if name not in chosen:
+                    chosen[name] = column(name) if name in text else numbers(name, kind)
+            return chosen, plan
     for name in text:
         chosen.setdefault(name, column(name))
     chosen[PACKED] = packed(features)
@@ -228,15 +241,57 @@ def sent(
     return chosen, plan
 
 
+def carried(df: DataFrame, features: Features, kept: Sequence[str]) -> dict[str, Column]:
+    """Find the kept columns that may travel in the array of inputs alone, and come back from it.
+
+    Kept inputs are else sent as they are, and Spark measures each of them after every row. What
+    a double holds exactly comes out of the array as it was.
+
+    Returns
+    -------
+    dict of str to Column
+        By name, what gives the column again of the array that is called ``PACKED``; empty where
+        an array would not pay, or Spark measures nothing.
+    """
+    if features.kind != "columns" or _unchecked(df):
+        return {}
+    places = {name: place for place, name in enumerate(features.numbers())}
+    fields = {field.name: field for field in df.schema.fields}
+    found = {
+        name: _taken(fields[name], places[name])
+        for name in kept
+        if name in places and isinstance(fields[name].dataType, _EXACT)
+    }
+    # The other columns, those of text and the array.
+    left = len((set(kept) - set(found)) | set(features.text())) + 1
+    return found if 2 * left <= len(set(kept) | set(features.columns)) else {}
+
+
+_EXACT = (ByteType, DoubleType, FloatType, IntegerType, ShortType)
+
+
+def _taken(field: StructField, place: int) -> Column:
+    kind = field.dataType.simpleString()
+    value = f"CAST(get({quoted(PACKED)}, {place}) AS {kind})"
+    if not field.nullable:
+        # What cannot be missing stays so in the schema.
+        value = f"coalesce({value}, CAST(0 AS {kind}))"
+    return F.expr(value).alias(field.name, metadata=field.metadata)
+
+
 def _unchecked(df: DataFrame) -> bool:
     """Whether Spark does not measure batches, or how to stop it has been told."""
     global _told
+    spark = df.sparkSession
+    if spark.version.startswith("3."):
+        return True
     try:
-        value = df.sparkSession.conf.get(SIZE_CHECK, None)
+        # Asked with a default, Spark gives this in place of its own where nothing is set.
+        value = spark.conf.get(SIZE_CHECK)
     except Exception:
         # Serverless Spark tells nobody its settings.
         return False
-    if value is None or _bytes(value) in (None, _NO_CHECK) or _bytes(value) <= 0:
+    if _bytes(value) in (None, _NO_CHECK) or _bytes(value) <= 0:
         return True
     if not _told:
         _told = True
@@ -250,7 +305,7 @@ def _unchecked(df: DataFrame) -> bool:
     return False
 
 
-def _bytes(value: str) -> Any:
+def _bytes(value: str | None) -> Any:
     """Read a size as Spark writes it."""
     text = str(value).strip().lower().removesuffix("b")
     scale = {"k": 10, "m": 20, "g": 30, "t": 40}.get(text[-1:], 0)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
 from fastrcf import FastRCFError, InvalidInputError
-from fastrcf_spark import _cache, _inputs, _worker
+from fastrcf_spark import _cache, _inputs, _part_files, _worker
 
 # Numbers that a batch may hold: 16 MiB of float.
 _VALUES = 1 << 22
@@ -26,6 +27,42 @@ def score_pieces(plan: dict[str, Any], tasks: Iterator[pa.RecordBatch]) -> Itera
     for batch in tasks:
         for task in batch.column(0).to_pylist():
             yield from _score_task(model, plan, plan["tasks"][task])
+
+
+def write_pieces(plan: dict[str, Any], tasks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Write what :func:`score_pieces` gives as files, one a task, and tell of them."""
+    alerts = bad = 0
+    uris = pa.array(plan["uris"], pa.string())
+
+    def tables() -> Iterator[pa.Table]:
+        nonlocal alerts, bad
+        for batch in score_pieces(plan, tasks):
+            columns = batch.columns
+            scores = columns[-1]
+            bad += scores.null_count
+            if plan["threshold"] is not None:
+                alerts += pc.sum(pc.greater(scores, plan["threshold"])).as_py() or 0
+            if plan["row_id"]:
+                columns[0] = uris.take(columns[0])
+            yield pa.Table.from_arrays(columns, schema=plan["schema"])
+
+    for told in _part_files.written(plan["output"], tables()):
+        yield pa.RecordBatch.from_arrays(
+            [*told.columns, pa.array([alerts]), pa.array([bad])],
+            names=[*told.schema.names, "alerts", "bad_rows"],
+        )
+
+
+def read_files(plan: dict[str, Any], tasks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Read the files of the tasks whose numbers come."""
+    for batch in tasks:
+        for task in batch.column(0).to_pylist():
+            with (
+                plan["system"].open_input_file(plan["files"][task]) as file,
+                pq.ParquetFile(file) as opened,
+            ):
+                for rows in opened.iter_batches(use_threads=False):
+                    yield rows.rename_columns([f"r{i}" for i in range(rows.num_columns)])
 
 
 def _score_task(

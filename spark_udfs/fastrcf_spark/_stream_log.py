@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+import fastrcf
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -86,16 +88,35 @@ class Log(NamedTuple):
 
 
 def read(data: bytes) -> Log:
-    """Read a log of this version."""
-    _, timed, time, noted, length, n_columns, base = _HEAD.unpack_from(data)
-    parts = []
-    at = _HEAD.size
-    while at < len(data):
-        n_rows, width, name = _PART.unpack_from(data, at)
-        end = at + _PART.size + n_rows * n_columns * width
-        parts.append(Part(name, n_rows, width, data[at + _PART.size : end]))
-        at = end
+    """Read a log of this version.
+
+    Raises
+    ------
+    fastrcf.ModelFileError
+        If its bytes are not those that were written.
+    """
+    try:
+        _, timed, time, noted, length, n_columns, base = _HEAD.unpack_from(data)
+        parts, name, at = [], base, _HEAD.size
+        while at < len(data):
+            n_rows, width, of = _PART.unpack_from(data, at)
+            end = at + _PART.size + n_rows * n_columns * width
+            packed = data[at + _PART.size : end]
+            # A version is called by what led to it: so rows that changed are told.
+            name = _named(n_rows, width, name, packed)
+            if name != of:
+                raise fastrcf.ModelFileError("its log is damaged: rows in it have changed")
+            parts.append(Part(name, n_rows, width, packed))
+            at = end
+    except struct.error:
+        raise fastrcf.ModelFileError(f"its log is damaged: {len(data)} bytes are too few") from None
     return Log(base, length, n_columns, tuple(parts), time if timed else None, noted)
+
+
+def _named(n_rows: int, width: int, before: bytes, packed: bytes) -> bytes:
+    """Name the version that has learnt packed rows after another one."""
+    made = _PART.pack(n_rows, width, before) + packed
+    return hashlib.blake2b(made, digest_size=NAME).digest()
 
 
 def first(forest: dict[str, Any]) -> bytes:
@@ -109,5 +130,4 @@ def part(name: bytes, rows: NDArray[np.float64]) -> Part:
         single = rows.astype(np.float32)
     exact = bool((single == rows).all())
     width, packed = (4, single.tobytes()) if exact else (8, rows.tobytes())
-    made = _PART.pack(len(rows), width, name) + packed
-    return Part(hashlib.blake2b(made, digest_size=NAME).digest(), len(rows), width, packed)
+    return Part(_named(len(rows), width, name, packed), len(rows), width, packed)

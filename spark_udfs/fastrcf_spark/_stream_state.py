@@ -49,6 +49,10 @@ class Living(NamedTuple):
         return np.frombuffer(self.log.time, kind)[0]
 
 
+def _not_whole(key: str, why: str) -> str:
+    return f"the state of the key {readable(key)} is not whole: {why}"
+
+
 class Forests:
     """The forests of a bucket's keys.
 
@@ -83,11 +87,15 @@ class Forests:
         if found is None:
             return self._new()
         data = bytes(found[0])
-        if data[0] != VERSION:
+        if data[:1] != bytes([VERSION]):
+            version = data[0] if data else 0
             raise fastrcf.ModelFileError(
-                f"the state of the key {readable(key)} is of version {data[0]}, not {VERSION}"
+                f"the state of the key {readable(key)} is of version {version}, not {VERSION}"
             )
-        log = _stream_log.read(data)
+        try:
+            log = _stream_log.read(data)
+        except fastrcf.ModelFileError as error:
+            raise fastrcf.ModelFileError(_not_whole(key, str(error))) from None
         kept = KEEPER.take(key)
         if self._ttl is not None and self._now - log.noted > self._ttl:
             return self._new()
@@ -107,11 +115,11 @@ class Forests:
         found = self._bases.getValue((key,))
         data = bytes(found[0]) if found else b""
         if data[:NAME] != log.base:
-            raise fastrcf.ModelFileError(
-                f"the state of the key {readable(key)} is not whole: its log is that of another "
-                "forest"
-            )
-        return _dense.loads(data[NAME:], n_threads=_worker.n_threads())
+            raise fastrcf.ModelFileError(_not_whole(key, "its log is that of another forest"))
+        try:
+            return _dense.loads(data[NAME:], n_threads=_worker.n_threads())
+        except fastrcf.ModelFileError as error:
+            raise fastrcf.ModelFileError(_not_whole(key, str(error))) from None
 
     def rest(self, key: str, living: Living, rows: NDArray[np.float64], latest: Any) -> None:
         """Put the forest of a key to rest, with rows that it has learnt and their latest time.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from fastrcf_spark.watch import Watch
+
 MISSING = ("error", "drop")
 # Rows that a detector keeps to fit to: at most, and at least where columns are many.
 _MOST, _LEAST, _MOST_VALUES = 1 << 16, 1 << 13, 1 << 25
@@ -37,6 +39,7 @@ def fit(
     categorical: Sequence[str] = (),
     alerts_per_day: float | None = None,
     time_column: str | None = None,
+    watch: Watch | None = None,
     **parameters: Any,
 ) -> fastrcf.Detector:
     """Fit a detector to a uniform sample of a data frame's rows.
@@ -82,6 +85,8 @@ def fit(
     alerts_per_day, time_column
         Alerts per day instead of ``alert_rate``: by the rows and by the first and last time of
         the data frame. Times are timestamps, dates, or numbers in seconds.
+    watch : Watch, optional
+        Tells how far Spark's part has come, and counts rows and those left out as bad.
     **parameters
         Further ones of :class:`fastrcf.Detector`: ``scaling``, ``score``, ``relations``,
         ``track_threshold``, ``time_decay``, ``n_trees``, ``sample_size``, ``n_threads``.
@@ -108,6 +113,8 @@ def fit(
         )
     if df.isStreaming:
         raise fastrcf.InvalidInputError("a stream has no end to sample to: fit to a table")
+    if watch is not None:
+        watch.begin(df.sparkSession)
     seed = secrets.randbits(64) if seed is None else seed
     found = _learnable.inputs(df, columns, categorical, names, key, weight, time_column)
     given = {"categorical": list(categorical), "random_state": seed, **parameters}
@@ -140,6 +147,8 @@ def fit(
         "rows_dropped": str(dropped),
         **({} if weight is None else {"weight": weight}),
     }
+    if watch is not None:
+        watch.end(rows=known.rows, bad_rows=dropped)
     log.info(
         "fitted to a sample of %s of %s rows, %s left out",
         f"{table.num_rows:,}",

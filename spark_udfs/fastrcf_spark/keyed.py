@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from fastrcf_spark._shipping import Model
+    from fastrcf_spark.watch import Watch
 
     Given = Model | bytes | str | PathLike[str]
 
@@ -60,6 +61,7 @@ def fit_per_key(
     scaling: str | Mapping[str, str] = "auto",
     score: str = "auto",
     relations: str = "auto",
+    watch: Watch | None = None,
 ) -> DataFrame:
     """Fit a detector to the rows of each key.
 
@@ -92,6 +94,8 @@ def fit_per_key(
         fails and names the key and the column; or they are left out.
     alert_rate, n_trees, sample_size, categorical, scaling, score, relations
         As :class:`fastrcf.Detector` takes them.
+    watch : Watch, optional
+        Counts keys, models and rows.
 
     Returns
     -------
@@ -185,12 +189,13 @@ def fit_per_key(
         )
     fitted = groups.applyInArrow(_of_two("fit_key", plan), StructType(fields))
     remembered = {_COLUMNS: list(features.names)} if features.names else {}
-    return fitted.select(
+    models = fitted.select(
         *[F.col(f"k{i}").alias(name) for i, name in enumerate(names)],
         F.col("model").alias("model", metadata=remembered),
         "n_rows",
         "n_fitted",
     )
+    return models if watch is None else watch.over_models(models)
 
 
 def _check_fit(
@@ -249,6 +254,7 @@ def score_per_key(
     output: str = "score",
     missing: Literal["error", "null"] = "error",
     rows_per_task: int | None = SHARE,
+    watch: Watch | None = None,
 ) -> DataFrame:
     """Score every row by the model of its key.
 
@@ -277,6 +283,9 @@ def score_per_key(
     rows_per_task : int or None, default 1,000,000
         To count the rows of keys the data frame is read once more; None: do not, which is
         right where no key is large.
+    watch : Watch, optional
+        Counts rows and bad rows; alerts there are none of, since models have thresholds of
+        their own.
 
     Returns
     -------
@@ -290,7 +299,8 @@ def score_per_key(
     """
     added = [StructField(output, DoubleType()), StructField(MODEL_USED, StringType())]
     plan = {"function": "score", "missing": missing}
-    return _joined(df, models, keys, columns, fallback, keep, rows_per_task, plan, added)
+    result = _joined(df, models, keys, columns, fallback, keep, rows_per_task, plan, added)
+    return result if watch is None else watch.over_scores(result, output, None)
 
 
 def detect_per_key(
@@ -305,6 +315,7 @@ def detect_per_key(
     prefix: str = "",
     missing: Literal["error", "null"] = "error",
     rows_per_task: int | None = SHARE,
+    watch: Watch | None = None,
 ) -> DataFrame:
     """Score every row by its key's detector, and tell which are anomalies.
 
@@ -315,6 +326,8 @@ def detect_per_key(
     ----------
     df, models, keys, columns, keep, missing, rows_per_task
         As :func:`score_per_key` takes them; all models must be detectors.
+    watch : Watch, optional
+        Counts rows, alerts and bad rows.
     fallback : Detector, or its bytes or its file, optional
         For keys without a model; default: null.
     reasons : bool, default False
@@ -342,7 +355,8 @@ def detect_per_key(
         added.append(StructField(f"{prefix}reasons", ArrayType(REASON)))
     added.append(StructField(f"{prefix}{MODEL_USED}", StringType()))
     plan = {"function": "detect", "missing": missing, "reasons": reasons}
-    return _joined(df, models, keys, columns, fallback, keep, rows_per_task, plan, added)
+    result = _joined(df, models, keys, columns, fallback, keep, rows_per_task, plan, added)
+    return result if watch is None else watch.over_alerts(result, f"{prefix}is_anomaly")
 
 
 def _joined(

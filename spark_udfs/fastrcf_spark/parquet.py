@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 import fastrcf
-from fastrcf_spark import _inputs, _parquet_files
+from fastrcf_spark import _inputs, _parquet_files, _parquet_output
 from fastrcf_spark._features import column
-from fastrcf_spark._shipping import deferred, loaded, ship
+from fastrcf_spark._shipping import loaded, ship
 from fastrcf_spark.tables import check_missing
 from fastrcf_spark.udf import categories
 
@@ -100,7 +100,8 @@ def score_parquet(
         As :func:`fastrcf_spark.score` takes them, vectors included.
     output : str or path, optional
         Where Spark writes the result as Parquet, which must not be there yet. The result is
-        then what was written, read again.
+        then what was written, read again. With ``filesystem`` it is a path there: the workers
+        write it, and read it again, so that Spark needs no classes of Hadoop for a bucket.
     keep : sequence of str, default ()
         Columns of the files that the result has before the score: numbers, text, bytes, truth
         values, dates and times.
@@ -116,7 +117,8 @@ def score_parquet(
         Tasks that the row groups are spread over, evenly by rows. No row group is split: files
         of few large ones keep few workers busy. Default: one task for every 262,144 rows.
     filesystem : pyarrow.fs.FileSystem, optional
-        Where all paths are, for those that need keys or addresses of their own. It is sent to
+        Where all paths are, ``output`` among them, for those that need keys or addresses of
+        their own. It is sent to
         the workers, keys included. ``file_path`` is then the path there, not a URI.
     watch : Watch, optional
         Counts rows, alerts and bad rows.
@@ -160,11 +162,29 @@ def score_parquet(
         "missing": missing,
     }
     result = _mapped(spark, plan, [field for field, _ in fields], row_id, score, uris)
+    if output is not None and filesystem is not None:
+        written_as: list[tuple[str, pa.DataType]] = []
+        if row_id is not None:
+            written_as = [(row_id[0], pa.string()), (row_id[1], pa.int64())]
+        written_as += [(name, kind) for name, (_, kind) in zip(kept, fields, strict=True)]
+        schema = pa.schema([*written_as, (score, pa.float64())])
+        plan |= {"uris": uris, "threshold": _threshold(model)}
+        place = str(output).rstrip("/")
+        written = _parquet_output.write(spark, plan, filesystem, place, schema, watch)
+        return _parquet_output.read(spark, filesystem, written, result.schema)
     if watch is not None:
         result = watch.over_scores(result, score, model)
     if output is None:
         return result
-    result.write.mode("error").parquet(str(output))
+    try:
+        result.write.mode("error").parquet(str(output))
+    except Exception as error:
+        if "No FileSystem for scheme" not in str(error) and "ClassNotFound" not in str(error):
+            raise
+        raise fastrcf.InvalidInputError(
+            f"this Spark cannot write to {output}: it lacks Hadoop's classes for it. Give a "
+            "filesystem of pyarrow.fs, and the workers write there"
+        ) from error
     return spark.read.schema(result.schema).parquet(str(output))
 
 
@@ -317,6 +337,10 @@ def _named(model: Model, columns: str | Sequence[str] | None) -> tuple[list[str]
     return (fitted, fitted) if fitted is not None else (given, given)
 
 
+def _threshold(model: Model) -> float | None:
+    return model.threshold if isinstance(model, fastrcf.Detector) else None
+
+
 def _check_inputs(model: Model, names: Sequence[str], types: Sequence[pa.DataType]) -> None:
     named = isinstance(model, fastrcf.Detector)
     _inputs.found([pa.array([], kind) for kind in types], names, categories(model), named)
@@ -388,10 +412,7 @@ def _mapped(
     schema = T.StructType(
         [T.StructField(f"r{i}", f.dataType, f.nullable) for i, f in enumerate(fields)]
     )
-    n_tasks = len(plan["tasks"])
-    # A range has its numbers one a partition, and no shuffle merges them.
-    numbers = spark.range(0, n_tasks, 1, max(1, n_tasks))
-    scored = numbers.mapInArrow(deferred("score_pieces", plan, "_parquet_worker"), schema)
+    scored = _parquet_output.tasks(spark, len(plan["tasks"]), "score_pieces", plan, schema)
     names = [field.name for field in fields]
     if row_id is None:
         return scored.toDF(*names)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from fastrcf_spark.watch import Watch
+
 PROVIDER = "spark.sql.streaming.stateStore.providerClass"
 ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 BUCKETS = 256
@@ -68,6 +70,7 @@ def process_stream(
     feature_weights: Sequence[float] | None = None,
     seed: int = 0,
     n_buckets: int = BUCKETS,
+    watch: Watch | None = None,
 ) -> DataFrame:
     """Score every row of a stream by its key's forest, then let the forest learn it.
 
@@ -116,6 +119,8 @@ def process_stream(
         Into how many buckets keys are put; a bucket's rows of a micro-batch are in the memory
         of one worker. Some ten times the cores of the cluster are right. A query that starts
         from a checkpoint must keep it: it fails with another one.
+    watch : Watch, optional
+        Counts rows, and those without a score, as micro-batches are done.
 
     Returns
     -------
@@ -209,7 +214,8 @@ def process_stream(
     else:
         unpack = deferred("unpack", plan, "_stream_worker")
         answers = processed.mapInArrow(unpack, _columns.unpacked(fields))
-    return answers.toDF(*[field.name for field in fields])
+    result = answers.toDF(*[field.name for field in fields])
+    return result if watch is None else watch.over_scores(result, output, None)
 
 
 def _check(

@@ -75,7 +75,7 @@ def score(
     key : sequence of str
         Columns that an error names a row by; default: its place in its partition.
     watch : Watch, optional
-        Counts rows, alerts and bad rows.
+        Counts rows, alerts and bad rows; those of a stream as its micro-batches are done.
 
     Returns
     -------
@@ -201,25 +201,38 @@ def _mapped(
     for name in plan["key"]:
         if name not in names:
             raise fastrcf.InvalidInputError(f"key: the data frame has no column {name!r}")
-    selected, found = _features.sent(df, features, list(dict.fromkeys([*kept, *plan["key"]])))
+    given = _features.carried(df, features, kept)
+    apart = [name for name in kept if name not in given]
+    selected, found = _features.sent(df, features, list(dict.fromkeys([*apart, *plan["key"]])))
     # mapInArrow cannot resolve names with dots in them: columns travel by number.
     sent = {name: f"c{i}" for i, name in enumerate(selected)}
+    back = [*apart, *([_features.PACKED] if given else [])]
     plan |= {
         "model": ship(df.sparkSession, model),
         "names": found["names"],
         "columns": [sent.get(name) for name in found["columns"]],
         "text": [sent[name] for name in found["text"]],
         "packed": found["packed"] and sent[found["packed"]],
-        "kept": [sent[name] for name in kept],
+        "kept": [sent[name] for name in back],
         "key": [(name, sent[name]) for name in plan["key"]],
     }
-    fields = [*(df.schema[name] for name in kept), *added]
+    chosen = df.select(*[expression.alias(sent[name]) for name, expression in selected.items()])
+    fields = [df.schema[name] for name in apart]
+    if given:
+        kind = chosen.schema[sent[_features.PACKED]].dataType
+        fields.append(StructField(_features.PACKED, kind))
+    fields += added
     schema = StructType(
         [StructField(f"r{i}", f.dataType, f.nullable, f.metadata) for i, f in enumerate(fields)]
     )
-    columns = [expression.alias(sent[name]) for name, expression in selected.items()]
-    scored = df.select(*columns).mapInArrow(deferred(function, plan), schema)
-    return scored.toDF(*[field.name for field in fields])
+    scored = chosen.mapInArrow(deferred(function, plan), schema)
+    scored = scored.toDF(*[field.name for field in fields])
+    if not given:
+        return scored
+    names = [*kept, *(field.name for field in added)]
+    return scored.select(
+        *[given[name] if name in given else _features.column(name) for name in names]
+    )
 
 
 def _kept(df: DataFrame, keep: Literal["all"] | Sequence[str]) -> list[str]:

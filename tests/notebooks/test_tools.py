@@ -94,6 +94,9 @@ def test_a_run_that_takes_too_long_ends(text):
         (["-p", "m=1"], "has no parameter 'm'; it has n, wait"),
         (["-p", "n"], "'n' is not of the form name=value"),
         (["--upload", "bucket"], "does not begin with s3://"),
+        (["--upload", "s3:///runs", "-o", "a.ipynb"], "names no bucket"),
+        (["--upload", "s3://bucket"], "nothing to upload without --out"),
+        (["--upload", "s3://b", "-o", "x/a", "--html", "y/a"], "have the same name"),
     ],
 )
 def test_wrong_use_is_told_before_anything_runs(text, arguments, said):

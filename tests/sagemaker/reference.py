@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.test_model_file import Reader, number_width
+from tests.test_model_format import Reader, number_width
 
 
 class Node:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import fastrcf
-from tests.spark.needs import SPARK, absent, free_port
+from tests.spark.needs import JAVA_OPTIONS, SPARK, absent, free_port
 
 if absent() is not None:
     if os.environ.get("FASTRCF_NEEDS_SPARK"):
@@ -48,7 +48,24 @@ def _spark(tmp_path_factory):
             .config("spark.connect.grpc.binding.address", "127.0.0.1")
             .config("spark.connect.grpc.binding.port", port)
         )
-    classic = (
+    # For this JVM alone: notebooks that tests run have longer queries.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SPARK_SUBMIT_OPTS", JAVA_OPTIONS)
+        classic = started(builder, folder)
+    classic.sparkContext.setLogLevel("OFF")
+    sessions = {"classic": classic}
+    if "connect" in KINDS:
+        from pyspark.sql.connect.session import SparkSession as RemoteSession
+
+        sessions["connect"] = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    yield sessions
+    for session in reversed(sessions.values()):
+        session.stop()
+
+
+def started(builder, folder):
+    """Start the JVM."""
+    return (
         builder.appName("fastrcf tests")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "2g")
@@ -62,15 +79,6 @@ def _spark(tmp_path_factory):
         )
         .getOrCreate()
     )
-    classic.sparkContext.setLogLevel("OFF")
-    sessions = {"classic": classic}
-    if "connect" in KINDS:
-        from pyspark.sql.connect.session import SparkSession as RemoteSession
-
-        sessions["connect"] = RemoteSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-    yield sessions
-    for session in reversed(sessions.values()):
-        session.stop()
 
 
 @pytest.fixture(params=KINDS)

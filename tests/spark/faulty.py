@@ -1,5 +1,7 @@
 """Programs whose tasks come to grief: faulty.py MASTER FOLDER PROGRAM. test_faults.py runs them.
 
+A master of ``connect:local[2]`` is one of a Spark Connect server, which the program starts.
+
 Programs of their own, since a process has one Spark; what they define is sent to the workers.
 """
 
@@ -13,14 +15,51 @@ from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
 import fastrcf
-from fastrcf_spark import parquet, process_stream, score, score_parquet, tables
+from fastrcf_spark import _parquet_output, process_stream, score, score_parquet, tables
 from fastrcf_spark.streaming import PROVIDER, ROCKSDB
 from tests.spark.streams import FOREST, INPUTS
 
 
+def processed(spark, folder, spoilt):
+    """Process the stream in a folder; ``spoilt`` sees its scores before they are written."""
+    source = f"{folder}/in"
+    stream = spark.readStream.schema(spark.read.parquet(source).schema)
+    stream = stream.option("maxFilesPerTrigger", 1).parquet(source)
+    scored = process_stream(stream, "sim", INPUTS, time_column="time", **FOREST)
+    # The forests of a task have learnt its rows by then, and nothing is committed.
+    query = (
+        scored.mapInArrow(spoilt, scored.schema)
+        .writeStream.format("parquet")
+        .option("path", f"{folder}/out")
+        .option("checkpointLocation", f"{folder}/checkpoint")
+        .trigger(availableNow=True)
+        .start()
+    )
+    assert query.awaitTermination(400)
+    # The folder may hold files of attempts that failed, which Spark tells from others.
+    spark.read.parquet(f"{folder}/out").write.parquet(f"{folder}/rows")
+
+
+def lose_the_driver(spark, folder):
+    """Process a stream; until the file ``on`` is there, rows beyond 400 wait for the end."""
+
+    def waiting(batches):
+        for batch in batches:
+            yield batch
+            if max(batch.column(0).to_pylist(), default=0) < 400 or Path(f"{folder}/on").exists():
+                continue
+            Path(f"{folder}/waiting").touch()
+            # As long as Spark, who starts this process, lives.
+            spark_itself = os.getppid()
+            while os.getppid() == spark_itself:
+                time.sleep(0.1)
+            os._exit(0)
+
+    processed(spark, folder, waiting)
+
+
 def lose_an_executor(spark, folder):
     """Process a stream; the first task that sees a row beyond 400 kills its executor, once."""
-    source = f"{folder}/in"
     marker = f"{folder}/killed"
 
     def dying(batches):
@@ -38,21 +77,7 @@ def lose_an_executor(spark, folder):
             os.kill(pid, signal.SIGKILL)
             time.sleep(60)
 
-    stream = spark.readStream.schema(spark.read.parquet(source).schema)
-    stream = stream.option("maxFilesPerTrigger", 1).parquet(source)
-    processed = process_stream(stream, "sim", INPUTS, time_column="time", **FOREST)
-    # The forests of a task have learnt its rows by then, and nothing is committed.
-    query = (
-        processed.mapInArrow(dying, processed.schema)
-        .writeStream.format("parquet")
-        .option("path", f"{folder}/out")
-        .option("checkpointLocation", f"{folder}/checkpoint")
-        .trigger(availableNow=True)
-        .start()
-    )
-    assert query.awaitTermination(400)
-    # The folder may hold files of attempts that failed, which Spark tells from others.
-    spark.read.parquet(f"{folder}/out").write.parquet(f"{folder}/rows")
+    processed(spark, folder, dying)
 
 
 def try_tasks_twice_at_once(spark, folder):
@@ -77,7 +102,7 @@ def try_tasks_twice_at_once(spark, folder):
         return deferred
 
     tables.deferred = slowed(tables.deferred, "score")
-    parquet.deferred = slowed(parquet.deferred, "score_parquet")
+    _parquet_output.deferred = slowed(_parquet_output.deferred, "score_parquet")
     model = fastrcf.load(f"{folder}/model.rcf")
     rows = spark.read.parquet(f"{folder}/in").repartition(4)
     score(rows, model, keep=["id"]).write.parquet(f"{folder}/score")
@@ -94,8 +119,10 @@ def try_tasks_twice_at_once(spark, folder):
 
 if __name__ == "__main__":
     master, place, program = sys.argv[1:]
+    through, _, remote = master.partition("connect:")
+    builder = SparkSession.builder
     session = (
-        SparkSession.builder.master(master)
+        (builder.master(through) if through else builder.remote(remote))
         .config("spark.ui.enabled", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
@@ -110,7 +137,8 @@ if __name__ == "__main__":
         .config(PROVIDER, ROCKSDB)
         .getOrCreate()
     )
-    session.sparkContext.setLogLevel("ERROR")
+    if through:
+        session.sparkContext.setLogLevel("ERROR")
     globals()[program](session, place)
     print("done")
     session.stop()

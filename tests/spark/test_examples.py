@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 import fastrcf
+from tests.spark.needs import JAVA_OPTIONS, SPARK
 
 EXAMPLES = Path(__file__).parents[2] / "spark_udfs" / "examples"
 
@@ -50,6 +52,7 @@ def started(command, tmp_path):
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SUBMIT_OPTS": JAVA_OPTIONS,
     }
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
@@ -58,7 +61,7 @@ def started(command, tmp_path):
     return done.stdout
 
 
-def test_fit_by_spark_submit_and_score_by_python(tmp_path, data, table):
+def test_fit_by_spark_submit(tmp_path, data):
     columns = ["amount", "speed", "items"]
     submit = Path(sys.executable).parent / "spark-submit"
     settings = ["--master", "local[1]", "--conf", "spark.ui.enabled=false"]
@@ -67,11 +70,29 @@ def test_fit_by_spark_submit_and_score_by_python(tmp_path, data, table):
     said = started([submit, *settings, EXAMPLES / "fit_table.py", data, *fitting], tmp_path)
     assert "m.rcf: Detector(3 columns, fitted to 500 rows" in said
     assert "rows: 3000" in said
+    assert len(fastrcf.load(tmp_path / "m.rcf").columns) == 3
+
+
+@pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 has its Connect in a package of its own")
+def test_a_session_through_connect(tmp_path, table):
+    kind = pa.array(np.where(np.arange(len(table)) % 3, "meter", "camera"))
+    (tmp_path / "data").mkdir()
+    pq.write_table(table.append_column("kind", kind), tmp_path / "data" / "part.parquet")
+    given = ["data", "-o", "m.rcf", "--key", "id", "--alert-rate", "0.01", "--each", "kind"]
+    given += ["--columns", "amount", "speed", "items", "--remote", "local[2]"]
+    said = started([sys.executable, EXAMPLES / "connect_session.py", *given], tmp_path)
     detector = fastrcf.load(tmp_path / "m.rcf")
-    scoring = ["m.rcf", data, "-o", "out", "--keep", "id"]
-    said = started([sys.executable, EXAMPLES / "score_table.py", *scoring], tmp_path)
-    assert said.startswith("score: 3,000 rows, ")
-    assert (written(tmp_path / "out")["score"].to_numpy() == detector.score(table)).all()
+    scores = detector.score(table)
+    alerts = (scores > detector.threshold).sum()
+    assert "fit: 3,000 rows, " in said
+    assert f"detect: 3,000 rows, {alerts} alerts, 0 without a score, " in said
+    assert f"by SQL: {alerts} alerts" in said
+    assert "models: 3,000 rows, 2 keys, 2 with a model, " in said
+    # The table of alerts begins with that of the highest score.
+    (header,) = (line for line in said.splitlines() if line.split()[:2] == ["id", "amount"])
+    best = said.splitlines()[said.splitlines().index(header) + 1]
+    assert int(best.split()[0]) == scores.argmax()
+    assert "|meter " in said
 
 
 def test_score_by_spark_submit(tmp_path, data, model, detector, table):
@@ -138,7 +159,9 @@ def test_sql(classic, data, model, detector, table, capsys):
     assert f"|{(scores > detector.threshold).sum()} " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["fit_table", "score_table", "stream_score", "sql_udf"])
+@pytest.mark.parametrize(
+    "name", ["fit_table", "score_table", "stream_score", "sql_udf", "connect_session"]
+)
 def test_help(name, capsys):
     with pytest.raises(SystemExit, match="0"):
         example(name).main(["--help"])

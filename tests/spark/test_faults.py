@@ -1,6 +1,7 @@
 """Faults that a single process cannot have: on a cluster of two workers on this machine."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from tests.spark.needs import free_port
+from tests.spark.needs import JAVA_OPTIONS, free_port
 from tests.spark.streams import by_hand, equal, events_of_keys, written
 
 ROOT = Path(__file__).parents[2]
@@ -28,13 +29,9 @@ def cluster(tmp_path_factory):
 
     Spark does not start a task a second time on the host where it runs already.
     """
-    import pyspark
-
     folder, port = tmp_path_factory.mktemp("cluster"), free_port()
-    home = Path(pyspark.__file__).parent
-    environment = {k: v for k, v in os.environ.items() if "SPARK" not in k}
-    environment["SPARK_HOME"] = str(home)
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    environment = surroundings()
+    home = Path(environment["SPARK_HOME"])
     master = f"spark://127.0.0.1:{port}"
     started = []
 
@@ -58,7 +55,7 @@ def cluster(tmp_path_factory):
             options = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / host), master]
             log = start("worker.Worker", host, *options)
         said(log, "registered with master")
-        yield master, environment
+        yield master
     finally:
         for process in reversed(started):
             process.terminate()
@@ -74,16 +71,27 @@ def said(log, words):
     raise TimeoutError(f"{log.name}: {log.read_text()[-2000:]}")
 
 
-def run(cluster, folder, program):
-    master, environment = cluster
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "spark" / "faulty.py", master, folder, program],
-        env=environment | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+def surroundings():
+    """Give the environment of a Spark of its own."""
+    import pyspark
+
+    environment = {k: v for k, v in os.environ.items() if "SPARK" not in k}
+    environment["SPARK_SUBMIT_OPTS"] = JAVA_OPTIONS
+    environment["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    return environment
+
+
+def program(name, master, folder):
+    """Give the command of a program of faulty.py, and what it is run in."""
+    local = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    command = [sys.executable, ROOT / "tests" / "spark" / "faulty.py", master, folder, name]
+    return command, {"cwd": folder, "env": surroundings() | local, "text": True}
+
+
+def run(master, folder, name):
+    command, where = program(name, master, folder)
+    done = subprocess.run(command, capture_output=True, timeout=500, **where)
     assert done.stdout.endswith("done\n"), done.stderr[-4000:]
 
 
@@ -96,6 +104,33 @@ def test_an_executor_that_is_lost_during_a_stream_changes_nothing(cluster, tmp_p
     written(events, tmp_path / "in")
     run(cluster, tmp_path, "lose_an_executor")
     assert (tmp_path / "killed").exists()
+    found = read(tmp_path / "rows")
+    assert found["id"].to_pylist() == list(range(len(events)))
+    assert equal(found, by_hand(events))
+
+
+@pytest.mark.parametrize("master", ["local[2]", "connect:local[2]"])
+def test_a_driver_that_is_killed_during_a_stream_changes_nothing(tmp_path, master):
+    events = events_of_keys()
+    written(events, tmp_path / "in")
+    command, where = program("lose_the_driver", master, tmp_path)
+    # Python and the JVM that it starts, at once and without a word.
+    with (tmp_path / "log").open("w") as log:
+        lost = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **where)
+    try:
+        for _ in range(3_000):
+            if (tmp_path / "waiting").exists() or lost.poll() is not None:
+                break
+            time.sleep(0.1)
+    finally:
+        os.killpg(lost.pid, signal.SIGKILL)
+    assert lost.wait(30) == -signal.SIGKILL, (tmp_path / "log").read_text()[-4000:]
+    assert (tmp_path / "waiting").exists(), (tmp_path / "log").read_text()[-4000:]
+    # The first micro-batch is done, the second had its scores.
+    assert {path.name for path in (tmp_path / "checkpoint" / "commits").glob("[0-9]*")} == {"0"}
+    assert (tmp_path / "checkpoint" / "offsets" / "1").exists()
+    (tmp_path / "on").touch()
+    run(master, tmp_path, "lose_the_driver")
     found = read(tmp_path / "rows")
     assert found["id"].to_pylist() == list(range(len(events)))
     assert equal(found, by_hand(events))

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 import fastrcf
 from fastrcf_spark import _cache, _shipping, archive, score, score_udf
 from tests.spark.frames import by_id, frame
-from tests.spark.needs import SPARK
+from tests.spark.needs import JAVA_OPTIONS, SPARK
 
 
 def _forest(seed: int) -> fastrcf.RandomCutForest:
@@ -192,7 +192,10 @@ def test_a_task_that_dies_is_tried_again_with_the_same_scores(tmp_path):
         assert (found["score"].to_numpy() == forest.score(x)).all()
         print("the same scores")
     """)
-    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    environment = os.environ | {
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_SUBMIT_OPTS": JAVA_OPTIONS,
+    }
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -317,7 +320,11 @@ def test_an_archive_given_at_the_start_gives_workers_the_package(tmp_path):
         assert [row.r0 for row in found] == forest.score(x[:5]).tolist(), found
         print("found in the archive")
     """)
-    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment = os.environ | {
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SUBMIT_OPTS": JAVA_OPTIONS,
+    }
     environment.pop("SPARK_CONNECT_MODE_ENABLED", None)
     done = subprocess.run(
         [sys.executable, "-c", program],

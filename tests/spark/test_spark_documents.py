@@ -41,6 +41,8 @@ def test_commands_and_jobs_of_the_page_are_what_the_examples_take():
     assert len(commands) == 8
     for name, arguments in commands:
         assert _accepted(name, arguments).output
+    (session,) = re.findall(r"^python \S+/connect_session\.py (.*)", page, re.MULTILINE)
+    assert _accepted("connect_session", shlex.split(session)).each == "family"
     # Those that run by themselves say what happens to a day that is run again.
     assert [_accepted(*commands[i]).overwrite for i in (2, 5, 7)] == [True] * 3
 
@@ -69,7 +71,8 @@ def test_the_page_leads_from_a_table_to_alerts(classic, tmp_path, monkeypatch, c
     page = (ROOT / "docs" / "spark.md").read_text()
     for name in ("sessions/", "alerts/", "models/"):
         page = page.replace(f'"{name}"', f'"{tmp_path / name}/"')
-    first, keyed, *_ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    first, *others = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (keyed,) = (block for block in others if "fit_per_key(" in block)
     names = {}
     exec(compile(first, "spark.md", "exec"), names)
     assert isinstance(names["model"], fastrcf.Detector)

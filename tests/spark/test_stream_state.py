@@ -303,6 +303,32 @@ def test_a_log_of_another_base_is_refused(keeper):
         processed(plan_of(), rows_of(np.ones((30, 2))), states)
 
 
+def test_state_whose_bytes_changed_is_refused_with_its_key(keeper):
+    whole = States()
+    # A base, and a log of two parts, one of single and one of double precision.
+    for rows in (np.ones((30, 2)), np.full((1, 2), 0.5), np.full((1, 2), 0.1)):
+        processed(plan_of(), rows_of(rows), whole)
+    log, base = whole[("1:a",)][0], whole.bases[("1:a",)][0]
+    head = _stream_log._HEAD.size
+    parts = _stream_log.read(log).parts
+    assert [part.width for part in parts] == [4, 8]
+    # Cut between parts a log is whole: that of an earlier version.
+    ends = head + np.cumsum([0, *(_stream_log._PART.size + len(part.packed) for part in parts)])
+    damaged = [(log[:at], base) for at in range(1, len(log)) if at not in ends]
+    for flipped in (1, 128):
+        for at in range(head, len(log)):
+            damaged.append((log[:at] + bytes([log[at] ^ flipped]) + log[at + 1 :], base))
+        for at in range(0, len(base), 7):
+            damaged.append((log, base[:at] + bytes([base[at] ^ flipped]) + base[at + 1 :]))
+    damaged += [(log, base[:-1]), (log, b""), (log + b"x", base)]
+    for data, of in damaged:
+        states = States(whole)
+        states[("1:a",)], states.bases[("1:a",)] = (data,), (of,)
+        keeper.take("1:a")
+        with pytest.raises(fastrcf.ModelFileError, match=r"of the key \('a'\) is not whole: "):
+            processed(plan_of(), rows_of(np.ones((1, 2))), states)
+
+
 def test_a_worker_keeps_what_it_has_room_for():
     forest = fastrcf.RandomCutForest(**FOREST)
     forest.insert(np.ones((20, 2)))

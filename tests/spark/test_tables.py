@@ -1,12 +1,14 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf_spark import Watch, detect, score
+from fastrcf_spark import Watch, _features, detect, score
 from fastrcf_spark._features import SIZE_CHECK
-from tests.spark.frames import arrow, by_id, frame
+from tests.spark.frames import WRONG, arrow, by_id, frame, spoilt
+from tests.spark.needs import SPARK
 
 INPUTS = ["amount", "speed", "items"]
 NO_CHECK = str((1 << 31) - 1)
@@ -31,6 +33,25 @@ def test_scores_are_those_of_the_model_whatever_the_partitioning(spark, table, d
     finally:
         spark.conf.unset(SIZE_CHECK)
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+
+
+@pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 measures nothing")
+def test_numbers_are_packed_where_nothing_is_set_and_how_to_stop_it_is_told_once(
+    spark, df, detector, monkeypatch, caplog
+):
+    monkeypatch.setattr(_features, "_told", False)
+    features = _features.find(df, detector, None)
+    with caplog.at_level("INFO", "fastrcf_spark"):
+        for _ in range(2):
+            assert _features.sent(df, features, [])[1]["packed"]
+    (said,) = caplog.messages
+    assert f"spark.conf.set('{SIZE_CHECK}', {NO_CHECK}) stops it" in said
+    for size, packed in [("1g", True), (NO_CHECK, False)]:
+        spark.conf.set(SIZE_CHECK, size)
+        try:
+            assert bool(_features.sent(df, features, [])[1]["packed"]) == packed
+        finally:
+            spark.conf.unset(SIZE_CHECK)
 
 
 @pytest.mark.parametrize("size", ["64MB", NO_CHECK])
@@ -109,27 +130,25 @@ def test_categories_travel_as_text(spark, table):
         assert (found["score"].to_numpy() == detector.score(table)).all()
 
 
-@pytest.mark.parametrize(
-    "wrong", [pytest.param(None, marks=pytest.mark.smoke), float("nan"), float("inf"), 1e35]
-)
-def test_bad_rows_are_named_or_left_without_a_score(df, table, detector, wrong):
-    bad = df.withColumn(
-        "amount", F.when(F.col("id") == 77, F.lit(wrong)).otherwise(F.col("amount"))
-    )
-    with pytest.raises(Exception, match=r"partition \d, id=77, column 'amount': .*missing='null'"):
-        arrow(score(bad, detector, keep=["speed"], key=["id"]))
-    expected = detector.score(table)
+@pytest.mark.smoke
+def test_bad_rows_are_named_or_left_without_a_score(df, table, detector):
+    for row in WRONG:
+        said = rf"partition \d, id={row}, column 'amount': .*missing='null'"
+        with pytest.raises(Exception, match=said):
+            arrow(score(spoilt(df, [row]), detector, keep=["speed"], key=["id"]))
+    bad, rows = spoilt(df), list(WRONG)
+    expected = np.delete(detector.score(table), rows)
     watch = Watch()
     with watch:
         found = by_id(score(bad, detector, missing="null", watch=watch))
-    assert found["score"].to_pylist()[77] is None
-    assert (np.delete(found["score"].to_numpy(), 77) == np.delete(expected, 77)).all()
-    assert (watch.rows, watch.bad_rows) == (len(table), 1)
-    assert watch.alerts == (np.delete(expected, 77) > detector.threshold).sum()
+    assert found["score"].null_count == len(rows)
+    assert (np.delete(found["score"].to_numpy(), rows) == expected).all()
+    assert (watch.rows, watch.bad_rows) == (len(table), len(rows))
+    assert watch.alerts == (expected > detector.threshold).sum()
     assert f"{len(table):,} rows" in str(watch)
     judged = by_id(detect(bad, detector, missing="null"))
-    assert judged.slice(77, 1).to_pylist()[0]["is_anomaly"] is None
-    assert judged["reasons"].null_count == 1
+    assert judged["is_anomaly"].take(rows).null_count == len(rows)
+    assert judged["reasons"].null_count == len(rows)
 
 
 def test_bad_arrays_are_named_or_left_without_a_score(df, detector):
@@ -215,6 +234,70 @@ def test_many_columns(spark):
     )
     found = by_id(score(frame(spark, table), forest, "x", keep=["id"]))
     assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_many_columns_each_of_their_own(classic, tmp_path):
+    # Most of the time is Spark's, which plans them one by one.
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(60, 10_000)).astype(np.float32)
+    forest = fastrcf.RandomCutForest(4, 16, random_state=1)
+    forest.insert(x[:50])
+    names = [f"c{j}" for j in range(10_000)]
+    table = pa.table({"id": np.arange(60)} | {name: x[:, j] for j, name in enumerate(names)})
+    pq.write_table(table, tmp_path / "wide.parquet")
+    found = by_id(score(classic.read.parquet(str(tmp_path)), forest, names, keep=["id"]))
+    assert (found["score"].to_numpy() == forest.score(x)).all()
+
+
+@pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 measures nothing")
+def test_kept_inputs_come_back_from_the_array_as_they_were(spark):
+    # Measured by Spark, nearly all columns are inputs and kept: one array brings them.
+    rng = np.random.default_rng(4)
+    n = 200
+    holes = np.arange(n) % 7 == 0
+    columns = {
+        "id": np.arange(n) + (1 << 60),
+        "wide": pa.array(rng.integers(1 << 55, 1 << 60, n)),
+        "double": pa.array(rng.normal(size=n), mask=holes),
+        "single": pa.array(rng.normal(size=n).astype(np.float32)),
+        "int": pa.array(rng.integers(-(2**31), 2**31, n).astype(np.int32), mask=holes),
+        "short": pa.array(rng.integers(-(2**15), 2**15, n).astype(np.int16)),
+        "byte": pa.array(rng.integers(-128, 128, n).astype(np.int8)),
+        "zero": np.where(np.arange(n) % 2, -0.0, 0.0),
+        "odd `.name": rng.normal(size=n),
+        "text": [f"x{i % 3}" for i in range(n)],
+    }
+    table = pa.table(columns)
+    inputs = [name for name in columns if name != "id"]
+    detector = fastrcf.Detector(
+        inputs, categorical=["text"], n_trees=5, sample_size=32, random_state=1
+    ).fit(table.filter(pa.array(~holes)))
+    df = frame(spark, table).repartition(3)
+    described = df.withMetadata("single", {"unit": "m"})
+    solid = described.withColumn("short", F.coalesce("short", F.lit(0).cast("smallint")))
+    assert not solid.schema["short"].nullable
+    found = score(solid, detector, missing="null", key=["double"])
+    plan = _features.carried(solid, _features.find(solid, detector, None), table.column_names)
+    assert set(plan) == set(inputs) - {"wide", "text"}
+    names = [*table.column_names, "score"]
+    assert found.columns == names
+    assert found.select(*[_features.column(name) for name in names[:-1]]).schema == solid.schema
+    got = by_id(found)
+    assert got.drop_columns("score") == table.cast(got.schema.remove(len(names) - 1))
+    assert (np.signbit(got["zero"].to_numpy()) == np.signbit(columns["zero"])).all()
+    whole = got.filter(pa.array(~holes))
+    expected = detector.score(table.filter(pa.array(~holes)))
+    assert (whole["score"].to_numpy() == expected).all()
+    assert got["score"].null_count == holes.sum()
+    # The same where Spark measures nothing, and all travel as they are.
+    spark.conf.set(SIZE_CHECK, NO_CHECK)
+    try:
+        assert not _features.carried(solid, _features.find(solid, detector, None), names[:-1])
+        assert by_id(score(solid, detector, missing="null")) == got
+    finally:
+        spark.conf.unset(SIZE_CHECK)
 
 
 def test_truth_as_a_category_is_cast_by_the_user(spark, table):

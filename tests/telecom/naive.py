@@ -42,6 +42,7 @@ class Record:
         self.roaming = known(row, row, "visited_plmn", "home_plmn")
         self.night = self.hour < 6
         self.sms = max(row["sms_mo"] or 0, 0)
+        self.received = max(row["sms_mt"] or 0, 0)
         self.filled = self.data and self.up + self.down > 0
         self.steps = {
             "steps_up": steps(self.up) if self.filled else 0,
@@ -94,6 +95,7 @@ def sim_facts(records: list[Record]) -> list[dict]:
             "is_sms": r.row["service"] == "sms",
             "is_voice": r.row["service"] == "voice",
             "sms_mo": r.sms,
+            "sms_mt": r.received,
             "failed": r.failed,
             "roaming": r.roaming,
             "abroad": known(r.row, r.row, "visited_plmn", "home_plmn", 3),
@@ -147,6 +149,7 @@ def sim_facts(records: list[Record]) -> list[dict]:
             if window != "1h":
                 fact[f"bytes_up_{window}"] = sum(p.up for p in inside)
                 fact[f"night_up_{window}"] = sum(p.up for p in inside if p.night)
+        fact["sms_mt_24h"] = sum(p.received for p in day)
         for name in ("short", "failed", "empty"):
             fact[f"{name}_24h"] = sum(getattr(p, name) for p in day)
         for name in ("roaming", "night"):

@@ -20,7 +20,7 @@ from fastrcf.telecom import generator, kinds
 from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.evaluation import average_precision, evaluate_alerts
 from fastrcf.telecom.features import session_features
-from fastrcf.telecom.surprise import Tails
+from fastrcf.telecom.surprise import MOST, Tails
 
 SPLIT = datetime(2026, 3, 5, tzinfo=UTC)
 
@@ -154,6 +154,28 @@ def test_surprise_is_the_share_that_is_as_high(seed, digits):
     assert surprise.min() >= 0
     again = Tails(json.loads(json.dumps(tails.to_dict())))
     np.testing.assert_array_equal(again.surprise(values, families), surprise)
+
+
+def test_what_nobody_has_seen_is_bounded_and_keeps_its_order():
+    rng = np.random.default_rng(2)
+    # A family that never sends a message, one in which a few do, and one that sends as it likes.
+    families = pl.Series(np.repeat(["never", "seldom", "often"], 3000))
+    values = np.concatenate([np.zeros(3000), np.repeat([0.0, 3.0], 1500), rng.exponential(9, 3000)])
+    tails = Tails.fit(values, families)
+    sent = np.array([0.0, 1.0, 2.0, 10.0, 100.0, 1e6, 1e12])
+    for family in ("never", "seldom", "often"):
+        told = tails.surprise(sent, pl.Series([family] * len(sent)))
+        assert (np.diff(told) >= 0).all()
+        assert told[-1] <= MOST
+    never = tails.surprise(sent, pl.Series(["never"] * len(sent)))
+    assert (np.diff(never[:-1]) > 0).all()
+    # One message is more than one in a thousand, and far from all that can be.
+    assert math.log(1000) < never[1] < 9
+    # As before within what was seen, and for as far again.
+    often = np.sort(values[6000:])[-3] + np.arange(1.0, 5.0)
+    grown = np.diff(tails.surprise(often, pl.Series(["often"] * 4)))
+    assert grown == pytest.approx(np.full(3, grown[0]))
+    assert grown[0] == pytest.approx(1 / 9, rel=0.5)
 
 
 def test_few_rows_of_a_family_are_taken_with_all():

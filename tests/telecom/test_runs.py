@@ -231,6 +231,10 @@ def part_gone(data, out):
     next((out / "features").rglob("part-*.parquet")).unlink()
 
 
+def peers_gone(data, out):
+    (out / "features" / "peers.parquet").unlink()
+
+
 def no_features(data, out):
     shutil.rmtree(out / "features")
 
@@ -250,6 +254,7 @@ CASES = [
     (other_version, "UTC", "the version of fastrcf was 0.0.0"),
     (other_catalogue, "UTC", "the catalogue of features is another"),
     (part_gone, "UTC", "files of features are gone"),
+    (peers_gone, "UTC", "peers.parquet, which says what was known of peers, is gone"),
     (no_features, "UTC", "there are none of an earlier run"),
 ]
 
@@ -259,6 +264,7 @@ def test_features_are_kept_if_nothing_has_changed(data, tmp_path, change, timezo
     out = tmp_path / "out"
     (out / "features" / "features").mkdir(parents=True)
     (out / "features" / "features" / "part-00000.parquet").touch()
+    (out / "features" / "peers.parquet").touch()
     kept.note(out, kept.facts(data, "UTC"), 1)
     change(data, out)
     found = kept.why_anew(out, kept.facts(data, timezone))

@@ -1,5 +1,6 @@
 """The page of a week of sessions: facts against counts, any names, any lack, seen in Chromium."""
 
+import math
 import re
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ from fastrcf.detection import Reason
 from fastrcf.telecom import week
 from fastrcf.telecom.evaluation import evaluate_alerts
 from fastrcf.telecom.findings import Findings
-from fastrcf.telecom.report import Made, build
+from fastrcf.telecom.places import PlaceEvents
+from fastrcf.telecom.report import Made, build, render
 from tests import browser
 from tests.page import checked
 from tests.telecom.test_stories import SPLIT, found
@@ -207,3 +209,73 @@ def test_sims_are_short_with_the_whole_as_title(sessions):
     renamed = sessions.with_columns(pl.lit("0123456789abcdef").alias("sim_id"))
     html = build(found(renamed), renamed).html
     assert '<code title="0123456789abcdef">01234567</code>' in html
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("sessions_ratio_1h", math.log(12), "12 \u00d7"),
+        ("sessions_ratio_24h", math.log(0.5), "0.5 \u00d7"),
+        ("zero_share_24h", 0.6, "60 %"),
+        ("plmn_fleet_share", 0.004, "0.4 %"),
+        ("device_new", 1.0, "yes"),
+        ("log_bytes_1h", math.log1p(2_000_000), "2 MB"),
+        ("log_overlap", math.log1p(7200), "2 hours"),
+        ("sessions_z", 5.117, "5.117"),
+        ("no_feature", 3.0, "3"),
+    ],
+)
+def test_values_of_reasons_are_said_as_people_say_them(column, value, said):
+    assert render._unlogged(value, column) == said
+
+
+def test_the_unit_of_what_is_usual_is_said_once():
+    def usually(column, low, high):
+        return render._usually(Reason(column, 0.5, "high", 9.0, low, high, None, None, ""))
+
+    assert usually("sessions_ratio_1h", 0.0, math.log(4)) == "1 to 4 \u00d7"
+    assert usually("log_bytes", math.log1p(900), math.log1p(2e6)) == "900 B to 2 MB"
+    assert usually("zero_share_24h", 0.0, 0.09) == "0 to 9 %"
+    assert usually("device_new", 0.0, 0.0) == "no"
+    assert usually("sessions_z", -1.0, 2.0) == "-1 to 2"
+    assert usually("sessions_z", None, None) == ""
+
+
+def test_hours_of_places_are_told_where_alerts_opened(sessions):
+    findings = labelled(found(sessions))
+    first = findings.alerts.filter(pl.col("cell").is_not_null()).row(0, named=True)
+    hour = first["opened"].replace(minute=0, second=0, microsecond=0)
+    row = {
+        "level": ["cell", "cell", "operator"],
+        "place": [first["cell"], "another", HOSTILE],
+        "first": [hour, hour, hour],
+        "last": [hour, hour, hour],
+        "hours": [1, 1, 1],
+        "sessions": [40, 0, 7],
+        "usual_sessions": [11.5, 30.0, 6.0],
+        "failed_share": [0.75, 0.0, 0.01],
+        "usual_failed_share": [0.021, 0.02, 0.02],
+        "throughput": [120.0, None, 9e6],
+        "usual_throughput": [4_000.0, 4_000.0, 100.0],
+        "score": [9.0, 8.0, 7.0],
+    }
+    events = pl.DataFrame(row)
+    places = [PlaceEvents(events[:2], (), 100), PlaceEvents(events[2:], (), 50)]
+    report = build(findings, sessions, places=places)
+    facts = report.facts
+    there = facts.at_place[first["alert"]]
+    assert (there.name, there.sessions) == (first["cell"], 40)
+    opened = findings.alerts.filter(
+        (pl.col("cell") == first["cell"]) & (pl.col("opened").dt.truncate("1h") == hour)
+    )
+    assert there.alerts == len(opened)
+    assert [one.alerts for one in facts.network] == [len(opened), 0, 0]
+    text = checked(report.html).text
+    said = "40 sessions, usually 11.5; 75 % of them failed, usually 2.1 %; 120 B/s, usually 4 kB/s"
+    assert said in text
+    assert "Its cell stood out then" in text
+    # What is as usual, or better, is not told.
+    assert "0 sessions, usually 30<" in report.html
+    assert "7 sessions, usually 6<" in report.html
+    assert "<script" not in report.html
+    assert "Network" not in checked(build(findings, sessions).html).text.split("Fleets")[0]

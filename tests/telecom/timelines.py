@@ -65,6 +65,7 @@ def ordinary(n_sims: int = 40, n: int = 4_000, days: float = 9, seed: int = 1) -
     volume = np.where(service == "data", rng.lognormal(7, 3, n), 0)
     volume[rng.random(n) < 0.1] = 0
     up = rng.random(n)
+    received = np.random.default_rng(seed + 1).integers(0, 3, n)
     return build(
         sim_id=np.char.add("sim", sim.astype(str)),
         device_id=some(np.char.add("dev", (sim + (rng.random(n) < 0.05)).astype(str)), 0.05),
@@ -74,6 +75,7 @@ def ordinary(n_sims: int = 40, n: int = 4_000, days: float = 9, seed: int = 1) -
         bytes_up=(volume * up).astype(np.int64),
         bytes_down=(volume * (1 - up)).astype(np.int64),
         sms_mo=some(np.where(message, 1, 0), 0.2),
+        sms_mt=np.where(message, received, 0),
         apn=some(rng.choice(["iot", "m2m.net"], n, p=[0.97, 0.03]), 0.02),
         rat=some(rng.choice(["LTE", "LTE-M", "GSM"], n, p=[0.8, 0.15, 0.05]), 0.05),
         visited_plmn=some(plmn, 0.05),
@@ -124,6 +126,7 @@ def adversarial(n_sims: int = 60, seed: int = 1) -> pl.DataFrame:
         bytes_up=some(0, 1, 1_000_000, 1 << 40),
         bytes_down=some(0, 7, 1_000_000),
         sms_mo=some(0, 1, None),
+        sms_mt=some(0, 2, None),
         apn=some("x", "y", None),
         rat=some("LTE", "GSM", None),
         visited_plmn=some("262-01", "262-02", "208-01", None),

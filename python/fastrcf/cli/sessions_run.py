@@ -135,6 +135,7 @@ def detect(
                 baselines=found.baselines,
                 incidents=week.incidents(source),
                 put_aside=aside,
+                places=found.places,
                 made=report.Made(
                     data=what or source.name,
                     seed=random_state,
@@ -160,6 +161,10 @@ def detect(
     console.print(
         f"By SIM, fleet and cell: {out / 'by_*.parquet'}", highlight=False, soft_wrap=True
     )
+    if found.places:
+        console.print(
+            f"Cells and networks: {out / 'places.parquet'}", highlight=False, soft_wrap=True
+        )
     console.print(f"The detector: {out / 'sessions.rcf'}", highlight=False, soft_wrap=True)
 
 
@@ -254,6 +259,11 @@ def _times(console: Console, found: Week) -> None:
     console.print(table)
 
 
+def _events(found: Week, level: str) -> int:
+    """Count the times at which cells or operators stand out."""
+    return sum(int((of.events["level"] == level).sum()) for of in found.places)
+
+
 def _plain(found: Week, facts: Facts, place: Path) -> dict[str, Any]:
     """Give what is told as plain values."""
     return {
@@ -274,6 +284,7 @@ def _plain(found: Week, facts: Facts, place: Path) -> dict[str, Any]:
             }
             for case in _first(facts)
         ],
+        "places": {of: _events(found, of) for of in ("cell", "operator")},
         "seconds": dict(found.seconds),
         "report": str(place),
     }

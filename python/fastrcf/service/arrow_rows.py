@@ -80,18 +80,30 @@ class ArrowRows:
         return self._array(pa, [table.column(place) for place in order])
 
     def _array(self, pa: Any, found: list[Any]) -> Any:
-        columns, out = self._columns, []
+        columns, n = self._columns, len(found[0])
+        # A column after the other, as they come: each is written once, and in one piece.
+        kind = object if columns.categories else np.float64
+        rows = np.empty((len(found), n), kind).T
         for j, column in enumerate(found):
             is_category = columns.names[j] in columns.categories
             if column.null_count and not (columns.optional and not is_category):
                 raise columns.lacking(int(np.flatnonzero(column.is_null().to_numpy())[0]), j)
-            if is_category:
-                cells = np.empty(len(column), object)
-                cells[:] = column.to_pylist()
-                out.append(cells)
-            else:
-                out.append(column.cast(pa.float64(), safe=False).to_numpy())
-        return np.column_stack(out)
+            start = 0
+            for chunk in column.chunks:
+                end = start + len(chunk)
+                if is_category:
+                    rows[start:end, j] = chunk.to_pylist()
+                else:
+                    rows[start:end, j] = _numbers(pa, chunk)
+                start = end
+        return rows
+
+
+def _numbers(pa: Any, chunk: Any) -> Any:
+    """Give numbers of any kind as NumPy's; those that are missing are NaN."""
+    if chunk.null_count:
+        chunk = chunk.cast(pa.float64(), safe=False)
+    return chunk.to_numpy(zero_copy_only=False)
 
 
 def _arrow() -> Any:

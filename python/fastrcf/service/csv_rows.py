@@ -54,10 +54,10 @@ class CsvRows:
         """
         if not body.strip():
             raise no_rows()
-        line, rest = _first_line(body)
-        found = self._names(line, parameters.get("header", ""))
-        if found is None:
-            rest = body
+        start, end = _first_line(body)
+        found = self._names(_text(body[start:end]), parameters.get("header", ""))
+        # Half a megabyte is not copied for a line of names that is not there.
+        rest = body if found is None else body[end + 1 :]
         order = None
         if found is not None and found != self._columns.names:
             order = self._columns.order(found, extra=extra)
@@ -115,10 +115,13 @@ class CsvRows:
         return columns.array(rows)
 
 
-def _first_line(body: bytes) -> tuple[str, bytes]:
-    body = body.lstrip(b"\r\n")
-    line, _, rest = body.partition(b"\n")
-    return _text(line), rest
+def _first_line(body: bytes) -> tuple[int, int]:
+    """Give where the first line that is not empty begins and ends."""
+    start = 0
+    while body[start : start + 1] in (b"\r", b"\n"):
+        start += 1
+    end = body.find(b"\n", start)
+    return start, len(body) if end < 0 else end
 
 
 def _text(body: bytes) -> str:

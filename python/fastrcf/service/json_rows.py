@@ -83,6 +83,9 @@ class JsonRows:
     def lines(self, body: bytes, *, extra: bool) -> Any:
         """Read a row from each line, as :meth:`json`."""
         if self._columns.plain and not extra:
+            matrix = self._matrix_of_lines(body)
+            if matrix is not None:
+                return matrix
             try:
                 return self._plain(self._lines.decode_lines(body))
             except (msgspec.MsgspecError, _Odd, UnicodeDecodeError, RecursionError):
@@ -101,6 +104,24 @@ class JsonRows:
             if not body.endswith(b"}"):
                 return None
             body = body[before.end() : -1]
+        return self._of_lists(body)
+
+    def _matrix_of_lines(self, body: bytes) -> Floats | None:
+        """Read rows by position, one a line, if they are of plain numbers."""
+        lines = body.strip()
+        if not lines.startswith(b"["):
+            return None
+        listed = lines.replace(b"\n[", b",[")
+        # Every line begins with a row and ends with it: two in a line are no lines, and a list
+        # that goes over several is left to the decoder.
+        if b"\n" in listed:
+            return None
+        matrix = self._of_lists(b"[%b]" % listed)
+        if matrix is None or lines.count(b"\n") != len(matrix) - 1:
+            return None
+        return matrix
+
+    def _of_lists(self, body: bytes) -> Floats | None:
         matrix = plain_rows(body, True)
         if matrix is None or matrix.shape[1] != len(self._columns) or len(matrix) > self._limit:
             return None

@@ -71,10 +71,10 @@ def compiled(held: Mapping[str, bytes], python: str) -> dict[str, bytes]:
                 path.write_bytes(data)
         command = [python, "-s", "-S", "-m", "compileall", "-q", "-j", "1"]
         command += ["--invalidation-mode", "unchecked-hash", "-s", name, "-p", _TASK, name]
+        # Of the caller's variables none may change the bytes, as PYTHONNODEBUGRANGES would.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         # The order of a set's members is in the bytecode, and depends on the seed.
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        for variable in ("PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONHOME"):
-            environment.pop(variable, None)
+        environment["PYTHONHASHSEED"] = "0"
         # It fails where a file does not compile, such as a template of a package: that file
         # is then compiled by whoever imports it.
         subprocess.run(command, env=environment, capture_output=True, check=False)

@@ -21,6 +21,7 @@ RESULTS: Final = (
     "by_sim.parquet",
     "by_fleet.parquet",
     "by_cell.parquet",
+    "places.parquet",
     "sessions.rcf",
 )
 _FEATURES: Final = "features"
@@ -134,6 +135,8 @@ def why_anew(out: Path, wanted: dict[str, Any]) -> str | None:
             return f"{name} has come to the sessions"
         if before[name] != now[name]:
             return f"{name} has changed"
+    if not (out / _FEATURES / "peers.parquet").is_file():
+        return "peers.parquet, which says what was known of peers, is gone"
     if len(list((out / _FEATURES / "features").glob("part-*.parquet"))) != parts:
         return f"some of the {parts} files of features are gone"
     return None

@@ -38,6 +38,7 @@ _FOUND_IN: Final[dict[str, Sequence[str]]] = {
     "steps_down": _FILLED,
     "steps_ms": _FILLED,
     "sms_mo": ("sms_mo",),
+    "sms_mt": ("sms_mt",),
     "failed": ("end_cause",),
     "cost": ("cost",),
     "roaming": _NETWORKS,

@@ -210,6 +210,13 @@ FEATURES: Final = (
         "SMS pumping, slower",
     ),
     _ratio("sms_mo", "24h", COUNT_FLOOR, "message", "many more messages this day than usual"),
+    _feature(
+        "sms_mo_share_24h",
+        "",
+        "messages sent / messages sent and received, 24 h; 0.5 without",
+        "machines are woken by messages and send few; SMS pumping only sends",
+        lambda v, f: f.share(v.sms_mo_24h, v.sms_mo_24h + v.sms_mt_24h, 0.5),
+    ),
     _usual(
         "session_up_ratio",
         "ln(1 + bytes_up)",

@@ -98,6 +98,7 @@ def read(row: Mapping[str, Any], start: int, end: int, local: int) -> Record:
         "is_voice": service == "voice",
         "is_data": is_data,
         "sms_mo": max(int(get("sms_mo") or 0), 0),
+        "sms_mt": max(int(get("sms_mt") or 0), 0),
         "failed": get("end_cause") in _ENDS,
         "roaming": _differ(visited, home),
         "abroad": _differ(visited and visited[:3], home and home[:3]),

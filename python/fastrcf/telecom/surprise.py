@@ -2,7 +2,9 @@
 
 A score of 3 may be daily bread for trackers and unheard of for meters. The **surprise** of a value
 is minus the natural logarithm of the share of its family, in the time learnt from, that is at least
-as high: 4.6 is one in a hundred. Beyond the highest thousandth it goes on as an exponential tail.
+as high: 4.6 is one in a hundred. Beyond the highest thousandth it goes on as an exponential tail,
+then slower, and stays below :data:`MOST`: how far that tail reaches nobody has seen, and a family
+that never sent a message must not make one message weigh more than all else.
 
 What is learnt from has frauds in it, and one that sends a hundred messages an hour would by itself
 make a hundred messages usual. So of the sessions of one SIM no more than ten count in a tail.
@@ -41,7 +43,13 @@ _CAPPED: Final = 0.02
 #: Shares at which values are kept: 1, then 12 for each factor of ten down to a thousandth.
 _SHARES: Final = 10.0 ** -(np.arange(37) / 12)
 _ALL: Final = ""
-_LEAST_SCALE: Final = 1e-6
+# Beyond the highest thousandth a surprise grows evenly by so much (to one in twenty million
+# altogether), and then by less and less, by no more than as much again.
+_FAR: Final = 10.0
+#: What no surprise reaches.
+MOST: Final = 3 * math.log(10) + 2 * _FAR
+# Values of a tail for each factor of ten.
+_DECADE: Final = 12
 
 
 class Tails:
@@ -115,9 +123,10 @@ class Tails:
             # Of equal values the first: that many are at least as high.
             at, first = np.unique(tail, return_index=True)
             surprises = -np.log(_SHARES)[first]
-            scale = max((tail[-1] - tail[-13]) / math.log(10), _LEAST_SCALE)
             here = values[rows]
-            beyond = np.maximum(here - tail[-1], 0) / scale
+            beyond = np.maximum(here - tail[-1], 0) / _scale(tail)
+            far = np.maximum(beyond - _FAR, 0)
+            beyond = np.minimum(beyond, _FAR) + _FAR * (far / (far + _FAR))
             out[rows] = np.interp(here, at, surprises) + np.where(
                 here > tail[-1], beyond - np.log(_SHARES[-1]) - surprises[-1], 0.0
             )
@@ -129,6 +138,19 @@ class Tails:
             name: base64.b64encode(values.astype("<f4").tobytes()).decode()
             for name, values in self._tails.items()
         }
+
+
+def _scale(tail: Floats) -> float:
+    """Give by how much values grow where they become rarer by a factor of e.
+
+    By the highest factor of ten in which they grow; if all are equal it is 1 of their unit: one
+    message, a factor of e.
+    """
+    for decades in range(1, len(tail) // _DECADE + 1):
+        grown = float(tail[-1] - tail[-1 - decades * _DECADE])
+        if grown > 0:
+            return grown / (decades * math.log(10))
+    return 1.0
 
 
 def _places_within(groups: Integers) -> Integers:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fastrcf.telecom.saying import amount, counted, lasting, moment, name, names, volume
 
 if TYPE_CHECKING:
+    from fastrcf.telecom.report.facts import PlaceHours
     from fastrcf.telecom.story import Happened, Story
 
 #: What a kind is called.
@@ -210,6 +211,18 @@ def _sentences(story: Story) -> tuple[str, ...]:
     if did.cost and did.cost >= 0.01:
         said.append(f"Cost: {amount(did.cost)}.")
     return tuple(said)
+
+
+def place(hours: PlaceHours) -> str:
+    """Say what is unlike the usual at a cell or an operator: how many, what failed, how slow."""
+    said = [f"{counted(hours.sessions, 'session')}, usually {amount(hours.usual_sessions)}"]
+    if hours.failed_share > hours.usual_failed_share:
+        share, before = 100 * hours.failed_share, round(100 * hours.usual_failed_share, 1)
+        said.append(f"{share:.0f} % of them failed, usually {amount(before)} %")
+    now, usual = hours.throughput, hours.usual_throughput
+    if now is not None and usual is not None and now < usual:
+        said.append(f"{volume(now)}/s, usually {volume(usual)}/s")
+    return "; ".join(said)
 
 
 def case(of: list[Story], sims: int) -> str:

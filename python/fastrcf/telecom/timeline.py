@@ -33,6 +33,7 @@ READ: Final = (
     "bytes_up",
     "bytes_down",
     "sms_mo",
+    "sms_mt",
     "apn",
     "rat",
     "visited_plmn",

@@ -18,6 +18,9 @@ from fastrcf.telecom import baselines, kept, writing
 from fastrcf.telecom.detection import SessionDetector
 from fastrcf.telecom.evaluation import evaluate_findings
 from fastrcf.telecom.feature_files import features_folder
+from fastrcf.telecom.peers import PeerTable
+from fastrcf.telecom.place_hours import LEVELS as PLACES
+from fastrcf.telecom.places import PlaceDetector, PlaceEvents
 from fastrcf.telecom.rollup import LEVELS
 from fastrcf.telecom.stories import read_sessions as scan
 from fastrcf.telecom.timeline import KEYS, local_offset
@@ -57,6 +60,8 @@ class Week:
         All sessions.
     seconds : list of (str, float)
         What each step took.
+    places : list of PlaceEvents
+        Hours of cells and of operators that stand out, as far as they have sessions enough.
     """
 
     detector: SessionDetector
@@ -66,6 +71,7 @@ class Week:
     until: datetime
     sessions: int
     seconds: list[tuple[str, float]] = field(default_factory=list)
+    places: list[PlaceEvents] = field(default_factory=list)
 
 
 @contextmanager
@@ -142,7 +148,8 @@ def run(
     -----
     ``out`` holds ``features``, ``sessions.rcf`` (the detector), ``alerts.parquet``, and
     ``by_sim.parquet``, ``by_fleet.parquet``, ``by_cell.parquet`` as :meth:`Findings.by` gives
-    them, those of them that the sessions tell of.
+    them, those of them that the sessions tell of; ``places.parquet``, hours of cells and operators
+    that stand out.
     """
     steps = [] if seconds is None else seconds
     # What is refused is refused before anything is removed.
@@ -171,6 +178,7 @@ def run(
         detector.fit(features.filter(before), sessions.filter(before))
     with timed(steps, "detect", progress):
         findings = detector.detect(features, sessions, since=moment)
+        places = judged_places(out / "features" / "peers.parquet", moment, random_state)
     known = incidents(source)
     evaluation, others = None, []
     if known is not None and "incident" in features.columns:
@@ -183,7 +191,40 @@ def run(
     with writing.whole(out / "alerts.parquet") as part:
         findings.alerts.write_parquet(part)
     write_rolled_up(findings, out)
-    return Week(detector, findings, evaluation, others, moment, len(features), steps)
+    if places:
+        with writing.whole(out / "places.parquet") as part:
+            pl.concat(of.events for of in places).write_parquet(part)
+    return Week(detector, findings, evaluation, others, moment, len(features), steps, places)
+
+
+def judged_places(peers: Path, until: datetime, random_state: int) -> list[PlaceEvents]:
+    """Judge the hours of cells and operators from a moment on by those before.
+
+    Parameters
+    ----------
+    peers : Path
+        The table of peers that was written beside the features.
+    until : datetime
+        Where learning ends and judging begins.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    list of PlaceEvents
+        Of cells and of operators, those of them that had sessions enough.
+    """
+    table = PeerTable.load(peers)
+    found = []
+    for level in PLACES:
+        detector = PlaceDetector(level, random_state=random_state)
+        try:
+            detector.fit(table, until)
+        except InvalidInputError:
+            # Nowhere sessions enough to say what is usual.
+            continue
+        found.append(detector.detect(table, until))
+    return found
 
 
 def write_rolled_up(findings: Findings, out: Path) -> list[Path]:

@@ -46,6 +46,7 @@ SUMS: Final = {
     "bytes": ("1h", "24h", "7d"),
     "bytes_up": ("24h", "7d"),
     "sms_mo": ("1h", "24h", "7d"),
+    "sms_mt": ("24h",),
     "short": ("24h",),
     "failed": ("24h",),
     "empty": ("24h",),
@@ -110,6 +111,7 @@ def row_facts(timezone: str, records: pl.DataFrame, wanted: Set[str] | None = No
         is_sms=(pl.col("service") == "sms").fill_null(False),
         is_voice=(pl.col("service") == "voice").fill_null(False),
         sms_mo=pl.col("sms_mo").fill_null(0).clip(0).cast(pl.Int64),
+        sms_mt=pl.col("sms_mt").fill_null(0).clip(0).cast(pl.Int64),
         failed=pl.any_horizontal(pl.col("end_cause") == str(end) for end in ABNORMAL).fill_null(
             False
         ),

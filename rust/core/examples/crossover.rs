@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const SIZES: [usize; 18] = [
     1, 2, 4, 8, 12, 15, 16, 32, 64, 128, 159, 160, 256, 384, 512, 639, 1024, 2048,
 ];
+/// The same for attributions, which take a multiple of the time.
+const SIZES_OF_PARTS: [usize; 9] = [1, 16, 64, 128, 192, 256, 512, 1024, 4096];
 /// Rounds, in which all ways take turns; the best of each counts.
 const ROUNDS: usize = 9;
 /// How long a way is measured in each of them, or one call if that takes longer.
@@ -26,14 +28,14 @@ const ROUND: Duration = Duration::from_millis(4);
 /// Rows from which stretches are taken.
 const ROWS: usize = 32_768;
 
-/// Scores by some way, if there is one.
-type Call<'a> = &'a dyn Fn(Way, &Rows<'_>) -> Result<Option<Vec<f64>>>;
+/// Asks for scores or attributions by some way; whether there is one.
+type Call<'a> = &'a dyn Fn(Way, &Rows<'_>) -> Result<bool>;
 
 /// The best time a row in microseconds, for each way that there is.
 fn measure(rows: &Rows<'_>, n: usize, call: Call<'_>) -> Result<Vec<(Way, f64)>> {
     let mut ways = Vec::new();
     for way in WAYS {
-        if call(way, &rows.slice(0..n))?.is_some() {
+        if call(way, &rows.slice(0..n))? {
             ways.push((way, f64::INFINITY));
         }
     }
@@ -97,14 +99,21 @@ fn main() -> Result<()> {
         true => ScoreKind::Auto,
         false => ScoreKind::ExpectedInverseDepth,
     };
-    let (widths, samples, trees) = (
+    let of_parts = std::env::args().any(|arg| arg == "parts");
+    let sizes: &[usize] = match of_parts {
+        true => &SIZES_OF_PARTS,
+        false => &SIZES,
+    };
+    let (widths, samples, trees, sizes) = (
         numbers("d", &[8, 30]),
         numbers("s", &[256]),
         numbers("t", &[100]),
+        numbers("n", sizes),
     );
     println!(
-        "{:?}, {kind:?}, microseconds a row, one thread",
-        fastrcf::level()
+        "{:?}, {}{kind:?}, microseconds a row, one thread",
+        fastrcf::level(),
+        if of_parts { "attributions to " } else { "" }
     );
     for &width in &widths {
         let values = mixture(ROWS, width, 2);
@@ -123,18 +132,34 @@ fn main() -> Result<()> {
                 let mut forest = Forest::new(config, width)?;
                 forest.insert(&Rows::from_f32(&seen, width)?)?;
                 let frozen = forest.freeze()?;
-                for n in SIZES {
-                    let ways = measure(&rows, n, &|way, rows| {
-                        by_way::score_frozen(&frozen, way, kind, rows)
+                for &n in sizes.iter().filter(|&&n| n < ROWS) {
+                    let chosen = match of_parts {
+                        true => by_way::chosen_for_parts_when_frozen(&frozen, kind, n),
+                        false => by_way::chosen_when_frozen(&frozen, n)?,
+                    };
+                    let ways = measure(&rows, n, &|way, rows| match of_parts {
+                        true => Ok(black_box(by_way::attribution_frozen(
+                            &frozen, way, kind, rows,
+                        )?)
+                        .is_some()),
+                        false => Ok(
+                            black_box(by_way::score_frozen(&frozen, way, kind, rows)?).is_some()
+                        ),
                     })?;
-                    let chosen = by_way::chosen_when_frozen(&frozen, n)?;
                     tell("frozen", n, chosen, &ways);
                 }
-                for n in SIZES {
-                    let ways = measure(&rows, n, &|way, rows| {
-                        by_way::score(&forest, way, kind, rows)
+                for &n in sizes.iter().filter(|&&n| n < ROWS) {
+                    let chosen = match of_parts {
+                        true => by_way::chosen_for_parts(&forest, kind, n),
+                        false => by_way::chosen(&forest, n),
+                    };
+                    let ways = measure(&rows, n, &|way, rows| match of_parts {
+                        true => {
+                            Ok(black_box(by_way::attribution(&forest, way, kind, rows)?).is_some())
+                        }
+                        false => Ok(black_box(by_way::score(&forest, way, kind, rows)?).is_some()),
                     })?;
-                    tell("living", n, by_way::chosen(&forest, n), &ways);
+                    tell("living", n, chosen, &ways);
                 }
             }
         }

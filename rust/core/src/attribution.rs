@@ -32,7 +32,9 @@ pub struct Attribution {
 
 /// Where the smallest sum of ranges is below this, weights could overflow
 /// single precision.
-const TINY: f32 = 1e-30;
+pub(crate) const TINY: f32 = 1e-30;
+/// Columns that are summed together where there are more than that.
+const PIECE: usize = 32;
 
 /// What a row's way up has noted, from the deepest level on.
 struct Levels {
@@ -104,25 +106,33 @@ impl Levels {
         if n > 0 && self.sums[0][1] < TINY {
             return self.tiny_shares(shares);
         }
+        let stride = shares.len();
         let mut stay = 1.0;
+        if W == 0 {
+            for (&here, weight) in self.stay[..n].iter().zip(&mut self.weights[..n]).rev() {
+                *weight *= stay;
+                stay *= here;
+            }
+            for (i, piece) in shares.chunks_mut(PIECE).enumerate() {
+                match piece.len() {
+                    PIECE => self.sum_piece::<PIECE>(i, stride, piece),
+                    24 => self.sum_piece::<24>(i, stride, piece),
+                    16 => self.sum_piece::<16>(i, stride, piece),
+                    _ => self.sum_piece::<8>(i, stride, piece),
+                }
+            }
+            return stay;
+        }
         // All columns in one loop over levels, whose end cannot be foretold.
         let mut sums = [0.0; W];
-        shares.fill(0.0);
         let levels = self.stay[..n].iter().zip(&self.weights[..n]);
-        let excess = self.excess[..n * shares.len()].chunks_exact(shares.len());
+        let excess = self.excess[..n * stride].chunks_exact(stride);
         for ((&here, &weight), excess) in levels.zip(excess).rev() {
             let weight = weight * stay;
             stay *= here;
-            match excess.first_chunk::<W>() {
-                Some(excess) if W > 0 => {
-                    for j in 0..W {
-                        sums[j] += excess[j] * weight;
-                    }
-                }
-                _ => {
-                    for (share, &excess) in shares.iter_mut().zip(excess) {
-                        *share += excess * weight;
-                    }
+            if let Some(excess) = excess.first_chunk::<W>() {
+                for j in 0..W {
+                    sums[j] += excess[j] * weight;
                 }
             }
         }
@@ -130,6 +140,24 @@ impl Levels {
             *shares = sums;
         }
         stay
+    }
+
+    /// [`Levels::shares`] of a piece of `N` columns, whose sums are registers' then, by
+    /// weights that count what is above.
+    #[inline(always)]
+    fn sum_piece<const N: usize>(&self, piece: usize, stride: usize, shares: &mut [f32]) {
+        let mut sums = [0.0; N];
+        let excess = self.excess[..self.used * stride].chunks_exact(stride);
+        for (excess, &weight) in excess.zip(&self.weights[..self.used]).rev() {
+            if let Some(excess) = excess[piece * PIECE..].first_chunk::<N>() {
+                for j in 0..N {
+                    sums[j] += excess[j] * weight;
+                }
+            }
+        }
+        if let Some(shares) = shares.first_chunk_mut::<N>() {
+            *shares = sums;
+        }
     }
 
     /// [`Levels::shares`] where a weight could overflow.

@@ -1,7 +1,8 @@
-//! Scores by a way of one's choice: for `examples/crossover.rs`, which measures what
+//! Scores and attributions by a way of one's choice: for `examples/crossover.rs`, which measures what
 //! `shape.rs` should choose, and for tests that hold all ways to the same bits. No part
 //! of the interface: it may change with any version.
 
+use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::forest::Forest;
@@ -73,6 +74,67 @@ pub fn score_frozen(
         }
         Way::Blocks | Way::Frozen => Ok(None),
         _ => walk(forest, way, kind, sample_size, rows),
+    }
+}
+
+/// The way that so many rows take through a living forest to be attributed.
+pub fn chosen_for_parts(forest: &Forest, kind: ScoreKind, n_rows: usize) -> Way {
+    match forest.is_worth_freezing_for_parts(kind, n_rows) {
+        true => Way::Frozen,
+        false => Way::Groups,
+    }
+}
+
+/// The same for a frozen forest.
+pub fn chosen_for_parts_when_frozen(forest: &FrozenForest, kind: ScoreKind, n_rows: usize) -> Way {
+    match forest.attributes_blocks(kind, n_rows) {
+        true => Way::Blocks,
+        false => Way::Groups,
+    }
+}
+
+/// As [`Forest::attribution_by`]; nothing if a living forest has no such way.
+///
+/// # Errors
+/// As [`Forest::attribution_by`].
+pub fn attribution(
+    forest: &Forest,
+    way: Way,
+    kind: ScoreKind,
+    rows: &Rows<'_>,
+) -> Result<Option<Attribution>> {
+    forest.check_question(rows, &mut never)?;
+    match way {
+        Way::Frozen => forest.freeze()?.attribution_by(kind, rows).map(Some),
+        Way::Groups => {
+            let sample_size = forest.config().sample_size;
+            questions::attributions(forest, rows, kind, sample_size, &mut never).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// As [`FrozenForest::attribution_by`]; nothing if this forest has no such way.
+///
+/// # Errors
+/// As [`FrozenForest::attribution_by`].
+pub fn attribution_frozen(
+    forest: &FrozenForest,
+    way: Way,
+    kind: ScoreKind,
+    rows: &Rows<'_>,
+) -> Result<Option<Attribution>> {
+    forest.check_question(rows, &mut never)?;
+    forest.build(&mut never)?;
+    match way {
+        Way::Blocks if forest.can_attribute_blocks(kind) => forest
+            .attribute_in_blocks(forest.intake(), rows, kind, &mut never)
+            .map(Some),
+        Way::Groups => {
+            let sample_size = forest.config().sample_size;
+            questions::attributions(forest, rows, kind, sample_size, &mut never).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

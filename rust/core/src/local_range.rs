@@ -238,16 +238,34 @@ pub(crate) fn add_local_parts<N: Nodes>(
         descend(nodes, q, path);
         let near = near(Portable, nodes, q, path.way(), least, buffers);
         let union = lanes::union_sum(near.lo, near.hi, q);
-        if union <= 0.0 {
-            continue;
-        }
-        let factor = scale * f64::from(bits(union, near.root)) / f64::from(union);
-        let (lows, highs) = totals.split_at_mut(stride);
-        for j in 0..stride {
-            let (lo, hi, x) = (near.lo[j], near.hi[j], q[j]);
-            let half = (hi - lo) / 2.0;
-            lows[j] += factor * f64::from((lo - x).max(0.0) + half);
-            highs[j] += factor * f64::from((x - hi).max(0.0) + half);
-        }
+        add_room(totals, (near.lo, near.hi), q, union, near.root, scale);
+    }
+}
+
+/// Adds the parts of a padded row's local range, times `scale`, to its totals of lows and
+/// highs: `bounds` is its neighbourhood, `union` the sum of ranges of both, and `root`
+/// that of the root's box.
+#[inline(always)]
+pub(crate) fn add_room(
+    totals: &mut [f64],
+    (lo, hi): (&[f32], &[f32]),
+    q: &[f32],
+    union: f32,
+    root: f32,
+    scale: f64,
+) {
+    if union <= 0.0 {
+        return;
+    }
+    let factor = scale * f64::from(bits(union, root)) / f64::from(union);
+    let stride = totals.len() / 2;
+    let (lows, highs) = totals.split_at_mut(stride);
+    let (lo, hi, q) = (&lo[..stride], &hi[..stride], &q[..stride]);
+    let highs = &mut highs[..stride];
+    for j in 0..stride {
+        let (lo, hi, x) = (lo[j], hi[j], q[j]);
+        let half = (hi - lo) / 2.0;
+        lows[j] += factor * f64::from((lo - x).max(0.0) + half);
+        highs[j] += factor * f64::from((x - hi).max(0.0) + half);
     }
 }

@@ -4,10 +4,14 @@
 //! above it, and where its way ends is different in every tree. So sixteen trees
 //! go down together, level by level and without a branch that nothing foretells,
 //! some fourteen instructions a step, and the points of their leaves are asked
-//! for at once. Then each tree's way goes up by itself. Frozen trees go together up
-//! as well as down ([`crate::kernels::grove`]), and living ones up
-//! (`forest/together.rs`), unless they are too large or hold one point alone: then it
-//! is done here. Figures are in `shape.rs`.
+//! for at once. Then each tree's way goes up by itself: a living tree may have to
+//! make its boxes on the way. Frozen trees have theirs, and go together up as
+//! well as down ([`crate::kernels::grove`]), unless they are too large. Figures
+//! are in `shape.rs`.
+//!
+//! What did not pay when it was tried: asking for the boxes too; going up in
+//! vector lanes, a tree in each, which takes more code than all of this for the
+//! little that it gains.
 
 use crate::kernels::grove;
 use crate::kernels::prefetch;
@@ -15,7 +19,6 @@ use crate::kernels::simd::{LANES, Simd};
 use crate::local_range::{Blend, NearBuffers, near};
 use crate::questions::Trees;
 use crate::score::{Norm, score_path};
-use crate::tree::Boxes;
 use crate::walk::{BoxBuffer, Nodes, Path, Way, descend, is_leaf};
 use std::ops::Range;
 
@@ -25,12 +28,10 @@ pub(crate) const TREES: usize = grove::TREES;
 /// What one row needs on its way through some trees.
 #[derive(Clone, Debug)]
 pub(crate) struct Lockstep {
-    pub(crate) ways: Ways,
+    ways: Ways,
     pub(crate) scorer: Scorer,
-    /// For trees that go up together; made when they are asked.
+    /// For frozen trees; made when they are asked.
     pub(crate) grove: Option<Box<grove::Buffers>>,
-    /// For living trees that store some of their boxes.
-    pub(crate) boxes: Boxes,
 }
 
 impl Lockstep {
@@ -50,7 +51,6 @@ impl Lockstep {
                 near: NearBuffers::new(stride),
             },
             grove: None,
-            boxes: Boxes::default(),
         }
     }
 
@@ -66,13 +66,13 @@ impl Lockstep {
 
 /// The ways of one row through some trees.
 #[derive(Clone, Debug)]
-pub(crate) struct Ways {
+struct Ways {
     /// Each tree's node at each depth, down to its leaf and then the leaf
     /// again: sixteen trees level by level, then the next sixteen.
     levels: Vec<[u32; LANES]>,
     ended: Vec<Ended>,
     /// For each tree, how many nodes from the root on are found to hold the row.
-    pub(crate) holding: Vec<u32>,
+    holding: Vec<u32>,
 }
 
 /// A way through one tree.
@@ -87,39 +87,6 @@ struct Ended {
 }
 
 impl Ways {
-    /// Takes a padded row down some trees; no tree of which may be a leaf, else it
-    /// is not done.
-    #[inline(always)]
-    pub(crate) fn go_down<T: Trees>(&mut self, trees: &T, some: Range<usize>, q: &[f32]) -> bool {
-        self.levels.clear();
-        self.ended.clear();
-        self.holding.clear();
-        for first in some.clone().step_by(LANES) {
-            // The last group may be smaller: its last tree then comes again.
-            let mut group = [trees.tree(first); LANES];
-            let mut roots = [0; LANES];
-            for l in 0..LANES {
-                group[l] = trees.tree((first + l).min(some.end - 1));
-                roots[l] = group[l].root();
-                if is_leaf(roots[l]) {
-                    return false;
-                }
-            }
-            self.descend(&group, roots, q);
-        }
-        true
-    }
-
-    /// The depth of the deepest leaf.
-    #[inline(always)]
-    pub(crate) fn deepest(&self) -> usize {
-        self.ended
-            .iter()
-            .map(|ended| ended.depth)
-            .max()
-            .unwrap_or(0)
-    }
-
     /// Goes down from the roots to the leaves of a padded row.
     #[inline(always)]
     fn descend<N: Nodes>(&mut self, trees: &[N; LANES], mut at: [u32; LANES], q: &[f32]) {
@@ -153,7 +120,7 @@ impl Ways {
 
     /// That through tree number `t` among those that the row has gone down.
     #[inline(always)]
-    pub(crate) fn of(&self, t: usize) -> Way<'_> {
+    fn of(&self, t: usize) -> Way<'_> {
         let Ended { first, depth, leaf } = self.ended[t];
         Way::first_of(&self.levels.as_flattened()[first..], LANES, depth, leaf)
     }
@@ -212,26 +179,22 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
     total: &mut f64,
 ) {
     let Lockstep { ways, scorer, .. } = buffers;
-    if !ways.go_down(trees, some.clone(), q) {
-        return slowly(s, trees, some, needed, blend, q, scorer, total);
+    ways.levels.clear();
+    ways.ended.clear();
+    ways.holding.clear();
+    for first in some.clone().step_by(LANES) {
+        // The last group may be smaller: its last tree then comes again.
+        let mut group = [trees.tree(first); LANES];
+        let mut roots = [0; LANES];
+        for l in 0..LANES {
+            group[l] = trees.tree((first + l).min(some.end - 1));
+            roots[l] = group[l].root();
+            if is_leaf(roots[l]) {
+                return slowly(s, trees, some, needed, blend, q, scorer, total);
+            }
+        }
+        ways.descend(&group, roots, q);
     }
-    one_by_one(s, trees, some, needed, blend, q, ways, scorer, total);
-}
-
-/// The same with ways that are known, each tree by itself.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "as above")]
-pub(crate) fn one_by_one<S: Simd, T: Trees>(
-    s: S,
-    trees: &T,
-    some: Range<usize>,
-    needed: u64,
-    blend: Option<Blend>,
-    q: &[f32],
-    ways: &mut Ways,
-    scorer: &mut Scorer,
-    total: &mut f64,
-) {
     for (t, number) in some.enumerate() {
         let (score, holding) = scorer.score(s, &trees.tree(number), needed, blend, q, ways.of(t));
         *total += score;
@@ -241,7 +204,7 @@ pub(crate) fn one_by_one<S: Simd, T: Trees>(
 
 /// The same where a tree holds nothing, or nothing but one point.
 #[expect(clippy::too_many_arguments, reason = "as above")]
-pub(crate) fn slowly<S: Simd>(
+fn slowly<S: Simd>(
     s: S,
     trees: &impl Trees,
     some: Range<usize>,

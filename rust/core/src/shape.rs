@@ -23,7 +23,10 @@
 //! | frozen: blocks, with AVX-512 | 416 | 416 | 416 |
 //! | frozen: blocks, without | 160 | 192 | 248 |
 //! | living: frozen first | 1024 | 512 | 320 |
-//! | living: frozen first for attribution | never | 1024 | 1024 |
+//! | frozen: blocks for attribution, with AVX-512 | 256 | 256 | 256 |
+//! | frozen: the same without, with room: not measured | 1024 | 1024 | 1024 |
+//! | living: frozen first for attribution, with AVX-512 | 1024 | 512 | 320 |
+//! | living: the same without, or of displacements | never | 1024 | 1024 |
 //!
 //! Microseconds a row of a frozen forest (T = 100, S = 256, Zen 5, AVX-512):
 //!
@@ -34,7 +37,8 @@
 //!
 //! Both are measured by
 //! `cargo run --release --package fastrcf --example crossover`, which takes every way
-//! at each n and tells which is best beside the one that is chosen here.
+//! at each n and tells which is best beside the one that is chosen here; attributions,
+//! which are walked row by row or taken in blocks, with `-- parts` behind it.
 
 use crate::kernels::grove;
 
@@ -63,6 +67,8 @@ const ALONE: usize = 416;
 /// Rows from which on it pays to freeze a forest first to attribute scores, if few of
 /// its boxes are stored.
 const WORTH_FREEZING_FOR_PARTS: usize = 1024;
+/// Rows from which on they are attributed in blocks, with AVX-512 and without.
+const PARTS_IN_BLOCKS: [usize; 2] = [256, 1024];
 /// Sample size at which the crossovers were measured.
 const MEASURED_SAMPLE: usize = 256;
 
@@ -119,10 +125,40 @@ pub(crate) fn worth_freezing(dimensions: usize, sample_size: usize) -> usize {
     by_sample(measured, sample_size, 128)
 }
 
-/// The same for attributions, which take the living forest's boxes as they are
-/// unless most are not stored.
+/// The same for attributions that are walked row by row, which take the living forest's
+/// boxes as they are unless most are not stored.
 pub(crate) fn is_worth_freezing_for_parts(rows: usize, all_stored: bool) -> bool {
     !all_stored && rows >= WORTH_FREEZING_FOR_PARTS
+}
+
+/// Rows from which on they are attributed in blocks. With AVX-512 256 rows are as quick
+/// that way at 8 columns, and a quarter quicker at 30.
+fn worth_a_block_of_parts(sample_size: usize, in_vectors: bool) -> usize {
+    let [with, without] = PARTS_IN_BLOCKS;
+    by_sample(if in_vectors { with } else { without }, sample_size, 32)
+}
+
+/// Whether so many rows of so many columns are attributed in blocks.
+pub(crate) fn takes_blocks_for_parts(rows: usize, dimensions: usize, sample_size: usize) -> bool {
+    can_take_blocks(dimensions) && rows >= worth_a_block_of_parts(sample_size, grove::in_vectors())
+}
+
+/// Rows from which on it pays to freeze a living forest first, which attributes in blocks
+/// then: the same as for scores, since both the time that freezing takes and what a row
+/// spares are. None where that was not measured, which is without AVX-512.
+pub(crate) fn worth_freezing_for_blocks_of_parts(
+    dimensions: usize,
+    sample_size: usize,
+    in_vectors: bool,
+) -> Option<usize> {
+    let least = worth_a_block_of_parts(sample_size, in_vectors);
+    (in_vectors && can_take_blocks(dimensions))
+        .then(|| worth_freezing(dimensions, sample_size).max(least))
+}
+
+/// Nanoseconds that attributing a row of a block takes a tree, roughly and at best.
+pub(crate) fn block_cost_of_parts(dimensions: usize) -> f64 {
+    10.0 + 2.0 * dimensions as f64
 }
 
 /// Nanoseconds that a row of a block takes a tree, roughly and at best.
@@ -156,6 +192,14 @@ mod tests {
             [few(15, 2, false), few(99, 2, true)],
             [Way::Groups, Way::Alone]
         );
+        for (d, frozen) in [(8, 1024), (16, 512), (30, 320)] {
+            let limit = if grove::in_vectors() { 256 } else { 1024 };
+            assert!(takes_blocks_for_parts(limit, d, 256));
+            assert!(!takes_blocks_for_parts(limit - 1, d, 256));
+            let first = [true, false].map(|v| worth_freezing_for_blocks_of_parts(d, 256, v));
+            assert_eq!(first, [Some(frozen), None]);
+        }
+        assert_eq!(worth_freezing_for_blocks_of_parts(513, 256, true), None);
         assert!(is_worth_freezing_for_parts(1024, false));
         assert!(!is_worth_freezing_for_parts(1023, false));
         assert!(!is_worth_freezing_for_parts(100_000, true));

@@ -144,6 +144,9 @@ fn forests(digest: &mut Digest, n_threads: usize) {
         ask!(digest, &frozen, &few, gaps());
         for (_, kind) in ScoreKind::NAMES {
             digest.numbers(&frozen.score_by(kind, &rows).unwrap());
+            let parts = frozen.attribution_by(kind, &rows).unwrap();
+            digest.numbers(&parts.low);
+            digest.numbers(&parts.high);
         }
         if shingle > 1 {
             let coming = forest.forecast(7).unwrap();

@@ -7,6 +7,7 @@
 //! shorter) is not read at all: whoever asks has a slower way, which knows more and says
 //! what is wrong where. Nothing here has an error.
 
+mod halves;
 mod number;
 
 use number::number;
@@ -30,12 +31,38 @@ pub struct Rows {
 }
 
 /// Reads rows; nothing if there is anything else. Memory grows with the text: eight
-/// bytes a value, which takes two of text at least.
+/// bytes a value, which takes two of text at least. Of a long text a thread of its own
+/// reads one half, where there are two processors.
 pub fn rows(text: &[u8], layout: Layout) -> Option<Rows> {
+    let text = match layout {
+        Layout::Lines => text,
+        Layout::Lists => within_list(text)?,
+    };
+    halves::rows(text, layout).unwrap_or_else(|| read(text, layout, text.len()))
+}
+
+/// Reads rows one after the other: lines, or lists between commas. What `of_len` bytes
+/// of text may hold is room for further rows.
+fn read(text: &[u8], layout: Layout, of_len: usize) -> Option<Rows> {
+    let rows = Growing::new(of_len);
     let mut text = Text { text, at: 0 };
     match layout {
-        Layout::Lines => text.lines(),
-        Layout::Lists => text.lists(),
+        Layout::Lines => text.lines(rows),
+        Layout::Lists => text.lists(rows),
+    }
+}
+
+/// What a list has between its brackets.
+fn within_list(text: &[u8]) -> Option<&[u8]> {
+    trim(text).strip_prefix(b"[")?.strip_suffix(b"]")
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|&byte| !is_blank(byte));
+    let end = text.iter().rposition(|&byte| !is_blank(byte));
+    match (start, end) {
+        (Some(start), Some(end)) => &text[start..=end],
+        _ => &[],
     }
 }
 
@@ -45,8 +72,7 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    fn lines(&mut self) -> Option<Rows> {
-        let mut rows = Growing::new(self.text);
+    fn lines(&mut self, mut rows: Growing) -> Option<Rows> {
         loop {
             loop {
                 self.skip(is_blank_of_line);
@@ -70,9 +96,7 @@ impl Text<'_> {
         }
     }
 
-    fn lists(&mut self) -> Option<Rows> {
-        let mut rows = Growing::new(self.text);
-        self.token(b'[')?;
+    fn lists(&mut self, mut rows: Growing) -> Option<Rows> {
         loop {
             self.token(b'[')?;
             loop {
@@ -87,15 +111,12 @@ impl Text<'_> {
             }
             rows.end_row()?;
             self.skip(is_blank);
-            match self.next()? {
-                b',' => {}
-                b']' => break,
-                _ => return None,
+            match self.next() {
+                Some(b',') => {}
+                Some(_) => return None,
+                None => return rows.done(),
             }
         }
-        self.skip(is_blank);
-        (self.at == self.text.len()).then_some(())?;
-        rows.done()
     }
 
     /// A number that is finite.
@@ -141,10 +162,10 @@ struct Growing {
 }
 
 impl Growing {
-    fn new(text: &[u8]) -> Growing {
+    fn new(of_len: usize) -> Growing {
         // Digits of a double are seventeen; what is shorter makes the vector grow.
         Growing {
-            values: Vec::with_capacity(text.len() / 16),
+            values: Vec::with_capacity(of_len / 16),
             n_columns: 0,
             first: 0,
         }

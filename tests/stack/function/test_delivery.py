@@ -67,7 +67,10 @@ sizes = st.lists(st.sampled_from([10, 300, 59_999, 60_001, 700_000, 1_024_000, 1
 @given(sizes)
 def test_lines_are_packed_in_order_within_the_limits(sizes):
     lines = [bytes([65 + i % 26]) * (size - 1) + b"\n" for i, size in enumerate(sizes)]
-    calls = _calls(_records(lines))
+    joined = b"".join(lines)
+    n, records = _records(joined)
+    assert n == len(lines)
+    calls = _calls(records)
     held = b"".join(data for call in calls for _, data in call)
     assert held == b"".join(line for line in lines if len(line) <= RECORD_BYTES)
     for call in calls:
@@ -83,7 +86,7 @@ def test_each_line_is_stored_once_and_told_so(n, plan):
     # Each in a record of its own.
     lines = [b"%d" % i + b"x" * 50_000 + b"\n" for i in range(n)]
     firehose = Firehose(plan)
-    told = delivering(firehose).put(lines, seconds=1e9)
+    told = delivering(firehose).put(b"".join(lines), seconds=1e9)
     assert told.all()
     assert sorted(firehose.data) == sorted(lines)
     for before, after in zip(firehose.calls, firehose.calls[1:], strict=False):
@@ -94,14 +97,14 @@ def test_each_line_is_stored_once_and_told_so(n, plan):
 def test_many_small_lines_share_records():
     firehose = Firehose()
     lines = [b"x" * 199 + b"\n"] * 1000
-    assert delivering(firehose).put(lines, 5).all()
+    assert delivering(firehose).put(b"".join(lines), 5).all()
     assert [len(call) for call in firehose.calls] == [4]
 
 
 def test_more_than_500_records():
     firehose = Firehose()
     lines = [b"x" * 40_000 + b"\n"] * 700
-    assert delivering(firehose).put(lines, 5).all()
+    assert delivering(firehose).put(b"".join(lines), 5).all()
     # 4 MiB are reached before 500 records of this size are.
     assert len(firehose.calls) == 7
     records = [(slice(i, i + 1), b"x\n") for i in range(1201)]
@@ -111,7 +114,7 @@ def test_more_than_500_records():
 def test_what_fails_until_the_time_is_over_is_told():
     clock = Clock()
     always = Firehose([[True, False]] + [[True]] * 1000)
-    told = delivering(always, clock).put([b"a" * 60_000, b"b" * 60_000], seconds=3.0)
+    told = delivering(always, clock).put(b"a" * 59_999 + b"\n" + b"b" * 59_999 + b"\n", seconds=3.0)
     assert told.tolist() == [False, True]
     assert clock.now <= 103.0
     assert len(always.calls) > 3
@@ -134,14 +137,14 @@ def test_what_fails_until_the_time_is_over_is_told():
 )
 def test_what_passes_is_tried_again(error, calls):
     firehose = Firehose([error])
-    told = delivering(firehose).put([b"a\n"], seconds=5)
+    told = delivering(firehose).put(b"a\n", seconds=5)
     assert len(firehose.calls) == calls
     assert told.tolist() == [calls == 2]
 
 
 def test_without_time_nothing_is_sent():
     firehose = Firehose()
-    assert not delivering(firehose).put([b"a\n"], seconds=0).any()
+    assert not delivering(firehose).put(b"a\n", seconds=0).any()
     assert firehose.calls == []
 
 
@@ -169,7 +172,7 @@ def test_a_client_that_cannot_be_made():
     def none():
         raise ImportError("boto3")
 
-    assert not Delivery(none, "results").put([b"a\n"], 5).any()
+    assert not Delivery(none, "results").put(b"a\n", 5).any()
 
 
 def test_answers_say_whether_they_are_stored(model, tmp_path):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fastrcf.telecom.evaluation import IncidentEvaluation
     from fastrcf.telecom.findings import Findings
+    from fastrcf.telecom.places import PlaceEvents
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def build(
     baselines: Sequence[tuple[str, IncidentEvaluation]] = (),
     incidents: pl.DataFrame | None = None,
     put_aside: Mapping[str, int] | None = None,
+    places: Sequence[PlaceEvents] = (),
     made: Made | None = None,
 ) -> Report:
     """Make one page of what a detector found in sessions.
@@ -80,6 +82,8 @@ def build(
     put_aside : mapping of str to int, optional
         Why records were put aside on load, and how many, as
         :func:`fastrcf.telecom.week.put_aside` gives them; empty if none was.
+    places : sequence of PlaceEvents
+        Cells and operators at hours that stand out, as ``PlaceDetector.detect`` gives them.
     made : Made, optional
         How all of it came about.
 
@@ -96,6 +100,7 @@ def build(
     kinds, days = gather.by_day(findings)
     known = gather.labels(findings, incidents)
     has_labels = bool(known) or evaluation is not None
+    network, at_place = gather.network(findings, places)
     made = made or Made()
     versions = {"Python": platform.python_version(), "Polars": pl.__version__}
     # The page tells these and its own by itself.
@@ -111,6 +116,8 @@ def build(
         days=days,
         fleets=gather.places(frame, findings, "customer"),
         cells=gather.places(frame, findings, "cell"),
+        network=network,
+        at_place=at_place,
         evaluation=evaluation,
         baselines=tuple(baselines),
         curve=gather.curve(findings),

@@ -127,6 +127,44 @@ class Place:
 
 
 @dataclass(frozen=True)
+class PlaceHours:
+    """Hours of a cell or an operator that stand out.
+
+    Attributes
+    ----------
+    level, name : str
+        "cell" or "operator", and which.
+    first, last : datetime
+        When the first and the last of the hours began.
+    hours, sessions : int
+        Hours that stand out, and sessions in them.
+    usual_sessions : float
+    failed_share, usual_failed_share : float
+        Of its sessions, and of those of the week before.
+    throughput, usual_throughput : float or None
+        Bytes a second of busy time.
+    score : float
+        The highest of the hours.
+    alerts : int
+        Alerts of its SIMs that opened in these hours; of cells alone.
+    """
+
+    level: str
+    name: str
+    first: datetime
+    last: datetime
+    hours: int
+    sessions: int
+    usual_sessions: float
+    failed_share: float
+    usual_failed_share: float
+    throughput: float | None
+    usual_throughput: float | None
+    score: float
+    alerts: int
+
+
+@dataclass(frozen=True)
 class DayFacts:
     """Alerts that opened on a day, by kind."""
 
@@ -191,6 +229,10 @@ class Facts:
         Kinds in the order of ``kinds``.
     fleets, cells : tuple of Place
         Those with most alerts.
+    network : tuple of PlaceHours
+        Cells and operators at hours that stand out, of each the highest scores first.
+    at_place : mapping of int to PlaceHours
+        Of each alert that opened in such an hour of its cell, the hours.
     evaluation : IncidentEvaluation or None
     baselines : tuple of (str, IncidentEvaluation)
     curve : Curve or None
@@ -210,6 +252,8 @@ class Facts:
     days: tuple[DayFacts, ...]
     fleets: tuple[Place, ...]
     cells: tuple[Place, ...]
+    network: tuple[PlaceHours, ...]
+    at_place: Mapping[int, PlaceHours]
     evaluation: IncidentEvaluation | None
     baselines: tuple[tuple[str, IncidentEvaluation], ...]
     curve: Curve | None

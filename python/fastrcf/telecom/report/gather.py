@@ -15,6 +15,7 @@ from fastrcf.telecom.report.facts import (
     FamilyFacts,
     Line,
     Place,
+    PlaceHours,
     QualityFacts,
     ScoreFacts,
     WeekFacts,
@@ -22,9 +23,10 @@ from fastrcf.telecom.report.facts import (
 from fastrcf.telecom.schema import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fastrcf.telecom.findings import Findings
+    from fastrcf.telecom.places import PlaceEvents
     from fastrcf.telecom.story import Story
 
 _BINS, _POINTS, _PLACES = 60, 300, 12
@@ -253,6 +255,29 @@ def places(frame: pl.LazyFrame, findings: Findings, column: str) -> tuple[Place,
         )
         for row in rolled.iter_rows(named=True)
     )
+
+
+def network(
+    findings: Findings, found: Sequence[PlaceEvents]
+) -> tuple[tuple[PlaceHours, ...], dict[int, PlaceHours]]:
+    """Give hours of places that stand out, and those that alerts opened in."""
+    alerts = findings.alerts
+    by_cell: dict[str, list[tuple[int, datetime]]] = {}
+    if "cell" in alerts.columns:
+        for alert, cell, opened in alerts.select("alert", "cell", "opened").iter_rows():
+            by_cell.setdefault(cell, []).append((alert, opened))
+    all_hours: list[PlaceHours] = []
+    at_place: dict[int, PlaceHours] = {}
+    for events in found:
+        for row in events.events.iter_rows(named=True):
+            until = row["last"] + timedelta(hours=1)
+            there = by_cell.get(row["place"], []) if row["level"] == "cell" else []
+            inside = [alert for alert, opened in there if row["first"] <= opened < until]
+            row["name"] = row.pop("place")
+            hours = PlaceHours(**row, alerts=len(inside))
+            all_hours.append(hours)
+            at_place |= dict.fromkeys(inside, hours)
+    return tuple(all_hours), at_place
 
 
 def curve(findings: Findings) -> Curve | None:

@@ -11,14 +11,19 @@ from markupsafe import Markup
 from fastrcf.report import words
 from fastrcf.report.page import page
 from fastrcf.telecom import catalogue, saying, tell
+from fastrcf.telecom.place_hours import LEVELS
 from fastrcf.telecom.report.plots import SessionPlots
+from fastrcf.telecom.surprise import MOST
 
 if TYPE_CHECKING:
+    from fastrcf.detection import Reason
     from fastrcf.telecom.report.facts import Facts
 
 #: Cases that are told in full, alerts of each, cases that are open, that are named at the top, and
 #: that are listed below.
 TOLD, EACH, OPEN, FIRST, LISTED = 30, 2, 3, 8, 300
+#: Places at hours that stand out, of each kind.
+PLACES = 8
 
 
 def render(facts: Facts) -> str:
@@ -38,7 +43,9 @@ def render(facts: Facts) -> str:
             "short": saying.short,
             "kind": tell.title,
             "feature": _feature,
+            "there": tell.place,
             "unlogged": _unlogged,
+            "usually": _usually,
         },
         facts=facts,
         own_style=Markup(files("fastrcf.telecom.report").joinpath("style.css").read_text("utf-8")),
@@ -51,16 +58,23 @@ def render(facts: Facts) -> str:
         },
         told=facts.cases[:TOLD],
         listed=facts.cases[TOLD : TOLD + LISTED],
+        network=[
+            one
+            for level in LEVELS
+            for one in [hours for hours in facts.network if hours.level == level][:PLACES]
+        ],
         n_alerts=sum(n for _, n in facts.kinds),
         each=EACH,
         opened=OPEN,
         first=FIRST,
         some=words.listed,
+        most=2 * MOST,
     )
 
 
 _FEATURES = {feature.name: feature for feature in catalogue.FEATURES}
 _LOG = "ln(1 + "
+_SHARE = "_share_"
 
 
 def _feature(column: str) -> str:
@@ -76,9 +90,17 @@ def _feature(column: str) -> str:
 
 
 def _unlogged(value: float, column: str) -> str:
-    """Write a feature's value in the unit behind its logarithm."""
+    """Write a feature's value as people say it: in the unit behind its logarithm, times, shares."""
     feature = _FEATURES.get(column)
-    if feature is None or not feature.unit.startswith(_LOG):
+    if feature is None:
+        return words.number(value)
+    if feature.unit == "ln":
+        return f"{saying.amount(math.exp(min(value, 700.0)))} \u00d7"
+    if feature.unit == "0 or 1":
+        return "yes" if value >= 0.5 else "no"
+    if not feature.unit and _SHARE in f"{column}_":
+        return f"{saying.amount(round(100 * value, 1))} %"
+    if not feature.unit.startswith(_LOG):
         return words.number(value)
     plain, unit = math.expm1(min(value, 700.0)), feature.unit[len(_LOG) : -1]
     if unit == "bytes":
@@ -86,3 +108,14 @@ def _unlogged(value: float, column: str) -> str:
     if unit == "bytes/s":
         return f"{saying.volume(plain)}/s"
     return saying.lasting(plain) if unit == "s" else f"{saying.amount(plain)} {unit}"
+
+
+def _usually(reason: Reason) -> str:
+    """Write between which values a feature usually is, their unit once."""
+    if reason.usual_low is None or reason.usual_high is None:
+        return ""
+    low, high = (_unlogged(one, reason.column) for one in (reason.usual_low, reason.usual_high))
+    if low == high:
+        return low
+    (first, _, unit), (_, _, other) = low.partition(" "), high.partition(" ")
+    return f"{first if unit == other else low} to {high}"

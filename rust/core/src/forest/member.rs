@@ -100,16 +100,13 @@ impl Member {
         self.plan.iter().map(|&(row, _)| row)
     }
 
-    /// Whether this tree takes some row.
-    pub(crate) fn takes(&self) -> bool {
-        !self.plan.is_empty()
-    }
-
-    /// Keeps which nodes from the root on hold a row that comes alone, which the tree
-    /// takes.
+    /// Keeps which nodes from the root on hold a row that comes alone, if the tree
+    /// takes it.
     pub(crate) fn keep_top(&mut self, nodes: impl Iterator<Item = NodeId>) {
         self.top.clear();
-        self.top.extend(nodes);
+        if !self.plan.is_empty() {
+            self.top.extend(nodes);
+        }
     }
 
     /// Leaves no large buffers behind after a bulk insertion.

@@ -9,12 +9,10 @@ mod persist;
 mod query;
 mod samples;
 mod surroundings;
-mod together;
 mod update;
 
 pub(crate) use delete::{DeleteBuffers, delete_rows_body};
 pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
-pub(crate) use together::add_scores_of_living_body;
 
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};

@@ -5,15 +5,12 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
-use crate::kernels::entry;
-use crate::local_range::Blend;
-use crate::lockstep::Lockstep;
+use crate::kernels::grove;
 use crate::novelty::{self, Novelty};
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
 use crate::shape;
 use crate::tree::{Live, resting_limit};
-use std::ops::Range;
 
 impl Trees for Forest {
     type Tree<'a> = Live<'a>;
@@ -34,18 +31,6 @@ impl Trees for Forest {
     fn n_threads(&self) -> usize {
         self.config.n_threads
     }
-
-    fn add_scores_of_row(
-        &self,
-        some: Range<usize>,
-        needed: u64,
-        blend: Option<Blend>,
-        q: &[f32],
-        buffers: &mut Lockstep,
-        total: &mut f64,
-    ) {
-        entry::add_scores_of_living(self, some, needed, blend, q, buffers, total);
-    }
 }
 
 impl Forest {
@@ -62,6 +47,19 @@ impl Forest {
     /// the same bits.
     pub(crate) fn worth_freezing(&self) -> usize {
         shape::worth_freezing(self.n_dimensions(), self.config.sample_size)
+    }
+
+    /// Whether it pays where so many rows are attributed.
+    pub(crate) fn is_worth_freezing_for_parts(&self, kind: ScoreKind, n_rows: usize) -> bool {
+        let (d, sample_size) = (self.n_dimensions(), self.config.sample_size);
+        let in_vectors = grove::in_vectors();
+        let least = match kind {
+            ScoreKind::Displacement => None,
+            _ => shape::worth_freezing_for_blocks_of_parts(d, sample_size, in_vectors),
+        };
+        let stored = resting_limit(self.intake.stride()) == 1;
+        least.is_some_and(|least| n_rows >= least)
+            || shape::is_worth_freezing_for_parts(n_rows, stored)
     }
 
     pub(super) fn check_ready(&self) -> Result<()> {
@@ -175,8 +173,7 @@ impl Forest {
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
         self.check_question(rows, interrupt)?;
-        let stored = resting_limit(self.intake.stride()) == 1;
-        if shape::is_worth_freezing_for_parts(rows.n_rows(), stored) {
+        if self.is_worth_freezing_for_parts(kind, rows.n_rows()) {
             return self
                 .freeze_with(interrupt)?
                 .attribution_by_with(kind, rows, interrupt);

@@ -50,8 +50,6 @@ pub(super) struct Buffers {
     pub(super) ticks: Ticks,
     ids: Vec<u32>,
     scores: Vec<f64>,
-    /// The trees that take some row of the block.
-    taking: Vec<u32>,
     /// What taking in a row that comes alone needs, once one has come.
     member: Option<Box<MemberBuffers>>,
 }
@@ -62,7 +60,6 @@ impl Buffers {
             + self.ticks.memory_usage()
             + self.ids.capacity() * 4
             + self.scores.capacity() * 8
-            + self.taking.capacity() * 4
             + self.member.as_ref().map_or(0, |all| all.memory_usage())
     }
 
@@ -281,19 +278,15 @@ impl Forest {
         }
         let points_seen = self.n_seen + skipped as u64;
         self.plan(points_seen, n, &buffers.ticks);
-        // Of a row that comes alone, a tenth of them; each is a cache line away.
-        let taking = self.members.iter().zip(0..).filter(|(m, _)| m.takes());
-        buffers.taking.clear();
-        buffers.taking.extend(taking.map(|(_, t)| t));
         self.store_rows(rows, first, n, &mut buffers);
         // Rows before the first whole shingle keep their NaN.
         let out = out.get_mut(skipped..).unwrap_or_default();
         self.run_members(n, asked.filter(|_| scored), &mut buffers, out);
-        for &t in &buffers.taking {
-            self.members[t as usize].acquire(&mut self.points);
+        for member in &mut self.members {
+            member.acquire(&mut self.points);
         }
-        for &t in &buffers.taking {
-            self.members[t as usize].release(&mut self.points);
+        for member in &mut self.members {
+            member.release(&mut self.points);
         }
         let mut stored = 0;
         for &id in buffers.ids.iter().filter(|&&id| id != NONE) {
@@ -334,8 +327,8 @@ impl Forest {
         buffers.ids.clear();
         buffers.ids.resize(n, NONE);
         let mut padded = vec![0.0; if buffers.rows.is_empty() { stride } else { 0 }];
-        for &t in &buffers.taking {
-            for row in self.members[t as usize].planned() {
+        for member in &self.members {
+            for row in member.planned() {
                 let id = &mut buffers.ids[row as usize];
                 if *id != NONE {
                     continue;
@@ -379,7 +372,7 @@ impl Forest {
         };
         let together = together.filter(|_| alone);
         if let Some(blend) = together {
-            out.fill(self.score_alone(blend, &buffers.rows, &buffers.taking));
+            out.fill(self.score_alone(blend, &buffers.rows));
         }
         let scored = asked.is_some() && together.is_none();
         let width = if scored { n } else { 0 };
@@ -406,8 +399,10 @@ impl Forest {
             let own = buffers
                 .member
                 .get_or_insert_with(|| Box::new(MemberBuffers::new(stride)));
-            for &t in &buffers.taking {
-                entry::run_member(&mut self.members[t as usize], &block, &mut [], own);
+            for member in &mut self.members {
+                if member.planned().next().is_some() {
+                    entry::run_member(member, &block, &mut [], own);
+                }
             }
             return;
         }

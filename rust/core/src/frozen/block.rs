@@ -67,8 +67,13 @@ pub(crate) struct Block {
 
 impl Block {
     pub(super) fn new(rows: usize, dimensions: usize) -> Block {
+        Block::with_tiles(rows, dimensions, TILE_VALUES)
+    }
+
+    /// The same with so many values in the rows that go through a tree's boxes together.
+    pub(super) fn with_tiles(rows: usize, dimensions: usize, tile_values: usize) -> Block {
         let rows = rows.min(MOST_ROWS);
-        let groups = (TILE_VALUES / LANES / dimensions)
+        let groups = (tile_values / LANES / dimensions)
             .clamp(2, 64)
             .min(rows.div_ceil(LANES));
         // An odd number of cache lines between columns keeps them off each

@@ -1,12 +1,14 @@
 //! The frozen forest: immutable, contiguous, every box stored.
 
 mod alone;
+mod attribution;
 mod block;
 mod displaced;
 mod keys;
 mod missing;
 mod part;
 mod score;
+mod shares;
 mod sort;
 mod surroundings;
 mod tree;
@@ -16,6 +18,7 @@ pub(crate) use displaced::displace_part_body;
 pub(crate) use keys::Cuts;
 pub(crate) use part::score_part_body;
 pub(crate) use score::Asked;
+pub(crate) use shares::{PartsAsked, PartsBlock, attribute_part_body};
 pub(crate) use tree::{FrozenTree, PartTree, build_bounds_body};
 
 use crate::attribution::Attribution;
@@ -337,9 +340,14 @@ impl FrozenForest {
         rows: &Rows<'_>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Attribution> {
-        self.check_question(rows, interrupt)?;
-        self.build(interrupt)?;
-        questions::attributions(self, rows, kind, self.config.sample_size, interrupt)
+        if !self.attributes_blocks(kind, rows.n_rows()) || !self.is_ready() {
+            self.check_question(rows, interrupt)?;
+            self.build(interrupt)?;
+            let sample_size = self.config.sample_size;
+            return questions::attributions(self, rows, kind, sample_size, interrupt);
+        }
+        self.intake.check_query_shape(rows)?;
+        self.attribute_in_blocks(&self.intake, rows, kind, interrupt)
     }
 
     /// The expected displacement of each row, as [`Forest::displacement`].

@@ -162,7 +162,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// The rows of a split whose neighbourhood it is: those of a child that is too small
     /// to be one.
     #[inline(always)]
-    fn neighbours(
+    pub(super) fn neighbours(
         &self,
         at: usize,
         split_rows: &[Range<u32>],
@@ -274,7 +274,12 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
 
     /// Notes sums of ranges of a neighbourhood with the rows of a group that it has.
     #[inline(always)]
-    fn note(&mut self, group: usize, near: &Option<(Range<usize>, u16, u16)>, union: S::Lanes) {
+    pub(super) fn note(
+        &mut self,
+        group: usize,
+        near: &Option<(Range<usize>, u16, u16)>,
+        union: S::Lanes,
+    ) {
         if let Some((groups, head, tail)) = near
             && groups.start <= group
             && group <= groups.end
@@ -287,7 +292,14 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// For the rows of a group that have a bit set, whose boxes with a node's
     /// have sums of ranges `union`.
     #[inline(always)]
-    fn step(&mut self, group: usize, bits: u16, union: S::Lanes, own: S::Lanes, unseen: S::Lanes) {
+    pub(super) fn step(
+        &mut self,
+        group: usize,
+        bits: u16,
+        union: S::Lanes,
+        own: S::Lanes,
+        unseen: S::Lanes,
+    ) {
         let s = self.s;
         let Some(values) = self.values.get_mut(group) else {
             return;

@@ -74,9 +74,9 @@ impl Arena {
         Boxes::of(self.values.values(), &self.ranges, self.stride)
     }
 
-    /// The lows and then the highs of a box, and the sum of its ranges.
+    /// A box and the sum of its ranges.
     #[inline(always)]
-    pub(crate) fn whole(&self, at: u32) -> Option<(&[f32], f32)> {
+    pub(crate) fn get(&self, at: u32) -> Option<(&[f32], &[f32], f32)> {
         let range = *self.ranges.get(at as usize)?;
         // SAFETY: there is a range, so there is a box.
         let values = unsafe {
@@ -85,13 +85,6 @@ impl Arena {
                 .values()
                 .get_unchecked(from..from + 2 * self.stride)
         };
-        Some((values, range))
-    }
-
-    /// A box and the sum of its ranges.
-    #[inline(always)]
-    pub(crate) fn get(&self, at: u32) -> Option<(&[f32], &[f32], f32)> {
-        let (values, range) = self.whole(at)?;
         // SAFETY: a box is twice that long.
         let (lo, hi) = unsafe { values.split_at_unchecked(self.stride) };
         Some((lo, hi, range))

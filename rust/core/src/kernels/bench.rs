@@ -11,7 +11,6 @@ use super::partition::partition;
 use super::rank::Ranking;
 use super::simd::{LANES, Simd};
 use super::top;
-use super::unions::{self, Joint};
 use super::wide::{Tiles, by_width};
 use super::{boxes, lanes, log2};
 use crate::rng::Rng;
@@ -58,7 +57,7 @@ pub fn all() -> Vec<Kernel> {
         if d <= descent::MOST_COLUMNS && descent::available() {
             all.push(tables(d));
         }
-        all.extend([transposition(d), tile(d), one_row(d), fours(d), parts(d)]);
+        all.extend([transposition(d), tile(d), one_row(d), fours(d)]);
         all.extend(one_box(d));
     }
     all
@@ -293,49 +292,6 @@ fn separations_body<S: Simd>(s: S, boxes: &Boxes<'_>, q: &[f32]) {
     for first in (0..BOXES as u32).step_by(FOUR) {
         black_box(boxes.separations(s, [first, first + 1, first + 2, first + 3], q));
     }
-}
-
-fn parts(d: usize) -> Kernel {
-    const PARTS: u32 = 2;
-    let (values, mut ranges) = some_boxes(BOXES, d);
-    let n = BOXES / PARTS as usize;
-    let joints: Vec<_> = (0..n)
-        .map(|i| Joint {
-            anew: i % 2 == 0,
-            parts: PARTS,
-        })
-        .collect();
-    let mut made = vec![0.0; n * 2 * lanes::stride(d)];
-    let name = format!("boxes made of {PARTS} parts, d={d}");
-    Kernel::new(name, "part", BOXES, move || {
-        make(&values, lanes::stride(d), &joints, &mut made, &mut ranges);
-        black_box(&made);
-    })
-}
-
-simd_kernel! {
-    pub(crate) fn make(
-        values: &[f32],
-        stride: usize,
-        joints: &[Joint],
-        made: &mut [f32],
-        ranges: &mut [f32],
-    ) = make_body;
-}
-
-#[inline(always)]
-fn make_body<S: Simd>(
-    s: S,
-    values: &[f32],
-    stride: usize,
-    joints: &[Joint],
-    made: &mut [f32],
-    ranges: &mut [f32],
-) {
-    let parts = values
-        .chunks_exact(2 * stride)
-        .map(|values| values.split_at(stride));
-    unions::make(s.eights(), stride, joints, parts, made, ranges);
 }
 
 /// What is done to one box.

@@ -2,12 +2,11 @@
 
 use crate::attribution::{AttributionBuffers, add_attributions_body};
 use crate::forest::{
-    DeleteBuffers, Forest, Member, MemberBlock, MemberBuffers, add_scores_of_living_body,
-    delete_rows_body, run_member_body,
+    DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, run_member_body,
 };
 use crate::frozen::{
-    Block, Cuts, FrozenTree, PartTree, build_bounds_body, displace_part_body, rank_body,
-    score_part_body,
+    Block, Cuts, FrozenTree, PartTree, PartsAsked, PartsBlock, attribute_part_body,
+    build_bounds_body, displace_part_body, rank_body, score_part_body,
 };
 use crate::load::{self, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
@@ -131,19 +130,6 @@ simd_kernel! {
 }
 
 simd_kernel! {
-    /// The same for living trees, which go up together.
-    pub(crate) fn add_scores_of_living(
-        forest: &Forest,
-        some: Range<usize>,
-        needed: u64,
-        blend: Option<Blend>,
-        q: &[f32],
-        buffers: &mut Lockstep,
-        total: &mut f64,
-    ) = add_scores_of_living_body;
-}
-
-simd_kernel! {
     /// Ranks a block's values among the cuts of some trees.
     pub(crate) fn rank(block: &mut Block, cuts: &Cuts) = rank_body;
 }
@@ -165,6 +151,16 @@ simd_kernel! {
         block: &mut Block,
         totals: &mut [f64],
     ) = displace_part_body;
+}
+
+simd_kernel! {
+    /// Adds one frozen tree's attributions of a whole block to the block's totals, but for
+    /// the rows that it names to be walked.
+    pub(crate) fn add_attributions_of_block<const W: usize>(
+        tree: &PartTree<'_>,
+        block: &mut PartsBlock,
+        asked: PartsAsked,
+    ) = attribute_part_body;
 }
 
 kernel! {

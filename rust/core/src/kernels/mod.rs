@@ -31,9 +31,9 @@ pub(crate) mod log2;
 pub(crate) mod partition;
 pub(crate) mod prefetch;
 pub(crate) mod rank;
+pub(crate) mod shares;
 pub(crate) mod simd;
 pub(crate) mod top;
-pub(crate) mod unions;
 pub(crate) mod ways;
 pub(crate) mod wide;
 

@@ -17,7 +17,7 @@ use super::simd::{LANES, Simd, TURNED};
 /// Sixteen values of one column, in a cache line of their own.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Line([f32; LANES]);
+pub(super) struct Line(pub(super) [f32; LANES]);
 
 /// Rows in groups of sixteen; a group's columns follow each other.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ impl Tiles {
 
     /// The lines of `n` groups from `group` on.
     #[inline(always)]
-    fn groups(&self, group: usize, n: usize) -> Option<&[Line]> {
+    pub(super) fn groups(&self, group: usize, n: usize) -> Option<&[Line]> {
         self.lines.get(group * self.width..(group + n) * self.width)
     }
 

@@ -52,6 +52,8 @@ fn every_question_is_interrupted_between_trees() {
     // So many rows that they go through one tree after the other.
     let x = values(40);
     let rows = Rows::from_f64(&x, 2).unwrap();
+    let y = values(400);
+    let many = Rows::from_f64(&y, 2).unwrap();
     let bytes = forest.to_bytes();
     let frozen = forest.freeze().unwrap().to_bytes();
     let asked = [
@@ -67,6 +69,8 @@ fn every_question_is_interrupted_between_trees() {
         // Boxes are built tree by tree.
         questions(|stop| forest.freeze()?.score_with(&rows, stop)),
         questions(|stop| forest.freeze()?.codisp_with(&rows, stop)),
+        // In blocks.
+        questions(|stop| forest.freeze()?.attribution_with(&many, stop)),
     ];
     assert!(asked.iter().all(|&n| n >= TREES), "{asked:?}");
 }

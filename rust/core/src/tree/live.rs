@@ -12,9 +12,9 @@ use std::hint::select_unpredictable;
 /// A living tree and the points it refers to.
 #[derive(Clone, Copy)]
 pub(crate) struct Live<'a> {
-    pub(super) tree: &'a Tree,
-    pub(super) inner: &'a [Inner],
-    pub(super) points: &'a PointStore,
+    tree: &'a Tree,
+    inner: &'a [Inner],
+    points: &'a PointStore,
 }
 
 impl<'a> Live<'a> {

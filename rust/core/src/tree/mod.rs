@@ -12,12 +12,10 @@ mod live;
 mod remove;
 #[cfg(test)]
 mod tests;
-mod unstored;
 
 use bounds::MOST_PARTS;
 pub(crate) use bounds::{Bounds, resting_limit};
 pub(crate) use live::Live;
-pub(crate) use unstored::Boxes;
 
 use crate::kernels::arena::Side;
 use crate::kernels::boxes;

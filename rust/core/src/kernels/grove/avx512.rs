@@ -41,7 +41,7 @@ pub(super) unsafe fn pass(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffer
 /// As [`pass`], and for all below: the machine has the set.
 #[inline(always)]
 unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, asked: Asked, b: &mut Buffers) {
-    // SAFETY: as the caller says.
+    // SAFETY: as the caller says; `climb` ends ways at places that it was given.
     unsafe {
         let mut group = 0;
         while group < grove.first.len() {
@@ -53,38 +53,7 @@ unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, asked: Asked, b:
             }
             group += AT_A_TIME;
         }
-        climb_all(grove.lens.len(), row, asked, b);
-    }
-}
-
-/// The way up alone, of the first `n` trees, one at least.
-///
-/// # Safety
-/// [`super::known`] has noted their boxes, each of which fits to the row.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt,bmi1,bmi2")]
-pub(super) unsafe fn up(n: usize, q: &[f32], asked: Asked, b: &mut Buffers) {
-    // SAFETY: as the caller says, and rows are of these lengths or a larger
-    // multiple of eight.
-    unsafe {
-        match q.len() {
-            4 => climb_all(n, Narrow::<4>::of(q), asked, b),
-            8 => climb_all(n, Narrow::<8>::of(q), asked, b),
-            16 => climb_all(n, Wide::<16>::of(q), asked, b),
-            24 => climb_all(n, Wide::<24>::of(q), asked, b),
-            32 => climb_all(n, Wide::<32>::of(q), asked, b),
-            _ => climb_all(n, Wide::<0>::of(q), asked, b),
-        }
-    }
-}
-
-/// # Safety
-/// The places of the first `n` trees have been noted, from those above their leaves up
-/// to their roots, with boxes that fit to the row, and so have those of the lanes
-/// behind them.
-#[inline(always)]
-unsafe fn climb_all<V: Vectors>(mut n: usize, row: V, asked: Asked, b: &mut Buffers) {
-    // SAFETY: as the caller says; `climb` ends ways at places that it was given.
-    unsafe {
+        let mut n = grove.lens.len();
         if asked != Asked::Depth {
             b.settle_homes(n);
             visit_homes(row, n, b);
@@ -245,7 +214,7 @@ unsafe fn visit_homes<V: Vectors>(row: V, n: usize, b: &mut Buffers) {
     let n = n.next_multiple_of(LANES);
     let homes = b.homes[..n].as_chunks::<LANES>().0;
     for (places, sums) in homes.iter().zip(b.local.as_chunks_mut::<LANES>().0) {
-        // SAFETY: as the caller says; the lanes behind the last tree are that tree again.
+        // SAFETY: as the caller says; lanes behind the last tree are that tree again.
         unsafe {
             let at = places.map(|place| exposed(*boxes.add(place as usize)));
             _mm512_storeu_ps(sums.as_mut_ptr(), row.union_sums(&at));
@@ -270,7 +239,7 @@ unsafe fn climb<V: Vectors>(row: V, mut n: usize, b: &mut Buffers) -> usize {
             // SAFETY: `n` is at most `TREES`, `kept` at most `i`, `ended` at
             // most `TREES`, and there is room for a vector more. The places of
             // trees that are going have been noted, with boxes that
-            // were checked; behind them, places are what they
+            // `Grove::values` has checked; behind them, places are what they
             // were or zero, which has been noted too.
             unsafe {
                 let there = match n - i {

@@ -26,7 +26,6 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-pub(crate) mod known;
 mod plain;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
@@ -102,8 +101,6 @@ pub(crate) struct Found<'a> {
     pub(crate) values: &'a mut [f32],
     /// Its local range, if that was asked.
     pub(crate) local: &'a mut [f32],
-    /// How many nodes from its root on are found to hold the row.
-    pub(crate) holding: &'a [u32],
     /// The trees and their leaves of which it may be the point.
     pub(crate) near: &'a [(usize, usize)],
     /// Trees where its leaf is the neighbourhood, so that `local` does not hold.
@@ -211,9 +208,18 @@ impl Grove {
         }
         let last = b.bases[n_trees - 1];
         b.bases[n_trees..].fill(last);
-        b.make_room(self.deepest);
+        let room = (self.deepest + 1) * GROUPS;
+        b.boxes.reserve(room);
+        b.ranges.reserve(room);
+        b.near.clear();
+        b.crowded.clear();
         self.pass(q, asked, b);
-        Some(b.found(n_trees))
+        Some(Found {
+            values: &mut b.values[..n_trees],
+            local: &mut b.local[..n_trees],
+            near: &b.near,
+            crowded: &b.crowded,
+        })
     }
 
     /// Takes the row through the trees.
@@ -263,8 +269,6 @@ pub(crate) struct Buffers {
     homes: [u32; TREES],
     values: [f32; TREES],
     local: [f32; TREES],
-    /// Nodes from each tree's root on that are found to hold the row.
-    holding: [u32; TREES],
     near: Vec<(usize, usize)>,
     crowded: Vec<usize>,
 }
@@ -286,7 +290,6 @@ impl Default for Buffers {
             homes: [0; TREES],
             values: [0.0; TREES],
             local: [0.0; TREES],
-            holding: [0; TREES],
             near: Vec::new(),
             crowded: Vec::new(),
         }
@@ -294,38 +297,17 @@ impl Default for Buffers {
 }
 
 impl Buffers {
-    /// Room for ways of so many levels.
-    fn make_room(&mut self, deepest: usize) {
-        let room = (deepest + 1) * GROUPS;
-        self.boxes.reserve(room);
-        self.ranges.reserve(room);
-        self.near.clear();
-        self.crowded.clear();
-    }
-
-    fn found(&mut self, n_trees: usize) -> Found<'_> {
-        Found {
-            values: &mut self.values[..n_trees],
-            local: &mut self.local[..n_trees],
-            holding: &self.holding[..n_trees],
-            near: &self.near,
-            crowded: &self.crowded,
-        }
-    }
-
-    /// Makes the levels of the first `n` trees' neighbourhoods places, and the lanes
-    /// behind them that of the last tree; notes where there is no box for them.
+    /// Makes the levels of the first `n` trees' neighbourhoods places, and those of the
+    /// lanes behind them; notes where there is no box for them.
     #[inline(always)]
     fn settle_homes(&mut self, n: usize) {
-        for t in 0..n {
+        for t in 0..n.next_multiple_of(LANES) {
             let (level, deepest) = (self.homes[t], self.depths[t] - 1);
             self.homes[t] = level.min(deepest) * TREES as u32 + t as u32;
-            if level > deepest {
+            if level > deepest && t < n {
                 self.crowded.push(t);
             }
         }
-        let last = self.homes[n - 1];
-        self.homes[n..n.next_multiple_of(LANES)].fill(last);
     }
 
     /// Makes the sums of ranges of the first `n` trees' neighbourhoods with the row, in
@@ -360,10 +342,8 @@ impl Buffers {
         for i in 0..n {
             let (place, value) = (self.ended.places[i] as usize, self.ended.values[i]);
             let (level, t) = (place / TREES, place % TREES);
-            self.holding[t] = 0;
             // SAFETY: as the caller says.
             if unsafe { row.within(*boxes.add(place)) } {
-                self.holding[t] = level as u32 + 1;
                 if level + 1 == self.depths[t] as usize {
                     let leaf = self.leaves[t] & !u32::from(LEAF);
                     self.near.push((t, leaf as usize));
@@ -390,4 +370,120 @@ trait Row: Copy {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn inner(column: usize, child: [Result<usize, usize>; 2]) -> Inner {
+        Inner {
+            cut: 0.5,
+            column,
+            range: 1.0,
+            child,
+            enough: [false; 2],
+        }
+    }
+
+    fn grove(trees: &[Vec<Inner>]) -> Option<Grove> {
+        Grove::of(trees.iter().map(|tree| tree.iter().copied()))
+    }
+
+    #[test]
+    fn what_is_no_tree_makes_no_grove() {
+        let stump = vec![inner(0, [Err(0), Err(1)])];
+        assert!(grove(std::slice::from_ref(&stump)).is_some());
+        assert!(grove(&vec![stump.clone(); TREES]).is_some());
+        assert!(grove(&vec![stump.clone(); TREES + 1]).is_none());
+        assert!(grove(&[]).is_none() && grove(&[stump, vec![]]).is_none());
+        // Children that are not there, that go round, and leaves too many.
+        for child in [Ok(1), Ok(0), Err(2)] {
+            assert!(grove(&[vec![inner(0, [Err(0), child])]]).is_none());
+        }
+        // A node with two parents has two depths, and the last is not the largest.
+        let knot = |second| -> Vec<Inner> {
+            let children = [
+                [Ok(1), Ok(3)],
+                [Ok(2), Err(0)],
+                [Ok(4), Err(1)],
+                [second, Err(2)],
+                [Err(3), Err(4)],
+            ];
+            children.map(|child| inner(0, child)).to_vec()
+        };
+        assert!(grove(&[knot(Err(5))]).is_some());
+        assert!(grove(&[knot(Ok(4))]).is_none());
+        let chain = |n: usize| -> Vec<Inner> {
+            (1..n)
+                .map(|at| inner(0, [Err(at - 1), Ok(at)]))
+                .chain([inner(0, [Err(n - 1), Err(n)])])
+                .collect()
+        };
+        assert!(grove(&[chain(MOST_LEVELS - 1)]).is_some());
+        assert!(grove(&[chain(MOST_LEVELS)]).is_none());
+        assert!(grove(&[chain(MOST_LEAVES)]).is_none());
+    }
+
+    #[test]
+    fn a_row_or_boxes_that_do_not_fit_are_refused() {
+        let stump = vec![inner(5, [Err(0), Err(1)])];
+        let grove = grove(&[stump.clone(), stump]).unwrap();
+        let mut buffers = Buffers::default();
+        let mut fits = |boxes: &[&[f32]], row: &[f32]| {
+            let boxes = boxes.iter().copied();
+            grove
+                .values(boxes, row, Asked::Both, &mut buffers)
+                .is_some()
+        };
+        let (row, bounds) = ([0.0; 8], [0.0; 16]);
+        assert!(fits(&[&bounds, &bounds], &row));
+        assert!(!fits(&[&bounds], &row));
+        assert!(!fits(&[&bounds, &bounds[1..]], &row));
+        assert!(!fits(&[&bounds, &bounds], &row[..4]));
+        assert!(!fits(&[&bounds, &bounds], &row[..7]));
+    }
+
+    #[test]
+    fn a_box_that_only_seems_to_hold_a_row_ends_no_way() {
+        for len in [4, 8, 16, 24, 32, 40, 48] {
+            let mut q = vec![0.25; len];
+            q[len - 1] = 2.0;
+            let bounds = [vec![0.0; len], vec![1.0; len]].concat().repeat(2);
+            let union = len as f32 + 1.0;
+            // The lower node's range is such that its box seems to be the union.
+            let root = Inner {
+                range: len as f32,
+                ..inner(0, [Ok(1), Err(2)])
+            };
+            let below = Inner {
+                range: union,
+                ..inner(0, [Err(0), Err(1)])
+            };
+            let grove = grove(&vec![vec![root, below]; 3]).unwrap();
+            let mut buffers = Buffers::default();
+            let boxes = std::iter::repeat_n(&bounds[..], 3);
+            let Found { values, near, .. } =
+                grove.values(boxes, &q, Asked::Depth, &mut buffers).unwrap();
+            let third = 1.0f32 / 3.0;
+            let value = third + (union - len as f32) / union * (1.0 - third);
+            assert_eq!(values, [value; 3]);
+            assert!(near.is_empty());
+            // And one that holds it ends it, and may be the leaf's point.
+            q[len - 1] = 1.0;
+            let boxes = std::iter::repeat_n(&bounds[..], 3);
+            let grove = Grove {
+                nodes: grove
+                    .nodes
+                    .iter()
+                    .map(|&node| Node {
+                        range: len as f32,
+                        ..node
+                    })
+                    .collect(),
+                ..grove
+            };
+            let Found { values, near, .. } =
+                grove.values(boxes, &q, Asked::Depth, &mut buffers).unwrap();
+            assert_eq!(values, [third; 3]);
+            assert_eq!(near, [(0, 0), (1, 0), (2, 0)]);
+        }
+    }
+}

@@ -50,27 +50,17 @@ fn pass_body(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) {
     for group in 0..grove.first.len() {
         descend(grove, group, q, b);
     }
-    up_body(grove.lens.len(), q, asked, b);
-}
-
-kernel! {
-    /// The way up alone, of the first `n` trees, one at least. [`super::known`] has
-    /// noted their boxes, each of which fits to the row.
-    pub(crate) fn up(n: usize, q: &[f32], asked: Asked, b: &mut Buffers) = up_body;
-}
-
-#[inline(always)]
-fn up_body(mut n: usize, q: &[f32], asked: Asked, b: &mut Buffers) {
+    let mut n = grove.lens.len();
     if asked != Asked::Depth {
         b.settle_homes(n);
         let boxes = b.boxes.as_ptr().cast::<*const f32>();
         for (&place, local) in b.homes[..n].iter().zip(&mut b.local) {
             // SAFETY: all places down to the one above a tree's leaf have been
-            // noted, with boxes that were checked.
+            // noted, with boxes that `values` has checked.
             let (lo, hi) = unsafe { Plain(q).sides(*boxes.add(place as usize)) };
             *local = lanes::union_sum(lo, hi, q);
         }
-        // SAFETY: ranges have been noted from the roots on.
+        // SAFETY: `descend` notes ranges from the roots on.
         unsafe { b.take_bits(n) };
     }
     if asked == Asked::Local {
@@ -153,7 +143,7 @@ fn climb(row: Plain<'_>, mut n: usize, b: &mut Buffers) -> usize {
                 prefetch::values(hi);
             }
             // SAFETY: all places from the one above a tree's leaf up to its
-            // root have been noted, with boxes that were checked.
+            // root have been noted, with boxes that `values` has checked.
             let (union, range) = unsafe {
                 let (lo, hi) = row.sides(*boxes.add(place as usize));
                 (lanes::union_sum(lo, hi, row.0), *ranges.add(place as usize))
