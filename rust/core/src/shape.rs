@@ -17,16 +17,20 @@
 //! The limits in rows, for S = 256. They grow with S. T does not move them: each way
 //! costs so much a tree.
 //!
-//! | columns | 8 | 16 | 30 |
-//! |---|---|---|---|
-//! | both: groups | 16 | 16 | 16 |
-//! | frozen: blocks, with AVX-512 | 416 | 416 | 416 |
-//! | frozen: blocks, without | 160 | 192 | 248 |
-//! | living: frozen first | 1024 | 512 | 320 |
-//! | frozen: blocks for attribution, with AVX-512 | 256 | 256 | 256 |
-//! | frozen: the same without, with room: not measured | 1024 | 1024 | 1024 |
-//! | living: frozen first for attribution, with AVX-512 | 1024 | 512 | 320 |
-//! | living: the same without, or of displacements | never | 1024 | 1024 |
+//! | columns | 8 | 16 | 30 | 64 |
+//! |---|---|---|---|---|
+//! | both: groups | 8 | 8 | 8 | 8 |
+//! | frozen: blocks, with AVX-512 | 416 | 416 | 416 | 160 |
+//! | frozen: blocks, without | 160 | 192 | 248 | 256 |
+//! | living: frozen first | 1024 | 512 | 320 | 512 |
+//! | frozen: blocks for attribution, with AVX-512 | 256 | 256 | 256 | 256 |
+//! | frozen: the same without, with room: not measured | 1024 | 1024 | 1024 | 1024 |
+//! | living: frozen first for attribution, with AVX-512 | 1024 | 512 | 320 | 512 |
+//! | living: the same without, or of displacements | never | 1024 | 1024 | 1024 |
+//!
+//! They are those of Zen 5 and, of groups and of 64 columns, of Emerald Rapids, where
+//! the others are as good as any within a fifth, but for 8 columns: there living forests
+//! are better frozen first from some 1,500 rows on.
 //!
 //! Microseconds a row of a frozen forest (T = 100, S = 256, Zen 5, AVX-512):
 //!
@@ -59,11 +63,15 @@ pub enum Way {
 
 /// Below this many rows each goes through many trees at once; from it on, several
 /// rows go through each tree at once, unless vectors of trees take them.
-const WORTH_A_GROUP: usize = 16;
+const WORTH_A_GROUP: usize = 8;
 /// Above this many columns, rows are not taken in blocks.
 const BLOCK_DIMENSIONS: usize = 512;
-/// Rows up to which they are better taken one by one than in a block.
+/// Rows up to which they are better taken one by one than in a block, with as many
+/// columns as [`grove`] has whole vectors for, and with more.
 const ALONE: usize = 416;
+const WIDE_ALONE: usize = 160;
+/// Columns that are not wide.
+const NARROW: usize = 32;
 /// Rows from which on it pays to freeze a forest first to attribute scores, if few of
 /// its boxes are stored.
 const WORTH_FREEZING_FOR_PARTS: usize = 1024;
@@ -93,10 +101,10 @@ pub(crate) fn few(rows: usize, threads: usize, in_vectors: bool) -> Way {
 /// or 260 rows make good; but some 400, where a row alone costs as little as
 /// with vectors of trees.
 fn worth_a_block(dimensions: usize, sample_size: usize, in_vectors: bool) -> usize {
-    let measured = 128 + 4 * dimensions;
     let measured = match in_vectors {
-        true => measured.max(ALONE),
-        false => measured,
+        true if dimensions <= NARROW => ALONE,
+        true => WIDE_ALONE,
+        false => (128 + 4 * dimensions).min(256),
     };
     by_sample(measured, sample_size, 32)
 }
@@ -120,7 +128,8 @@ pub(crate) fn worth_freezing(dimensions: usize, sample_size: usize) -> usize {
     let measured = match dimensions {
         ..=8 => 1024,
         9..=16 => 512,
-        _ => 320,
+        17..=NARROW => 320,
+        _ => 512,
     };
     by_sample(measured, sample_size, 128)
 }
@@ -173,7 +182,12 @@ mod tests {
     /// The limits that the table at the top of this file has.
     #[test]
     fn the_table_says_what_is_chosen() {
-        let blocks = [(8, 416, 160), (16, 416, 192), (30, 416, 248)];
+        let blocks = [
+            (8, 416, 160),
+            (16, 416, 192),
+            (30, 416, 248),
+            (64, 160, 256),
+        ];
         for (d, with, without) in blocks {
             assert_eq!(worth_a_block(d, 256, true), with);
             assert_eq!(worth_a_block(d, 256, false), without);
@@ -181,18 +195,18 @@ mod tests {
             assert!(takes_blocks(limit, d, 256) && !takes_blocks(limit - 1, d, 256));
         }
         assert_eq!(
-            [8, 16, 30].map(|d| worth_freezing(d, 256)),
-            [1024, 512, 320]
+            [8, 16, 30, 64].map(|d| worth_freezing(d, 256)),
+            [1024, 512, 320, 512]
         );
         assert_eq!(
-            [few(15, 1, false), few(16, 1, false)],
+            [few(7, 1, false), few(8, 1, false)],
             [Way::Alone, Way::Groups]
         );
         assert_eq!(
-            [few(15, 2, false), few(99, 2, true)],
+            [few(7, 2, false), few(99, 2, true)],
             [Way::Groups, Way::Alone]
         );
-        for (d, frozen) in [(8, 1024), (16, 512), (30, 320)] {
+        for (d, frozen) in [(8, 1024), (16, 512), (30, 320), (64, 512)] {
             let limit = if grove::in_vectors() { 256 } else { 1024 };
             assert!(takes_blocks_for_parts(limit, d, 256));
             assert!(!takes_blocks_for_parts(limit - 1, d, 256));
