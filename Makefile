@@ -47,17 +47,15 @@ test: $(VENV)/.engine $(VENV)/.spark
 	cargo test --workspace --quiet
 	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
 
-# Beside each other, with more processes than cores: both wait half of the time, Spark's for their
-# JVM (one a process), others for what they start. Spark's take what is quick of the notebooks along.
-# A file's tests stay in one process, which shares what they are about; tests/conftest.py has the
-# longest begin.
-WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
-SPARK_WORKERS := --numprocesses 2 --dist loadfile
+# Beside each other; Spark's take what is quick of the notebooks along. More processes take longer:
+# both cores are busy all the time, and each JVM compiles the same again. A file's tests stay in one
+# process, which shares what they are about; tests/conftest.py has the longest begin.
+WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 python-tests: $(VENV)/.engine
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
 
 spark-tests: $(VENV)/.spark
-	$(BIN)/python -m pytest $(SPARK_WORKERS) -m "not slow" tests/spark tests/notebooks
+	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
 
 # The engine's tests once more at each lower instruction set, and those of its Python face at the
 # lower two; what the machine lacks is the best that it has. No level changes what is left out.
@@ -78,7 +76,7 @@ levels: $(VENV)/.engine
 # What takes minutes: ten million rows through a whole forest, all of NAB through the series
 # detector.
 slow: $(VENV)/.engine $(VENV)/.spark
-	cargo test --release --package fastrcf --test scale --quiet -- --ignored
+	cargo test --package fastrcf --test scale --quiet -- --ignored
 	$(MAKE) --jobs=2 --output-sync slow-python slow-spark
 
 slow-python: $(VENV)/.engine
@@ -150,8 +148,7 @@ neon:
 
 lint: $(VENV)/.engine
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --package fastrcf --all-targets --features kernel-bench -- -D warnings
+	cargo clippy --workspace --all-targets --features fastrcf/kernel-bench -- -D warnings
 	@if rustup target list --installed 2> /dev/null | grep -q $(ARM); then \
 		RUSTFLAGS="-D warnings" cargo check --package fastrcf --target $(ARM) --target-dir target/arm; \
 	else echo "not checked for ARM: rustup target add $(ARM)"; fi

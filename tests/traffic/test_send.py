@@ -190,7 +190,8 @@ def test_a_host_that_hangs_ends_in_time():
         start = time.perf_counter()
         report = send(server.url, rate=50, duration=1, timeout=0.5, max_in_flight=5)
         took = time.perf_counter() - start
-    assert took < 1 + 2 * 0.5 + 1
+    # A second of requests, half a second for the last; much more for a machine that is busy.
+    assert took < 1 + 0.5 + 5
     found = kinds(report)
     assert set(found) == {("timeout", None), ("unsent", None)}
     assert sum(found.values()) == 50

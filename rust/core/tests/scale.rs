@@ -64,7 +64,7 @@ fn two_million_rows_with_the_other_samplings() {
 }
 
 #[test]
-#[ignore = "two minutes in release mode: the whole default forest"]
+#[ignore = "two minutes: the whole default forest"]
 fn ten_million_rows_through_a_hundred_trees() {
     long_stream(100, Sampling::Decay { rate: None }, 10);
 }

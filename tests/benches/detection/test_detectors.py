@@ -13,6 +13,8 @@ from benches.engines.protocol import Unavailable
 from tests.benches.detection.made import planted
 
 BY_NAME = {"argvalues": TABLES, "ids": [made.name for made in TABLES]}
+# These are built by Maven first.
+JAVA = {Graded, GradedScore}
 
 
 @pytest.fixture
@@ -50,7 +52,12 @@ def test_who_draws_draws_by_the_seed(detector, make):
 
 
 @pytest.mark.parametrize(
-    "detector", [one for one in STREAMS if not one.looks_ahead], ids=lambda made: made.name
+    "detector",
+    [
+        pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one in JAVA else [])
+        for one in STREAMS
+        if not one.looks_ahead
+    ],
 )
 def test_the_future_changes_nothing(detector):
     rng = np.random.default_rng(0)
@@ -71,6 +78,7 @@ def test_the_future_changes_nothing(detector):
     assert other[2_200] > whole[1_500:2_200].max()
 
 
+@pytest.mark.slow
 def test_thresholded_forest_is_read_by_grade_and_score(make):
     rng = np.random.default_rng(0)
     values, seconds = rng.normal(size=1_000), np.arange(1_000.0)
