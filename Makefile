@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-rust slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
 
 # Machines that build are often told to write no bytecode; tests start hundreds of programs, which
 # would all compile this package, and pytest's plugins, again.
@@ -58,7 +58,7 @@ spark-tests: $(VENV)/.spark
 	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
 
 # The engine's tests once more at each lower instruction set, and those of its Python face at the
-# lower two; what the machine lacks is the best that it has. No level changes what is left out.
+# lowest; what the machine lacks is the best that it has. No level changes what is left out.
 LEVELS ?= portable avx2 avx512
 NO_LEVEL := browser documents evaluation report report_parts sigv4 threads workflows
 LEVEL_TESTS := $(filter-out $(NO_LEVEL:%=tests/test_%.py),$(wildcard tests/test_*.py)) tests/series
@@ -67,7 +67,7 @@ levels: $(VENV)/.engine
 		echo "FASTRCF_SIMD=$$level"; \
 		FASTRCF_SIMD=$$level cargo test --workspace --quiet || exit 1; \
 	done
-	for level in $(filter portable avx2,$(LEVELS)); do \
+	for level in $(filter portable,$(LEVELS)); do \
 		echo "FASTRCF_SIMD=$$level"; \
 		FASTRCF_SIMD=$$level $(BIN)/python -m pytest $(WORKERS) -m "not slow" $(LEVEL_TESTS) \
 			|| exit 1; \
@@ -76,8 +76,10 @@ levels: $(VENV)/.engine
 # What takes minutes: ten million rows through a whole forest, all of NAB through the series
 # detector.
 slow: $(VENV)/.engine $(VENV)/.spark
-	cargo test --package fastrcf --test scale --quiet -- --ignored
-	$(MAKE) --jobs=2 --output-sync slow-python slow-spark
+	$(MAKE) --jobs=2 --output-sync slow-spark slow-rust slow-python
+
+slow-rust:
+	cargo test --workspace --test scale --quiet -- --ignored
 
 slow-python: $(VENV)/.engine
 	$(BIN)/python -m pytest -m slow --ignore tests/spark
