@@ -109,12 +109,9 @@ impl FrozenForest {
         let tree = self.tree(t);
         tree.prefetch();
         sort_down(&tree, cuts.keys(t), &mut parts.block);
-        let width = parts.block.tiles.width();
-        // Kernels of their own for usual widths alone: for all that scores have one for they
-        // take a compiler minutes, and the binary a fifth.
-        by_width!(@ width, W, {
+        by_width!(parts.block.tiles.width(), W => {
             entry::add_attributions_of_block::<W>(&tree, parts, asked);
-        }, 8 16 30);
+        });
         add_odd(&tree, parts, asked);
     }
 }
