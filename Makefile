@@ -74,7 +74,7 @@ levels: $(VENV)/.engine
 	done
 
 # What takes minutes: ten million rows through a whole forest, all of NAB through the series
-# detector.
+# detector, and through Spark Connect what classic Spark has shown.
 slow: $(VENV)/.engine $(VENV)/.spark
 	$(MAKE) --jobs=2 --output-sync slow-spark slow-rust slow-python
 

@@ -32,6 +32,13 @@ def pytest_collection_modifyitems(items):
         if "tests/spark" in str(item.path):
             for warning in WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
+            if _is_connects(item) and item.get_closest_marker("smoke") is None:
+                item.add_marker(pytest.mark.slow)
+
+
+def _is_connects(item):
+    """Whether a test is what classic Spark showed already, through Connect."""
+    return hasattr(item, "callspec") and item.callspec.params.get("spark") == "connect"
 
 
 @pytest.fixture(scope="session")

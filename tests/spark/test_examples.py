@@ -61,6 +61,7 @@ def started(command, tmp_path):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_fit_by_spark_submit(tmp_path, data):
     columns = ["amount", "speed", "items"]
     submit = Path(sys.executable).parent / "spark-submit"
@@ -74,6 +75,7 @@ def test_fit_by_spark_submit(tmp_path, data):
 
 
 @pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 has its Connect in a package of its own")
+@pytest.mark.slow
 def test_a_session_through_connect(tmp_path, table):
     kind = pa.array(np.where(np.arange(len(table)) % 3, "meter", "camera"))
     (tmp_path / "data").mkdir()
@@ -95,6 +97,7 @@ def test_a_session_through_connect(tmp_path, table):
     assert "|meter " in said
 
 
+@pytest.mark.slow
 def test_score_by_spark_submit(tmp_path, data, model, detector, table):
     submit = Path(sys.executable).parent / "spark-submit"
     settings = ["--master", "local[2]", "--conf", "spark.ui.enabled=false"]

@@ -163,6 +163,7 @@ def test_a_reused_worker_reads_a_model_once(df):
     assert max(counts) - min(counts) <= 1
 
 
+@pytest.mark.slow
 def test_a_task_that_dies_is_tried_again_with_the_same_scores(tmp_path):
     # local[2, 3] retries; a task kills its own worker process the first time.
     program = textwrap.dedent(f"""
@@ -293,6 +294,7 @@ def test_an_archive_gives_workers_the_package(spark, tmp_path):
 
 
 @pytest.mark.smoke
+@pytest.mark.slow
 def test_an_archive_given_at_the_start_gives_workers_the_package(tmp_path):
     # As spark-submit --archives and spark.archives do, on any Spark.
     path = archive.write(tmp_path / "fastrcf.tar.gz")

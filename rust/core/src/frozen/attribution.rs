@@ -14,7 +14,7 @@ use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::intake::Points;
 use crate::kernels::entry;
-use crate::kernels::wide::by_width;
+use crate::kernels::wide::by_shell;
 use crate::local_range::add_local_parts;
 use crate::parallel;
 use crate::questions::Trees;
@@ -109,7 +109,7 @@ impl FrozenForest {
         let tree = self.tree(t);
         tree.prefetch();
         sort_down(&tree, cuts.keys(t), &mut parts.block);
-        by_width!(parts.block.tiles.width(), W => {
+        by_shell!(parts.block.tiles.width(), W => {
             entry::add_attributions_of_block::<W>(&tree, parts, asked);
         });
         add_odd(&tree, parts, asked);

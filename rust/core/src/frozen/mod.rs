@@ -16,7 +16,7 @@ mod tree;
 pub(crate) use block::{Block, rank_body};
 pub(crate) use displaced::displace_part_body;
 pub(crate) use keys::Cuts;
-pub(crate) use part::score_part_body;
+pub(crate) use part::{blend_part_body, score_part_body};
 pub(crate) use score::Asked;
 pub(crate) use shares::{PartsAsked, PartsBlock, attribute_part_body};
 pub(crate) use tree::{FrozenTree, PartTree, build_bounds_body};

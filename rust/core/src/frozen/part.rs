@@ -22,6 +22,7 @@
 
 use super::block::Block;
 use super::tree::PartTree;
+use crate::kernels::entry;
 use crate::kernels::simd::{LANES, Simd};
 use crate::kernels::wide::Tiles;
 use crate::local_range::{self, Blend, near};
@@ -79,7 +80,7 @@ pub(crate) fn score_part_body<S: Simd, const W: usize>(
             part.split(at as usize, &block.split_rows[at as usize], near);
         }
         if let Some(blend) = blend {
-            blend_part(s, tree, block, blend, rows, norm, totals);
+            entry::blend_rows_of_block(tree, block, blend, rows, norm, totals);
             continue;
         }
         let values = block.values.as_flattened();
@@ -329,8 +330,10 @@ pub(super) fn set<S: Simd>(
 
 /// Adds blends of rows whose sums of ranges are known to `totals`; rows that the tree
 /// holds are walked through it by themselves.
+///
+/// A shell of its own: the walk is the same for rows of any width.
 #[inline(always)]
-fn blend_part<S: Simd>(
+pub(crate) fn blend_part_body<S: Simd>(
     s: S,
     tree: &PartTree<'_>,
     block: &mut Block,

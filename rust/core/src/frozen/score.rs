@@ -12,7 +12,7 @@ use crate::config::ScoreKind;
 use crate::error::Result;
 use crate::intake::Points;
 use crate::kernels::entry;
-use crate::kernels::wide::by_width;
+use crate::kernels::wide::by_shell;
 use crate::local_range::Blend;
 use crate::parallel;
 use crate::questions::{Trees, mean_over_trees};
@@ -176,7 +176,7 @@ impl FrozenForest {
         // Boxes are on their way while rows are sorted: 6 % (8 columns).
         tree.prefetch();
         sort_down(&tree, cuts.keys(t), block);
-        by_width!(block.tiles.width(), W => match asked {
+        by_shell!(block.tiles.width(), W => match asked {
             Asked::Score(blend) => entry::add_scores_of_block::<W>(&tree, block, blend, out),
             Asked::Displacement => entry::add_displacements_of_block::<W>(&tree, block, out),
         });

@@ -6,7 +6,7 @@ use crate::forest::{
 };
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, PartsAsked, PartsBlock, attribute_part_body,
-    build_bounds_body, displace_part_body, rank_body, score_part_body,
+    blend_part_body, build_bounds_body, displace_part_body, rank_body, score_part_body,
 };
 use crate::load::{self, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
@@ -142,6 +142,18 @@ simd_kernel! {
         blend: Option<Blend>,
         totals: &mut [f64],
     ) = score_part_body;
+}
+
+simd_kernel! {
+    /// Adds the blends of some rows of a block that has been through a frozen tree to `totals`.
+    pub(crate) fn blend_rows_of_block(
+        tree: &PartTree<'_>,
+        block: &mut Block,
+        blend: Blend,
+        rows: Range<usize>,
+        norm: f64,
+        totals: &mut [f64],
+    ) = blend_part_body;
 }
 
 simd_kernel! {

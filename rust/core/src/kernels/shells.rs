@@ -33,19 +33,29 @@ macro_rules! kernel {
 }
 
 /// As [`kernel!`], for a body that is generic over [`simd::Simd`] and takes it
-/// as its first argument.
+/// as its first argument. One that is generic over a width too is built for all widths alike at the
+/// portable level, which hardly anybody runs: a kernel for each would be a third of the library.
 macro_rules! simd_kernel {
     ($(#[$doc:meta])* pub(crate) fn $name:ident <const $w:ident : usize> ($($arg:ident : $ty:ty),* $(,)?) = $body:ident;) => {
         simd_kernel! {
-            @ [$(#[$doc])*] $name [<const $w: usize>] [::<$w>] ($($arg : $ty),*) = [$body::<_, $w>]
+            @ [$(#[$doc])*] $name [<const $w: usize>] [::<$w>] ($($arg : $ty),*) = [$body::<_, $w>] {
+                // One for all widths, and none of it in what it is called from.
+                #[inline(never)]
+                fn portable($($arg: $ty),*) {
+                    $body::<_, 0>($crate::kernels::simd::Portable, $($arg),*)
+                }
+                portable($($arg),*)
+            }
         }
     };
     ($(#[$doc:meta])* pub(crate) fn $name:ident $(<$($g:ident : $b:path),*>)? ($($arg:ident : $ty:ty),* $(,)?) = $body:path;) => {
         simd_kernel! {
-            @ [$(#[$doc])*] $name [$(<$($g: $b),*>)?] [] ($($arg : $ty),*) = [$body]
+            @ [$(#[$doc])*] $name [$(<$($g: $b),*>)?] [] ($($arg : $ty),*) = [$body] {
+                $body($crate::kernels::simd::Portable, $($arg),*)
+            }
         }
     };
-    (@ [$($doc:tt)*] $name:ident [$($generics:tt)*] [$($given:tt)*] ($($arg:ident : $ty:ty),*) = [$($body:tt)*]) => {
+    (@ [$($doc:tt)*] $name:ident [$($generics:tt)*] [$($given:tt)*] ($($arg:ident : $ty:ty),*) = [$($body:tt)*] $portable:block) => {
         $($doc)*
         pub(crate) fn $name $($generics)* ($($arg: $ty),*) {
             #[cfg(target_arch = "x86_64")]
@@ -70,7 +80,7 @@ macro_rules! simd_kernel {
             if $crate::kernels::level() == $crate::kernels::Level::Neon {
                 return $($body)*($crate::kernels::simd::Neon, $($arg),*);
             }
-            $($body)*($crate::kernels::simd::Portable, $($arg),*)
+            $portable
         }
     };
 }

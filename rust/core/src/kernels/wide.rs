@@ -61,6 +61,22 @@ macro_rules! by_width {
 }
 pub(crate) use by_width;
 
+/// [`by_width`] for what is built for each instruction set: the crate's own tests, which build the
+/// library once more, take fewer, and those beside it all.
+macro_rules! by_shell {
+    ($width:expr, $w:ident => $body:expr) => {{
+        #[cfg(not(test))]
+        {
+            $crate::kernels::wide::by_width!($width, $w => $body)
+        }
+        #[cfg(test)]
+        {
+            $crate::kernels::wide::by_width!(@ $width, $w, $body, 8)
+        }
+    }};
+}
+pub(crate) use by_shell;
+
 impl Tiles {
     /// Room for `groups` times sixteen rows.
     pub(crate) fn new(groups: usize, dimensions: usize) -> Tiles {
@@ -171,7 +187,7 @@ impl Tiles {
         hi: &[f32],
     ) -> [S::Lanes; G] {
         let there = lo.len() >= self.width && hi.len() >= self.width;
-        let right = self.width == W || W == 0 && self.width >= TURNED;
+        let right = self.width == W || W == 0 && (S::ANY_WIDTH || self.width >= TURNED);
         match self.groups(group, G) {
             Some(lines) if there && right => {
                 let sums = Sums::<S, G, W, GAPS> {
@@ -182,7 +198,7 @@ impl Tiles {
                     width: self.width,
                 };
                 // SAFETY: boxes and groups have `width` columns, and that is
-                // `W` or a multiple of eight.
+                // `W`, a multiple of eight, or what is asked for below.
                 unsafe { sums.all() }
             }
             _ => [s.splat(0.0); G],
@@ -219,6 +235,13 @@ impl<S: Simd, const G: usize, const W: usize, const GAPS: bool> Sums<'_, S, G, W
     #[inline(always)]
     fn width(&self) -> usize {
         if W == 0 { self.width } else { W }
+    }
+
+    /// Whether there are no columns from `j` on. Without a constant, the width is a multiple
+    /// of eight, but where one kernel is for all.
+    #[inline(always)]
+    fn ends(&self, j: usize) -> bool {
+        (W != 0 || S::ANY_WIDTH) && j >= self.width()
     }
 
     /// Terms of column `j`.
@@ -278,8 +301,7 @@ impl<S: Simd, const G: usize, const W: usize, const GAPS: bool> Sums<'_, S, G, W
     unsafe fn pairs8(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
         let total = unsafe { self.lane(lane) };
-        // Without a constant, the width is a multiple of eight.
-        if self.width() <= if W == 0 { 8 } else { lane + 8 } {
+        if self.width() <= 8 || self.ends(lane + 8) {
             return total;
         }
         // SAFETY: below the width.
@@ -294,7 +316,7 @@ impl<S: Simd, const G: usize, const W: usize, const GAPS: bool> Sums<'_, S, G, W
     unsafe fn pairs4(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
         let total = unsafe { self.pairs8(lane) };
-        if W != 0 && lane + 4 >= W {
+        if self.ends(lane + 4) {
             return total;
         }
         // SAFETY: below the width.
@@ -309,7 +331,7 @@ impl<S: Simd, const G: usize, const W: usize, const GAPS: bool> Sums<'_, S, G, W
     unsafe fn pairs2(&self, lane: usize) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
         let total = unsafe { self.pairs4(lane) };
-        if W != 0 && lane + 2 >= W {
+        if self.ends(lane + 2) {
             return total;
         }
         // SAFETY: below the width.
@@ -319,12 +341,13 @@ impl<S: Simd, const G: usize, const W: usize, const GAPS: bool> Sums<'_, S, G, W
     /// All columns.
     ///
     /// # Safety
-    /// There are columns, as many as `W` says, or a multiple of eight.
+    /// There are columns, as many as `W` says; for 0 a multiple of eight, or any number where
+    /// [`Simd::ANY_WIDTH`] says so.
     #[inline(always)]
     unsafe fn all(&self) -> [S::Lanes; G] {
         // SAFETY: as the caller says.
         let total = unsafe { self.pairs2(0) };
-        if W == 1 {
+        if self.ends(1) {
             return total;
         }
         // SAFETY: below the width.
@@ -406,6 +429,9 @@ mod tests {
     #[test]
     fn rows_in_lanes_and_columns_in_lanes_agree_bit_for_bit() {
         check_all();
-        check(crate::kernels::simd::Portable);
+        // As it is built: one for all widths.
+        for d in extent::widths() {
+            check_width::<_, 0>(crate::kernels::simd::Portable, d);
+        }
     }
 }

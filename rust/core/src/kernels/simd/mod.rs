@@ -42,6 +42,9 @@ pub(crate) trait Simd: Copy {
     /// What the same set does with eight columns.
     type Columns: Eights;
 
+    /// Whether one kernel is for rows of any width, instead of one for each that is usual.
+    const ANY_WIDTH: bool = false;
+
     fn eights(self) -> Self::Columns;
 
     fn splat(self, value: f32) -> Self::Lanes;

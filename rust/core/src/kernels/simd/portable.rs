@@ -11,6 +11,8 @@ impl Simd for Portable {
     type Lanes = [f32; LANES];
     type Columns = Portable;
 
+    const ANY_WIDTH: bool = true;
+
     #[inline(always)]
     fn eights(self) -> Portable {
         self
