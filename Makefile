@@ -62,7 +62,7 @@ spark-tests: $(VENV)/.spark
 LEVELS ?= portable avx2 avx512
 NO_LEVEL := browser documents evaluation input_memory levels report report_parts sigv4 sklearn \
 	threads workflows
-NO_LEVEL_RUST := mutated_files a_naive_insertion wrong_rules s_the_same_bits
+NO_LEVEL_RUST := mutated_files a_naive_insertion wrong_rules portable_code_gives avx2_gives avx512_
 LEVEL_TESTS := $(filter-out $(NO_LEVEL:%=tests/test_%.py),$(wildcard tests/test_*.py)) tests/series
 levels: $(VENV)/.engine
 	for level in $(LEVELS); do \

@@ -12,10 +12,13 @@ from benches.engines.protocol import Unavailable
 from benches.parquet_file import Files
 from benches.record import Results
 
-pytestmark = pytest.mark.skipif(
-    time.get_clock_info("thread_time").resolution > 1e-3,
-    reason="the clock of threads is too coarse here",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        time.get_clock_info("thread_time").resolution > 1e-3,
+        reason="the clock of threads is too coarse here",
+    ),
+]
 
 
 @pytest.fixture(autouse=True)

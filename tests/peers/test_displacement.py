@@ -7,7 +7,7 @@ import fastrcf
 from benches.rows import mixture
 from tests.peers.noise import SEEDS, assert_same_rows, by_seed
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 HELD, TREES = 64, 60
 # Displacements spread more between seeds than scores do.
 SHARPNESS = 0.08

@@ -13,7 +13,7 @@ from benches.engines.protocol import Shape, Unavailable
 from benches.rows import mixture
 from tests.peers.noise import assert_same_quantiles, assert_same_rows, by_seed
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 SHAPE = Shape(n_trees=50, sample_size=128)
 # Greatest standard error that seeds may leave, as a share of the score.
 SHARPNESS = 0.02

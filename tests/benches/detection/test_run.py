@@ -14,6 +14,7 @@ from benches.detection.families import FAMILIES, nab
 from benches.detection.record import Results
 from benches.engines.protocol import Unavailable
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
