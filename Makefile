@@ -86,10 +86,10 @@ slow-rust:
 	cargo test --workspace --test scale --quiet -- --ignored
 
 slow-python: $(VENV)/.engine
-	$(BIN)/python -m pytest -m slow --ignore tests/spark
+	$(BIN)/python -m pytest -m slow --durations 20 --ignore tests/spark
 
 slow-spark: $(VENV)/.spark
-	$(BIN)/python -m pytest -m slow tests/spark
+	$(BIN)/python -m pytest -m slow --durations 20 tests/spark
 
 # All notebooks that have changed, run from clean kernels, as pages in build/notebooks. Of one:
 # make build/notebooks/local_fraud_detection_1week.html OPTIONS="-p sims=1500".
