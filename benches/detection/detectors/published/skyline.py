@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -58,19 +60,44 @@ def _moments(about: Rows) -> tuple[Rows, Rows]:
 def _from_median(values: Rows) -> Flags:
     """Further from the median than six median distances."""
     odd = np.zeros(len(values), dtype=bool)
-    for row in range(len(values)):
-        apart = np.abs(values[: row + 1] - np.median(values[: row + 1]))
-        usual = np.median(apart)
-        odd[row] = usual != 0 and apart[-1] / usual > 6
+    ordered: list[float] = []
+    for row, value in enumerate(values.tolist()):
+        insort(ordered, value)
+        half = row // 2
+        median = ordered[half] if row % 2 == 0 else (ordered[half] + ordered[half + 1]) / 2
+        usual = _median_distance(ordered, median)
+        odd[row] = usual != 0 and abs(value - median) / usual > 6
     return odd
+
+
+def _median_distance(ordered: list[float], median: float) -> float:
+    """Give the median of how far ordered values are from their median."""
+    # The nearest k are neighbours. The least place that they can begin at is where what follows
+    # them is no nearer than the first of them.
+    n = len(ordered)
+    k = n // 2 + 1
+    first = bisect_left(
+        range(n - k), True, key=lambda at: ordered[at + k] - median >= median - ordered[at]
+    )
+    low, high = median - ordered[first], ordered[first + k - 1] - median
+    if n % 2 == 1:
+        return max(low, high)
+    # The furthest of them, and the next: both of one end or one of each.
+    if low >= high:
+        return (low + max(high, median - ordered[first + 1])) / 2
+    return (high + max(low, ordered[first + k - 2] - median)) / 2
 
 
 def _from_hour_a_day_ago(values: Rows, seconds: Rows, recent: Rows) -> Flags:
     """Three values whose mean is beyond three deviations of the hour that began a day ago."""
     odd = np.zeros(len(values), dtype=bool)
+    ordered = bool((np.diff(seconds) >= 0).all())
     for row, now in enumerate(seconds.tolist()):
         then = seconds[: row + 1]
-        hour = values[: row + 1][(then >= now - DAY) & (then < now - DAY + HOUR)]
+        if ordered:
+            hour = values[slice(*np.searchsorted(then, [now - DAY, now - DAY + HOUR]))]
+        else:
+            hour = values[: row + 1][(then >= now - DAY) & (then < now - DAY + HOUR)]
         if len(hour) > 1:
             odd[row] = abs(recent[row] - hour.mean()) > 3 * hour.std(ddof=1)
     return odd
@@ -122,9 +149,18 @@ def _from_line(about: Rows, seconds: Rows) -> Flags:
 def _in_rare_bin(values: Rows, recent: Rows) -> Flags:
     """Three values whose mean is in one of fifteen bins that holds at most twenty values."""
     odd = np.zeros(len(values), dtype=bool)
-    for row in range(len(values)):
-        counts, edges = np.histogram(values[: row + 1], bins=15)
-        odd[row] = _is_rare(counts, edges, float(recent[row]))
+    least, most = np.minimum.accumulate(values), np.maximum.accumulate(values)
+    moved = np.flatnonzero((np.diff(least) != 0) | (np.diff(most) != 0)) + 1
+    # Bins stay while no value is beyond those before.
+    for begin, end in pairwise([0, *moved.tolist(), len(values)]):
+        counts, edges = np.histogram(values[: begin + 1], bins=15)
+        new = values[begin + 1 : end]
+        held = np.zeros((end - begin, len(counts)), dtype=np.int64)
+        held[0] = counts
+        held[np.arange(1, end - begin), np.searchsorted(edges[1:-1], new, side="right")] = 1
+        np.cumsum(held, axis=0, out=held)
+        for row in range(begin, end):
+            odd[row] = _is_rare(held[row - begin], edges, float(recent[row]))
     return odd
 
 
