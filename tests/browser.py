@@ -74,7 +74,8 @@ def visit(chromium, page: Path, *, size=WIDE, dark=False, unfold=False, shot: Pa
         out.shown = tab.evaluate("document.documentElement.clientWidth")
         out.texts = len(tab.inner_text("body"))
         if shot is not None:
-            tab.screenshot(path=shot, full_page=True)
+            # What is seen first: pictures of pages as long as these take seconds.
+            tab.screenshot(path=shot)
     finally:
         context.close()
     return out

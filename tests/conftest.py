@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fastrcf
+from tests.page import without_pictures
 from tests.spark.needs import absent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+def pytest_collection_finish() -> None:
+    # All that is imported by now stays: no collection has to look through it again.
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_report_header() -> list[str]:
     header = [f"fastrcf {fastrcf.__version__} by {fastrcf.simd_level()}"]
     if absent() is not None:
@@ -52,6 +60,13 @@ def pytest_report_header() -> list[str]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
+
+
+@pytest.fixture
+def no_pictures():
+    """Leave the pictures out of pages, for tests of what else is there."""
+    with without_pictures():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """What any page that we write has to be: whole, safe, and in need of nothing else."""
 
 import re
+from contextlib import contextmanager
 from html.parser import HTMLParser
+
+import pytest
 
 VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 # Elements and attributes that could fetch or run something.
@@ -81,3 +84,11 @@ def checked(html):
     assert "http:" not in html.replace("http-equiv", "")
     assert "https:" not in html
     return Page(html)
+
+
+@contextmanager
+def without_pictures():
+    """Leave the pictures out of pages: drawing them is most of what a page takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastrcf.report.plots.Plots.picture", lambda *_, **__: "<svg></svg>")
+        yield

@@ -109,9 +109,10 @@ def test_draws_are_rows_with_replacement(rng):
     """Intervals equal those of a plain bootstrap over rows, to the noise of draws.
 
     An end's standard error is about 2.7 sd / sqrt(draws) for either side: the
-    tolerance of 0.25 sd is above 4 standard errors of their difference.
+    tolerance of 0.26 sd is above 4 standard errors of their difference.
     """
-    n, draws = 1500, 4000
+    # Plain draws take far longer than ours.
+    n, draws, plain_draws = 1500, 20_000, 2000
     scores, labels = normal_scores(rng, n)
     scores = np.round(scores, 2)
     weights = np.where(labels, 1.0, rng.choice([2.0, 3.0, 5.0], n))
@@ -119,7 +120,7 @@ def test_draws_are_rows_with_replacement(rng):
         scores, labels, sample_weight=weights, alert_rate=0.05, n_bootstrap=draws, random_state=1
     )
     plain = []
-    for _ in range(draws):
+    for _ in range(plain_draws):
         rows = rng.integers(0, n, n)
         again = evaluate(
             scores[rows],
@@ -132,7 +133,7 @@ def test_draws_are_rows_with_replacement(rng):
     ends = np.quantile(plain, [0.025, 0.975], axis=0).T
     sd = np.std(plain, axis=0)
     for ours, expected, unit in zip(measures(found), ends, sd, strict=True):
-        np.testing.assert_allclose([ours.low, ours.high], expected, rtol=0, atol=0.25 * unit)
+        np.testing.assert_allclose([ours.low, ours.high], expected, rtol=0, atol=0.26 * unit)
 
 
 def test_many_equal_rows_and_distinct_weights_draw_the_same():

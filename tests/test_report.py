@@ -197,6 +197,7 @@ def test_labels_are_judged_as_evaluate_does(detector):
     assert judged.recall[-1] == 1
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("size", "n"), [(1, 60), (7, 400), (1000, N)])
 def test_any_batches_give_the_same_report(detector, size, n):
     table = payments(seed=7, n=n)
@@ -209,6 +210,7 @@ def test_any_batches_give_the_same_report(detector, size, n):
         assert again.html() == whole.html()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_samples_do_not_depend_on_batches(detector, monkeypatch):
     from fastrcf.report import gather, labelled
 
@@ -369,6 +371,7 @@ def test_pages_are_whole_and_say_what_was_found(detector):
     )
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_reasons_may_say_more_and_be_about_several_columns(detector, monkeypatch):
     import pyarrow as pa
 
@@ -424,6 +427,7 @@ def test_wrong_use_is_named(detector):
         report.build(numbers, np.zeros((3, 3)))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_page_is_written_whole_or_not_at_all(detector, tmp_path, monkeypatch):
     made = report.build(detector, payments(n=100))
     path = tmp_path / "report.html"

@@ -257,6 +257,6 @@ class ForestMachine(RuleBasedStateMachine):
             assert forest.is_ready == enough
 
 
-# Four times what the profile gives a single property.
-ForestMachine.TestCase.settings = settings(max_examples=4 * settings().max_examples)
+# Twice what the profile gives a single property.
+ForestMachine.TestCase.settings = settings(max_examples=2 * settings().max_examples)
 TestForest = pytest.mark.timeout(3600)(ForestMachine.TestCase)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.fixture(scope="module")
 def small():
     """One small week, judged by all."""
-    results = Results("2026-03-01T00:00:00", {"cores": 2, "versions": {}}, 300, 4, 2.0)
+    results = Results("2026-03-01T00:00:00", {"cores": 2, "versions": {}}, 160, 4, 3.0)
     judge(results, 3)
     return results
 
@@ -90,12 +90,12 @@ def test_weeks_are_put_together():
     assert report.delay(results).splitlines()[-1] == "| clone | 1.5 h |"
 
 
-def test_what_is_not_installed_is_told(small, monkeypatch):
+def test_what_is_not_installed_is_told(monkeypatch):
     def lacks(train, judged, random_state):
         raise ImportError("no module", name="pyod")
 
     monkeypatch.setattr("benches.telecom.detection.OTHERS", {"pyod ECOD": lacks})
-    results = Results("2026-03-01", {"cores": 2, "versions": {}}, 300, 4, 2.0)
+    results = Results("2026-03-01", {"cores": 2, "versions": {}}, 60, 4, 3.0)
     judge(results, 3)
     assert results.absent == {"pyod ECOD": "pyod is not installed"}
     assert "pyod ECOD" not in results.names

@@ -1,6 +1,9 @@
 import json
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -35,6 +38,26 @@ def done(run):
 
 
 @pytest.fixture
+def piped(run, tmp_path, monkeypatch):
+    """Run ``stream`` in this process with a text on standard input; give what ``run`` gives."""
+
+    def call(text, *words):
+        given = tmp_path / "standard input"
+        given.write_text(text)
+        before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        try:
+            with given.open() as file, monkeypatch.context() as patch:
+                patch.setattr(sys, "stdin", file)
+                return run("stream", *words)
+        finally:
+            # The command takes these two for as long as its process lives.
+            signal.signal(signal.SIGINT, before[0])
+            signal.signal(signal.SIGTERM, before[1])
+
+    return call
+
+
+@pytest.fixture
 def shell():
     """Start the command line as a process of its own."""
 
@@ -46,7 +69,7 @@ def shell():
     return start
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def payments():
     """Some payments; the last five are odd."""
     rng = np.random.default_rng(3)
@@ -87,13 +110,21 @@ def table(payments, tmp_path):
     return write
 
 
-@pytest.fixture
-def model(table, done, tmp_path):
-    """A detector of the payments."""
-    path = tmp_path / "model.rcf"
-    words = ["--label", "fraud", "--time", "time", "--categorical", "shop", "--seed", 3]
-    done("train", table("parquet"), "-o", path, "--alert-rate", 0.002, *words)
+@pytest.fixture(scope="session")
+def trained(payments, tmp_path_factory):
+    """The file of a detector of the payments."""
+    folder = tmp_path_factory.mktemp("trained")
+    data, path = str(folder / "payments.parquet"), str(folder / "model.rcf")
+    payments.write_parquet(data)
+    words = ["--label", "fraud", "--time", "time", "--categorical", "shop", "--seed", "3"]
+    assert main(["train", data, "-o", path, "--alert-rate", "0.002", *words]) == 0
     return path
+
+
+@pytest.fixture
+def model(trained, tmp_path):
+    """A detector of the payments, in the folder of the test."""
+    return Path(shutil.copy(trained, tmp_path / "model.rcf"))
 
 
 def json_lines(path):

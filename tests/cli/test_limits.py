@@ -1,7 +1,6 @@
 """At most so many alerts for an entity and day: detect and stream."""
 
 import json
-import subprocess
 from collections import Counter
 
 import numpy as np
@@ -117,23 +116,17 @@ def test_what_cannot_be_is_told(cards, model, table, run, tmp_path, words, said)
     assert said in err
 
 
-def piped(shell, text, *words):
-    with shell("stream", *words, stdin=subprocess.PIPE) as child:
-        out, err = child.communicate(text, timeout=60)
-    return child.returncode, out, err
-
-
 def alerts_of(text):
     return [json.loads(line)["is_anomaly"] for line in text.splitlines()]
 
 
 def test_a_stream_keeps_the_first_of_a_day_and_goes_on_from_its_state(
-    cards, model, shell, tmp_path
+    cards, model, piped, tmp_path
 ):
     rows = cards.with_columns(when=pl.col("when").dt.strftime("%Y-%m-%d %H:%M:%S"))
     lines = rows.write_ndjson().splitlines(keepends=True)
     words = ("--model", model, "--input-format", "jsonl", *PER_DAY)
-    code, whole, err = piped(shell, "".join(lines), *words)
+    code, whole, err = piped("".join(lines), *words)
     assert (code, err) == (0, "")
     flags = fastrcf.load(model).process(cards)["is_anomaly"]
     kept = fastrcf.AlertLimit(2).keep_first(flags, cards["card"], cards["when"].to_numpy())
@@ -144,26 +137,26 @@ def test_a_stream_keeps_the_first_of_a_day_and_goes_on_from_its_state(
         assert flag or not keep
     state = tmp_path / "s.rcf"
     cut = int(np.flatnonzero(kept)[len(np.flatnonzero(kept)) // 2]) + 1
-    first = piped(shell, "".join(lines[:cut]), *words, "--state", state)
-    second = piped(shell, "".join(lines[cut:]), *words, "--state", state)
+    first = piped("".join(lines[:cut]), *words, "--state", state)
+    second = piped("".join(lines[cut:]), *words, "--state", state)
     assert first[1] + second[1] == whole
     # The counts of a day lie beside the state.
     assert fastrcf.AlertLimit.load(tmp_path / "s.rcf.alerts").per_day == 2
     (tmp_path / "s.rcf.alerts").write_text("{}")
-    code, _, err = piped(shell, lines[0], *words, "--state", state)
+    code, _, err = piped(lines[0], *words, "--state", state)
     assert code == 1
     assert "s.rcf.alerts: this is no state of an AlertLimit" in err
 
 
-def test_series_know_their_entity_and_time(shell):
+def test_series_know_their_entity_and_time(piped):
     rng = np.random.default_rng(2)
     text, seen = "when,who,load\n", []
     for i in range(600):
         value = 900.0 + i if i > 200 and i % 3 == 0 else rng.normal()
         text += f"{i * 600},{'ab'[i % 2]},{value}\n"
     words = ("--time", "when", "--key", "who", "--trees", 10, "--sample-size", 32)
-    code, free, _ = piped(shell, text, *words, "--threshold", 0.01)
-    code, out, err = piped(shell, text, *words, "--threshold", 0.01, "--per-day", 1)
+    code, free, _ = piped(text, *words, "--threshold", 0.01)
+    code, out, err = piped(text, *words, "--threshold", 0.01, "--per-day", 1)
     assert (code, err) == (0, "")
     for answers, most in ((free, 1), (out, 0)):
         rows = pl.read_csv(answers.encode()).filter(pl.col("is_anomaly"))
@@ -183,7 +176,7 @@ def test_series_know_their_entity_and_time(shell):
         (("--time", "t", "--per-day", 1, "--entity", "e"), "column 'e': the value is missing"),
     ],
 )
-def test_streams_that_cannot_be_limited(shell, words, said):
-    code, _, err = piped(shell, "t,a,e\n1,2,x\n2,3,\n", *words)
+def test_streams_that_cannot_be_limited(piped, words, said):
+    code, _, err = piped("t,a,e\n1,2,x\n2,3,\n", *words)
     assert code in (1, 2)
     assert said in err

@@ -60,6 +60,7 @@ def test_facts_from_files_are_those_of_python(payments, table, model, run, tmp_p
     assert kept[0].data.files == ((str(table("parquet")), 3000),)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_several_files_are_one_table(payments, table, model, run, tmp_path):
     folder = tmp_path / "days"
     folder.mkdir()
@@ -75,6 +76,7 @@ def test_several_files_are_one_table(payments, table, model, run, tmp_path):
     assert "day0.csv, day1.csv and 1 more" in page.text
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_bad_rows_stop_it_or_are_put_aside_and_told(payments, table, model, run, tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text(BAD_CSV)
@@ -118,6 +120,7 @@ def test_what_files_say_stays_text(payments, run, tmp_path):
     assert "<script>alert(1)<!--.csv" in page.text
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_labels_by_name(payments, table, model, run, tmp_path):
     frame = payments.with_columns(kind=pl.Series(["ok"] * 2000 + ["late"] * 995 + ["fraud"] * 5))
     words = [model, table(frame=frame), "--label", "kind"]
@@ -130,6 +133,7 @@ def test_labels_by_name(payments, table, model, run, tmp_path):
     assert "1,000 rows of 3,000 carry the label" in page.text
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_wrong_use(table, model, run, tmp_path, payments):
     out = tmp_path / "report.html"
     for words, said in (

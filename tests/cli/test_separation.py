@@ -43,6 +43,7 @@ def test_train_and_evaluate_warn_of_a_column_made_from_the_label(
         assert f"warning: {warning}\n" in err
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_report_warns_of_the_same_columns(leaking, table, run, tmp_path):
     path, model = table("csv", leaking), tmp_path / "m.rcf"
     assert run("train", path, "-o", model, "--label", "fraud", "--drop", "time")[0] == 0

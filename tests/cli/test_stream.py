@@ -24,17 +24,13 @@ def scores_of(text):
     return np.array([float(row) if row else np.nan for row in rows])
 
 
-def piped(shell, text, *words):
-    with shell("stream", *words, stdin=subprocess.PIPE) as child:
-        out, err = child.communicate(text, timeout=60)
-    return child.returncode, out, err
-
-
 @pytest.mark.parametrize("shingle", [1, 4])
 def test_a_stream_is_what_process_gives(shell, shingle):
     x = series()
-    code, out, err = piped(shell, as_csv(x), "--shingle", shingle, "--seed", 9)
-    assert (code, err) == (0, "")
+    words = ["--shingle", shingle, "--seed", 9]
+    with shell("stream", *words, stdin=subprocess.PIPE) as child:
+        out, err = child.communicate(as_csv(x), timeout=60)
+    assert (child.returncode, err) == (0, "")
     forest = fastrcf.RandomCutForest(shingle_size=shingle, random_state=9)
     np.testing.assert_array_equal(scores_of(out), forest.process(x))
     assert out.splitlines()[0] == "a,b,score"
@@ -55,10 +51,10 @@ def test_lines_are_answered_as_they_come(shell):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_saved_and_resumed_equals_uninterrupted(shell, tmp_path, number):
+def test_interrupted_saved_and_resumed_equals_uninterrupted(shell, piped, tmp_path, number):
     x = series()
     text, state = as_csv(x), tmp_path / "state.rcf"
-    whole = piped(shell, text, "--seed", 9)[1].splitlines()
+    whole = piped(text, "--seed", 9)[1].splitlines()
     part = "".join(f"{line}\n" for line in text.splitlines()[:401])
     with shell("stream", "--state", state, "--seed", 9, stdin=subprocess.PIPE) as child:
         child.stdin.write(part)
@@ -69,7 +65,7 @@ def test_interrupted_saved_and_resumed_equals_uninterrupted(shell, tmp_path, num
     assert child.returncode == 130
     assert "saved after 400 rows" in err
     assert "Traceback" not in err
-    code, out, _ = piped(shell, text, "--state", state, "--skip-seen")
+    code, out, _ = piped(text, "--state", state, "--skip-seen")
     assert code == 0
     assert first + out.splitlines()[1:] == whole
     assert fastrcf.load(state).n_seen == 900
@@ -89,9 +85,9 @@ def test_saving_now_and_then_survives_a_kill(shell, tmp_path):
     assert fastrcf.load(state).n_seen >= 100
 
 
-def test_a_detector_explains_the_stream(payments, model, shell):
+def test_a_detector_explains_the_stream(payments, model, piped):
     rows = payments.tail(50)
-    code, out, _ = piped(shell, rows.write_csv(), "--model", model)
+    code, out, _ = piped(rows.write_csv(), "--model", model)
     assert code == 0
     found = pl.read_csv(out.encode())
     assert found.columns == [*rows.columns, "score", "grade", "is_anomaly", "reasons"]
@@ -99,24 +95,24 @@ def test_a_detector_explains_the_stream(payments, model, shell):
     np.testing.assert_array_equal(found["score"], expected["score"])
     assert found["is_anomaly"].to_list() == expected["is_anomaly"].to_list()
     assert found["reasons"][45].startswith("amount = 9000")
-    code, out, _ = piped(shell, rows.write_ndjson(), "--model", model, "--input-format", "jsonl")
+    code, out, _ = piped(rows.write_ndjson(), "--model", model, "--input-format", "jsonl")
     assert code == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["score"] for line in lines] == found["score"].to_list()
     assert lines[45]["reasons"][0]["column"] == "amount"
 
 
-def test_a_bad_row_stops_the_stream_after_those_before_it(shell, tmp_path):
+def test_a_bad_row_stops_the_stream_after_those_before_it(piped, tmp_path):
     lines = as_csv(series(200)).splitlines()
     lines[151] = "1.5,oops"
     state = tmp_path / "state.rcf"
-    code, out, err = piped(shell, "\n".join(lines), "--state", state)
+    code, out, err = piped("\n".join(lines), "--state", state)
     assert code == 1
     assert "row 150, column 'b': 'oops' is not a number" in err
     assert len(out.splitlines()) == 151
     assert fastrcf.load(state).n_seen == 150
     aside = tmp_path / "aside.jsonl"
-    code, out, err = piped(shell, "\n".join(lines), "--skip-bad-rows", aside)
+    code, out, err = piped("\n".join(lines), "--skip-bad-rows", aside)
     assert code == 0
     assert len(out.splitlines()) == 200
     assert json.loads(aside.read_text())["row"] == 150
@@ -133,8 +129,8 @@ def test_a_bad_row_stops_the_stream_after_those_before_it(shell, tmp_path):
         ("a,b\n1,2,3\n", [], 1, "row 0: 3 fields instead of 2"),
     ],
 )
-def test_what_cannot_be_is_told(shell, text, words, code, said):
-    ended, _, err = piped(shell, text, *words)
+def test_what_cannot_be_is_told(piped, text, words, code, said):
+    ended, _, err = piped(text, *words)
     assert ended == code
     assert said in err
     assert "Traceback" not in err
@@ -163,10 +159,10 @@ def hourly(n=400, at=300):
 SERIES = ("--time", "when", "--trees", 10, "--sample-size", 64, "--seed", 4)
 
 
-def test_with_a_time_column_lines_are_a_series(shell):
+def test_with_a_time_column_lines_are_a_series(piped):
     stamps, x = hourly()
     text = "when,load\n" + "".join(f"{t},{v}\n" for t, v in zip(stamps, x, strict=True))
-    code, out, err = piped(shell, text, *SERIES)
+    code, out, err = piped(text, *SERIES)
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "when,load,score,grade,is_anomaly,reasons"
@@ -181,14 +177,14 @@ def test_with_a_time_column_lines_are_a_series(shell):
     assert "load = 400: high" in lines[301]
 
 
-def test_a_clock_that_stands_or_goes_back_is_told_at_the_end(shell, run, tmp_path):
+def test_a_clock_that_stands_or_goes_back_is_told_at_the_end(piped, run, tmp_path):
     stamps, x = hourly()
     stamps[100:110] = [stamps[100]] * 10
     stamps[200] = stamps[150]
     lines = [f"{t},{v}\n" for t, v in zip(stamps, x, strict=True)]
     state = tmp_path / "s.rcf"
     text = "when,load\n" + "".join(lines)
-    code, _, err = piped(shell, text, *SERIES, "--state", state)
+    code, _, err = piped(text, *SERIES, "--state", state)
     assert code == 0
     told = [line for line in err.splitlines() if line.startswith("when: ")]
     assert told == [
@@ -202,20 +198,20 @@ def test_a_clock_that_stands_or_goes_back_is_told_at_the_end(shell, run, tmp_pat
     assert described["rows_of_an_earlier_time"] == 1
     # A run tells of its own rows; a clock that goes on is not told.
     later = "when,load\n2024-04-01 00:00,100\n2024-04-01 00:00,101\n"
-    _, _, err = piped(shell, later, "--state", state)
+    _, _, err = piped(later, "--state", state)
     assert "when: of 2 rows 1 came with the time of the row before and 0 with" in err
-    _, _, err = piped(shell, "when,load\n2024-04-02 00:00,100\n", "--state", state)
+    _, _, err = piped("when,load\n2024-04-02 00:00,100\n", "--state", state)
     assert "when: " not in err
 
 
-def test_a_clock_is_told_when_a_bad_row_ends_the_stream(shell):
-    code, _, err = piped(shell, "t,x\n1,1\n1,2\n1,3\n2,a\n", "--time", "t")
+def test_a_clock_is_told_when_a_bad_row_ends_the_stream(piped):
+    code, _, err = piped("t,x\n1,1\n1,2\n1,3\n2,a\n", "--time", "t")
     assert code == 1
     assert "'a' is not a number" in err
     assert "t: of 3 rows 2 came with the time of the row before and 0 with an earlier one" in err
 
 
-def test_series_of_keys_with_gaps_go_on_from_their_state(shell, tmp_path):
+def test_series_of_keys_with_gaps_go_on_from_their_state(piped, tmp_path):
     stamps, x = hourly()
     rows = [
         {"when": t, "who": "ab"[i % 2], "load": None if i == 50 else v, "note": "text"}
@@ -223,14 +219,14 @@ def test_series_of_keys_with_gaps_go_on_from_their_state(shell, tmp_path):
     ]
     lines = [json.dumps(row) + "\n" for row in rows]
     words = (*SERIES, "--key", "who", "--input-format", "jsonl", "--period", "none")
-    code, whole, err = piped(shell, "".join(lines), *words)
+    code, whole, err = piped("".join(lines), *words)
     assert (code, err) == (0, "")
     answers = [json.loads(line) for line in whole.splitlines()]
     assert answers[50]["score"] is None
     assert answers[300]["is_anomaly"]
     state = tmp_path / "s.rcf"
-    first = piped(shell, "".join(lines[:117]), *words, "--state", state)
-    second = piped(shell, "".join(lines[117:]), "--input-format", "jsonl", "--state", state)
+    first = piped("".join(lines[:117]), *words, "--state", state)
+    second = piped("".join(lines[117:]), "--input-format", "jsonl", "--state", state)
     assert first[0] == second[0] == 0
     assert first[1] + second[1] == whole
 
@@ -249,7 +245,7 @@ def test_series_of_keys_with_gaps_go_on_from_their_state(shell, tmp_path):
         (("--time", "t"), "t,x\n1,1\n2,inf\n", "larger than 1e+29"),
     ],
 )
-def test_what_is_no_series_is_refused(shell, words, text, said):
-    code, _, err = piped(shell, text, *words)
+def test_what_is_no_series_is_refused(piped, words, text, said):
+    code, _, err = piped(text, *words)
     assert code != 0
     assert said in err

@@ -8,32 +8,38 @@ import time
 import numpy as np
 import pytest
 
+from fastrcf.cli import main
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
 
-@pytest.fixture
-def long_table(tmp_path):
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Tables of 20,000 rows, so many times each, by how often."""
     rng = np.random.default_rng(0)
-    path = tmp_path / "long.csv"
+    folder = tmp_path_factory.mktemp("tables")
     body = "\n".join(",".join(map(str, row)) for row in rng.normal(size=(20_000, 20)).round(6))
-    with path.open("w") as file:
-        print(",".join(f"c{j}" for j in range(20)), file=file)
-        for _ in range(25):
-            print(body, file=file)
+    made = {}
+    for times in (1, 2, 25):
+        made[times] = folder / f"{times}.csv"
+        with made[times].open("w") as file:
+            print(",".join(f"c{j}" for j in range(20)), file=file)
+            for _ in range(times):
+                print(body, file=file)
+    yield made
+    for path in made.values():
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def model(tables):
+    path = tables[1].with_name("model.rcf")
+    assert main(["train", str(tables[1]), "-o", str(path)]) == 0
     return path
 
 
-@pytest.fixture
-def long_model(tmp_path, shell, long_table):
-    path = tmp_path / "long.rcf"
-    with shell("train", long_table, "-o", path) as child:
-        _, err = child.communicate(timeout=120)
-    assert child.returncode == 0, err
-    return path
-
-
-def test_progress_is_shown_on_a_terminal_only(shell, long_model, long_table, tmp_path):
-    words = ["score", long_model, long_table, "-o", tmp_path / "s.csv"]
+def test_progress_is_shown_on_a_terminal_only(shell, model, tables, tmp_path):
+    words = ["score", model, tables[2], "-o", tmp_path / "s.csv"]
     with shell(*words) as child:
         out, err = child.communicate(timeout=120)
     assert (child.returncode, out, err) == (0, "", "")
@@ -57,13 +63,14 @@ def test_progress_is_shown_on_a_terminal_only(shell, long_model, long_table, tmp
     assert b"%" in shown
 
 
-def test_ctrl_c_leaves_nothing_half_done(shell, long_model, long_table, tmp_path):
+def test_ctrl_c_leaves_nothing_half_done(shell, model, tables, tmp_path):
     out = tmp_path / "s.csv"
     out.write_text("as it was")
-    with shell("score", long_model, long_table, "-o", out) as child:
+    with shell("score", model, tables[25], "-o", out) as child:
         limit = time.monotonic() + 60
         while not list(tmp_path.glob(".s.csv*unfinished")) and time.monotonic() < limit:
             time.sleep(0.005)
+        # It has begun to score, and has far to go.
         time.sleep(0.3)
         child.send_signal(signal.SIGINT)
         started = time.monotonic()
@@ -94,10 +101,10 @@ def test_an_interrupt_within_exec_gives_our_exit_code(tmp_path):
     assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted")
 
 
-def test_a_full_disk_is_told(shell, long_model, long_table):
+def test_a_full_disk_is_told(model, tables):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
-    words = ["score", str(long_model), str(long_table), "-o", "-"]
+    words = ["score", str(model), str(tables[2]), "-o", "-"]
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "fastrcf.cli", *words],

@@ -77,7 +77,7 @@ class Container:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self):
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
         return self
 

@@ -30,6 +30,7 @@ def run(*words, code=0):
     assert main(["sagemaker", *map(str, words)]) == code
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_train_deploy_predict_compare_delete(aws, tmp_path, rng, capfd):
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="rows", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -79,6 +79,7 @@ def test_first(tables, managed, tmp_path):
     assert "The two agree" in checked((tmp_path / "report.html").read_text()).text
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_route_a(aws, tmp_path, monkeypatch, capfd):
     s3 = boto3.client("s3")
     s3.create_bucket(
@@ -121,6 +122,7 @@ def test_route_b(tmp_path, capfd):
     assert alerts["is_anomaly"].all()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_route_c(tables, managed, tmp_path, monkeypatch, aws):
     (training, *_) = section("First")
     run(training)

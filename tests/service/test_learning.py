@@ -324,6 +324,7 @@ def test_what_a_process_learnt_survives_it(model, state, rows, how):
             status, _, body = running.ask("/v1/score", {"rows": part}, idempotency_key=key)
             assert status == 200
             sent.append((time.monotonic(), part, key, body))
+            time.sleep(0.005)
         stopped = time.monotonic()
         if how == "kill":
             os.kill(running.process.pid, signal.SIGKILL)

@@ -18,8 +18,8 @@ QUIET = Options()
     ("which", "examples"),
     [
         ("detector", 10),
-        pytest.param("detector", 100, marks=pytest.mark.slow),
-        pytest.param("with_categories", 100, marks=pytest.mark.slow),
+        pytest.param("detector", 50, marks=pytest.mark.slow),
+        pytest.param("with_categories", 50, marks=pytest.mark.slow),
     ],
 )
 def test_a_service_is_as_described(request, which, examples, mode):

@@ -22,14 +22,17 @@ PROMISED = [
 ]
 
 
-def hold_to_it(application, mode, prepare=lambda case: None, examples=100):
+def hold_to_it(application, mode, prepare=lambda case: None, examples=None):
     """Ask every operation what its description allows, or what it does not."""
     schema = schemathesis.openapi.from_asgi("/openapi.json", application)
     asked = []
     for found in schema.get_all_operations():
         operation = found.ok()
 
-        @settings(suppress_health_check=list(HealthCheck), max_examples=examples)
+        @settings(
+            suppress_health_check=list(HealthCheck),
+            max_examples=examples or settings.default.max_examples,
+        )
         @given(operation.as_strategy(generation_mode=mode))
         def answered_as_described(case):
             prepare(case)

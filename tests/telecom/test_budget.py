@@ -22,26 +22,31 @@ END = datetime(2026, 3, 8, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Six days of 500 SIMs."""
+    """Sessions and features of six days of 300 SIMs."""
     folder = tmp_path_factory.mktemp("budget")
-    generator.generate(folder, generator.Parameters(sims=500, days=6, seed=4))
+    generator.generate(folder, generator.Parameters(sims=300, days=6, seed=4))
     sessions = week.read_sessions(folder)
-    return folder, sessions, session_features(sessions)
+    return sessions, session_features(sessions)
 
 
 def fitted(made, **budget):
-    _, sessions, features = made
+    sessions, features = made
     before = pl.col("start_ts") < SPLIT
     found = SessionDetector(random_state=7, n_trees=30, **budget)
     return found.fit(features.filter(before), sessions.filter(before))
 
 
+@pytest.fixture(scope="module")
+def few(made):
+    return fitted(made, alerts_per_day=4)
+
+
 def cases(made, detector):
-    return detector.detect(made[2], made[1], since=SPLIT).alerts["case"].n_unique()
+    return detector.detect(made[1], made[0], since=SPLIT).alerts["case"].n_unique()
 
 
-def test_a_day_opens_about_as_many_cases_as_asked(made):
-    few, many = (fitted(made, alerts_per_day=n) for n in (4, 40))
+def test_a_day_opens_about_as_many_cases_as_asked(made, few):
+    many = fitted(made, alerts_per_day=40)
     assert few.threshold > many.threshold
     # The days are made up with the same habits; nights and Sundays differ.
     assert 2 <= cases(made, few) / ((END - SPLIT) / timedelta(days=1)) <= 10
@@ -50,8 +55,8 @@ def test_a_day_opens_about_as_many_cases_as_asked(made):
 
 def test_a_day_is_as_many_sessions_as_it_has(made):
     """With the number of sessions of the calibration day the two budgets are the same."""
-    last = made[2].filter(pl.col("start_ts") < SPLIT)["start_ts"].max()
-    day = made[2].filter(
+    last = made[1].filter(pl.col("start_ts") < SPLIT)["start_ts"].max()
+    day = made[1].filter(
         pl.col("start_ts").is_between(last - timedelta(days=1), last, closed="right")
     )
     by_share = fitted(made, alerts_per_thousand=5.0, silence_share=0.0)
@@ -59,15 +64,14 @@ def test_a_day_is_as_many_sessions_as_it_has(made):
     assert by_day.threshold == pytest.approx(by_share.threshold, rel=0.02)
 
 
-def test_a_budget_is_kept_in_the_file(made, tmp_path):
-    detector = fitted(made, alerts_per_day=7)
-    detector.save(tmp_path / "day.rcf")
+def test_a_budget_is_kept_in_the_file(made, few, tmp_path):
+    few.save(tmp_path / "day.rcf")
     again = SessionDetector.load(tmp_path / "day.rcf")
-    assert again.alerts_per_day == 7
+    assert again.alerts_per_day == 4
     assert again.alerts_per_thousand is None
-    assert again.budget == Budget(alerts_per_day=7)
-    _, sessions, features = made
-    found, back = (one.detect(features, sessions, since=SPLIT) for one in (detector, again))
+    assert again.budget == Budget(alerts_per_day=4)
+    sessions, features = made
+    found, back = (one.detect(features, sessions, since=SPLIT) for one in (few, again))
     assert back.alerts.equals(found.alerts)
 
 
@@ -121,9 +125,11 @@ def test_wrong_budgets_are_refused(given, why, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_takes_a_day(made, tmp_path):
-    out = tmp_path / "found"
-    asked = ["sessions", "detect", str(made[0]), "-o", str(out), "--alerts-per-day", "12"]
+@pytest.mark.usefixtures("no_pictures")
+def test_the_command_takes_a_day(tmp_path):
+    data, out = tmp_path / "data", tmp_path / "found"
+    generator.generate(data, generator.Parameters(sims=100, days=4, seed=4))
+    asked = ["sessions", "detect", str(data), "-o", str(out), "--alerts-per-day", "12"]
     told = CliRunner().invoke(app, [*asked, "--json"], catch_exceptions=False)
     assert json.loads(told.stdout)["cases"] > 0
     assert SessionDetector.load(out / "sessions.rcf").alerts_per_day == 12

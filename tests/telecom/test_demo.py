@@ -14,7 +14,7 @@ from fastrcf.cli import main
 from tests import browser
 from tests.page import checked
 
-SMALL = ["--sims", "300", "--days", "4"]
+SMALL = ["--sims", "150", "--days", "4"]
 
 
 def demo(out, *words):
@@ -76,6 +76,7 @@ def test_it_ends_with_three_alerts_in_words_and_the_report(seen):
     checked((out / "report.html").read_text())
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_elsewhere_nothing_is_shown_of_it(tmp_path, capfd):
     words = ["sessions", "demo", "-o", str(tmp_path / "demo"), "--sims", "100", "--days", "3"]
     assert main([*words, "--json"]) == 0

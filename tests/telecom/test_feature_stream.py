@@ -50,7 +50,7 @@ def test_the_stream_gives_what_tables_give(timezone):
     assert stream.n_records < 1_300
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=max(8, settings.default.max_examples // 3))
 @given(timelines())
 def test_any_timeline_pushed_is_the_same_as_a_table(records):
     same(pushed(FeatureStream(late_days=0), records.sort(KEY)), session_features(records))
@@ -63,8 +63,9 @@ def test_a_given_table_is_looked_up_and_not_changed():
     same(pushed(stream, records), session_features(records, peers=table))
 
 
-@settings(max_examples=8, deadline=None)
-@given(timelines(), st.randoms())
+# Every record of an example is a table of its own.
+@settings(max_examples=max(4, settings.default.max_examples // 6))
+@given(timelines(most=24), st.randoms())
 def test_a_late_record_sees_what_is_before_it(records, random):
     records = records.sort(KEY)
     rows = list(range(len(records)))

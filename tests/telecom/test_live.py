@@ -76,8 +76,8 @@ def scores(answers):
 
 @pytest.mark.parametrize("size", [1, 7, 500])
 def test_scores_are_those_of_the_table(detector, made, features, records, size):
-    if size == 1:
-        records = records.head(300)
+    # One at a time is slow.
+    records = records.head({1: 70, 7: 420}.get(size, len(records)))
     live = stream(detector, made)
     answers = []
     for batch in records.iter_slices(size):

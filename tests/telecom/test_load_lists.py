@@ -106,7 +106,7 @@ def test_files_of_lists_give_what_tables_give(tmp_path, form):
     assert json.loads((tmp_path / "out" / "load.json").read_text()) == report.to_dict()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=max(12, settings.default.max_examples // 2))
 @given(
     st.lists(st.integers(0, 12), min_size=1, max_size=20),
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from("abc")), min_size=1, max_size=20),

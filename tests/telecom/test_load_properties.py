@@ -48,7 +48,7 @@ def parts_of(made):
     ]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=max(15, settings.default.max_examples // 2))
 @given(sessions, st.randoms())
 def test_parts_in_any_order_and_repeated_give_the_sessions(made, random):
     rows = parts_of(made)
@@ -74,7 +74,7 @@ def test_parts_in_any_order_and_repeated_give_the_sessions(made, random):
     assert loaded.sessions.equals(load(pl.DataFrame(rows), key=KEY).sessions)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=max(15, settings.default.max_examples // 2))
 @given(
     st.lists(st.tuples(st.integers(1, 900), st.integers(0, 2**32 - 1)), min_size=1, max_size=8),
     st.booleans(),

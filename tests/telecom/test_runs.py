@@ -12,7 +12,7 @@ from fastrcf import InvalidInputError, InvalidParameterError
 from fastrcf.cli import main
 from fastrcf.telecom import generator, kept, week
 from fastrcf.telecom.quality import Reason
-from tests.page import checked
+from tests.page import checked, without_pictures
 
 KEY = "a key that is only for these tests, long enough"
 
@@ -35,7 +35,8 @@ def data(made, tmp_path):
 def finished(made, tmp_path_factory):
     """What a run left, of the unchanged data."""
     out = tmp_path_factory.mktemp("finished") / "out"
-    assert main(["sessions", "detect", str(made), "-o", str(out)]) == 0
+    with without_pictures():
+        assert main(["sessions", "detect", str(made), "-o", str(out)]) == 0
     return out
 
 
@@ -81,6 +82,7 @@ SPOILT = [
 ]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_a_load_put_aside_is_on_the_page(made, tmp_path, capfd, monkeypatch):
     monkeypatch.setenv("FASTRCF_IDENTIFIER_KEY", KEY)
     sessions = week.read_sessions(made).drop("label", "incident")
@@ -110,6 +112,7 @@ def test_what_a_load_put_aside_is_on_the_page(made, tmp_path, capfd, monkeypatch
         assert [why, str(n)] in rows
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_load_without_bad_records_is_told_from_none(made, finished, data, tmp_path, capfd):
     assert week.put_aside(made) is None
     assert "records put aside" not in (finished / "report.html").read_text()
@@ -171,6 +174,7 @@ def test_what_is_refused_changes_nothing(made, finished, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 def test_resume_keeps_the_features_of_a_run_that_was_stopped(
     made, finished, tmp_path, monkeypatch, capfd
 ):
@@ -276,6 +280,7 @@ def test_features_are_kept_if_nothing_has_changed(data, tmp_path, change, timezo
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 def test_resume_says_why_it_begins_anew(data, tmp_path, capfd):
     out = tmp_path / "out"
     _, _, said = detect(capfd, data, out, "--resume")

@@ -186,6 +186,7 @@ def test_a_sim_with_very_many_sessions_has_a_short_line():
     assert len(report.html) < 500_000
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_missing_hours_are_told(sessions):
     gone = sessions.filter(
         ~pl.col("start_ts").is_between(SPLIT, SPLIT + timedelta(hours=48), closed="left")
@@ -205,6 +206,7 @@ def test_in_chromium(report, tmp_path):
     browser.check(tmp_path / "week.html", tmp_path)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_sims_are_short_with_the_whole_as_title(sessions):
     renamed = sessions.with_columns(pl.lit("0123456789abcdef").alias("sim_id"))
     html = build(found(renamed), renamed).html
@@ -241,6 +243,7 @@ def test_the_unit_of_what_is_usual_is_said_once():
     assert usually("sessions_z", None, None) == ""
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_hours_of_places_are_told_where_alerts_opened(sessions):
     findings = labelled(found(sessions))
     first = findings.alerts.filter(pl.col("cell").is_not_null()).row(0, named=True)

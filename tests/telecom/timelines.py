@@ -145,12 +145,12 @@ def moved(records: pl.DataFrame, by: int) -> pl.DataFrame:
     return records.with_columns(pl.col("start_ts", "end_ts") + pl.duration(microseconds=by))
 
 
-def one_sim(n: int) -> pl.DataFrame:
-    """Records of one SIM, one each second, that are alike but for their cell."""
+def one_sim(n: int, every: int = 1) -> pl.DataFrame:
+    """Records of one SIM, one each ``every`` seconds, that are alike but for their cell."""
     place = np.arange(n)
     return build(
         sim_id=["a"] * n,
-        start=START + place * SECOND,
+        start=START + place * every * SECOND,
         lasting=np.full(n, SECOND // 2),
         bytes_up=np.ones(n, np.int64),
         bytes_down=np.full(n, 2),

@@ -62,7 +62,7 @@ def test_too_many_errors_and_a_rate_not_kept_are_exit_code_1(run):
         assert (
             run(server.url, "--rate", 100, "--requests", 5, "--error-budget", 1, *ANY_RATE)[0] == 0
         )
-    with serving(wait=0.3) as server:
+    with serving(wait=0.1) as server:
         words = (server.url, "--rate", 50, "--requests", 10, "--max-in-flight", 1)
         code, out, _ = run(*words)
         assert code == 1

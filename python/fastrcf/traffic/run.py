@@ -317,10 +317,13 @@ def _quiet() -> Iterator[None]:
     """Keep the interpreter from pauses: what is loaded needs no collection."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
+    frozen_before = gc.get_freeze_count()
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        # Whoever has frozen what is loaded keeps it so.
+        if not frozen_before:
+            gc.unfreeze()
         sys.setswitchinterval(interval)
