@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests-built python-tests spark-tests levels slow slow-rust slow-python slow-spark notebooks spark-versions sdk fuzz miri asan neon lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests rust-tests-built python-tests spark-tests levels slow slow-rust slow-python slow-spark spark-connect notebooks spark-versions sdk fuzz miri asan neon lint rust-lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
 
 # Machines that build are often told to write no bytecode; tests start hundreds of programs, which
 # would all compile this package, and pytest's plugins, again.
@@ -39,23 +39,34 @@ demo: $(VENV)/.engine
 	$(BIN)/fastrcf $(if $(DATA),demo $(DATA) $(if $(LABEL),--label $(LABEL)),sessions demo) \
 		--out build/demo $(OPTIONS)
 
+# The crates' own tests are built with checks of overflow; the others, and what documents say, take
+# the release build that users get, which is the engine's: kernels for all instruction sets and
+# widths are compiled once.
+RUST_UNITS := cargo test --workspace --quiet --lib
+RUST_TESTS := cargo test --workspace --quiet --release
 # Beside the engine, which is another profile of Cargo's: .ci/run does so.
 rust-tests-built:
-	cargo test --workspace --quiet --no-run
+	$(RUST_UNITS) --no-run
 
+# Beside each other, since Rust's tests and Spark's leave one of two cores alone for long. What the
+# engine has to say comes first.
 test: $(VENV)/.engine $(VENV)/.spark
-	cargo test --workspace --quiet
-	$(MAKE) --jobs=2 --output-sync python-tests spark-tests
+	$(MAKE) --jobs=2 --output-sync rust-tests python-tests spark-tests
 
-# Beside each other; Spark's take what is quick of the notebooks along. More processes take longer:
-# both cores are busy all the time, and each JVM compiles the same again. A file's tests stay in one
-# process, which shares what they are about; tests/conftest.py has the longest begin.
+rust-tests:
+	$(RUST_UNITS)
+	$(RUST_TESTS) --test '*'
+	$(RUST_TESTS) --doc
+
+# Spark's take what is quick of the notebooks along. More processes take longer: both cores are busy
+# all the time, and each JVM compiles the same again. A file's tests stay in one process, which
+# shares what they are about; tests/conftest.py has the longest begin.
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 python-tests: $(VENV)/.engine
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" --ignore tests/spark --ignore tests/notebooks
 
 spark-tests: $(VENV)/.spark
-	$(BIN)/python -m pytest -m "not slow" tests/spark tests/notebooks
+	$(BIN)/python -m pytest -m "not slow and not twin" tests/spark tests/notebooks
 
 # The engine's tests once more at each lower instruction set, and those of its Python face at the
 # lowest; what the machine lacks is the best that it has. No level changes what is left out, and
@@ -68,8 +79,9 @@ LEVEL_TESTS := $(filter-out $(NO_LEVEL:%=tests/test_%.py),$(wildcard tests/test_
 levels: $(VENV)/.engine
 	for level in $(LEVELS); do \
 		echo "FASTRCF_SIMD=$$level"; \
-		FASTRCF_SIMD=$$level FASTRCF_STEPS=500000 cargo test --workspace --quiet -- \
-			$(NO_LEVEL_RUST:%=--skip %) || exit 1; \
+		export FASTRCF_SIMD=$$level FASTRCF_STEPS=500000; \
+		$(RUST_UNITS) -- $(NO_LEVEL_RUST:%=--skip %) || exit 1; \
+		$(RUST_TESTS) --test '*' -- $(NO_LEVEL_RUST:%=--skip %) || exit 1; \
 	done
 	for level in $(filter portable,$(LEVELS)); do \
 		echo "FASTRCF_SIMD=$$level"; \
@@ -78,18 +90,22 @@ levels: $(VENV)/.engine
 	done
 
 # What takes minutes: ten million rows through a whole forest, all of NAB through the series
-# detector, and through Spark Connect what classic Spark has shown.
+# detector, notebooks, programs with a Spark of their own.
 slow: $(VENV)/.engine $(VENV)/.spark
 	$(MAKE) --jobs=2 --output-sync slow-spark slow-rust slow-python
 
 slow-rust:
-	cargo test --workspace --test scale --quiet -- --ignored
+	$(RUST_TESTS) --test scale -- --ignored
 
 slow-python: $(VENV)/.engine
 	$(BIN)/python -m pytest -m slow --durations 20 --ignore tests/spark
 
 slow-spark: $(VENV)/.spark
-	$(BIN)/python -m pytest -m slow --durations 20 tests/spark
+	$(BIN)/python -m pytest -m "slow and not twin" --durations 20 tests/spark
+
+# Through Spark Connect what classic Spark has shown; each feature's smoke test does so in make test.
+spark-connect: $(VENV)/.spark
+	$(BIN)/python -m pytest -m twin --durations 20 tests/spark
 
 # All notebooks that have changed, run from clean kernels, as pages in build/notebooks. Of one:
 # make build/notebooks/local_fraud_detection_1week.html OPTIONS="-p sims=1500".
@@ -152,12 +168,7 @@ neon:
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
 		cargo test --package fastrcf $(NEON_TESTS) --quiet --target $(ARM) --target-dir target/neon
 
-lint: $(VENV)/.engine
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features fastrcf/kernel-bench -- -D warnings
-	@if rustup target list --installed 2> /dev/null | grep -q $(ARM); then \
-		RUSTFLAGS="-D warnings" cargo check --package fastrcf --target $(ARM) --target-dir target/arm; \
-	else echo "not checked for ARM: rustup target add $(ARM)"; fi
+lint: rust-lint $(VENV)/.engine
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -180,6 +191,13 @@ $(BIN)/hadolint: | $(VENV)/.deps
 
 dockerfile: $(BIN)/hadolint
 	$(BIN)/hadolint deployment/container/Dockerfile
+
+rust-lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --features fastrcf/kernel-bench -- -D warnings
+	@if rustup target list --installed 2> /dev/null | grep -q $(ARM); then \
+		RUSTFLAGS="-D warnings" cargo check --package fastrcf --target $(ARM) --target-dir target/arm; \
+	else echo "not checked for ARM: rustup target add $(ARM)"; fi
 
 # What looks like a secret and is not in the baseline. After looking at what is new and none:
 # detect-secrets scan --baseline .secrets.baseline

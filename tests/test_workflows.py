@@ -33,8 +33,15 @@ def test_the_compiler_is_that_of_the_guards_baseline():
         if step["uses"] != f"{ACTION}{oldest['rust-version']}":
             assert step["uses"] == f"{ACTION}master"
             assert step["with"]["toolchain"] == "${{ env.RUST }}"
-    # The one that guards, other systems, the oldest.
-    assert len(used) == len(workflow["jobs"]) == 3
+    # The one that guards, Spark Connect, other systems, the oldest.
+    assert len(used) == len(workflow["jobs"]) == 4
+
+
+def test_twins_of_sparks_tests_run_somewhere():
+    runs = [step.get("run") for step in steps(read("ci.yml"))]
+    assert "make spark-connect" in runs
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^spark-connect:.*\n.* -m twin ", makefile, re.MULTILINE)
 
 
 def test_unsafe_code_is_looked_at_every_week():

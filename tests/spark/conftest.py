@@ -2,18 +2,21 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import fastrcf
-from tests.spark.needs import JAVA_OPTIONS, SPARK, absent, free_port
+from tests.spark.needs import JAVA_OPTIONS, SPARK, absent, free_port, home
 
 if absent() is not None:
     if os.environ.get("FASTRCF_NEEDS_SPARK"):
         raise RuntimeError(f"Spark's tests must run here: {absent()}")
     collect_ignore_glob = ["test_*.py"]
+
+ROOT = Path(__file__).parents[2]
 
 # Spark 3.5 has its Connect in a package of its own.
 KINDS = ["classic", "connect"] if SPARK >= (4, 0) else ["classic"]
@@ -24,6 +27,9 @@ WARNINGS = [
     "ignore::ResourceWarning",
     "ignore::DeprecationWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
+    # Connect's thread of listeners, when its call ends before it is told to.
+    "ignore:StreamingQueryListenerBus Handler thread:UserWarning",
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
 ]
 
 
@@ -33,7 +39,7 @@ def pytest_collection_modifyitems(items):
             for warning in WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
             if _is_connects(item) and item.get_closest_marker("smoke") is None:
-                item.add_marker(pytest.mark.slow)
+                item.add_marker(pytest.mark.twin)
 
 
 def _is_connects(item):
@@ -58,6 +64,9 @@ def _spark(tmp_path_factory):
     # For this JVM alone: notebooks that tests run have longer queries.
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SPARK_SUBMIT_OPTS", JAVA_OPTIONS)
+        environment.setenv("SPARK_HOME", str(home(folder / "home")))
+        # Workers find their daemon, wherever the tests are started.
+        environment.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         classic = started(builder, folder)
     classic.sparkContext.setLogLevel("OFF")
     sessions = {"classic": classic}
@@ -78,7 +87,12 @@ def started(builder, folder):
         .config("spark.driver.memory", "2g")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", 3)
+        .config("spark.sql.shuffle.partitions", 2)
+        .config("spark.python.daemon.module", "tests.spark.daemon")
+        # Code of a plan that runs once takes longer to compile than it saves. Examples and
+        # programs of faulty.py, each in a JVM of its own, run as users do: with such code.
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
         .config(
             "spark.sql.streaming.stateStore.providerClass",

@@ -118,7 +118,8 @@ impl Levels {
                     PIECE => self.sum_piece::<PIECE>(i, stride, piece),
                     24 => self.sum_piece::<24>(i, stride, piece),
                     16 => self.sum_piece::<16>(i, stride, piece),
-                    _ => self.sum_piece::<8>(i, stride, piece),
+                    8 => self.sum_piece::<8>(i, stride, piece),
+                    _ => self.sum_piece::<4>(i, stride, piece),
                 }
             }
             return stay;
@@ -269,6 +270,9 @@ pub(crate) fn add_attributions_body<S: Simd, N: Nodes>(
     scale: f64,
     buffers: &mut AttributionBuffers,
 ) {
+    if S::ANY_WIDTH {
+        return add_with::<S::Columns, N, 0>(s.eights(), nodes, rows, stride, scale, buffers);
+    }
     match stride {
         4 => add_with::<S::Columns, N, 4>(s.eights(), nodes, rows, stride, scale, buffers),
         8 => add_with::<S::Columns, N, 8>(s.eights(), nodes, rows, stride, scale, buffers),

@@ -15,7 +15,7 @@
 
 use crate::kernels::grove;
 use crate::kernels::prefetch;
-use crate::kernels::simd::{LANES, Simd};
+use crate::kernels::simd::{LANES, Portable, Simd};
 use crate::local_range::{Blend, NearBuffers, near};
 use crate::questions::Trees;
 use crate::score::{Norm, score_path};
@@ -190,7 +190,7 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
             group[l] = trees.tree((first + l).min(some.end - 1));
             roots[l] = group[l].root();
             if is_leaf(roots[l]) {
-                return slowly(s, trees, some, needed, blend, q, scorer, total);
+                return slowly(trees, some, needed, blend, q, scorer, total);
             }
         }
         ways.descend(&group, roots, q);
@@ -202,10 +202,8 @@ pub(crate) fn add_scores_of_row_body<S: Simd, T: Trees>(
     }
 }
 
-/// The same where a tree holds nothing, or nothing but one point.
-#[expect(clippy::too_many_arguments, reason = "as above")]
-fn slowly<S: Simd>(
-    s: S,
+/// The same where a tree holds nothing, or nothing but one point: for all instruction sets alike.
+fn slowly(
     trees: &impl Trees,
     some: Range<usize>,
     needed: u64,
@@ -222,6 +220,8 @@ fn slowly<S: Simd>(
             return;
         }
         descend(&tree, q, &mut path);
-        *total += scorer.score(s, &tree, needed, blend, q, path.way()).0;
+        *total += scorer
+            .score(Portable, &tree, needed, blend, q, path.way())
+            .0;
     }
 }

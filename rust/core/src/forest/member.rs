@@ -4,7 +4,7 @@ use super::leaving::{Leaving, TOGETHER};
 use crate::config::ScoreKind;
 use crate::displacement::displacement;
 use crate::kernels::entry;
-use crate::kernels::simd::{Eights, Simd};
+use crate::kernels::simd::Simd;
 use crate::local_range::Blend;
 use crate::novelty::Novelty;
 use crate::points::PointStore;
@@ -142,65 +142,6 @@ impl Member {
         Live::of(&self.tree, block.points)
     }
 
-    /// Takes a row of the block into a slot, and what the slot held out, whose way
-    /// is number `i % TOGETHER` of those in `leaving`. What scoring the row, number
-    /// `n` of the group in `scored`, found out about its way is not done again.
-    #[inline(always)]
-    fn replace<E: Eights>(
-        &mut self,
-        e: E,
-        block: &MemberBlock<'_>,
-        i: usize,
-        buffers: &mut MemberBuffers,
-        scored: Option<usize>,
-    ) {
-        let MemberBuffers {
-            scratch,
-            score,
-            leaving,
-            ..
-        } = buffers;
-        if i.is_multiple_of(TOGETHER) {
-            let next = &self.plan[i..self.plan.len().min(i + TOGETHER)];
-            leaving.find(self.live(block), next, &self.places, block.points);
-        }
-        let (row, slot) = self.plan[i];
-        let slot = slot as usize;
-        scratch.forks.clear();
-        scratch.shrunk = None;
-        if slot >= self.places.len() {
-            self.places.resize(slot + 1, NONE);
-        }
-        let old = self.places[slot];
-        if old != NONE {
-            let point = block.points.row(old);
-            let way = leaving.paths.way_of(&self.live(block), point, i % TOGETHER);
-            scratch.path.clear();
-            scratch.path.extend(way.down_to(way.depth));
-            self.tree.remove_leaf(e, way.leaf, block.points, scratch);
-            self.released.push(old);
-        }
-        scratch.path.clear();
-        let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
-        if let Some(n) = scored {
-            score.still_holding(n, changes, &mut scratch.path);
-        } else if !self.top.is_empty() {
-            for (depth, id) in changes {
-                if self.top.get(depth) == Some(&id) {
-                    self.top.truncate(depth);
-                }
-            }
-            scratch.path.append(&mut self.top);
-        }
-        let held = self
-            .tree
-            .insert(e, block.ids[row as usize], block.points, scratch);
-        self.places[slot] = held;
-        self.acquired.push(held);
-        leaving.paths.forget_through(&scratch.forks);
-        score.paths.forget_through(&scratch.forks);
-    }
-
     pub(crate) fn memory_usage(&self) -> usize {
         size_of::<Member>()
             + self.sampler.memory_usage()
@@ -310,18 +251,80 @@ pub(crate) fn run_member_body<S: Simd>(
                 }
             }
             if taken.is_some() {
-                member.replace(e, block, accepted, buffers, taken);
+                entry::replace(member, block, accepted, buffers, taken);
                 accepted += 1;
             }
             next = end;
         }
     }
     for i in accepted..member.plan.len() {
-        member.replace(e, block, i, buffers, None);
+        entry::replace(member, block, i, buffers, None);
     }
     if lent {
         member
             .tree
             .exchange_bounds(e, block.points, &mut buffers.scratch);
     }
+}
+
+/// Takes a row of the block into a slot, and what the slot held out, whose way
+/// is number `i % TOGETHER` of those in `leaving`. What scoring the row, number
+/// `n` of the group in `scored`, found out about its way is not done again.
+#[inline(always)]
+pub(crate) fn replace_body<S: Simd>(
+    s: S,
+    member: &mut Member,
+    block: &MemberBlock<'_>,
+    i: usize,
+    buffers: &mut MemberBuffers,
+    scored: Option<usize>,
+) {
+    let e = s.eights();
+    let MemberBuffers {
+        scratch,
+        score,
+        leaving,
+        ..
+    } = buffers;
+    if i.is_multiple_of(TOGETHER) {
+        let next = &member.plan[i..member.plan.len().min(i + TOGETHER)];
+        leaving.find(member.live(block), next, &member.places, block.points);
+    }
+    let (row, slot) = member.plan[i];
+    let slot = slot as usize;
+    scratch.forks.clear();
+    scratch.shrunk = None;
+    if slot >= member.places.len() {
+        member.places.resize(slot + 1, NONE);
+    }
+    let old = member.places[slot];
+    if old != NONE {
+        let point = block.points.row(old);
+        let way = leaving
+            .paths
+            .way_of(&member.live(block), point, i % TOGETHER);
+        scratch.path.clear();
+        scratch.path.extend(way.down_to(way.depth));
+        member.tree.remove_leaf(e, way.leaf, block.points, scratch);
+        member.released.push(old);
+    }
+    scratch.path.clear();
+    let changes = scratch.forks.iter().copied().chain(scratch.shrunk);
+    if let Some(n) = scored {
+        score.still_holding(n, changes, &mut scratch.path);
+    } else if !member.top.is_empty() {
+        for (depth, id) in changes {
+            if member.top.get(depth) == Some(&id) {
+                member.top.truncate(depth);
+            }
+        }
+        scratch.path.append(&mut member.top);
+    }
+    let held = member
+        .tree
+        .insert(e, block.ids[row as usize], block.points, scratch);
+    member.places[slot] = held;
+    member.acquired.push(held);
+    leaving.paths.forget_through(&scratch.forks);
+    score.paths.forget_through(&scratch.forks);
 }

@@ -12,7 +12,7 @@ mod surroundings;
 mod update;
 
 pub(crate) use delete::{DeleteBuffers, delete_rows_body};
-pub(crate) use member::{Member, MemberBlock, MemberBuffers, run_member_body};
+pub(crate) use member::{Member, MemberBlock, MemberBuffers, replace_body, run_member_body};
 
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};

@@ -311,6 +311,7 @@ mod tests {
     use crate::kernels::simd::Simd;
     use crate::rng::Rng;
 
+    #[inline(always)]
     fn check<S: Simd>(s: S) {
         let e = s.eights();
         let mut rng = Rng::new(11, 0);

@@ -2,7 +2,8 @@
 
 use crate::attribution::{AttributionBuffers, add_attributions_body};
 use crate::forest::{
-    DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, run_member_body,
+    DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, replace_body,
+    run_member_body,
 };
 use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, PartsAsked, PartsBlock, attribute_part_body,
@@ -27,6 +28,17 @@ simd_kernel! {
         out: &mut [f64],
         buffers: &mut MemberBuffers,
     ) = run_member_body;
+}
+
+simd_kernel! {
+    /// Row number `i` of those of a block that a living tree takes, into its slot.
+    pub(crate) fn replace(
+        member: &mut Member,
+        block: &MemberBlock<'_>,
+        i: usize,
+        buffers: &mut MemberBuffers,
+        scored: Option<usize>,
+    ) = replace_body;
 }
 
 simd_kernel! {

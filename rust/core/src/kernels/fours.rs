@@ -83,6 +83,7 @@ mod tests {
     use crate::kernels::{extent, lanes};
     use crate::rng::Rng;
 
+    #[inline(always)]
     fn check<S: Simd>(s: S) {
         let mut rng = Rng::new(3, 0);
         for d in extent::widths() {

@@ -158,12 +158,7 @@ mod tests {
     use crate::rng::Rng;
 
     /// Boxes over sixteen rows at once against one row after the other.
-    fn check<S: Simd>(s: S) {
-        for d in extent::widths() {
-            by_width!(width(d), W => check_width::<S, W>(s, d));
-        }
-    }
-
+    #[inline(always)]
     fn check_width<S: Simd, const W: usize>(s: S, d: usize) {
         const ROWS: usize = 3 * LANES;
         let mut rng = Rng::new(8, d as u64);
@@ -234,12 +229,14 @@ mod tests {
     }
 
     simd_kernel! {
-        pub(crate) fn check_all() = check;
+        pub(crate) fn check_in_shell<const W: usize>(d: usize) = check_width;
     }
 
     #[test]
     fn rows_in_lanes_and_columns_in_lanes_agree_bit_for_bit() {
-        check_all();
+        for d in extent::widths() {
+            by_width!(width(d), W => check_in_shell::<W>(d));
+        }
         // As it is built: one for all widths.
         for d in extent::widths() {
             check_width::<_, 0>(crate::kernels::simd::Portable, d);
