@@ -6,11 +6,14 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import polars as pl
 import pytest
 
-from benches.telecom import others, report
-from benches.telecom.detection import judge
+from benches.telecom import missed, others, report
+from benches.telecom.detection import RULED, judge
 from benches.telecom.record import OURS, RESULTS, Results, WeekResult
+from fastrcf.telecom import week
+from fastrcf.telecom.generator import Parameters, generate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -133,3 +136,19 @@ def test_ecod_is_given_no_gaps(monkeypatch):
     train, judged = np.zeros((9, 2)), np.array([[0.0, np.nan], [3.0, 0.0]])
     train[0, 1] = np.nan
     assert others.ecod(train, judged, 0).tolist() == [0.0, 3.0]
+
+
+def test_what_was_missed_is_told(tmp_path):
+    generate(tmp_path / "data", Parameters(sims=160, days=4, seed=3, fraud=3.0))
+    run = week.run(tmp_path / "data", tmp_path / "out", random_state=3, compare=False)
+    known = pl.read_parquet(tmp_path / "data" / "incidents.parquet")
+    sessions = week.read_sessions(tmp_path / "data", RULED)
+    told = {kind: missed.told(run, sessions, known, kind) for kind in ("botnet", "reconnect_storm")}
+    assert all(len(each) for each in told.values())
+    recall = {one.kind: one.recall.value for one in run.evaluation.kinds}
+    for kind, each in told.items():
+        assert each["found"].mean() == pytest.approx(recall[kind])
+        assert (each["times_sessions"] > 1).all()
+        assert each["above"].is_between(0, 160).all()
+        # Whoever is missed has healthy SIMs above, since some of these alert.
+        assert (each.filter(~pl.col("found"))["above"] > 0).all()
