@@ -63,6 +63,8 @@ def test_it_runs_on_made_up_payments(made_up):
     assert figures["traffic"]["detection"]["precision"] > 0.6
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(700)
 def test_the_forest_beats_the_other_without_labels_and_labels_beat_both(made_up):
     compared = made_up.figures["comparison"]
     assert len(compared) == 10

@@ -1,8 +1,6 @@
 """The notebooks as they are kept: in step with their texts, bare, of one kernel."""
 
 import ast
-import subprocess
-import sys
 
 import nbformat
 import pytest
@@ -10,15 +8,11 @@ import pytest
 pytest.importorskip("jupytext", reason="the notebooks' tools are not installed")
 
 from tests.notebooks.executed import NOTEBOOKS, PERSONAL
+from tests.notebooks.test_tools import call, program
 
+# What Jupyter's packages warn of is theirs to mend.
+pytestmark = pytest.mark.filterwarnings("default")
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-PAIR = NOTEBOOKS / "tools" / "pair.py"
-
-
-def call(*arguments):
-    return subprocess.run(
-        [sys.executable, PAIR, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
 
 
 def test_every_notebook_has_its_text():
@@ -27,7 +21,7 @@ def test_every_notebook_has_its_text():
 
 
 def test_notebooks_are_what_their_texts_say():
-    checked = call("--check", *sorted(NOTEBOOKS.glob("*.py")))
+    checked = program("pair", "--check", *sorted(NOTEBOOKS.glob("*.py")))
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
@@ -55,12 +49,12 @@ def test_a_notebook_is_kept_bare(name):
 def test_pairs_are_made_either_way(tmp_path):
     text = tmp_path / "a.py"
     text.write_text((NOTEBOOKS / f"{NAMES[0]}.py").read_text())
-    assert call("--check", text).returncode == 1
+    assert call("pair", "--check", text).returncode == 1
     assert not text.with_suffix(".ipynb").exists()
-    assert call(text).stdout == f"{text.with_suffix('.ipynb')}\n"
+    assert call("pair", text).stdout == f"{text.with_suffix('.ipynb')}\n"
     made = text.with_suffix(".ipynb").read_bytes()
     assert made == (NOTEBOOKS / f"{NAMES[0]}.ipynb").read_bytes()
-    again = call(text)
+    again = call("pair", text)
     assert (again.returncode, again.stdout) == (0, "")
 
     # Changed in Jupyter, and run there.
@@ -71,14 +65,14 @@ def test_pairs_are_made_either_way(tmp_path):
     code.execution_count = 3
     nbformat.write(notebook, text.with_suffix(".ipynb"))
     before = text.read_text()
-    assert call("--check", text).returncode == 1
-    assert call("--back", text).stdout == f"{text}\n"
+    assert call("pair", "--check", text).returncode == 1
+    assert call("pair", "--back", text).stdout == f"{text}\n"
     assert "added = 1\n" in text.read_text()
     assert text.read_text().replace("added = 1\n", "", 1) == before
-    assert call(text).returncode == 0
+    assert call("pair", text).returncode == 0
     bare = text.with_suffix(".ipynb").read_text()
     assert "seen" not in bare
     assert "added = 1" in bare
-    missing = call(tmp_path / "nothing.py")
+    missing = call("pair", tmp_path / "nothing.py")
     assert missing.returncode == 1
     assert "there is no" in missing.stderr

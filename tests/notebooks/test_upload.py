@@ -9,6 +9,14 @@ from tests.notebooks.test_tools import call, text  # noqa: E402, F401
 from tests.sagemaker.conftest import aws, moto_url  # noqa: E402, F401
 
 BUCKET = "runs"
+# What Jupyter's packages and Amazon's warn of is theirs to mend.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def no_session(monkeypatch):
+    """Let nobody's session, with its credentials, be there before."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture

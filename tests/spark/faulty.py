@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 import fastrcf
 from fastrcf_spark import _parquet_output, process_stream, score, score_parquet, tables
 from fastrcf_spark.streaming import PROVIDER, ROCKSDB
+from tests.spark.needs import JAVA_OPTIONS
 from tests.spark.streams import FOREST, INPUTS
 
 
@@ -127,6 +128,7 @@ if __name__ == "__main__":
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.executor.memory", "512m")
+        .config("spark.executor.extraJavaOptions", JAVA_OPTIONS)
         .config("spark.scheduler.minRegisteredResourcesRatio", 1)
         .config("spark.cores.max", 2)
         .config("spark.sql.shuffle.partitions", 2)
@@ -139,6 +141,9 @@ if __name__ == "__main__":
     )
     if through:
         session.sparkContext.setLogLevel("ERROR")
+    # As users run Spark; tests that share a session go without.
+    assert session.conf.get("spark.sql.codegen.wholeStage") == "true"
+    assert session.conf.get("spark.sql.codegen.factoryMode") == "FALLBACK"
     globals()[program](session, place)
     print("done")
     session.stop()

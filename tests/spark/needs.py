@@ -5,12 +5,14 @@ import importlib.util
 import os
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
 # Queries of tests are small and each another: to compile what they run once for long takes the
-# JVM more time than it saves, and more than all of the tests' own work.
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# JVM more time than it saves, and more than all of the tests' own work. What it did compile stays:
+# room for little is the default of a JVM that compiles so little.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 
 
 def absent() -> str | None:
@@ -21,6 +23,22 @@ def absent() -> str | None:
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         return "no Java: apt-get install openjdk-17-jre-headless"
     return None
+
+
+def home(folder: Path) -> Path:
+    """Make a home of Spark whose Python is the one that is installed.
+
+    Spark's own is an archive, of which nothing that Python compiled is kept: each process that
+    Spark starts would take a second and more to import it.
+    """
+    import pyspark
+
+    if not folder.exists():
+        folder.mkdir()
+        for path in Path(pyspark.__file__).parent.iterdir():
+            if path.name != "python":
+                (folder / path.name).symlink_to(path)
+    return folder
 
 
 def free_port() -> int:

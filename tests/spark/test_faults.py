@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from tests.spark.needs import JAVA_OPTIONS, free_port
+from tests.spark.needs import JAVA_OPTIONS, free_port, home
 from tests.spark.streams import by_hand, equal, events_of_keys, written
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +30,14 @@ def cluster(tmp_path_factory):
     Spark does not start a task a second time on the host where it runs already.
     """
     folder, port = tmp_path_factory.mktemp("cluster"), free_port()
-    environment = surroundings()
-    home = Path(environment["SPARK_HOME"])
+    environment = surroundings(folder)
+    programs = Path(environment["SPARK_HOME"]) / "bin"
     master = f"spark://127.0.0.1:{port}"
     started = []
 
     def start(kind, host, *options):
         log = folder / f"{kind}-{host}.log"
-        command = [home / "bin" / "spark-class", f"org.apache.spark.deploy.{kind}", "--host", host]
+        command = [programs / "spark-class", f"org.apache.spark.deploy.{kind}", "--host", host]
         with log.open("w") as file:
             started.append(
                 subprocess.Popen(
@@ -71,13 +71,11 @@ def said(log, words):
     raise TimeoutError(f"{log.name}: {log.read_text()[-2000:]}")
 
 
-def surroundings():
+def surroundings(folder):
     """Give the environment of a Spark of its own."""
-    import pyspark
-
     environment = {k: v for k, v in os.environ.items() if "SPARK" not in k}
-    environment["SPARK_SUBMIT_OPTS"] = JAVA_OPTIONS
-    environment["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
+    environment["SPARK_SUBMIT_OPTS"] = environment["SPARK_DAEMON_JAVA_OPTS"] = JAVA_OPTIONS
+    environment["SPARK_HOME"] = str(home(folder / "home"))
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     return environment
 
@@ -86,7 +84,7 @@ def program(name, master, folder):
     """Give the command of a program of faulty.py, and what it is run in."""
     local = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     command = [sys.executable, ROOT / "tests" / "spark" / "faulty.py", master, folder, name]
-    return command, {"cwd": folder, "env": surroundings() | local, "text": True}
+    return command, {"cwd": folder, "env": surroundings(folder) | local, "text": True}
 
 
 def run(master, folder, name):

@@ -183,11 +183,14 @@ def test_large_keys_are_shared_out_among_tasks(spark, keyed, models):
         columns=INPUTS,
         rows_per_task=100,
     )
+    tasks = spark.conf.get("spark.sql.shuffle.partitions")
     spark.conf.set("spark.sql.adaptive.enabled", "false")
+    spark.conf.set("spark.sql.shuffle.partitions", "3")
     try:
         shares = found.groupBy(F.spark_partition_id()).count().toArrow()["count"].to_pylist()
     finally:
         spark.conf.unset("spark.sql.adaptive.enabled")
+        spark.conf.set("spark.sql.shuffle.partitions", tasks)
     assert len(shares) == 3
     assert max(shares) < 0.75 * sum(shares)
 

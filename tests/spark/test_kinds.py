@@ -30,7 +30,7 @@ def test_a_detectors_own_kind_is_what_every_door_gives(classic, table, kind):
     assert (scores == detector.score(rows, kind=kind)).all()
     for other in KINDS:
         assert other == kind or (scores != detector.score(rows, kind=other)).any()
-    df = frame(classic, rows).repartition(3)
+    df = frame(classic, rows).repartition(2)
     asked = score_udf(detector)(*COLUMNS)
     both = score(df, detector, keep=["id", *COLUMNS]).withColumn("by_udf", asked)
     found = by_id(both.select("id", "score", "by_udf"))

@@ -36,7 +36,7 @@ def detector(features):
 
 @pytest.fixture
 def df(spark, features):
-    return frame(spark, table(features)).repartition(5)
+    return frame(spark, table(features)).repartition(2)
 
 
 def told(df):

@@ -42,7 +42,7 @@ def records() -> pl.DataFrame:
 
 @pytest.fixture
 def df(spark, records):
-    return frame(spark, table(records)).repartition(4)
+    return frame(spark, table(records)).repartition(2)
 
 
 def polars(df) -> pl.DataFrame:

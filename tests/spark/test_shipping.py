@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 import fastrcf
 from fastrcf_spark import _cache, _shipping, archive, score, score_udf
 from tests.spark.frames import by_id, frame
-from tests.spark.needs import JAVA_OPTIONS, SPARK
+from tests.spark.needs import JAVA_OPTIONS, SPARK, home
 
 
 def _forest(seed: int) -> fastrcf.RandomCutForest:
@@ -26,7 +26,7 @@ def _forest(seed: int) -> fastrcf.RandomCutForest:
 
 @pytest.fixture
 def df(spark):
-    return spark.range(400).select("id", F.rand(1).alias("a"), F.rand(2).alias("b")).repartition(4)
+    return spark.range(400).select("id", F.rand(1).alias("a"), F.rand(2).alias("b")).repartition(2)
 
 
 @pytest.fixture
@@ -196,6 +196,7 @@ def test_a_task_that_dies_is_tried_again_with_the_same_scores(tmp_path):
     environment = os.environ | {
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_SUBMIT_OPTS": JAVA_OPTIONS,
+        "SPARK_HOME": str(home(tmp_path / "home")),
     }
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -326,6 +327,7 @@ def test_an_archive_given_at_the_start_gives_workers_the_package(tmp_path):
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": JAVA_OPTIONS,
+        "SPARK_HOME": str(home(tmp_path / "home")),
     }
     environment.pop("SPARK_CONNECT_MODE_ENABLED", None)
     done = subprocess.run(

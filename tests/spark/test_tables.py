@@ -16,7 +16,7 @@ NO_CHECK = str((1 << 31) - 1)
 
 @pytest.fixture
 def df(spark, table):
-    return frame(spark, table).repartition(3)
+    return frame(spark, table).repartition(2)
 
 
 @pytest.mark.parametrize("size", [pytest.param("64MB", marks=pytest.mark.smoke), NO_CHECK])

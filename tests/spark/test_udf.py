@@ -15,7 +15,7 @@ INPUTS = ["amount", "speed", "items"]
 
 @pytest.fixture
 def df(spark, table):
-    return frame(spark, table).repartition(3)
+    return frame(spark, table).repartition(2)
 
 
 @pytest.fixture

@@ -76,14 +76,14 @@ def test_a_stream_is_counted_batch_by_batch_and_goes_on(spark, events, tmp_path)
 def test_forests_of_a_stream_are_counted(spark, events, tmp_path):
     if SPARK < (4, 1) and type(spark).__module__.startswith("pyspark.sql.connect"):
         pytest.skip("Spark Connect has streams with state from 4.1 on")
-    stream = stream_of(spark, written(events, tmp_path / "in"))
+    stream = stream_of(spark, written(events, tmp_path / "in", 2))
     with Watch() as watch:
         scored = process_stream(stream, "sim", INPUTS, time_column="time", watch=watch, **FOREST)
         assert started(scored, tmp_path, "out").awaitTermination(120)
     unready = int(np.isnan(by_hand(events)).sum())
     assert (watch.rows, watch.alerts, watch.bad_rows) == (len(events), 0, unready)
     assert unready
-    assert watch.batches == 3
+    assert watch.batches == 2
     with pytest.raises(fastrcf.InvalidParameterError, match="counts one query"):
         process_stream(stream, "sim", INPUTS, watch=watch, **FOREST)
 
