@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv; nothing has to be installed by hand.
-.PHONY: demo test rust-tests rust-tests-built python-tests spark-tests levels slow slow-rust slow-python slow-spark spark-connect notebooks spark-versions sdk fuzz miri asan neon lint rust-lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
+.PHONY: demo test rust-tests rust-core-built rust-tests-built python-tests spark-tests levels slow slow-rust slow-python slow-spark spark-connect notebooks spark-versions sdk fuzz miri asan neon lint rust-lint dockerfile image format bench bench-full bench-detection bench-spark bench-managed bench-serve bench-stack profile guard guard-accept wheel spark-wheel workflows function stack-lint stack-template secrets lock clean
 
 # Machines that build are often told to write no bytecode; tests start hundreds of programs, which
 # would all compile this package, and pytest's plugins, again.
@@ -42,9 +42,13 @@ demo: $(VENV)/.engine
 # The crates' own tests are built with checks of overflow; the others, and what documents say, take
 # the release build that users get, which is the engine's: kernels for all instruction sets and
 # widths are compiled once.
-RUST_UNITS := cargo test --workspace --quiet --lib
-RUST_TESTS := cargo test --workspace --quiet --release
-# Beside the engine, which is another profile of Cargo's: .ci/run does so.
+# Without make's flags, which tell of places for jobs that cargo is not given.
+RUST_UNITS := env -u MAKEFLAGS cargo test --workspace --quiet --lib
+RUST_TESTS := env -u MAKEFLAGS cargo test --workspace --quiet --release
+# What takes longest of the engine and of tests, for .ci/run.
+rust-core-built:
+	cargo build --release --package fastrcf --quiet
+
 rust-tests-built:
 	$(RUST_UNITS) --no-run
 

@@ -60,6 +60,16 @@ def steps(x: int) -> int:
     return math.floor(math.log1p(x) * 1024)
 
 
+def great_circle(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """Haversine, in kilometres."""
+    radian = math.pi * (1 / 180)
+    half_lat = math.sin((lat - other_lat) * (radian * 0.5))
+    half_lon = math.sin((lon - other_lon) * (radian * 0.5))
+    across = math.cos(lat * radian) * math.cos(other_lat * radian)
+    square = half_lat * half_lat + across * (half_lon * half_lon)
+    return math.asin(math.sqrt(min(square, 1.0))) * (2 * 6371.0088)
+
+
 def known(one: dict, other: dict, name: str, of: str | None = None, cut: int | None = None) -> bool:
     """Whether two values are known and different."""
     a, b = one[name], other[of or name]
@@ -114,10 +124,7 @@ def sim_facts(records: list[Record]) -> list[dict]:
             "usual_gap_ms": usual[(len(usual) - 1) // 2] if len(usual) >= 3 else -1,
             "seen_ms": (r.start - week[0].start) // MS,
             "move_ms": 0,
-            "lat": 0.0,
-            "lon": 0.0,
-            "previous_lat": 0.0,
-            "previous_lon": 0.0,
+            "distance_km": 0.0,
         }
         for name, column in {
             "device": "device_id",
@@ -140,8 +147,7 @@ def sim_facts(records: list[Record]) -> list[dict]:
             fact["move_ms"] = (r.start - left) // MS
             places = [x.row[name] for x in (r, before) for name in ("cell_lat", "cell_lon")]
             if None not in places:
-                names = ("lat", "lon", "previous_lat", "previous_lon")
-                fact |= dict(zip(names, places, strict=True))
+                fact["distance_km"] = great_circle(*places)
         for window, inside in windows.items():
             fact[f"sessions_{window}"] = len(inside)
             fact[f"bytes_{window}"] = sum(p.up + p.down for p in inside)
@@ -166,8 +172,10 @@ def sim_facts(records: list[Record]) -> list[dict]:
         ):
             fact[f"{name}_24h"] = len({p.row[column] for p in day} - {None})
         slots = Counter(p.hour // 2 for p in week)
+        logs = 0.0
         for slot in range(12):
-            fact[f"slot_{slot}_7d"] = slots[slot]
+            logs += slots[slot] * math.log(max(slots[slot], 1))
+        fact["slot_logs_7d"] = logs
         fact["same_slot_7d"] = slots[r.hour // 2]
         fact["filled_7d"] = sum(p.filled for p in week)
         for name in r.steps:

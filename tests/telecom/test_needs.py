@@ -60,5 +60,6 @@ def test_facts_that_no_feature_asks_for_are_not_found(records, table):
     assert set(row.columns) == {"day", "short"}
     found = sim_facts(chunk, row, wanted)
     assert wanted <= set(found.columns)
-    assert {"usual_gap_ms", "cells_24h", "slot_0_7d", "bytes_24h", "lat"}.isdisjoint(found.columns)
+    others = {"usual_gap_ms", "cells_24h", "slot_logs_7d", "bytes_24h", "distance_km"}
+    assert others.isdisjoint(found.columns)
     assert table.lookup().facts(chunk.records, row["day"], wanted) == {}

@@ -148,6 +148,17 @@ class PlainOps:
         return part / whole if whole > 0 else none
 
 
+def expression(compute: Compute) -> pl.Expr:
+    """Give a formula as a Polars expression over the columns of facts."""
+    found: pl.Expr = compute(_COLUMNS, _POLARS)
+    return found
+
+
+def number(compute: Compute, facts: Mapping[str, Any]) -> float:
+    """Compute a formula for the facts of one record."""
+    return float(compute(Values(facts), _PLAIN))
+
+
 class _Columns:
     """Facts as Polars columns."""
 
@@ -203,8 +214,7 @@ class Feature:
     @cached_property
     def expression(self) -> pl.Expr:
         """The formula as a Polars expression over the columns of facts, as Float32."""
-        found: pl.Expr = self.compute(_COLUMNS, _POLARS)
-        return found.cast(pl.Float32).alias(self.name)
+        return expression(self.compute).cast(pl.Float32).alias(self.name)
 
     @cached_property
     def facts(self) -> frozenset[str]:

@@ -9,6 +9,8 @@ from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
@@ -16,9 +18,9 @@ import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.telecom import catalogue, needs, peers
-from fastrcf.telecom.features import compute
+from fastrcf.telecom.features import of_timelines
 from fastrcf.telecom.peers import PeerTable, checked_group, counted
-from fastrcf.telecom.timeline import canonical, columns
+from fastrcf.telecom.timeline import Timeline, canonical, columns
 from fastrcf.telecom.windows import row_facts
 
 if TYPE_CHECKING:
@@ -118,26 +120,25 @@ def features_folder(
             made = Path(work, "made")
             (made / "features").mkdir(parents=True)
             read = needs.columns(wanted, group if table is None else table.group)
+            names = list(buckets)
             rows = parts = 0
             # While a part is computed, the next is read and the one before is written.
             with ThreadPoolExecutor(1) as writer:
                 writing: Future[None] | None = None
-                records_of = _ahead(lambda files: _read(files, read), buckets.values())
-                for number, (name, records) in enumerate(zip(buckets, records_of, strict=True)):
-                    found = list(compute(records, timezone, table, wanted, n_threads=n_threads))
+                if table is not None:
+                    writing = writer.submit(table.save, made / "peers.parquet")
+                timelines = _ahead(lambda files: Timeline(_read(files, read)), buckets.values())
+                found = of_timelines(timelines, timezone, table, wanted, n_threads=n_threads)
+                for number, chunks in groupby(found, key=itemgetter(0)):
+                    part = pl.concat([chunk for _, chunk in chunks])
                     if writing is not None:
                         writing.result()
-                    if found:
-                        part = pl.concat(found)
-                        writing = writer.submit(
-                            _write, part, made / "features" / f"part-{name}.parquet"
-                        )
-                        rows, parts = rows + len(part), parts + 1
+                    place_of_part = made / "features" / f"part-{names[number]}.parquet"
+                    writing = writer.submit(_write, part, place_of_part)
+                    rows, parts = rows + len(part), parts + 1
                     tell("features", (number + 1) / len(buckets), rows)
                 if writing is not None:
                     writing.result()
-        if table is not None:
-            table.save(made / "peers.parquet")
         made.rename(place)
     return Written(place, rows, parts, len(wanted), table)
 

@@ -15,7 +15,7 @@ from fastrcf.telecom.timeline import KEYS, Timeline, canonical
 from fastrcf.telecom.windows import row_facts, sim_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fastrcf.telecom.feature import Feature
     from fastrcf.telecom.timeline import Chunk
@@ -108,24 +108,48 @@ def compute(
     rows: int = CHUNK,
     n_threads: int | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Yield features of whole SIMs in order, about ``rows`` records at a time."""
-    chunks = Timeline(records).chunks(rows)
+    """Give features of whole SIMs in order, about ``rows`` records at a time."""
+    found = of_timelines(
+        [Timeline(records)], timezone, table, features, rows=rows, n_threads=n_threads
+    )
+    return (part for _, part in found)
+
+
+def of_timelines(
+    timelines: Iterable[Timeline],
+    timezone: str,
+    table: PeerTable | None,
+    features: Sequence[Feature],
+    *,
+    rows: int = CHUNK,
+    n_threads: int | None = None,
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Give features as :func:`compute` does, each with the number of its timeline.
+
+    Threads go from one timeline to the next without waiting for one another.
+    """
     if table is not None:
         table.lookup()
+    chunks = (
+        (number, chunk)
+        for number, timeline in enumerate(timelines)
+        for chunk in timeline.chunks(rows)
+    )
     n_threads = n_threads or pl.thread_pool_size()
     if n_threads == 1:
-        for chunk in chunks:
-            yield of_chunk(chunk, timezone, table, features)
+        for number, chunk in chunks:
+            yield number, of_chunk(chunk, timezone, table, features)
         return
     # Most of a chunk's time is spent outside of the interpreter's lock, one array at a time.
     with ThreadPoolExecutor(n_threads) as pool:
-        waiting: deque[Future[pl.DataFrame]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(of_chunk, chunk, timezone, table, features))
+        waiting: deque[tuple[int, Future[pl.DataFrame]]] = deque()
+        for number, chunk in chunks:
+            waiting.append((number, pool.submit(of_chunk, chunk, timezone, table, features)))
             if len(waiting) > n_threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+                number, first = waiting.popleft()
+                yield number, first.result()
+        for number, last in waiting:
+            yield number, last.result()
 
 
 def of_chunk(

@@ -47,7 +47,7 @@ _FOUND_IN: Final[dict[str, Sequence[str]]] = {
     **{f"{name}_changed": (column,) for name, column in CHANGED.items()},
     **{f"{name}_new": (column,) for name, column in NEW.items()},
     **{counted: (column,) for counted, column in DISTINCT.items()},
-    **dict.fromkeys(("lat", "lon", "previous_lat", "previous_lon"), _PLACES),
+    "distance_km": _PLACES,
     **dict.fromkeys(
         ("plmn_records", "plmn_days", "has_plmn", "customer_records"), ("customer", "visited_plmn")
     ),

@@ -94,12 +94,8 @@ def _burstiness(v: Any, f: Any) -> Any:
 
 def _entropy(v: Any, f: Any) -> Any:
     """Entropy of the SIM's records among two-hour slots, 1 where they are even."""
-    logs = 0.0
-    for slot in range(SLOTS):
-        n = getattr(v, f"slot_{slot}_7d")
-        logs = n * f.log(f.clip(n, 1.0, 1e18)) + logs
     n = v.sessions_7d * 1.0
-    return f.clip((f.log(n) - logs / n) * _PER_LOG_SLOTS, 0.0, 1.0)
+    return f.clip((f.log(n) - v.slot_logs_7d / n) * _PER_LOG_SLOTS, 0.0, 1.0)
 
 
 def _against_own(own: Any, total: Any, v: Any, f: Any) -> Any:

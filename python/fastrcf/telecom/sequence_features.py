@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 from fastrcf.telecom.feature import Compute, Feature
@@ -13,8 +12,6 @@ UNCERTAIN_KM: Final = 50.0
 LEAST_TRAVEL_MS: Final = 60_000
 #: Above that a speed says no more.
 MOST_KMH: Final = 20_000.0
-_EARTH_KM: Final = 2 * 6371.0088
-_RADIAN: Final = math.pi * (1 / 180)
 #: How far a gap may be from the usual one: e^9 is 8,000 times.
 _MOST_RATIO: Final = 9.0
 
@@ -23,17 +20,8 @@ def _feature(name: str, unit: str, formula: str, meaning: str, compute: Compute)
     return Feature(name, unit, formula, meaning, "sequence", compute)
 
 
-def _distance_km(v: Any, f: Any) -> Any:
-    """Haversine; 0 where one of the cells has no place."""
-    half_lat = f.sin((v.lat - v.previous_lat) * (_RADIAN * 0.5))
-    half_lon = f.sin((v.lon - v.previous_lon) * (_RADIAN * 0.5))
-    across = f.cos(v.lat * _RADIAN) * f.cos(v.previous_lat * _RADIAN)
-    square = half_lat * half_lat + across * (half_lon * half_lon)
-    return f.asin(f.sqrt(f.clip(square, 0.0, 1.0))) * _EARTH_KM
-
-
 def _speed_kmh(v: Any, f: Any) -> Any:
-    far = f.clip(_distance_km(v, f) - UNCERTAIN_KM, 0.0, 1e9)
+    far = f.clip(v.distance_km - UNCERTAIN_KM, 0.0, 1e9)
     return f.clip(
         f.share(far * 3_600_000.0, f.clip(v.move_ms, LEAST_TRAVEL_MS, 1e18), 0.0), 0.0, MOST_KMH
     )
@@ -119,7 +107,7 @@ FEATURES: Final = (
         "km",
         "great circle between this record's cell and the one's before; 0 without places",
         "how far the SIM went",
-        _distance_km,
+        lambda v, f: v.distance_km,
     ),
     _feature(
         "speed_kmh",

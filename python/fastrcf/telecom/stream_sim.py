@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fastrcf.errors import InvalidInputError
+from fastrcf.telecom import slot_logs
 from fastrcf.telecom.feature import (
     LOG_STEPS,
     NIGHT_ENDS,
@@ -19,8 +20,10 @@ from fastrcf.telecom.feature import (
     SLOTS,
     WEEKEND_FROM,
     WINDOWS,
+    number,
 )
 from fastrcf.telecom.gaps import LONGEST_MS, USUAL_FROM, USUAL_OF
+from fastrcf.telecom.places_apart import haversine_km
 from fastrcf.telecom.schema import ABNORMAL
 from fastrcf.telecom.windows import CHANGED, DISTINCT, NEW, STEPS, SUMS
 
@@ -36,7 +39,7 @@ _PICKED: Final = {
     window: [(i, f"{name}_{window}") for i, name in enumerate(_SUMMED) if window in SUMS[name]]
     for window in WINDOWS
 }
-_SLOTS: Final = [(len(_SUMMED) + slot, f"slot_{slot}_7d") for slot in range(SLOTS)]
+_SLOTS: Final = slice(len(_SUMMED), len(_SUMMED) + SLOTS)
 
 
 @dataclass(slots=True)
@@ -192,16 +195,15 @@ def _against(record: Record, last: Record | None) -> dict[str, Any]:
     for name, column in (*CHANGED.items(), ("country", "country")):
         value = record.values[column]
         facts[f"{name}_changed"] = _differ(value, None if last is None else last.values[column])
-    lat = lon = previous_lat = previous_lon = 0.0
-    move = 0
+    distance_km, move = 0.0, 0
     if last is not None:
         left = last.end if last.end <= record.start else last.start
         move = (record.start - left) // 1000
-        if record.place is not None and last.place is not None:
-            (lat, lon), (previous_lat, previous_lon) = record.place, last.place
-    facts |= {"lat": lat, "lon": lon, "previous_lat": previous_lat, "previous_lon": previous_lon}
-    facts["move_ms"] = move
-    return facts
+        if record.place is not None and last.place is not None and record.place != last.place:
+            names = ("lat", "lon", "previous_lat", "previous_lon")
+            ends = dict(zip(names, (*record.place, *last.place), strict=True))
+            distance_km = number(haversine_km, ends)
+    return facts | {"distance_km": distance_km, "move_ms": move}
 
 
 def _amounts(facts: Mapping[str, Any], gap: int) -> list[int]:
@@ -280,9 +282,9 @@ class Sim:
             for i, name in _PICKED[window]:
                 facts[name] = sums[i]
         # The week is the last window.
-        for i, name in _SLOTS:
-            facts[name] = sums[i]
-        facts["same_slot_7d"] = facts[f"slot_{facts['slot']}_7d"]
+        slots = sums[_SLOTS]
+        facts["slot_logs_7d"] = slot_logs.summed(slots)
+        facts["same_slot_7d"] = slots[facts["slot"]]
         facts["seen_ms"] = (record.start - self._starts[first]) // 1000
         return facts
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from fastrcf.telecom import slot_logs
 from fastrcf.telecom.distinct import recurrences
 from fastrcf.telecom.feature import (
     DAY_MS,
@@ -22,8 +23,10 @@ from fastrcf.telecom.feature import (
     SLOTS,
     WEEKEND_FROM,
     WINDOWS,
+    expression,
 )
 from fastrcf.telecom.gaps import LONGEST_MS, usual_gaps
+from fastrcf.telecom.places_apart import haversine_km
 from fastrcf.telecom.schema import ABNORMAL
 from fastrcf.telecom.timeline import local_offset
 
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
 #: Bits of a count in a sum that holds three of them, while no window has 2^21 records or more.
 COUNT_BITS: Final = 21
 _IN_A_SUM: Final = 3
-_SLOTS: Final = frozenset([*(f"slot_{i}_7d" for i in range(SLOTS)), "same_slot_7d"])
-_MOVED: Final = frozenset(["lat", "lon", "previous_lat", "previous_lon", "move_ms"])
+_SLOTS: Final = frozenset(["slot_logs_7d", "same_slot_7d"])
+_MOVED: Final = frozenset(["distance_km", "move_ms"])
 _DAY_US: Final = DAY_MS * 1000
 #: 1970 began on a Thursday.
 _THURSDAY: Final = 3
@@ -257,23 +260,26 @@ def _differs(values: pl.Series, is_head: Any) -> Any:
 
 
 def _moved(chunk: Chunk) -> dict[str, Any]:
-    """Tell where the record before was, and how long the way had."""
+    """Tell how far it was from where the record before was, and how long the way had."""
     lat, lon = (chunk.records[name].fill_nan(None) for name in ("cell_lat", "cell_lon"))
     before = pl.DataFrame({"lat": lat, "lon": lon, "head": chunk.is_head}).with_columns(
         previous_lat=pl.col("lat").shift(1), previous_lon=pl.col("lon").shift(1)
     )
-    known = ~pl.col("head") & pl.all_horizontal(
-        pl.col(name).is_not_null() for name in ("lat", "lon", "previous_lat", "previous_lon")
+    # Of two places that are not known none is another.
+    moved = before.with_row_index("row").filter(
+        ~pl.col("head"),
+        (pl.col("lat") != pl.col("previous_lat")) | (pl.col("lon") != pl.col("previous_lon")),
+        pl.all_horizontal(
+            pl.col(name).is_not_null() for name in ("lat", "lon", "previous_lat", "previous_lon")
+        ),
     )
-    placed = before.select(
-        pl.when(known).then(name).otherwise(0.0).alias(name)
-        for name in ("lat", "lon", "previous_lat", "previous_lon")
-    )
+    distance_km = np.zeros(len(before))
+    distance_km[moved["row"].to_numpy()] = moved.select(expression(haversine_km)).to_series()
     start = chunk.start
     ended, began = np.roll(chunk.end, 1), np.roll(start, 1)
     left = np.where(ended <= start, ended, began)
     move_ms = np.where(chunk.is_head, 0, (start - left) // 1000)
-    return {**{name: placed[name] for name in placed.columns}, "move_ms": move_ms}
+    return {"distance_km": distance_km, "move_ms": move_ms}
 
 
 def _values(
@@ -325,7 +331,7 @@ def _summed(
         return facts
     slot = row["slot"].to_numpy()
     counts = _slot_counts(slot, places["7d"])
-    facts |= {f"slot_{i}_7d": count for i, count in enumerate(counts)}
+    facts["slot_logs_7d"] = _slot_logs(counts)
     facts["same_slot_7d"] = np.choose(slot, counts)
     return facts
 
@@ -348,6 +354,15 @@ def _slot_counts(slot: Any, first: Any) -> list[Any]:
         sums = running[1:] - running[first]
         counts.extend(sums >> (COUNT_BITS * i) & mask for i in range(together))
     return counts
+
+
+def _slot_logs(counts: list[Any]) -> Any:
+    """Add up n ln n of each record's counts."""
+    known = slot_logs.table(max(int(count.max(initial=0)) for count in counts))
+    logs = known[counts[0]]
+    for count in counts[1:]:
+        logs += known[count]
+    return logs
 
 
 def _running(amounts: Any) -> Any:
