@@ -78,6 +78,7 @@ from threadpoolctl import threadpool_limits
 import fastrcf
 from fastrcf.files import Options
 from fastrcf.sagemaker import ManagedForest
+from fastrcf.stack import calling
 from fastrcf.stack.config import Config
 from fastrcf.stack.local.cloud import LocalCloud
 from fastrcf.traffic import cards, send
@@ -830,7 +831,7 @@ def shell(*words):
 if aws:
     print(shell(*DEPLOY))
     print(shell(*STATUS))
-    deployed = Config.load(stack_name=PREFIX).need("api_url", "auth_mode", "region")
+    deployed = Config.load(stack_name=PREFIX).need("api_url", "auth_mode")
     print(deployed)
 else:
     print("skipped: nothing was asked of AWS")
@@ -844,7 +845,7 @@ if aws:
             requests=100,
             rows=payments_to_send,
             model="anomaly_detector",
-            auth=choose(way(deployed), parse(deployed.api_url), region=deployed.region),
+            auth=calling.auth(deployed),
         )
     )
 else:

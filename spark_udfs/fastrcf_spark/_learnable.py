@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
-from fastrcf_spark._features import Features, column, is_vector, numbers, packed
+from fastrcf_spark._features import PACKED, Features, column, is_vector, numbers, packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LARGEST = 1e30
 # Columns that an error shows of a row that has no key.
 _SHOWN = 4
+# Columns above which Spark plans them longer, one by one, than it reads them.
+_MOST_APART = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Inputs:
     weight, time : str or None
     types : dict of str to DataType
         Of all columns.
+    gathered : bool
+        Whether the array of features was made of columns, which errors name.
     """
 
     features: Features
@@ -57,6 +61,7 @@ class Inputs:
     weight: str | None
     time: str | None
     types: dict[str, DataType]
+    gathered: bool = False
 
     def values(self) -> list[Column]:
         """Give the columns of the sample, in order, without names."""
@@ -116,6 +121,26 @@ def inputs(
     apart = {*keys, weight, time}
     features = _features(types, columns, categorical, names, apart)
     return Inputs(features, tuple(categorical), keys, weight, time, types)
+
+
+def gathered(df: DataFrame, found: Inputs) -> tuple[DataFrame, Inputs]:
+    """Put thousands of columns of numbers into one array, which Spark plans as one column.
+
+    It plans columns one by one in every pass, and takes minutes for ten thousand of them.
+    Columns of text stay apart, and so do numbers beside them.
+    """
+    features = found.features
+    if features.kind != "columns" or len(features.columns) <= _MOST_APART or features.text():
+        return df, found
+    beside = {*found.key, found.weight, found.time} - {None}
+    if not found.key:
+        # All columns tell rows apart: those that are not learnt, too.
+        beside |= found.types.keys() - set(features.columns)
+    kept = [name for name in found.types if name in beside]
+    one = df.select(*[column(name) for name in kept], packed(features).alias(PACKED))
+    types = {field.name: field.dataType for field in one.schema.fields}
+    array = Features(features.names, "array", (PACKED,), (types[PACKED],))
+    return one, dataclasses.replace(found, features=array, types=types, gathered=True)
 
 
 def _features(
@@ -304,6 +329,8 @@ def _culprit(
         return f"{what} {name!r}", _wrong(value) + wanted, None
     if features.kind == "columns":
         return f"column {features.columns[place]!r}", _wrong(values[place]), place
+    if found.gathered:
+        return f"column {features.names[place]!r}", _wrong(values[0]), place
     column_ = f"column {features.columns[0]!r}"
     if place < 0:
         return column_, f"the {features.kind} is missing", None

@@ -121,6 +121,7 @@ def fit(
     # Refuses parameters before anything runs.
     fastrcf.Detector(alert_rate=alert_rate, **given)
     _check_scaling(parameters.get("scaling"), found)
+    df, found = _learnable.gathered(df, found)
     good, known, dropped = _good(df, found, missing, seed)
     if known.rows < 2:
         raise fastrcf.NotReadyError(

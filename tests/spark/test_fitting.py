@@ -392,6 +392,24 @@ def test_columns_with_odd_names_and_many_columns(spark, table):
     assert len(fit(df, seed=1, n_rows=50, **SMALL).columns) == 150
 
 
+@pytest.mark.parametrize("extra", [{}, {"weight": "w"}, {"categorical": ["items"]}])
+def test_thousands_of_columns_are_planned_as_one_and_learnt_the_same(df, monkeypatch, extra):
+    given = df.withColumn("w", F.col("id") + 1.0)
+    asked = {"key": "id", "seed": 1, "n_rows": 500, **extra, **SMALL}
+    apart = fit(given, INPUTS, **asked)
+    monkeypatch.setattr(_learnable, "_MOST_APART", 2)
+    assert bytes(fit(given, INPUTS, **asked)) == bytes(apart)
+    # Without a key all columns tell rows apart, also those that are not learnt.
+    one = fit(given, INPUTS, seed=1, n_rows=500, **SMALL)
+    assert one.notes["rows_told_apart_by"] == "all columns"
+    odd = F.when(F.col("id") != 77, F.col("speed"))
+    with pytest.raises(
+        fastrcf.InvalidInputError, match="id=77, column 'speed': the value is missing"
+    ) as refused:
+        fit(given.withColumn("speed", odd), INPUTS, key="id")
+    assert refused.value.column == INPUTS.index("speed")
+
+
 def test_empty_partitions_and_one_row(df, table):
     # Three rows in five partitions.
     few, plain = df.where("id < 3").repartition(5), df.where("id < 3").coalesce(1)

@@ -5,7 +5,7 @@ import pytest
 from pyspark.sql import functions as F
 
 import fastrcf
-from fastrcf_spark import Watch, _features, detect, score
+from fastrcf_spark import Watch, _features, detect, fit, score
 from fastrcf_spark._features import SIZE_CHECK
 from tests.spark.frames import WRONG, arrow, by_id, frame, spoilt
 from tests.spark.needs import SPARK
@@ -247,8 +247,11 @@ def test_many_columns_each_of_their_own(classic, tmp_path):
     names = [f"c{j}" for j in range(x.shape[1])]
     table = pa.table({"id": np.arange(60)} | {name: x[:, j] for j, name in enumerate(names)})
     pq.write_table(table, tmp_path / "wide.parquet")
-    found = by_id(score(classic.read.parquet(str(tmp_path)), forest, names, keep=["id"]))
+    df = classic.read.parquet(str(tmp_path))
+    found = by_id(score(df, forest, names, keep=["id"]))
     assert (found["score"].to_numpy() == forest.score(x)).all()
+    detector = fit(df, names, key="id", seed=1, n_trees=4, sample_size=16)
+    assert (detector.columns, detector.n_fitted) == (names, 60)
 
 
 @pytest.mark.skipif(SPARK < (4, 0), reason="Spark 3.5 measures nothing")

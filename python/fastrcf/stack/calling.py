@@ -1,17 +1,20 @@
-"""How a stack's API is called from a shell, without a secret in the line."""
+"""How a stack's API is called: from a shell, without a secret in the line, and from Python."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastrcf.sagemaker.errors import ServiceError, aws_errors
+from fastrcf.sagemaker.errors import ServiceError, aws_errors, boto
+from fastrcf.stack._clients import StackClients
+from fastrcf.traffic.auth import Auth, KeyAuth, choose
+from fastrcf.traffic.target import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fastrcf.stack._clients import StackClients
+    from fastrcf.stack.config import Config
 
 
 def curl_line(outputs: Mapping[str, str], columns: Sequence[str] = ()) -> str:
@@ -61,3 +64,32 @@ def read_key(clients: StackClients, outputs: Mapping[str, str]) -> str:
     with aws_errors("asking for the API key"):
         told = clients.gateway.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
     return str(told["value"])
+
+
+def auth(config: Config, session: Any = None) -> Auth:
+    """Make what proves to a deployed API who calls, the way its stack wants it.
+
+    Parameters
+    ----------
+    config : Config
+        With ``api_url``, ``auth_mode`` and ``region``, and ``api_key_id`` where the mode is
+        APIKEY: the stack's outputs give them all.
+    session : boto3.Session, optional
+        Asks for the key. Default: boto3's. Signatures are of the credentials that botocore
+        finds.
+
+    Raises
+    ------
+    InvalidParameterError
+        Names a value that is missing.
+    ServiceError
+        If AWS does not tell the key.
+    """
+    config.need("api_url", "auth_mode", "region")
+    if config.auth_mode == "IAM":
+        return choose("sigv4", parse(config.api_url), region=config.region)
+    config.need("api_key_id")
+    if session is None:
+        with aws_errors("opening a session"):
+            session = boto().Session(region_name=config.region)
+    return KeyAuth(read_key(StackClients.of(session), {"ApiKeyId": config.api_key_id}))

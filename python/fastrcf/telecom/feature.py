@@ -77,12 +77,26 @@ class Ops(Protocol):
         """1 or 0."""
 
 
+def log1p(x: pl.Expr) -> pl.Expr:
+    """Give ln(1 + x) of values at least 0.
+
+    Of the sum: what is lost to values far below 1 is far below what single precision shows, and
+    the library's own ``log1p`` takes two to three times as long.
+    """
+    return (x.cast(pl.Float64) + 1.0).log()
+
+
+def log1p_of(x: float) -> float:
+    """Give the same of one number."""
+    return math.log(x + 1.0)
+
+
 class PolarsOps:
     """Formulas as Polars expressions."""
 
     def log1p(self, x: pl.Expr) -> pl.Expr:
         """ln(1 + x)."""
-        return x.cast(pl.Float64).log1p()
+        return log1p(x)
 
     def log(self, x: pl.Expr) -> pl.Expr:
         """Natural logarithm."""
@@ -124,7 +138,7 @@ class PolarsOps:
 class PlainOps:
     """Formulas of one record, as numbers."""
 
-    log1p = staticmethod(math.log1p)
+    log1p = staticmethod(log1p_of)
     log = staticmethod(math.log)
     sin = staticmethod(math.sin)
     cos = staticmethod(math.cos)

@@ -28,6 +28,7 @@ import numpy as np
 import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.telecom.feature import log1p
 from fastrcf.telecom.peer_features import BINS_PER_LN
 from fastrcf.telecom.timeline import canonical, local, numbered
 from fastrcf.telecom.windows import row_facts
@@ -258,7 +259,7 @@ def _added(rows: pl.DataFrame) -> pl.DataFrame:
 
 def bin_of(x: pl.Expr) -> pl.Expr:
     """Put values at least 0 into bins of their logarithms."""
-    return (x.cast(pl.Float64).log1p() * BINS_PER_LN).floor().cast(pl.Int32)
+    return (log1p(x) * BINS_PER_LN).floor().cast(pl.Int32)
 
 
 def counted(records: pl.DataFrame, row: pl.DataFrame, group: Sequence[str]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from fastrcf.telecom.feature import log1p_of
 from fastrcf.telecom.peer_features import BINS_PER_LN
 from fastrcf.telecom.peer_lookup import HOURS
 from fastrcf.telecom.peers import (
@@ -31,7 +32,7 @@ _NOTHING: Final = (0, 0, 0, 0)
 
 
 def _bin(x: float) -> int:
-    return math.floor(math.log1p(x) * BINS_PER_LN)
+    return math.floor(log1p_of(x) * BINS_PER_LN)
 
 
 def _middle(counts: Mapping[int, int]) -> int:

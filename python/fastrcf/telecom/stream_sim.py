@@ -20,6 +20,7 @@ from fastrcf.telecom.feature import (
     SLOTS,
     WEEKEND_FROM,
     WINDOWS,
+    log1p_of,
     number,
 )
 from fastrcf.telecom.gaps import LONGEST_MS, USUAL_FROM, USUAL_OF
@@ -118,7 +119,7 @@ def read(row: Mapping[str, Any], start: int, end: int, local: int) -> Record:
         "filled": is_data and up + down > 0,
     }
     for name, of in STEPS.items():
-        facts[name] = math.floor(math.log1p(facts[of]) * LOG_STEPS) if facts["filled"] else 0
+        facts[name] = math.floor(log1p_of(facts[of]) * LOG_STEPS) if facts["filled"] else 0
     lat, lon = get("cell_lat"), get("cell_lon")
     place = None
     if lat is not None and lon is not None and not math.isnan(lat) and not math.isnan(lon):

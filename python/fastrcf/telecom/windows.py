@@ -24,6 +24,7 @@ from fastrcf.telecom.feature import (
     WEEKEND_FROM,
     WINDOWS,
     expression,
+    log1p,
 )
 from fastrcf.telecom.gaps import LONGEST_MS, usual_gaps
 from fastrcf.telecom.places_apart import haversine_km
@@ -190,7 +191,7 @@ def countries(*networks: pl.Series) -> list[Any]:
 
 def steps(name: str) -> pl.Expr:
     """Give ln(1 + value) in whole steps, of which there are :data:`LOG_STEPS` in one."""
-    return (pl.col(name).cast(pl.Float64).log1p() * LOG_STEPS).floor().cast(pl.Int64)
+    return (log1p(pl.col(name)) * LOG_STEPS).floor().cast(pl.Int64)
 
 
 def sim_facts(chunk: Chunk, row: pl.DataFrame, wanted: Set[str] | None = None) -> pl.DataFrame:

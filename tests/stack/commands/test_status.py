@@ -5,9 +5,12 @@ import json
 import pytest
 
 from fastrcf.cli import main
+from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker.errors import ServiceError
+from fastrcf.stack import calling
 from fastrcf.stack._clients import StackClients
 from fastrcf.stack.calling import curl_line, read_key
+from fastrcf.stack.config import Config
 from fastrcf.stack.status import read_status
 from fastrcf.stack.template import Template
 from tests.stack.commands.made import NOW, OUTPUTS, PREFIX, stack_answer
@@ -133,3 +136,36 @@ def test_the_key_is_asked_for_alone(stubbed):
         assert read_key(clients, {"ApiKeyId": "id7"}) == "not-a-secret"
         with pytest.raises(ServiceError, match="has no API key"):
             read_key(clients, OUTPUTS)
+
+
+URL = "https://a1b2.execute-api.eu-west-1.amazonaws.com/prod"
+
+
+def test_a_program_calls_a_stack_with_its_key(stubbed):
+    deployed = Config(api_url=URL, auth_mode="APIKEY", region="eu-west-1", api_key_id="id7")
+    with stubbed("gateway") as (clients, stubs):
+        given = {"apiKey": "id7", "includeValue": True}
+        stubs["gateway"].add_response("get_api_key", {"value": "not-a-secret"}, given)
+        headers = calling.auth(deployed, clients).headers(URL, b"{}", "application/json")
+    assert headers["x-api-key"] == "not-a-secret"
+
+
+def test_a_program_signs_where_a_stack_wants_it(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    deployed = Config(api_url=URL, auth_mode="IAM", region="eu-west-1")
+    headers = calling.auth(deployed).headers(URL, b"{}", "application/json")
+    assert "/eu-west-1/execute-api/aws4_request" in headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"auth_mode": "IAM", "region": "eu-west-1"}, "api_url"),
+        ({"api_url": URL, "region": "eu-west-1"}, "auth_mode"),
+        ({"api_url": URL, "auth_mode": "APIKEY", "region": "eu-west-1"}, "api_key_id"),
+    ],
+)
+def test_what_is_missing_to_call_a_stack_is_named(given, missing):
+    with pytest.raises(InvalidParameterError, match=f"^{missing}: nothing says it"):
+        calling.auth(Config(**given))
