@@ -29,7 +29,9 @@ __all__ = [
     "recordio_encode_scores",
     "recordio_encode_sparse",
     "simd_level",
+    "slot_facts",
     "take_in",
+    "usual_gaps",
     "write_atomically",
 ]
 
@@ -277,3 +279,10 @@ class SessionBlock:
     def families(self) -> list[int]: ...
     def tallies(self) -> list[tuple[int, int]]: ...
     def day(self, day: int) -> dict[str, Any]: ...
+
+_Integers: TypeAlias = NDArray[np.int64]
+
+def usual_gaps(sims: _Integers, gaps: _Integers) -> _Integers: ...
+def slot_facts(
+    slots: NDArray[np.int32], first: _Integers, n_log_n: _Floats
+) -> tuple[_Floats, _Integers]: ...

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -5,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastrcf
-from fastrcf.telecom import windows
+from fastrcf._fastrcf import slot_facts
+from fastrcf.telecom import slot_logs
 from fastrcf.telecom.catalogue import FEATURES, NAMES, OWN_NAMES
 from fastrcf.telecom.feature import Values
 from fastrcf.telecom.features import compute, session_features
@@ -177,25 +180,21 @@ def test_a_sim_with_very_many_sessions():
     assert found["burstiness_7d"][-1] == -1
 
 
-def test_a_sim_with_more_records_in_a_week_than_a_packed_count_holds():
-    n = (1 << windows.COUNT_BITS) + 5
-    slot = np.zeros(n, np.int32)
-    slot[::7] = 1
-    counts = windows._slot_counts(slot, np.zeros(n, np.int64))
-    ones = -(-n // 7)
-    assert [int(count[-1]) for count in counts] == [n - ones, ones] + [0] * (len(counts) - 2)
-    everywhere = windows._slot_counts(np.zeros(n, np.int32), np.zeros(n, np.int64))
-    assert np.array_equal(everywhere[0], np.arange(1, n + 1))
-    assert not any(count.any() for count in everywhere[1:])
-
-
-def test_counts_alone_are_those_that_share_a_sum(monkeypatch):
-    records = ordinary(n_sims=3, n=300, seed=4)
-    packed = session_features(records)
-    # Two records are too many for one bit.
-    monkeypatch.setattr(windows, "COUNT_BITS", 1)
-    assert packed.equals(session_features(records))
-    check(records)
+def test_windows_that_are_none_are_refused():
+    logs = slot_logs.table(4)
+    slots, first = np.array([3, 11, 3], np.int32), np.array([0, 0, 0])
+    found, same = slot_facts(slots, first, logs)
+    assert found.tolist() == [0.0, 0.0, 2 * math.log(2)]
+    assert same.tolist() == [1, 1, 2]
+    for wrong in (
+        (slots + 1, first, logs),
+        (slots, first + 1, logs),
+        (slots, np.array([0, 1, 0]), logs),
+        (slots, first[:2], logs),
+        (slots, first, logs[:2]),
+    ):
+        with pytest.raises(ValueError, match=r"slot|window|ln n"):
+            slot_facts(*wrong)
 
 
 def test_one_session_alone_is_neutral():

@@ -35,7 +35,7 @@ SHORT_MS: Final = 10 * SECOND_MS
 NIGHT_ENDS: Final = 6
 #: Monday is 0; days from here on are the weekend.
 WEEKEND_FROM: Final = 5
-#: Two local hours make a slot of the entropy.
+#: Two local hours make a slot of the entropy; the engine counts records by as many.
 SLOTS: Final = 12
 
 

@@ -158,7 +158,8 @@ def _fit(
 
     whole: list[pl.DataFrame] = []
     rows = 0
-    for number, (counts, n) in enumerate(_ahead(count, buckets.values(), 2)):
+    # What is added up here does not hold up the threads that count.
+    for number, (counts, n) in enumerate(_ahead(count, buckets.values(), 2, waiting=4)):
         whole.append(counts)
         if sum(map(len, whole[1:])) > max(_MOST_COUNTS, len(whole[0])):
             whole = [peers.added(whole)]
@@ -168,20 +169,26 @@ def _fit(
 
 
 def _ahead(
-    work: Callable[[Sequence[Path]], _Made], buckets: Iterable[Sequence[Path]], n: int = 1
+    work: Callable[[Sequence[Path]], _Made],
+    buckets: Iterable[Sequence[Path]],
+    n: int = 1,
+    waiting: int = 1,
 ) -> Iterator[_Made]:
-    """Give what is made of each bucket, in order, while the next ``n`` are in work."""
+    """Give what is made of each bucket, in order, while ``n`` threads make the next ones.
+
+    At most ``waiting`` are made, or in work, before they are asked for.
+    """
     with ThreadPoolExecutor(n) as workers:
-        waiting: deque[Future[_Made]] = deque()
+        asked: deque[Future[_Made]] = deque()
         try:
             for files in buckets:
-                waiting.append(workers.submit(work, files))
-                if len(waiting) > n:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                asked.append(workers.submit(work, files))
+                if len(asked) > waiting:
+                    yield asked.popleft().result()
+            while asked:
+                yield asked.popleft().result()
         finally:
-            for future in waiting:
+            for future in asked:
                 future.cancel()
 
 

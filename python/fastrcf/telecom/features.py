@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastrcf.telecom.timeline import Chunk
 
 #: Records whose facts are in memory together, unless a SIM has more.
-CHUNK = 65_536
+CHUNK: Final = 131_072
 
 
 def session_features(

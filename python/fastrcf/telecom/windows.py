@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from fastrcf._fastrcf import slot_facts, usual_gaps
 from fastrcf.telecom import slot_logs
 from fastrcf.telecom.distinct import recurrences
 from fastrcf.telecom.feature import (
@@ -26,7 +27,7 @@ from fastrcf.telecom.feature import (
     expression,
     log1p,
 )
-from fastrcf.telecom.gaps import LONGEST_MS, usual_gaps
+from fastrcf.telecom.gaps import LONGEST_MS
 from fastrcf.telecom.places_apart import haversine_km
 from fastrcf.telecom.schema import ABNORMAL
 from fastrcf.telecom.timeline import local_offset
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
     from fastrcf.telecom.timeline import Chunk
 
-#: Bits of a count in a sum that holds three of them, while no window has 2^21 records or more.
-COUNT_BITS: Final = 21
-_IN_A_SUM: Final = 3
 _SLOTS: Final = frozenset(["slot_logs_7d", "same_slot_7d"])
 _MOVED: Final = frozenset(["distance_km", "move_ms"])
 _DAY_US: Final = DAY_MS * 1000
@@ -330,40 +328,11 @@ def _summed(
         facts[f"{counted}_24h"] = fresh[1:] - lapsing[places["24h"]]
     if not _slots(wanted):
         return facts
-    slot = row["slot"].to_numpy()
-    counts = _slot_counts(slot, places["7d"])
-    facts["slot_logs_7d"] = _slot_logs(counts)
-    facts["same_slot_7d"] = np.choose(slot, counts)
-    return facts
-
-
-def _slot_counts(slot: Any, first: Any) -> list[Any]:
-    """Count records by slots of the day, in the windows from ``first`` to each record.
-
-    Several counts share a running sum, which takes a third of the time. A count that outgrew its
-    bits would run into the next one, so in a window with as many records each has its own sum.
-    """
+    slot, first = row["slot"].to_numpy(), places["7d"]
     longest = int((np.arange(1, len(slot) + 1) - first).max(initial=0))
-    together = _IN_A_SUM if longest < 1 << COUNT_BITS else 1
-    mask = (1 << COUNT_BITS) - 1 if together > 1 else -1
-    counts: list[Any] = []
-    for lowest in range(0, SLOTS, together):
-        one = np.zeros(SLOTS, np.int64)
-        for i in range(together):
-            one[lowest + i] = 1 << (COUNT_BITS * i)
-        running = _running(one[slot])
-        sums = running[1:] - running[first]
-        counts.extend(sums >> (COUNT_BITS * i) & mask for i in range(together))
-    return counts
-
-
-def _slot_logs(counts: list[Any]) -> Any:
-    """Add up n ln n of each record's counts."""
-    known = slot_logs.table(max(int(count.max(initial=0)) for count in counts))
-    logs = known[counts[0]]
-    for count in counts[1:]:
-        logs += known[count]
-    return logs
+    logs, same = slot_facts(slot, first, slot_logs.table(longest))
+    facts["slot_logs_7d"], facts["same_slot_7d"] = logs, same
+    return facts
 
 
 def _running(amounts: Any) -> Any:

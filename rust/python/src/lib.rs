@@ -40,7 +40,7 @@ mod _fastrcf {
     #[pymodule_export]
     use super::series::{SeriesDetector, SeriesSet};
     #[pymodule_export]
-    use super::sessions::{SessionBlock, SessionWorld};
+    use super::sessions::{SessionBlock, SessionWorld, slot_facts, usual_gaps};
     use pyo3::prelude::*;
 
     /// The instruction set in use: "portable", "neon", "avx2", "avx512" or "avx512vbmi".

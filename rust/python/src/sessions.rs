@@ -1,8 +1,9 @@
-//! Session records made up from a seed: blocks of SIMs, as columns of their days.
+//! Session records made up from a seed: blocks of SIMs, as columns of their days; and facts of
+//! sessions that are no differences of running sums.
 
 use crate::interrupt::run;
 use fastrcf_sessions::{Block, Day, Names, Params, World, sim_text};
-use numpy::{Element, PyArray1};
+use numpy::{Element, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -204,4 +205,40 @@ fn put<T: Element>(out: &Bound<'_, PyDict>, name: &str, values: Vec<T>) -> PyRes
 fn put_names(out: &Bound<'_, PyDict>, name: &str, names: Names) -> PyResult<()> {
     let offsets = PyArray1::from_vec(out.py(), names.offsets);
     out.set_item(name, (offsets, PyArray1::from_vec(out.py(), names.bytes)))
+}
+
+/// Integers of records, contiguous.
+type Integers<'py> = PyReadonlyArray1<'py, i64>;
+/// Sums of n ln n, and counts.
+type SlotArrays<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>);
+
+/// The lower median of a SIM's last 31 gaps above 0 before each record; -1 below 3 of them.
+#[pyfunction]
+pub(crate) fn usual_gaps<'py>(
+    py: Python<'py>,
+    sims: Integers<'py>,
+    gaps: Integers<'py>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let (sims, gaps) = (sims.as_slice()?, gaps.as_slice()?);
+    let found = run(py, |_| Ok(fastrcf_sessions::usual_gaps(sims, gaps)))?;
+    Ok(PyArray1::from_vec(py, found))
+}
+
+/// Sums of n ln n over the slots of windows, and how many records are in the record's own slot.
+#[pyfunction]
+pub(crate) fn slot_facts<'py>(
+    py: Python<'py>,
+    slots: PyReadonlyArray1<'py, i32>,
+    first: Integers<'py>,
+    n_log_n: PyReadonlyArray1<'py, f64>,
+) -> PyResult<SlotArrays<'py>> {
+    let (slots, first, n_log_n) = (slots.as_slice()?, first.as_slice()?, n_log_n.as_slice()?);
+    let found = run(py, |_| {
+        Ok(fastrcf_sessions::slot_facts(slots, first, n_log_n))
+    })?;
+    let found = found.map_err(PyValueError::new_err)?;
+    Ok((
+        PyArray1::from_vec(py, found.logs),
+        PyArray1::from_vec(py, found.same),
+    ))
 }
