@@ -58,7 +58,10 @@ def matrix_rows(x: np.ndarray[Any, Any]) -> Matrix | Columns:
     if step == 1:
         return [x[:, j] for j in range(x.shape[1])]
     flat = _flat(x, (n - 1) * step + (x.shape[1] - 1) * across + 1)
-    last = (n - 1) * step + 1
+    # Up to the end where rows do not overlap: so the engine sees that all of a row's values
+    # lie in the first column's array.
+    apart = (x.shape[1] - 1) * across < step
+    last = len(flat) if apart else (n - 1) * step + 1
     return [(flat[j * across : j * across + last], step) for j in range(x.shape[1])]
 
 

@@ -9,8 +9,8 @@ use crate::load::{Plain, Scale, Weights};
 use crate::rows::{Rows, least_limit};
 use std::ops::Range;
 
-/// Rows that are taken in at a time.
-pub(crate) const LOADED: usize = 64;
+/// Rows of a block whose intake is measured.
+const MEASURED: usize = 1 << 8;
 
 impl Rows<'_> {
     /// Checks and converts all rows as a frozen forest takes them in, and drops
@@ -19,28 +19,29 @@ impl Rows<'_> {
     /// # Errors
     /// [`Error::InvalidValue`] for the first bad value in the order of rows.
     pub fn take_in(&self) -> Result<()> {
-        let mut columns = vec![0.0; LOADED * self.n_columns()];
-        for start in (0..self.n_rows()).step_by(LOADED) {
-            let rows = start..(start + LOADED).min(self.n_rows());
-            load_checked(self, rows, (None, Plain), &mut columns, LOADED)?;
-            std::hint::black_box(&mut columns);
+        let width = lanes::stride(self.n_columns());
+        let mut out = vec![0.0; MEASURED.min(self.n_rows()) * width];
+        for start in (0..self.n_rows()).step_by(MEASURED) {
+            let rows = start..(start + MEASURED).min(self.n_rows());
+            load_checked(self, rows, (None, Plain), &mut out, width)?;
+            std::hint::black_box(&mut out);
         }
         Ok(())
     }
 }
 
-/// Where points come from, as columns of single precision.
+/// Where points come from, in single precision.
 pub(crate) trait Points: Sync {
-    /// Checks rows that are asked about as it takes them in: value `i` of
-    /// column `j` goes to `columns[j * stride + i]`.
+    /// Checks rows that are asked about as it takes them in: value `j` of row `i` goes to
+    /// `out[i * stride + j]`. What lies beyond a row's columns stays as it is.
     ///
     /// # Errors
     /// [`Error::InvalidValue`] for the first bad value in the order of rows.
-    fn load_columns(
+    fn load_checked(
         &self,
         rows: &Rows<'_>,
         range: Range<usize>,
-        columns: &mut [f32],
+        out: &mut [f32],
         stride: usize,
     ) -> Result<()>;
 }
@@ -248,42 +249,46 @@ impl Intake {
 }
 
 impl Points for Intake {
-    fn load_columns(
+    fn load_checked(
         &self,
         rows: &Rows<'_>,
         range: Range<usize>,
-        columns: &mut [f32],
+        out: &mut [f32],
         stride: usize,
     ) -> Result<()> {
         let (past, weights) = self.query(rows);
-        for (column, &value) in columns.chunks_mut(stride).zip(past) {
-            column[..range.len()].fill(value);
+        if !past.is_empty() {
+            let rows = out.chunks_exact_mut(stride);
+            rows.for_each(|row| row[..past.len()].copy_from_slice(past));
         }
-        let columns = &mut columns[past.len() * stride..];
+        let out = out.get_mut(past.len()..).unwrap_or_default();
         match weights {
-            None => load_checked(rows, range, (None, Plain), columns, stride),
-            Some(w) => load_checked(rows, range, (weights, Weights(w)), columns, stride),
+            None => load_checked(rows, range, (None, Plain), out, stride),
+            Some(w) => load_checked(rows, range, (weights, Weights(w)), out, stride),
         }
     }
 }
 
-/// Tile by tile, so that a value that was checked is still near when it is scaled.
+/// Rows that pass are looked at once; of others the first that does not is looked for, tile by
+/// tile.
 fn load_checked(
     rows: &Rows<'_>,
     range: Range<usize>,
     (weights, scale): (Option<&[f64]>, impl Scale),
-    columns: &mut [f32],
+    out: &mut [f32],
     stride: usize,
 ) -> Result<()> {
     let limit = least_limit(weights);
     for tile in rows.tiles(range.clone()) {
-        rows.check_tile(tile.clone(), weights, limit)?;
-        let to = &mut columns[tile.start - range.start..];
-        rows.load_columns(tile, scale, to, stride);
+        let to = &mut out[(tile.start - range.start) * stride..];
+        if !rows.load_rows(tile.clone(), scale, limit, to, stride) {
+            rows.check_tile(tile, weights, limit)?;
+        }
     }
     Ok(())
 }
 
+/// Rows that have been checked.
 fn load_rows(
     rows: &Rows<'_>,
     range: Range<usize>,
@@ -293,8 +298,9 @@ fn load_rows(
 ) {
     // No place for anything where there are no rows.
     let out = out.unwrap_or_default();
+    let limit = f64::INFINITY;
     match weights {
-        None => rows.load_rows(range, Plain, out, stride),
-        Some(weights) => rows.load_rows(range, Weights(weights), out, stride),
-    }
+        None => rows.load_rows(range, Plain, limit, out, stride),
+        Some(weights) => rows.load_rows(range, Weights(weights), limit, out, stride),
+    };
 }

@@ -1,11 +1,9 @@
 //! The loops between the caller's memory and a forest's points.
 //!
 //! A value is scaled in double precision and rounded once to single precision;
-//! minus zero becomes zero. Rows become columns in pieces of 16 rows by 4
-//! columns, which are turned in registers and then scaled column by column.
-//! Where pieces do not fit, the last begins earlier and writes some values
-//! again, so that no loop has a tail. Larger pieces were slower at every
-//! instruction set.
+//! minus zero becomes zero. Loops go over pieces of a fixed width; where they do
+//! not fit, the last begins earlier and writes some values again, so that no loop
+//! has a tail.
 //!
 //! The bodies are built for each instruction set in [`crate::kernels::entry`].
 
@@ -67,6 +65,24 @@ impl Value for f64 {
         self.abs()
     }
 }
+
+/// An integer as it comes.
+pub(crate) trait Integer: Copy {
+    /// The nearest number in double precision.
+    fn double(self) -> f64;
+}
+
+macro_rules! integers {
+    ($($kind:ty)*) => {
+        $(impl Integer for $kind {
+            #[inline(always)]
+            fn double(self) -> f64 {
+                self as f64
+            }
+        })*
+    };
+}
+integers!(i8 i16 i32 i64 u8 u16 u32 u64);
 
 /// What is done to the values of each column.
 pub(crate) trait Scale: Copy {
@@ -143,6 +159,9 @@ impl Scale for Lines<'_> {
     }
 }
 
+/// Values of a column that are checked and then scaled.
+const PIECE: usize = 512;
+
 /// Whether no magnitude is above `limit` and every value is a number.
 #[inline(always)]
 pub(crate) fn all_within_body<T: Value>(values: &[T], limit: T) -> bool {
@@ -160,113 +179,92 @@ pub(crate) fn all_within_body<T: Value>(values: &[T], limit: T) -> bool {
     rest & !good.contains(&false)
 }
 
-/// Scales a contiguous piece of column `j`.
+/// Integers in double precision.
+#[inline(always)]
+pub(crate) fn doubles_body<T: Integer>(values: &[T], out: &mut [f64]) {
+    for (&x, out) in values.iter().zip(out) {
+        *out = x.double();
+    }
+}
+
+/// Scales a contiguous piece of column `j`; whether no magnitude is above `limit` and every
+/// value is a number.
 #[inline(always)]
 pub(crate) fn convert_column_body<T: Value, S: Scale>(
     values: &[T],
     j: usize,
     scale: S,
+    limit: T,
     out: &mut [f32],
-) {
+) -> bool {
     let scale = scale.cut(j, 1);
-    for (&x, out) in values.iter().zip(out) {
-        *out = scale.value(x, 0);
+    let mut within = true;
+    // Two loops over what is in the first-level cache: of one that does both the compiler
+    // makes gathers.
+    for (values, out) in values.chunks(PIECE).zip(out.chunks_mut(PIECE)) {
+        within &= all_within_body(values, limit);
+        for (&x, out) in values.iter().zip(out) {
+            *out = scale.value(x, 0);
+        }
     }
+    within
 }
 
-/// Scales rows of `width` values into rows `stride` apart.
+/// Scales rows of `width` values into rows `stride` apart; whether no magnitude is above
+/// `limit` and every value is a number.
 #[inline(always)]
 pub(crate) fn convert_rows_body<T: Value, S: Scale>(
     values: &[T],
     width: usize,
     scale: S,
+    limit: T,
     out: &mut [f32],
     stride: usize,
-) {
-    let scale = scale.cut(0, width);
+) -> bool {
+    match width {
+        16.. => convert_pieces::<T, S, 16>(values, width, scale, limit, out, stride),
+        8.. => convert_pieces::<T, S, 8>(values, width, scale, limit, out, stride),
+        4.. => convert_pieces::<T, S, 4>(values, width, scale, limit, out, stride),
+        _ => convert_pieces::<T, S, 1>(values, width, scale, limit, out, stride),
+    }
+}
+
+/// The same, `W` columns at a time, of which there are as many at least.
+#[inline(always)]
+fn convert_pieces<T: Value, S: Scale, const W: usize>(
+    values: &[T],
+    width: usize,
+    scale: S,
+    limit: T,
+    out: &mut [f32],
+    stride: usize,
+) -> bool {
+    let mut beyond = [0; W];
     for (row, out) in values.chunks_exact(width).zip(out.chunks_mut(stride)) {
-        let out = &mut out[..width];
-        for j in 0..width {
-            out[j] = scale.value(row[j], j);
+        for j in starts::<W>(width) {
+            let (row, out) = (row[j..].first_chunk::<W>(), out[j..].first_chunk_mut::<W>());
+            if let (Some(row), Some(out)) = (row, out) {
+                let scale = scale.cut(j, W);
+                for l in 0..W {
+                    beyond[l] |= is_beyond(row[l], limit);
+                    out[l] = scale.value(row[l], l);
+                }
+            }
         }
     }
+    beyond == [0; W]
 }
 
-/// Scales rows of `width` values into columns `stride` apart.
+/// A flag that vectors keep as it is.
 #[inline(always)]
-pub(crate) fn convert_to_columns_body<T: Value, S: Scale>(
-    values: &[T],
-    width: usize,
-    scale: S,
-    columns: &mut [f32],
-    stride: usize,
-) {
-    let n = values.len() / width;
-    if n >= 16 {
-        for row in starts::<16>(n) {
-            strip::<T, S, 16>(values, width, row, scale, columns, stride);
-        }
-    } else {
-        for row in 0..n {
-            strip::<T, S, 1>(values, width, row, scale, columns, stride);
-        }
-    }
-}
-
-/// `R` rows from `row` on.
-#[inline(always)]
-fn strip<T: Value, S: Scale, const R: usize>(
-    values: &[T],
-    width: usize,
-    row: usize,
-    scale: S,
-    columns: &mut [f32],
-    stride: usize,
-) {
-    let rows = &values[row * width..(row + R) * width];
-    let columns = &mut columns[row..];
-    if width >= 4 {
-        for j in starts::<4>(width) {
-            piece::<T, S, R, 4>(rows, width, j, scale, columns, stride);
-        }
-    } else {
-        for j in 0..width {
-            piece::<T, S, R, 1>(rows, width, j, scale, columns, stride);
-        }
-    }
-}
-
-/// Columns `j..j + W` of `R` rows, to the front of those columns.
-#[inline(always)]
-fn piece<T: Value, S: Scale, const R: usize, const W: usize>(
-    rows: &[T],
-    width: usize,
-    j: usize,
-    scale: S,
-    columns: &mut [f32],
-    stride: usize,
-) {
-    let mut turned = [[T::default(); R]; W];
-    for r in 0..R {
-        let row = &rows[r * width + j..r * width + j + W];
-        for l in 0..W {
-            turned[l][r] = row[l];
-        }
-    }
-    for l in 0..W {
-        let at = (j + l) * stride;
-        let column = &mut columns[at..at + R];
-        let scale = scale.cut(j + l, 1);
-        for r in 0..R {
-            column[r] = scale.value(turned[l][r], 0);
-        }
-    }
+fn is_beyond<T: Value>(x: T, limit: T) -> u32 {
+    1 - u32::from(x.magnitude() <= limit)
 }
 
 /// Where pieces of `W` begin that cover `0..n`, which holds one at least; the
 /// last may overlap the one before.
 #[inline(always)]
-fn starts<const W: usize>(n: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn starts<const W: usize>(n: usize) -> impl Iterator<Item = usize> {
     (0..n.div_ceil(W)).map(move |i| (i * W).min(n - W))
 }
 

@@ -2,14 +2,17 @@
 
 use crate::config::MAX_VALUE;
 use crate::error::{Error, Result};
-use crate::kernels::entry;
+use crate::kernels::simd::LANES;
+use crate::kernels::{entry, turn};
 use crate::load::{Scale, Value};
 use std::ops::Range;
 use std::sync::Arc;
 
+mod across;
 mod column;
 mod parts;
 
+use across::Across;
 use column::GATHERED;
 pub use column::{Column, Integers};
 use parts::Part;
@@ -25,6 +28,11 @@ const ASKED_EVERY: usize = 8;
 /// Bytes from the first to the last of rows that are taken at a time where the
 /// values of a column lie apart: each column goes over the same lines again.
 const SPAN: usize = 1 << 16;
+/// Rows that columns become at a time: both sides stay in the first-level cache.
+const TURNED_ROWS: usize = 128;
+/// Room for a column of them: an odd number of cache lines keeps columns off each other's
+/// cache sets.
+const TURNED_ROOM: usize = TURNED_ROWS + LANES;
 
 /// Where the values lie.
 #[derive(Clone, Debug)]
@@ -33,6 +41,8 @@ enum Layout<'a> {
     F32(&'a [f32]),
     F64(&'a [f64]),
     Columns(Arc<[Column<'a>]>),
+    /// Columns side by side, which are there too.
+    Across(Across<'a>, Arc<[Column<'a>]>),
     /// Tables one after the other, none of them without rows.
     Parts(Arc<[Part<'a>]>),
 }
@@ -89,7 +99,10 @@ impl<'a> Rows<'a> {
         }
         Ok(Rows {
             n_columns: columns.len(),
-            layout: Layout::Columns(columns.into()),
+            layout: match Across::of(&columns, n_rows) {
+                Some(across) => Layout::Across(across, columns.into()),
+                None => Layout::Columns(columns.into()),
+            },
             first: 0,
             n_rows,
         })
@@ -125,7 +138,7 @@ impl<'a> Rows<'a> {
         match &self.layout {
             Layout::F32(values) => f64::from(values[row * self.n_columns + column]),
             Layout::F64(values) => values[row * self.n_columns + column],
-            Layout::Columns(columns) => columns[column].get(row),
+            Layout::Columns(columns) | Layout::Across(_, columns) => columns[column].get(row),
             Layout::Parts(parts) => parts::value(parts, row, column),
         }
     }
@@ -250,6 +263,7 @@ impl<'a> Rows<'a> {
                     .iter()
                     .all(|column| column.all_within(places.clone(), limit))
             }
+            Layout::Across(across, _) => across.all_within(self.places(rows), limit),
             Layout::Parts(parts) => parts::over(parts, self.places(rows))
                 .all(|(_, of, rows)| of.all_within(&rows, limit)),
         }
@@ -298,75 +312,82 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Scales rows into rows `stride` apart. What lies beyond a row's columns
-    /// stays as it is.
+    /// Scales rows into rows `stride` apart. What lies beyond a row's columns stays as it
+    /// is. Whether no magnitude is above `limit` and every value is a number: one look at
+    /// each value does both.
     pub(crate) fn load_rows(
         &self,
         rows: Range<usize>,
         scale: impl Scale,
+        limit: f64,
         out: &mut [f32],
         stride: usize,
-    ) {
+    ) -> bool {
         let width = self.n_columns;
         match &self.layout {
             Layout::F32(values) => {
-                entry::convert_rows(&values[self.values(&rows)], width, scale, out, stride);
+                let (values, limit) = (&values[self.values(&rows)], f32::limit(limit));
+                entry::convert_rows(values, width, scale, limit, out, stride)
             }
             Layout::F64(values) => {
-                entry::convert_rows(&values[self.values(&rows)], width, scale, out, stride);
+                let values = &values[self.values(&rows)];
+                entry::convert_rows(values, width, scale, limit, out, stride)
+            }
+            Layout::Columns(columns) if width >= turn::LEAST_WIDTH && rows.len() >= LANES => {
+                self.turn_columns(columns, rows, scale, limit, out, stride)
             }
             Layout::Columns(columns) => {
-                let mut column = [0.0; GATHERED];
+                let (mut column, mut all) = ([0.0; GATHERED], true);
                 for at in (0..rows.len()).step_by(GATHERED) {
                     let n = GATHERED.min(rows.len() - at);
                     let start = self.first + rows.start + at;
                     for (j, from) in columns.iter().enumerate() {
-                        from.convert(start..start + n, j, scale, &mut column);
+                        all &= from.convert(start..start + n, j, scale, limit, &mut column);
                         let out = &mut out[at * stride + j..];
                         for (&x, out) in column[..n].iter().zip(out.iter_mut().step_by(stride)) {
                             *out = x;
                         }
                     }
                 }
+                all
+            }
+            Layout::Across(across, _) => {
+                across.convert(self.places(&rows), scale, limit, out, stride)
             }
             Layout::Parts(parts) => {
+                let mut all = true;
                 for (at, of, rows) in parts::over(parts, self.places(&rows)) {
-                    of.load_rows(rows, scale, &mut out[at * stride..], stride);
+                    all &= of.load_rows(rows, scale, limit, &mut out[at * stride..], stride);
                 }
+                all
             }
         }
     }
 
-    /// Scales rows into columns: that of column `j` of the first row goes to
-    /// `columns[j * stride]`, those of the next rows follow.
-    pub(crate) fn load_columns(
+    /// [`Rows::load_rows`] of some columns, a few dozen rows at a time.
+    fn turn_columns(
         &self,
+        columns: &[Column<'_>],
         rows: Range<usize>,
         scale: impl Scale,
-        columns: &mut [f32],
+        limit: f64,
+        out: &mut [f32],
         stride: usize,
-    ) {
-        let width = self.n_columns;
-        match &self.layout {
-            Layout::F32(values) => {
-                let values = &values[self.values(&rows)];
-                entry::convert_to_columns(values, width, scale, columns, stride);
+    ) -> bool {
+        let (mut turned, mut all) = (vec![0.0; columns.len() * TURNED_ROOM], true);
+        for at in (0..rows.len()).step_by(TURNED_ROWS) {
+            let n = TURNED_ROWS.min(rows.len() - at);
+            let start = self.first + rows.start + at;
+            let room = turned.chunks_exact_mut(TURNED_ROOM);
+            for (j, (from, to)) in columns.iter().zip(room).enumerate() {
+                all &= from.convert(start..start + n, j, scale, limit, to);
             }
-            Layout::F64(values) => {
-                let values = &values[self.values(&rows)];
-                entry::convert_to_columns(values, width, scale, columns, stride);
-            }
-            Layout::Columns(from) => {
-                for (j, column) in from.iter().enumerate() {
-                    column.convert(self.places(&rows), j, scale, &mut columns[j * stride..]);
-                }
-            }
-            Layout::Parts(parts) => {
-                for (at, of, rows) in parts::over(parts, self.places(&rows)) {
-                    of.load_columns(rows, scale, &mut columns[at..], stride);
-                }
-            }
+            // The last row may end with its columns.
+            let out = &mut out[at * stride..];
+            let end = out.len().min(n * stride);
+            entry::turn(&turned, TURNED_ROOM, &mut out[..end], stride);
         }
+        all
     }
 
     /// Widens each column's extremes to those of checked rows.
@@ -383,6 +404,7 @@ impl<'a> Rows<'a> {
                     column.widen(self.places(&rows), extremes);
                 }
             }
+            Layout::Across(across, _) => across.widen(self.places(&rows), extremes),
             Layout::Parts(parts) => {
                 for (_, of, rows) in parts::over(parts, self.places(&rows)) {
                     of.widen(rows, extremes);

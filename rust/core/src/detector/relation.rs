@@ -26,18 +26,19 @@ impl Relation {
             .sum()
     }
 
+    #[cfg(test)]
     /// The coordinate of a row: how far its sum is from usual, in usual variations.
     pub(super) fn coordinate(&self, value: impl Fn(usize) -> f64) -> f32 {
         place(self.sum(value), self.usual, self.scale)
     }
 
     /// Writes the coordinates of some rows; `sums` is overwritten.
-    pub(super) fn coordinates(
+    pub(super) fn coordinates<'a>(
         &self,
         rows: &Rows<'_>,
         range: std::ops::Range<usize>,
         sums: &mut Vec<f64>,
-        out: &mut [f32],
+        out: impl Iterator<Item = &'a mut f32>,
     ) {
         sums.clear();
         sums.resize(range.len(), 0.0);
@@ -47,7 +48,7 @@ impl Relation {
                 *sum += weight * rows.value(i, j);
             }
         }
-        for (out, sum) in out.iter_mut().zip(sums) {
+        for (out, sum) in out.zip(sums) {
             *out = place(*sum, self.usual, self.scale);
         }
     }

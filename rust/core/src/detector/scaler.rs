@@ -70,50 +70,54 @@ impl Scaled<'_> {
         self.features.len() + self.relations.len()
     }
 
-    /// Writes checked rows, scaled, one after the other into `out`.
-    pub(super) fn load_rows(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f32]) {
-        let (d, width) = (self.features.len(), self.width());
-        rows.load_rows(range.clone(), self.lines, out, width);
+    /// Writes rows, scaled, into rows `stride` apart, if they are within `limit`; whether they
+    /// are.
+    fn load_within(
+        &self,
+        rows: &Rows<'_>,
+        range: Range<usize>,
+        limit: f64,
+        out: &mut [f32],
+        stride: usize,
+    ) -> bool {
+        let d = self.features.len();
+        if !rows.load_rows(range.clone(), self.lines, limit, out, stride) {
+            return false;
+        }
         for &j in self.bent {
             let values = range.clone().map(|i| rows.value(i, j));
-            let out = out.iter_mut().skip(j).step_by(width);
+            let out = out[j..].iter_mut().step_by(stride);
             self.features[j]
                 .transform(self.view)
                 .apply_each(values.zip(out));
         }
+        let mut sums = Vec::new();
         for (relation, k) in self.relations.iter().zip(d..) {
-            for (i, row) in range.clone().zip(out.chunks_exact_mut(width)) {
-                row[k] = relation.coordinate(|j| rows.value(i, j));
-            }
+            let out = out[k..].iter_mut().step_by(stride);
+            relation.coordinates(rows, range.clone(), &mut sums, out);
         }
+        true
+    }
+
+    /// Writes checked rows, scaled, one after the other into `out`.
+    pub(super) fn load_rows(&self, rows: &Rows<'_>, range: Range<usize>, out: &mut [f32]) {
+        self.load_within(rows, range, f64::INFINITY, out, self.width());
     }
 }
 
 impl Points for Scaled<'_> {
-    fn load_columns(
+    fn load_checked(
         &self,
         rows: &Rows<'_>,
         range: Range<usize>,
-        columns: &mut [f32],
+        out: &mut [f32],
         stride: usize,
     ) -> Result<()> {
-        let d = self.features.len();
         let limit = least_limit(None);
-        let mut sums = Vec::new();
         for tile in rows.tiles(range.clone()) {
-            rows.check_tile(tile.clone(), None, limit)?;
-            let to = &mut columns[tile.start - range.start..];
-            rows.load_columns(tile.clone(), self.lines, to, stride);
-            for &j in self.bent {
-                let values = tile.clone().map(|i| rows.value(i, j));
-                let out = &mut to[j * stride..][..tile.len()];
-                self.features[j]
-                    .transform(self.view)
-                    .apply_each(values.zip(out));
-            }
-            for (relation, k) in self.relations.iter().zip(d..) {
-                let out = &mut to[k * stride..][..tile.len()];
-                relation.coordinates(rows, tile.clone(), &mut sums, out);
+            let to = &mut out[(tile.start - range.start) * stride..];
+            if !self.load_within(rows, tile.clone(), limit, to, stride) {
+                rows.check_tile(tile, None, limit)?;
             }
         }
         Ok(())
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_columns_are_scaled_as_one_value_at_a_time() {
+    fn rows_are_scaled_as_one_value_at_a_time() {
         let mut rng = Rng::new(1, 0);
         for (d, view) in [(1, 0), (3, 1), (6, 0), (7, 1), (20, 1)] {
             let features = features(d, &mut rng);
@@ -170,19 +174,21 @@ mod tests {
                 let range = 5..n - 2;
                 let mut out = vec![0.0; range.len() * width];
                 scaled.load_rows(&rows, range.clone(), &mut out);
-                let stride = range.len() + 1;
-                let mut columns = vec![0.0; stride * width];
+                let stride = width + 3;
+                let mut apart = vec![9.0; range.len() * stride];
                 scaled
-                    .load_columns(&rows, range.clone(), &mut columns, stride)
+                    .load_checked(&rows, range.clone(), &mut apart, stride)
                     .unwrap();
-                for (i, row) in range.zip(out.chunks_exact(width)) {
+                let both = out.chunks_exact(width).zip(apart.chunks_exact(stride));
+                for (i, (row, other)) in range.zip(both) {
+                    assert_eq!(row, &other[..width]);
+                    assert_eq!(other[width..], [9.0; 3]);
                     for (j, value) in row.iter().enumerate() {
                         let expected = match j.checked_sub(d) {
                             None => features[j].transform(view).apply(x[i * d + j]) as f32 + 0.0,
                             Some(k) => relations[k].coordinate(|j| x[i * d + j]),
                         };
                         assert_eq!(value.to_bits(), expected.to_bits());
-                        assert_eq!(columns[j * stride + i - 5].to_bits(), expected.to_bits());
                     }
                 }
             }

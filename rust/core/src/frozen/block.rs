@@ -7,7 +7,7 @@
 
 use super::keys::Cuts;
 use crate::error::Result;
-use crate::intake::{LOADED, Points};
+use crate::intake::Points;
 use crate::kernels::descent;
 use crate::kernels::lanes;
 use crate::kernels::simd::{LANES, Simd, TURNED};
@@ -35,8 +35,6 @@ pub(crate) struct Block {
     /// Length of a row: the columns, padded to what is turned at a time.
     pub(super) width: usize,
     pub(super) rows: Vec<f32>,
-    /// Rows on their way in.
-    columns: Vec<f32>,
     /// Ranks of the values, column by column.
     pub(super) keys: Vec<u16>,
     /// Their high and low bytes: two planes for each column, for a number of
@@ -85,7 +83,6 @@ impl Block {
             stride,
             width: dimensions.next_multiple_of(TURNED),
             rows: Vec::new(),
-            columns: Vec::new(),
             keys: vec![0; dimensions * stride],
             planes: Vec::new(),
             places: vec![0; stride],
@@ -116,7 +113,7 @@ impl Block {
     /// Takes rows in, and checks them.
     ///
     /// # Errors
-    /// As [`Points::load_columns`].
+    /// As [`Points::load_checked`].
     pub(super) fn load(
         &mut self,
         points: &impl Points,
@@ -125,21 +122,7 @@ impl Block {
     ) -> Result<()> {
         self.n = range.len();
         self.rows.resize(self.n * self.width, 0.0);
-        // A few rows at a time, so that they are in the first-level cache when
-        // columns become rows again.
-        let (some, stride) = (LOADED, LOADED + LANES);
-        self.columns.resize(self.dimensions * stride, 0.0);
-        let all = self.rows.chunks_mut(some * self.width);
-        for (rows_out, first) in all.zip(range.clone().step_by(some)) {
-            let part = first..(first + some).min(range.end);
-            points.load_columns(rows, part, &mut self.columns, stride)?;
-            for (i, row) in rows_out.chunks_exact_mut(self.width).enumerate() {
-                for (x, column) in row.iter_mut().zip(self.columns.chunks_exact(stride)) {
-                    *x = column[i];
-                }
-            }
-        }
-        Ok(())
+        points.load_checked(rows, range, &mut self.rows, self.width)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The kernels: what the rest of the crate calls, built per instruction set.
 
+use super::turn::turn_body;
 use crate::attribution::{AttributionBuffers, add_attributions_body};
 use crate::forest::{
     DeleteBuffers, Member, MemberBlock, MemberBuffers, delete_rows_body, replace_body,
@@ -9,7 +10,7 @@ use crate::frozen::{
     Block, Cuts, FrozenTree, PartTree, PartsAsked, PartsBlock, attribute_part_body,
     blend_part_body, build_bounds_body, displace_part_body, rank_body, score_part_body,
 };
-use crate::load::{self, Scale, Value};
+use crate::load::{self, Integer, Scale, Value};
 use crate::local_range::{Blend, blend_group_body};
 use crate::lockstep::{Lockstep, add_scores_of_row_body};
 use crate::novelty::{Novelty, novelty_group_body};
@@ -202,35 +203,41 @@ kernel! {
 }
 
 kernel! {
-    /// Scales a contiguous piece of column `j`.
+    /// Scales a contiguous piece of column `j`; whether its values are within `limit`.
     pub(crate) fn convert_column<T: Value, S: Scale>(
         values: &[T],
         j: usize,
         scale: S,
+        limit: T,
         out: &mut [f32],
-    ) = load::convert_column_body;
+    ) -> bool = load::convert_column_body;
 }
 
 kernel! {
-    /// Scales rows of `width` values into rows `stride` apart.
+    /// Scales rows of `width` values into rows `stride` apart; whether they are within `limit`.
     pub(crate) fn convert_rows<T: Value, S: Scale>(
         values: &[T],
         width: usize,
         scale: S,
+        limit: T,
         out: &mut [f32],
         stride: usize,
-    ) = load::convert_rows_body;
+    ) -> bool = load::convert_rows_body;
+}
+
+simd_kernel! {
+    /// Columns with `room` for so many values each become rows `stride` apart, as many as `out` has.
+    pub(crate) fn turn(
+        columns: &[f32],
+        room: usize,
+        out: &mut [f32],
+        stride: usize,
+    ) = turn_body;
 }
 
 kernel! {
-    /// Scales rows of `width` values into columns `stride` apart.
-    pub(crate) fn convert_to_columns<T: Value, S: Scale>(
-        values: &[T],
-        width: usize,
-        scale: S,
-        columns: &mut [f32],
-        stride: usize,
-    ) = load::convert_to_columns_body;
+    /// Integers in double precision.
+    pub(crate) fn doubles<T: Integer>(values: &[T], out: &mut [f64]) = load::doubles_body;
 }
 
 kernel! {

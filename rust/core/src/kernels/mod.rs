@@ -34,6 +34,7 @@ pub(crate) mod rank;
 pub(crate) mod shares;
 pub(crate) mod simd;
 pub(crate) mod top;
+pub(crate) mod turn;
 pub(crate) mod ways;
 pub(crate) mod wide;
 

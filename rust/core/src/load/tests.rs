@@ -35,24 +35,27 @@ fn every_loop<T: Value, S: Scale>(x: &[T], width: usize, scale: S, expected: &[u
     let n = x.len() / width;
     for stride in [width, width + 3] {
         let mut out = [vec![0.0; n * stride], vec![0.0; n * stride]];
-        entry::convert_rows(x, width, scale, &mut out[0], stride);
-        convert_rows_body(x, width, scale, &mut out[1], stride);
+        let limit = T::limit(1e30);
+        assert!(entry::convert_rows(
+            x,
+            width,
+            scale,
+            limit,
+            &mut out[0],
+            stride
+        ));
+        assert!(convert_rows_body(
+            x,
+            width,
+            scale,
+            limit,
+            &mut out[1],
+            stride
+        ));
         for out in out {
             for (row, expected) in out.chunks(stride).zip(expected.chunks(width)) {
                 assert_eq!(bits(&row[..width]), expected);
                 assert!(row[width..].iter().all(|&x| x == 0.0));
-            }
-        }
-    }
-    for stride in [n, n + 5] {
-        let mut out = [vec![0.0; width * stride], vec![0.0; width * stride]];
-        entry::convert_to_columns(x, width, scale, &mut out[0], stride);
-        convert_to_columns_body(x, width, scale, &mut out[1], stride);
-        for out in out {
-            for (j, column) in out.chunks(stride.max(1)).enumerate() {
-                let expected: Vec<u32> = expected.chunks(width).map(|row| row[j]).collect();
-                assert_eq!(bits(&column[..n]), expected);
-                assert!(column[n..].iter().all(|&x| x == 0.0));
             }
         }
     }
@@ -113,6 +116,27 @@ fn what_is_beyond_the_limit_is_found_wherever_it_is() {
                 assert!(!entry::all_within(&x, 1.0) && !all_within_body(&x, 1.0));
                 let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
                 assert!(!entry::all_within(&x, 1.0) && !all_within_body(&x, 1.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_beyond_the_limit_is_found_while_rows_are_scaled() {
+    for width in (1..=20).chain([33]) {
+        let n = 5;
+        for at in 0..n * width {
+            for bad in [1.5, -1.5, f64::NAN, f64::NEG_INFINITY] {
+                let mut x = vec![1.0; n * width];
+                let mut out = vec![0.0; n * width];
+                assert!(entry::convert_rows(&x, width, Plain, 1.0, &mut out, width));
+                assert!(entry::convert_column(&x, 0, Plain, 1.0, &mut out));
+                x[at] = bad;
+                assert!(!entry::convert_rows(&x, width, Plain, 1.0, &mut out, width));
+                assert!(!entry::convert_column(&x, 0, Plain, 1.0, &mut out));
+                let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+                assert!(!convert_rows_body(&x, width, Plain, 1.0, &mut out, width));
+                assert!(!convert_column_body(&x, 0, Plain, 1.0, &mut out));
             }
         }
     }
@@ -187,6 +211,11 @@ fn layouts<'a>(x: &'a [f64], single: &'a [f32], turned: &'a [f64], width: usize)
                 stride: width,
             },
         }),
+        // Side by side.
+        columns(&|j| Column::F64 {
+            values: &x[j..],
+            stride: width,
+        }),
     ]
 }
 
@@ -213,14 +242,15 @@ fn every_layout_gives_the_same_points_with_weights_and_shingles() {
             let (d, padded, from) = (shingle * width, intake.stride(), 7);
             for rows in layouts(&x, &single, &turned, width) {
                 let range = from..n - 1;
-                let stride = range.len() + 3;
-                let mut columns = vec![9.0; d * stride];
+                let stride = d + 3;
+                let mut checked = vec![9.0; range.len() * stride];
                 intake
-                    .load_columns(&rows, range.clone(), &mut columns, stride)
+                    .load_checked(&rows, range.clone(), &mut checked, stride)
                     .unwrap();
                 let mut points = vec![];
                 intake.load_query(&rows, range.clone(), &mut points);
-                for (i, point) in points.chunks_exact(padded).enumerate() {
+                let both = points.chunks_exact(padded).zip(checked.chunks(stride));
+                for (i, (point, checked)) in both.enumerate() {
                     for j in 0..d {
                         let expected = match j.checked_sub(recent.len()) {
                             None => 0.5,
@@ -230,11 +260,11 @@ fn every_layout_gives_the_same_points_with_weights_and_shingles() {
                             }
                         };
                         assert_eq!(point[j].to_bits(), expected.to_bits());
-                        assert_eq!(columns[j * stride + i].to_bits(), expected.to_bits());
                     }
+                    assert_eq!(point[..d], checked[..d]);
                     assert!(point[d..].iter().all(|&x| x == 0.0));
+                    assert_eq!(checked[d..], [9.0; 3]);
                 }
-                assert!(columns.chunks(stride).all(|c| c[stride - 3..] == [9.0; 3]));
             }
         }
     }

@@ -5,7 +5,8 @@
 //! buffer that stays in the nearest cache, so that the same loops take all.
 
 use crate::kernels::entry;
-use crate::load::{Scale, Value};
+use crate::load::{Integer, Scale, Value};
+use std::mem::discriminant;
 use std::ops::Range;
 
 /// Values that are put side by side at a time.
@@ -74,15 +75,39 @@ macro_rules! of_any_kind {
     };
 }
 
+pub(super) use of_any_kind;
+
+/// Where the values of a column lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Address of the first.
+    address: usize,
+    /// Values and what lies between them.
+    pub(super) len: usize,
+    /// Distance between values.
+    pub(super) stride: usize,
+    /// Bytes of one.
+    size: usize,
+}
+
+impl Place {
+    fn of<T>(values: &[T], stride: usize) -> Place {
+        Place {
+            address: values.as_ptr().addr(),
+            len: values.len(),
+            stride,
+            size: size_of::<T>(),
+        }
+    }
+
+    /// Whether these values lie `by` places behind others, at the same distances.
+    pub(super) fn is_behind(&self, other: &Place, by: usize) -> bool {
+        let apart = self.address.checked_sub(other.address);
+        self.stride == other.stride && self.size == other.size && apart == Some(by * self.size)
+    }
+}
+
 impl Integers<'_> {
-    fn len(&self) -> usize {
-        of_any_kind!(self, values => values.len())
-    }
-
-    fn size(&self) -> usize {
-        of_any_kind!(self, values => size_of_val(*values) / values.len().max(1))
-    }
-
     // Its own function: those who ask for a float should not carry it along.
     #[inline(never)]
     fn get(&self, at: usize) -> f64 {
@@ -91,7 +116,10 @@ impl Integers<'_> {
 
     /// [`pieces`] of their values in double precision.
     fn pieces(self, stride: usize, rows: Range<usize>, work: impl FnMut(usize, &[f64])) {
-        of_any_kind!(self, values => gathered(values, stride, rows, |x| x as f64, work));
+        of_any_kind!(self, values => match stride {
+            1 => side_by_side(&values[rows], work),
+            _ => gathered(values, stride, rows, Integer::double, work),
+        });
     }
 }
 
@@ -118,13 +146,30 @@ impl Column<'_> {
         }
     }
 
+    /// Where its values lie.
+    pub(super) fn place(&self) -> Place {
+        match *self {
+            Column::F32 { values, stride } => Place::of(values, stride),
+            Column::F64 { values, stride } => Place::of(values, stride),
+            Column::Integers { values, stride } => {
+                of_any_kind!(values, values => Place::of(values, stride))
+            }
+        }
+    }
+
+    /// Whether these are numbers of the same kind.
+    pub(super) fn is_like(&self, other: &Column<'_>) -> bool {
+        match (self, other) {
+            (Column::Integers { values: a, .. }, Column::Integers { values: b, .. }) => {
+                discriminant(a) == discriminant(b)
+            }
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
+
     /// Rows this column can hold at most.
     pub(super) fn capacity(&self) -> usize {
-        let (len, stride) = match *self {
-            Column::F32 { values, stride } => (values.len(), stride),
-            Column::F64 { values, stride } => (values.len(), stride),
-            Column::Integers { values, stride } => (values.len(), stride),
-        };
+        let Place { len, stride, .. } = self.place();
         match (len, stride) {
             (0, _) => 0,
             (_, 0) => usize::MAX,
@@ -134,11 +179,7 @@ impl Column<'_> {
 
     /// Bytes from one value to the next where others lie between them, or 0.
     pub(super) fn apart(&self) -> usize {
-        let (size, stride) = match *self {
-            Column::F32 { stride, .. } => (4, stride),
-            Column::F64 { stride, .. } => (8, stride),
-            Column::Integers { values, stride } => (values.size(), stride),
-        };
+        let Place { size, stride, .. } = self.place();
         if stride <= 1 { 0 } else { size * stride }
     }
 
@@ -150,11 +191,20 @@ impl Column<'_> {
         all
     }
 
-    /// Scales values of column `j` into `out`.
-    pub(super) fn convert(&self, rows: Range<usize>, j: usize, scale: impl Scale, out: &mut [f32]) {
+    /// Scales values of column `j` into `out`; whether they are within `limit`.
+    pub(super) fn convert(
+        &self,
+        rows: Range<usize>,
+        j: usize,
+        scale: impl Scale,
+        limit: f64,
+        out: &mut [f32],
+    ) -> bool {
+        let mut all = true;
         in_pieces!(self, rows, |at, piece| {
-            entry::convert_column(piece, j, scale, &mut out[at..]);
+            all &= entry::convert_column(piece, j, scale, Value::limit(limit), &mut out[at..]);
         });
+        all
     }
 
     pub(super) fn widen(&self, rows: Range<usize>, extremes: &mut (f64, f64)) {
@@ -175,6 +225,16 @@ fn pieces<T: Value>(
     gathered(values, stride, rows, |x| x, work);
 }
 
+/// The same of integers that lie so.
+fn side_by_side<S: Integer>(values: &[S], mut work: impl FnMut(usize, &[f64])) {
+    let mut buffer = [0.0; GATHERED];
+    for (k, values) in values.chunks(GATHERED).enumerate() {
+        let made = &mut buffer[..values.len()];
+        entry::doubles(values, made);
+        work(k * GATHERED, made);
+    }
+}
+
 fn gathered<S: Copy, T: Value>(
     values: &[S],
     stride: usize,
@@ -186,14 +246,8 @@ fn gathered<S: Copy, T: Value>(
     for at in (0..rows.len()).step_by(GATHERED) {
         let n = GATHERED.min(rows.len() - at);
         let first = rows.start + at;
-        if stride == 1 {
-            for (to, &x) in buffer.iter_mut().zip(&values[first..first + n]) {
-                *to = made(x);
-            }
-        } else {
-            for (i, to) in buffer[..n].iter_mut().enumerate() {
-                *to = made(values[(first + i) * stride]);
-            }
+        for (i, to) in buffer[..n].iter_mut().enumerate() {
+            *to = made(values[(first + i) * stride]);
         }
         work(at, &buffer[..n]);
     }

@@ -100,14 +100,14 @@ fn integers_are_taken_as_the_nearest_doubles() {
         let rows = Rows::from_columns(columns(stride), n).unwrap();
         rows.check(None, &mut || false).unwrap();
         let mut loaded = vec![0.0; 2 * n];
-        rows.load_columns(0..n, crate::load::Plain, &mut loaded, n);
+        assert!(rows.load_rows(0..n, crate::load::Plain, 1e30, &mut loaded, 2));
         let mut extremes = [(0.0, 0.0); 2];
         rows.widen(0..n, &mut extremes);
         for i in 0..n {
             let expected = [big[i * stride] as f64, f64::from(small[i * stride])];
             for j in 0..2 {
                 assert_eq!(rows.get(i, j), Some(expected[j]));
-                assert_eq!(loaded[j * n + i], expected[j] as f32);
+                assert_eq!(loaded[2 * i + j], expected[j] as f32);
                 assert!(extremes[j].0 <= expected[j] && expected[j] <= extremes[j].1);
             }
         }
@@ -186,5 +186,75 @@ fn a_bad_value_between_others_is_found_at_any_distance() {
             values[row * stride] = f64::NAN;
             assert_eq!(place(good(&values)), (row, 0));
         }
+    }
+}
+
+#[test]
+fn a_row_whose_values_lie_side_by_side_is_taken_as_one() {
+    use crate::load::Plain;
+    for (width, stride) in [(2, 2), (3, 7), (16, 16), (30, 33), (128, 128), (129, 129)] {
+        let n = 300;
+        let flat: Vec<i32> = (0..((n - 1) * stride + width) as i32).collect();
+        let single: Vec<f32> = flat.iter().map(|&x| x as f32).collect();
+        let double: Vec<f64> = flat.iter().map(|&x| f64::from(x)).collect();
+        let kinds: [Vec<Column<'_>>; 3] = [
+            (0..width)
+                .map(|j| Column::Integers {
+                    values: Integers::I32(&flat[j..]),
+                    stride,
+                })
+                .collect(),
+            (0..width)
+                .map(|j| Column::F32 {
+                    values: &single[j..],
+                    stride,
+                })
+                .collect(),
+            (0..width)
+                .map(|j| Column::F64 {
+                    values: &double[j..],
+                    stride,
+                })
+                .collect(),
+        ];
+        for columns in kinds {
+            let rows = Rows::from_columns(columns.clone(), n).unwrap();
+            let is_across = matches!(rows.layout, Layout::Across(..));
+            assert_eq!(is_across, width <= 128, "{width} of {stride}");
+            let some = rows.slice(7..n);
+            let mut out = vec![-1.0; some.n_rows() * (width + 1)];
+            assert!(some.load_rows(0..some.n_rows(), Plain, 1e30, &mut out, width + 1));
+            let mut extremes = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
+            some.widen(0..some.n_rows(), &mut extremes);
+            for (i, row) in out.chunks(width + 1).enumerate() {
+                for j in 0..width {
+                    let expected = ((i + 7) * stride + j) as f64;
+                    assert_eq!(f64::from(row[j]), expected);
+                    assert_eq!(some.get(i, j), Some(expected));
+                }
+                assert_eq!(row[width], -1.0);
+            }
+            for (j, &extremes) in extremes.iter().enumerate() {
+                let last = ((n - 1) * stride + j) as f64;
+                assert_eq!(extremes, ((7 * stride + j) as f64, last));
+            }
+            // Not where a column is missing, comes twice, or in another order.
+            for order in [vec![0; width], (0..width).rev().collect()] {
+                let others = order.iter().map(|&j: &usize| columns[j]).collect();
+                let other = Rows::from_columns(others, n).unwrap();
+                assert!(matches!(other.layout, Layout::Columns(_)));
+                assert_eq!(other.get(5, 0), Some((5 * stride + order[0]) as f64));
+            }
+        }
+        let mut bad = double.clone();
+        let (row, column) = (200, width - 1);
+        bad[row * stride + column] = f64::NAN;
+        let columns = (0..width).map(|j| Column::F64 {
+            values: &bad[j..],
+            stride,
+        });
+        let rows = Rows::from_columns(columns.collect(), n).unwrap();
+        assert_eq!(place(rows.check(None, &mut || false)), (row, column));
+        assert_eq!(place(rows.take_in()), (row, column));
     }
 }
