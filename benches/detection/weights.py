@@ -12,13 +12,12 @@ import argparse
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import fastrcf
-from benches.detection.case import Absent, Case, Family, folder
+from benches.detection.case import Absent, Family, folder
 from benches.detection.detectors import Isolation
 from benches.detection.families import FAMILIES, adbench
 from benches.detection.metrics import measures
@@ -28,19 +27,18 @@ from benches.detection.run import RESULTS, SEEDS
 from benches.run import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from benches.detection.case import Rows, Table
 
 # Fitted rows that a table's variance is taken of.
 SAMPLE = 8192
-# Sets of ADBench, few columns of each, and of these the highest or lowest quarter of values
-# only, the others made equal.
-CUT = "ADBench, cut"
-COLUMNS, KEPT = 4, 0.25
-# Values that a column has at least to be cut.
-DISTINCT = 9
+# Tables that are made of each set, all of different columns.
+DRAWS = 10
+# A few columns of a set: cut on one side at a quantile, so that what lies beyond becomes equal, or
+# rounded to whole deviations.
+COLUMNS = (2, 5)
+SHARES = (0.4, 0.95)
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,12 @@ class Parts:
     variance: float
 
 
+DEFAULT = "1/2, the default"
 # From the parts to the weight of the depth.
 RULES: dict[str, Callable[[Parts], float]] = {
     "0": lambda _: 0.0,
     "1/4": lambda _: 0.25,
-    "1/2, the default": lambda _: 0.5,
+    DEFAULT: lambda _: 0.5,
     "1": lambda _: 1.0,
     "2": lambda _: 2.0,
     "8": lambda _: 8.0,
@@ -73,24 +72,27 @@ RULES: dict[str, Callable[[Parts], float]] = {
 }
 
 
-def cut_cases(data: Path) -> Iterator[Case]:
-    """Give a case for each set of ADBench that has columns to cut."""
-    for case in adbench.cases(data):
-        if len(_columns(case.load())) > 2:
-            yield Case(CUT, case.name, partial(cut, case))
+def cut(rows: Rows, rng: np.random.Generator) -> Rows:
+    """Cut each column at a quantile of its own, from above or from below."""
+    rows = rows * rng.choice((-1.0, 1.0), rows.shape[1])
+    bounds = [np.quantile(column, rng.uniform(*SHARES)) for column in rows.T]
+    return np.asarray(np.maximum(rows, bounds))
 
 
-def cut(case: Case) -> Table:
-    """Draw columns of a set and the side that is kept of each."""
-    table = case.load()
-    rng = np.random.default_rng(0)
-    columns = rng.permutation(_columns(table))[:COLUMNS]
-    rows = table.fitted[:, columns] * rng.choice((-1.0, 1.0), len(columns))
-    return replace(table, fitted=np.maximum(rows, np.quantile(rows, 1 - KEPT, axis=0)))
+def rounded(rows: Rows, _: np.random.Generator) -> Rows:
+    """Round to whole deviations."""
+    return np.asarray(np.round(rows / rows.std(axis=0)))
 
 
-def _columns(table: Table) -> list[int]:
-    return [j for j, x in enumerate(table.fitted.T) if len(np.unique(x)) >= DISTINCT]
+EQUAL = {"ADBench, cut": cut, "ADBench, rounded": rounded}
+
+
+def made(table: Table, how: Callable[[Rows, np.random.Generator], Rows], draw: int) -> Table:
+    """Draw some columns that vary and make their values equal in many rows."""
+    rng = np.random.default_rng((draw, len(table.fitted)))
+    varying = np.flatnonzero(table.fitted.std(axis=0) > 0)
+    columns = rng.permutation(varying)[: rng.integers(*COLUMNS, endpoint=True)]
+    return replace(table, fitted=how(table.fitted[:, columns], rng))
 
 
 def parts(table: Table, seed: int) -> Parts:
@@ -109,13 +111,13 @@ def parts(table: Table, seed: int) -> Parts:
     return Parts(local, depth, float(of_fitted.var()))
 
 
-def weighed(table: Table) -> dict[str, dict[str, float]]:
-    """Give the mean over seeds of each measure, by rule."""
+def weighed(tables: Iterable[tuple[Table, int]]) -> dict[str, dict[str, float]]:
+    """Give the mean over tables, each with a seed, of each measure, by rule."""
     found: dict[str, dict[str, list[float]]] = {rule: defaultdict(list) for rule in RULES}
-    for seed in SEEDS:
-        made = parts(table, seed)
+    for table, seed in tables:
+        of = parts(table, seed)
         for rule, weight in RULES.items():
-            for name, value in measures(table, made.local + weight(made) * made.depth).items():
+            for name, value in measures(table, of.local + weight(of) * of.depth).items():
                 found[rule][name].append(value)
     return {
         rule: {name: float(np.mean(values)) for name, values in of_rule.items()}
@@ -123,18 +125,35 @@ def weighed(table: Table) -> dict[str, dict[str, float]]:
     }
 
 
+def tables(family: str, table: Table) -> Iterator[tuple[Table, int]]:
+    """Give a case's tables, each with the seed of its detector."""
+    how = EQUAL.get(family)
+    if how is None:
+        yield from ((table, seed) for seed in SEEDS)
+    else:
+        yield from ((made(table, how, draw), draw) for draw in range(DRAWS))
+
+
 def lines(
     family: str, cases: dict[str, dict[str, dict[str, float]]], recorded: Results | None
 ) -> list[str]:
-    """Lay a family out, a rule a line; ADBench beside IsolationForest as it was recorded."""
+    """Lay a family out, a rule a line.
+
+    Beside it ADBench has IsolationForest as it was recorded, and the tables that were made have
+    the default.
+    """
     out = [f"{family}, {len(cases)} cases"]
     for rule in RULES:
         line = f"  {rule:28}"
         for name in ("auc", "ap"):
             ours = {case: by_rule[rule][name] for case, by_rule in cases.items()}
             line += f"{name} {np.mean(list(ours.values())):.3f}  "
-            theirs = recorded.by_case(family, Isolation.name, name) if recorded else {}
-            paired = compare(ours, theirs) if family == adbench.NAME else None
+            theirs: dict[str, float] = {}
+            if family in EQUAL:
+                theirs = {case: by_rule[DEFAULT][name] for case, by_rule in cases.items()}
+            elif family == adbench.NAME and recorded:
+                theirs = recorded.by_case(family, Isolation.name, name)
+            paired = compare(ours, theirs)
             if paired:
                 line += f"({paired.won} of {paired.of}, p {paired.p:.3f})  "
         out.append(line.rstrip())
@@ -149,14 +168,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="TEXT", default="", help="families whose name holds this")
     options = parser.parse_args(arguments)
     recorded = Results.load(RESULTS) if RESULTS.exists() else None
-    for family in (*FAMILIES, Family(CUT, cut_cases)):
+    equal = (Family(name, adbench.cases) for name in EQUAL)
+    for family in (*FAMILIES, *equal):
         if options.only not in family.name:
             continue
         cases = {}
         try:
             for case in family.cases(folder()):
                 tell(f"{family.name}, {case.name}")
-                cases[case.name] = weighed(case.load())
+                cases[case.name] = weighed(tables(family.name, case.load()))
         except Absent as error:
             tell("")
             print(f"{family.name}: left out, {error}")

@@ -1,4 +1,4 @@
-"""How much the depth weighs, on made-up data: rules are told apart, and tables are cut."""
+"""How much the depth weighs, on made-up data: rules are told apart, and values made equal."""
 
 import numpy as np
 import pytest
@@ -31,28 +31,48 @@ def test_weight_of_a_table_follows_its_variance():
 
 def test_measures_are_means_over_seeds(table, monkeypatch):
     monkeypatch.setattr(weights, "SEEDS", (1, 2))
-    found = weights.weighed(table)
+    found = weights.weighed(weights.tables("SKAB", table))
     assert list(found) == list(weights.RULES)
     alone = [measures(table, weights.parts(table, seed).local)["ap"] for seed in (1, 2)]
     assert found["0"]["ap"] == pytest.approx(np.mean(alone))
 
 
-def test_cut_tables_keep_a_quarter_of_each_column(made_data):
-    cases = list(weights.cut_cases(made_data))
-    assert [case.name for case in cases] == ["first", "second", "third"]
-    made = cases[0].load()
-    for column in made.fitted.T:
-        # What is not kept is one value, the least.
-        assert np.mean(column > column.min()) == pytest.approx(weights.KEPT, abs=0.01)
-    np.testing.assert_array_equal(made.fitted, cases[0].load().fitted)
+@pytest.mark.parametrize("family", weights.EQUAL)
+def test_made_tables_have_many_equal_values_in_a_few_columns(table, family):
+    made = [t for t, _ in weights.tables(family, table)]
+    assert len(made) == weights.DRAWS
+    widths = {t.fitted.shape[1] for t in made}
+    assert widths <= {2, 3}
+    assert len(widths) > 1
+    for t in made:
+        assert len(t.fitted) == len(table.fitted)
+        for column in t.fitted.T:
+            counts = np.unique(column, return_counts=True)[1]
+            assert counts.max() >= 0.3 * len(column)
+    again = [t for t, _ in weights.tables(family, table)]
+    for one, other in zip(made, again, strict=True):
+        np.testing.assert_array_equal(one.fitted, other.fitted)
+
+
+def test_what_is_cut_is_the_least_value_and_all_else_stays():
+    rows = np.random.default_rng(0).standard_normal((500, 4))
+    cut = weights.cut(rows, np.random.default_rng(1))
+    for before, after in zip(np.abs(rows).T, np.abs(cut).T, strict=True):
+        assert 0.4 <= np.mean(after != before) + 0.01 <= 0.97
+    stays = cut > cut.min(axis=0)
+    np.testing.assert_array_equal(np.abs(cut[stays]), np.abs(rows[stays]))
 
 
 def test_only_the_families_asked_for_are_printed(made_data, monkeypatch, capsys):
     monkeypatch.setattr(weights, "SEEDS", (1,))
     monkeypatch.setattr(weights, "RESULTS", made_data / "none.json")
-    assert weights.main(["--only", weights.CUT]) == 0
+    monkeypatch.setattr(weights, "DRAWS", 2)
+    assert weights.main(["--only", "ADBench, cut"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ADBench, cut, 3 cases"
     assert len(lines) == 1 + len(weights.RULES)
+    # No table is ahead of itself.
+    default = next(line for line in lines if weights.DEFAULT in line)
+    assert default.count("(0 of 3, p 1.000)") == 2
     assert weights.main(["--only", "SKAB"]) == 0
     assert capsys.readouterr().out.startswith("SKAB, ")
