@@ -53,13 +53,13 @@ pub(crate) fn turn_body<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::entry;
     use crate::kernels::simd::Portable;
+    use crate::kernels::{entry, extent};
 
     #[test]
     fn every_value_of_a_column_goes_to_its_row() {
-        for width in (LEAST_WIDTH..=33).chain([100]) {
-            for n in [1usize, 7, 8, 9, 15, 16, 17, 40] {
+        for width in extent::widths().filter(|&width| width >= LEAST_WIDTH) {
+            for n in extent::counts(&[]).skip(1) {
                 let room = n.next_multiple_of(LANES) + LANES;
                 let columns: Vec<f32> = (0..width * room).map(|i| i as f32).collect();
                 for stride in [width, width + 3] {
