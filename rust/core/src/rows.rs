@@ -336,6 +336,18 @@ impl<'a> Rows<'a> {
             Layout::Columns(columns) if width >= turn::LEAST_WIDTH && rows.len() >= LANES => {
                 self.turn_columns(columns, rows, scale, limit, out, stride)
             }
+            // A few rows, as those that trees take out of many: no loops over columns.
+            Layout::Columns(columns) if rows.len() < LANES => {
+                let mut all = true;
+                for (at, row) in self.places(&rows).zip(out.chunks_mut(stride)) {
+                    for (j, (column, out)) in columns.iter().zip(row).enumerate() {
+                        let x = column.get(at);
+                        all &= x.abs() <= limit;
+                        *out = scale.cut(j, 1).value(x, 0);
+                    }
+                }
+                all
+            }
             Layout::Columns(columns) => {
                 let (mut column, mut all) = ([0.0; GATHERED], true);
                 for at in (0..rows.len()).step_by(GATHERED) {
