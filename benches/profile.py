@@ -73,7 +73,7 @@ PHASES: Mapping[str, Sequence[tuple[str, str]]] = {
     "score": (
         (
             "rows in, and their ranks",
-            r"convert|load_(rows|columns)|rank|gathered|all_within",
+            r"convert|load_(rows|checked)|turn_(body|columns)|rank|gathered|all_within",
         ),
         ("rows sorted by leaf", r"sort|joined|by_array|partition|places|leaves$|go_down|masks"),
         ("boxes", r"union_sums|^split$|^step$"),
