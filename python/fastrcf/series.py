@@ -53,6 +53,13 @@ class SeriesDetector:
     threshold : float, optional
         Score from which on a row is an anomaly, above 0; default 0.075 with
         habituation and 0.3 without. Smaller samples give larger scores.
+    alert_rate : float, optional
+        Share of rows that should be anomalies, instead of a threshold: above 0 and at
+        most 0.5, with episodes at most one row of each. The threshold follows the scores.
+        With ``key_column`` it is the share of the rows of all series together, whose
+        scores are compared.
+    alerts_per_day : float, optional
+        The same by the rows of a day, which are followed by ``time_column``.
     trailing : int, default 48
         Rows of the window whose mean and standard deviation are looked at, 2 to 4096.
     warm_up : int, default 32
@@ -99,6 +106,8 @@ class SeriesDetector:
         key_column: str | None = None,
         period: Literal["day"] | float | None = "day",
         threshold: float | None = None,
+        alert_rate: float | None = None,
+        alerts_per_day: float | None = None,
         trailing: int = 48,
         warm_up: int = 32,
         episode: int | Literal["auto"] | None = "auto",
@@ -127,6 +136,13 @@ class SeriesDetector:
         self._episode = _rows("episode", episode)
         self._habituation = _time("habituation", habituation)
         self._threshold = None if threshold is None else _number("threshold", threshold)
+        asked = {"alert_rate": alert_rate, "alerts_per_day": alerts_per_day}
+        budget = {
+            name: None if value is None else _number(name, value) for name, value in asked.items()
+        }
+        _one_of(threshold, budget)
+        if alerts_per_day is not None and time_column is None:
+            raise InvalidParameterError("alerts_per_day: needs time_column")
         if period == "day":
             period = DAY
         self._engine: dict[str, Any] = {
@@ -138,6 +154,7 @@ class SeriesDetector:
             "warm_up": count("warm_up", warm_up, 2),
             "kappa": _number("kappa", kappa),
             "exponent": _number("exponent", exponent),
+            **budget,
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
@@ -152,6 +169,9 @@ class SeriesDetector:
     def _of(cls, core: _Core) -> SeriesDetector:
         """Wrap the engine's detector."""
         engine = core.parameters()
+        if engine["alert_rate"] is not None or engine["alerts_per_day"] is not None:
+            # Where the threshold began follows from the other parameters.
+            engine.pop("threshold")
         detector = cls(
             core.columns(),
             random_state=engine.pop("seed"),
@@ -201,10 +221,12 @@ class SeriesDetector:
             Columns ``score``: by how much a find that begins or grows at this row stands
             out, 0 for rows that tell nothing new, NaN for the warm-up and rows with a
             missing value, which are not learnt; ``grade``: ``score / (score +
-            threshold)``, 0.5 at the threshold, up to 1, 0 where there is no score;
-            ``is_anomaly``: whether the score is at least the threshold; ``reasons``: for
-            anomalies the parts of the context that made the score, in words. Arrow for
-            DuckDB and mappings.
+            threshold)``, or where a number of alerts is asked for ``1 - p ** (log(2) /
+            -log(alert_rate))`` with ``p`` the share of rows that score higher these days;
+            0.5 at the threshold, up to 1, 0 where there is no score; ``is_anomaly``:
+            whether the score is at least the threshold, or above one that follows the
+            scores; ``reasons``: for anomalies the parts of the context that made the
+            score, in words. Arrow for DuckDB and mappings.
 
         Raises
         ------
@@ -288,15 +310,19 @@ class SeriesDetector:
     def threshold(self) -> float:
         """Score from which on a row is an anomaly; may be set at any time.
 
-        Until columns are known, by default that of a single column.
+        Until columns are known, by default that of a single column. Where a number of
+        alerts is asked for, the score above which the next row is one if there is room
+        for it; it cannot be set then.
         """
         core = self._core
-        known = self._parameters([read.UNNAMED]) if core is None else core.parameters()
-        return float(known["threshold"])
+        if core is not None:
+            return core.threshold
+        return float(self._parameters([read.UNNAMED])["threshold"])
 
     @threshold.setter
     def threshold(self, threshold: float) -> None:
         threshold = _number("threshold", threshold)
+        _one_of(threshold, self._engine)
         if self._core is None:
             before, self._threshold = self._threshold, threshold
             try:
@@ -306,6 +332,31 @@ class SeriesDetector:
                 raise
         else:
             self._core.set_threshold(threshold)
+
+    @property
+    def alert_rate(self) -> float | None:
+        """Share of rows that should be anomalies; None where a threshold decides.
+
+        Of ``alerts_per_day`` the share by the rows of the last days, None before time has
+        passed.
+        """
+        return self._engine["alert_rate"] if self._core is None else self._core.alert_rate
+
+    @property
+    def alerts_per_day(self) -> float | None:
+        """Alerts of a day that were asked for."""
+        asked: float | None = self._engine["alerts_per_day"]
+        return asked
+
+    @property
+    def confidence(self) -> float:
+        """How far the alerts of a young detector can be trusted, between 0 and 1.
+
+        The part of its memory that it has filled: below a third of 2,048 rows alerts come
+        several times as often (docs/series.md); of several series their mean. Where a
+        number of alerts is asked for, a tenth for each that was to be expected so far.
+        """
+        return 0.0 if self._core is None else self._core.confidence
 
     @property
     def n_seen(self) -> int:
@@ -402,6 +453,15 @@ def _warn(n_dropped: int, most: int) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _one_of(threshold: float | None, budget: Mapping[str, Any]) -> None:
+    """Refuse to have alerts decided by more than one of these."""
+    asked = [name for name in ("alert_rate", "alerts_per_day") if budget[name] is not None]
+    if threshold is not None:
+        asked.append("threshold")
+    if len(asked) > 1:
+        raise InvalidParameterError(f"{asked[0]} and {asked[1]}: give one of them")
 
 
 def _number(name: str, value: Any) -> float:

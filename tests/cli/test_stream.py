@@ -102,6 +102,55 @@ def test_a_detector_explains_the_stream(payments, model, piped):
     assert lines[45]["reasons"][0]["column"] == "amount"
 
 
+def test_a_number_of_alerts_is_asked_for(piped, shell, tmp_path):
+    x = series(1200, 1)
+    table = pl.DataFrame({"at": np.arange(1200) // 2 * 600, "k": ["a", "b"] * 600, "v": x[:, 0]})
+    options = {"n_trees": 20, "sample_size": 128, "random_state": 0}
+    words = ("--trees", 20, "--sample-size", 128, "--key", "k")
+    for asked in ({"alert_rate": 0.005}, {"alerts_per_day": 6.0}):
+        timed = "alerts_per_day" in asked
+        expected = fastrcf.SeriesDetector(
+            None if timed else ["v"],
+            time_column="at" if timed else None,
+            key_column="k",
+            **asked,
+            **options,
+        ).process(table)
+        name, value = next(iter(asked.items()))
+        more = ("--time", "at") if timed else ("--columns", "v")
+        state = tmp_path / name
+        option = "--" + name.replace("_", "-")
+        code, out, _ = piped(table.write_csv(), *words, *more, option, value, "--state", state)
+        assert code == 0
+        found = pl.read_csv(out.encode())
+        assert found["is_anomaly"].to_list() == expected["is_anomaly"].to_list()
+        assert found["is_anomaly"].sum() > 2
+        with shell("inspect", state, "--json", stdout=subprocess.PIPE) as child:
+            told = json.loads(child.communicate(timeout=60)[0])
+        assert told[name] == value
+        assert 0 < told["threshold"] != 0.075
+        assert told["confidence"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--alert-rate", 0.01), "--alert-rate is of a time series"),
+        (("--key", "k", "--alerts-per-day", 1), "--alerts-per-day needs --time"),
+        (("--time", "at", "--alert-rate", 0.001, "--threshold", 1), "give one of them"),
+        (("--model", None, "--alert-rate", 0.01), "--alert-rate is of a new model"),
+        (("--model", None, "--trees", 10), "--trees is of a new model"),
+        (("--model", None, "--shingle", 3), "--shingle is of a new model"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(words, told, model, piped):
+    words = tuple(model if word is None else word for word in words)
+    code, out, err = piped("at,k,v\n1,a,2\n", *words)
+    assert code != 0
+    assert out == ""
+    assert told in " ".join(err.split())
+
+
 def test_a_bad_row_stops_the_stream_after_those_before_it(piped, tmp_path):
     lines = as_csv(series(200)).splitlines()
     lines[151] = "1.5,oops"

@@ -20,13 +20,23 @@ ROW = st.tuples(
 )
 
 
-def made(timed, keyed, width):
+# Shares of rows that leave room for alerts among few of them.
+ASKED = {
+    "threshold": {"threshold": 0.05},
+    "share": {"alert_rate": 0.3, "episode": 3},
+    "day": {"alerts_per_day": 16.0, "episode": 3},
+}
+# Alerts a day need times.
+WAYS = [(True, asked) for asked in ASKED] + [(False, "threshold"), (False, "share")]
+
+
+def made(timed, keyed, width, asked):
     return fastrcf.SeriesDetector(
         ["x2", "x3"][:width],
         time_column="x0" if timed else None,
         key_column="x1" if keyed else None,
         max_series=2,
-        threshold=0.05,
+        **ASKED[asked],
         n_trees=4,
         sample_size=16,
         warm_up=4,
@@ -56,7 +66,7 @@ def same(one, other, upto):
 
 @pytest.mark.parametrize("width", [1, 2])
 @pytest.mark.parametrize("keyed", [False, True])
-@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize(("timed", "asked"), WAYS)
 @given(
     past=st.lists(ROW, min_size=1, max_size=80),
     future=st.lists(ROW, max_size=40),
@@ -64,15 +74,15 @@ def same(one, other, upto):
     blocks=st.lists(st.integers(1, 60), max_size=4),
 )
 def test_the_future_changes_nothing_and_blocks_are_rows(
-    timed, keyed, width, past, future, cut, blocks
+    timed, keyed, width, asked, past, future, cut, blocks
 ):
     past, cut = matrix(past), min(cut, len(past))
-    detector = made(timed, keyed, width)
+    detector = made(timed, keyed, width, asked)
     whole = processed(detector, past)
     other = np.concatenate((past[:cut], matrix(future)))
     if len(other):
-        same(whole, processed(made(timed, keyed, width), other), cut)
-    single, at = made(timed, keyed, width), 0
+        same(whole, processed(made(timed, keyed, width, asked), other), cut)
+    single, at = made(timed, keyed, width, asked), 0
     for n in [*blocks, len(past)]:
         part = past[at : at + n]
         if len(part):
@@ -88,9 +98,9 @@ def test_that_property_is_of_series_with_alerts():
     rows = [(1800.0, 1.0 + i % 2, *rng.normal(size=2)) for i in range(80)]
     for i in range(30, 80, 7):
         rows[i] = (*rows[i][:2], -300.0, 1.0)
-    for timed in (False, True):
+    for timed, asked in WAYS:
         for keyed in (False, True):
             for width in (1, 2):
-                found = processed(made(timed, keyed, width), matrix(rows))
+                found = processed(made(timed, keyed, width, asked), matrix(rows))
                 assert found.is_anomaly.sum() > 1
                 assert all(map(bool, np.array(found.reasons, dtype=object)[found.is_anomaly]))

@@ -264,6 +264,16 @@ def inspect(model: str, as_json: bool) -> None:
     type=float,
     help="Of a series: score of an alert.  [default: 0.075; 0.3 for several columns]",
 )
+@click.option(
+    "--alert-rate",
+    type=float,
+    help="Of a series, instead of --threshold: share of rows that should be alerts.",
+)
+@click.option(
+    "--alerts-per-day",
+    type=float,
+    help="The same by the rows of a day, of all series together; needs --time.",
+)
 @_per_day
 @_entity
 @click.option("--shingle", "shingle_size", type=int, help="Of a forest.  [default: 1]")
@@ -293,11 +303,11 @@ def stream(model: str | None, **options: Any) -> None:
     empty until enough rows have come.
     """
     from fastrcf.cli.stream import stream as run
-    from fastrcf.cli.stream_models import new_model
+    from fastrcf.cli.stream_models import new_model, refuse_for_model
 
     names = (
-        "time_column key_column period threshold shingle_size n_trees sample_size sampling "
-        "time_decay max_series random_state"
+        "time_column key_column period threshold alert_rate alerts_per_day shingle_size n_trees "
+        "sample_size sampling time_decay max_series random_state"
     )
     given = {name: options.pop(name) for name in names.split()}
     if options["read"].format not in (None, "csv", "jsonl"):
@@ -305,6 +315,8 @@ def stream(model: str | None, **options: Any) -> None:
     if options["state"] is None and (options["save_every"] or options["skip_seen"]):
         raise click.UsageError("--save-every and --skip-seen need --state")
 
+    if model is not None:
+        refuse_for_model(given)
     options["asked"] = _asked(options, given["time_column"], needs=False)
 
     def make() -> Any:

@@ -73,6 +73,9 @@ def describe(path: str) -> dict[str, Any]:
     core = model._core
     if core is not None:
         described |= {k: v for k, v in core.parameters().items() if k != "n_threads"}
+    if isinstance(model, fastrcf.SeriesDetector):
+        # Where a number of alerts is asked for, the parameter is where it began.
+        described |= {"threshold": model.threshold, "confidence": model.confidence}
     if isinstance(model, fastrcf.Detector):
         described["columns"] = [
             {"name": name, "categories": kinds_}

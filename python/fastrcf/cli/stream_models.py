@@ -23,7 +23,7 @@ Values: TypeAlias = list[Any] | tuple[str, str]
 _ADDED: tuple[str, ...] = ("score", "grade", "is_anomaly", "reasons")
 # Parameters of one kind of model alone.
 _OF_FORESTS = ("shingle_size", "sampling")
-_OF_SERIES = ("period", "threshold", "max_series")
+_OF_SERIES = ("period", "threshold", "alert_rate", "alerts_per_day", "max_series")
 _LARGEST = 1e30
 _LARGEST_OF_SERIES = 1e29
 _MISSING = "the value is missing"
@@ -91,11 +91,12 @@ def new_model(columns: Sequence[str], given: dict[str, Any]) -> LearningModel:
     is_series = "time_column" in given or "key_column" in given
     for name in _OF_FORESTS if is_series else _OF_SERIES:
         if name in given:
-            option = "--" + name.removesuffix("_size").replace("_", "-")
             kind = "a forest" if is_series else "a time series: give --time or --key"
-            raise click.UsageError(f"{option} is of {kind}")
+            raise click.UsageError(f"{_option(name)} is of {kind}")
     if not is_series:
         return RandomCutForest(**given)
+    if "alerts_per_day" in given and "time_column" not in given:
+        raise click.UsageError("--alerts-per-day needs --time")
     period = given.pop("period", "day")
     if period == "none":
         given["period"] = None
@@ -104,6 +105,25 @@ def new_model(columns: Sequence[str], given: dict[str, Any]) -> LearningModel:
         if math.isnan(given["period"]):
             raise click.UsageError(f"--period: {period!r} is neither day, none nor seconds")
     return SeriesDetector(list(columns) or None, **given)
+
+
+def refuse_for_model(given: dict[str, Any]) -> None:
+    """Refuse what a model that is given has already been made with.
+
+    Raises
+    ------
+    click.UsageError
+        Names the first such option.
+    """
+    for name, value in given.items():
+        # Times may be of --per-day, and a seed has a default.
+        if value is not None and name not in ("time_column", "random_state"):
+            raise click.UsageError(f"{_option(name)} is of a new model, and --model gives one")
+
+
+def _option(name: str) -> str:
+    short = {"shingle_size": "shingle", "n_trees": "trees", "key_column": "key"}
+    return "--" + short.get(name, name).replace("_", "-")
 
 
 def streamed(model: LearningModel) -> int:

@@ -78,6 +78,6 @@ pub use neighbors::{MAX_NEIGHBORS, Neighbors};
 pub use notes::{MAX_NOTES, Notes};
 pub use rows::{Column, Integers, Rows};
 pub use series::{
-    ContextState, Counts, DAY, Event, MAX_EVENTS, MAX_SERIES, MAX_SERIES_VALUE, MAX_SLOTS, Running,
-    SeriesConfig, SeriesDetector, SeriesSet, SeriesState,
+    AlertBudget, Alerts, ContextState, Counts, DAY, Event, MAX_EVENTS, MAX_SERIES,
+    MAX_SERIES_VALUE, MAX_SLOTS, Running, SeriesConfig, SeriesDetector, SeriesSet, SeriesState,
 };

@@ -12,13 +12,17 @@
 mod files;
 
 use fastrcf::{
-    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Sampling,
-    Scaling, ScoreKind,
+    AlertBudget, ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig,
+    Model, Sampling, Scaling, ScoreKind,
 };
-use files::{rows_of, small_series, small_set, stream};
+use files::{rows_of, small_series, small_series_of, small_set, stream};
 use std::path::PathBuf;
 
 const D: usize = 5;
+
+fn series_of(budget: AlertBudget) -> Model {
+    Model::Series(Box::new(small_series_of(Some(budget), 40)))
+}
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")
@@ -58,7 +62,13 @@ fn models() -> Vec<(&'static str, Model)> {
         ("frozen", Model::Frozen(uniform.freeze().unwrap())),
         ("detector-pace", Model::Detector(Box::new(detector()))),
         ("series", Model::Series(Box::new(small_series(true)))),
-        ("series-set", Model::SeriesSet(Box::new(small_set()))),
+        ("series-set", Model::SeriesSet(Box::new(small_set(None)))),
+        ("series-share", series_of(AlertBudget::Share(0.2))),
+        ("series-per-day", series_of(AlertBudget::PerDay(300.0))),
+        (
+            "series-set-share",
+            Model::SeriesSet(Box::new(small_set(Some(AlertBudget::Share(0.1))))),
+        ),
     ]
 }
 

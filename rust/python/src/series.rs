@@ -5,7 +5,7 @@ use crate::error::to_python;
 use crate::input::Input;
 use crate::interrupt::run;
 use crate::shared::{Shared, Stop};
-use fastrcf::{Error, Notes, Result, SeriesConfig};
+use fastrcf::{AlertBudget, Error, Notes, Result, SeriesConfig};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -40,6 +40,13 @@ fn parameters<'py>(py: Python<'py>, config: &SeriesConfig) -> PyResult<Bound<'py
     parameters.set_item("kappa", config.kappa)?;
     parameters.set_item("exponent", config.exponent)?;
     parameters.set_item("threshold", config.threshold)?;
+    let (share, per_day) = match config.budget {
+        Some(AlertBudget::Share(share)) => (Some(share), None),
+        Some(AlertBudget::PerDay(alerts)) => (None, Some(alerts)),
+        None => (None, None),
+    };
+    parameters.set_item("alert_rate", share)?;
+    parameters.set_item("alerts_per_day", per_day)?;
     parameters.set_item("seed", config.seed)?;
     parameters.set_item("n_threads", config.n_threads)?;
     parameters.set_item("time_column", config.time_column.as_deref())?;
@@ -50,6 +57,9 @@ fn parameters<'py>(py: Python<'py>, config: &SeriesConfig) -> PyResult<Bound<'py
 /// A configuration from keywords of the same names.
 fn config(given: &Bound<'_, PyDict>) -> PyResult<SeriesConfig> {
     let item = |name: &str| given.as_any().get_item(name);
+    let share: Option<f64> = item("alert_rate")?.extract()?;
+    let per_day: Option<f64> = item("alerts_per_day")?.extract()?;
+    let budget = share.map(AlertBudget::Share);
     Ok(SeriesConfig {
         n_trees: item("n_trees")?.extract()?,
         sample_size: item("sample_size")?.extract()?,
@@ -62,6 +72,7 @@ fn config(given: &Bound<'_, PyDict>) -> PyResult<SeriesConfig> {
         kappa: item("kappa")?.extract()?,
         exponent: item("exponent")?.extract()?,
         threshold: item("threshold")?.extract()?,
+        budget: budget.or(per_day.map(AlertBudget::PerDay)),
         seed: item("seed")?.extract()?,
         n_threads: item("n_threads")?.extract()?,
         time_column: item("time_column")?.extract()?,
@@ -135,6 +146,23 @@ impl SeriesDetector {
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.read(py, |detector, stop| detector.to_bytes_with(stop))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The score from which on, or with a budget above which, a row is an alert now.
+    #[getter]
+    fn threshold(&self, py: Python<'_>) -> PyResult<f64> {
+        self.read(py, |detector, _| Ok(detector.threshold()))
+    }
+
+    /// The share of rows that should be alerts, as far as it is asked for and known.
+    #[getter]
+    fn alert_rate(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.read(py, |detector, _| Ok(detector.alert_rate()))
+    }
+
+    #[getter]
+    fn confidence(&self, py: Python<'_>) -> PyResult<f64> {
+        self.read(py, |detector, _| Ok(detector.confidence()))
     }
 
     fn set_threshold(&self, py: Python<'_>, threshold: f64) -> PyResult<()> {
@@ -247,6 +275,23 @@ impl SeriesSet {
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.read(py, |set, stop| set.to_bytes_with(stop))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The score from which on, or with a budget above which, a row is an alert now.
+    #[getter]
+    fn threshold(&self, py: Python<'_>) -> PyResult<f64> {
+        self.read(py, |set, _| Ok(set.threshold()))
+    }
+
+    /// The share of rows that should be alerts, as far as it is asked for and known.
+    #[getter]
+    fn alert_rate(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.read(py, |set, _| Ok(set.alert_rate()))
+    }
+
+    #[getter]
+    fn confidence(&self, py: Python<'_>) -> PyResult<f64> {
+        self.read(py, |set, _| Ok(set.confidence()))
     }
 
     fn set_threshold(&self, py: Python<'_>, threshold: f64) -> PyResult<()> {

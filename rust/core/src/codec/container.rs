@@ -144,6 +144,12 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// Whether the next section has this name.
+    pub(crate) fn has(&self, tag: &Tag) -> bool {
+        let next = self.sections.get(self.next);
+        next.is_some_and(|(found, _)| found == tag)
+    }
+
     /// That no section is left.
     pub(crate) fn finish(&self) -> Result<()> {
         match self.next == self.sections.len() {

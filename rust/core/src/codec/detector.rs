@@ -62,7 +62,7 @@ pub(super) fn write(state: &DetectorState, n_views: usize, out: &mut Sections) {
 }
 
 /// Bins that hold nothing are left out.
-fn write_budget(budget: &Budget, out: &mut Writer) {
+pub(super) fn write_budget(budget: &Budget, out: &mut Writer) {
     out.f64(budget.scores.total);
     out.f64(budget.scores.unit);
     out.f64(budget.credit);
@@ -86,7 +86,7 @@ fn write_budget(budget: &Budget, out: &mut Writer) {
     out.u32(pace.oldest as u32);
 }
 
-fn read_budget(section: &mut Reader<'_>, rate: f64) -> Result<Budget> {
+pub(super) fn read_budget(section: &mut Reader<'_>, rate: f64) -> Result<Budget> {
     let mut scores = Histogram {
         total: section.f64()?,
         unit: section.f64()?,

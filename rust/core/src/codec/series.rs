@@ -1,12 +1,13 @@
 //! A series detector's sections, which follow those of its forest, and a set's.
 
 use super::container::{Container, Sections};
+use super::detector::{read_budget, write_budget};
 use super::forest;
 use super::wire::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::series::{
-    ContextState, Counts, Event, FEATURES, Running, SeriesConfig, SeriesDetector, SeriesSet,
-    SeriesState,
+    AlertBudget, Alerts, ContextState, Counts, Event, FEATURES, Running, SeriesConfig,
+    SeriesDetector, SeriesSet, SeriesState, Traffic,
 };
 use crate::state::ForestState;
 
@@ -47,6 +48,66 @@ pub(super) fn write(state: &SeriesState, out: &mut Sections) {
         section.f64(event.value);
     }
     out.add(*b"EVNT", section);
+    write_alerts(&state.config, &state.alerts, out);
+}
+
+const SHARE: u32 = 0;
+const PER_DAY: u32 = 1;
+
+/// What rows are alerts by, if that is a number of them: files of before had only thresholds,
+/// and such have no section of it still.
+fn write_alerts(config: &SeriesConfig, alerts: &Alerts, out: &mut Sections) {
+    let (kind, asked) = match config.budget {
+        None => return,
+        Some(AlertBudget::Share(share)) => (SHARE, share),
+        Some(AlertBudget::PerDay(alerts)) => (PER_DAY, alerts),
+    };
+    let mut section = Writer::default();
+    section.u32(kind);
+    section.f64(asked);
+    section.u64(alerts.n_scored);
+    if let Some(latest) = alerts.traffic.latest {
+        section.f64s(&[latest, alerts.traffic.rows, alerts.traffic.seconds]);
+    }
+    if let Some(budget) = &alerts.budget {
+        section.f64(budget.rate);
+        write_budget(budget, &mut section);
+    }
+    out.add(*b"ALRT", section);
+}
+
+fn read_alerts(file: &mut Container<'_>, config: &mut SeriesConfig) -> Result<Alerts> {
+    if !file.has(b"ALRT") {
+        return Ok(Alerts::default());
+    }
+    let mut section = file.section(b"ALRT")?;
+    let (kind, asked) = (section.u32()?, section.f64()?);
+    let per_day = match kind {
+        SHARE => false,
+        PER_DAY => true,
+        other => return Err(section.error(format!("a budget of kind {other} is unknown"))),
+    };
+    config.budget = Some(match per_day {
+        false => AlertBudget::Share(asked),
+        true => AlertBudget::PerDay(asked),
+    });
+    let mut alerts = Alerts {
+        n_scored: section.u64()?,
+        ..Alerts::default()
+    };
+    if per_day && alerts.n_scored > 0 {
+        alerts.traffic = Traffic {
+            latest: Some(section.f64()?),
+            rows: section.f64()?,
+            seconds: section.f64()?,
+        };
+    }
+    if section.len() > 0 {
+        let rate = section.f64()?;
+        alerts.budget = Some(read_budget(&mut section, rate)?);
+    }
+    section.finish()?;
+    Ok(alerts)
 }
 
 /// What of the parameters is not the forest's.
@@ -148,6 +209,7 @@ pub(super) fn read(file: &mut Container<'_>, forest: &ForestState) -> Result<Ser
         });
     }
     section.finish()?;
+    let alerts = read_alerts(file, &mut config)?;
     Ok(SeriesState {
         config,
         columns,
@@ -158,6 +220,7 @@ pub(super) fn read(file: &mut Container<'_>, forest: &ForestState) -> Result<Ser
         events,
         pending,
         frames,
+        alerts,
     })
 }
 
@@ -255,6 +318,7 @@ pub(super) fn write_set(set: &SeriesSet, files: &[(&str, u64, Vec<u8>)], out: &m
     }
     out.add(*b"SKEY", keys);
     out.add(*b"SALL", all);
+    write_alerts(config, set.alerts(), out);
 }
 
 /// Reads a set; `series` reads one of its series from its file.
@@ -265,7 +329,7 @@ pub(super) fn read_set(
     let mut section = file.section(b"SSET")?;
     let (n_trees, sample_size) = (section.count()?, section.count()?);
     let (time_decay, seed) = (section.f64()?, section.u64()?);
-    let config = SeriesConfig {
+    let mut config = SeriesConfig {
         n_trees,
         sample_size,
         time_decay,
@@ -276,10 +340,7 @@ pub(super) fn read_set(
     let max_series = section.count()?;
     let (n_seen, n_dropped) = (section.u64()?, section.u64()?);
     section.finish()?;
-    let mut set = SeriesSet::new(config, columns, max_series)
-        .map_err(|error| Error::file(error.to_string()))?;
-    set.set_notes(forest::read_notes(file.section(b"NOTE")?)?)
-        .map_err(|error| Error::file(error.to_string()))?;
+    let notes = forest::read_notes(file.section(b"NOTE")?)?;
     let mut keys = file.section(b"SKEY")?;
     let mut all = file.section(b"SALL")?;
     let mut kept = Vec::new();
@@ -291,7 +352,12 @@ pub(super) fn read_set(
     }
     keys.finish()?;
     all.finish()?;
+    let alerts = read_alerts(file, &mut config)?;
     file.finish()?;
-    set.fill(n_seen, n_dropped, kept)?;
+    let mut set = SeriesSet::new(config, columns, max_series)
+        .map_err(|error| Error::file(error.to_string()))?;
+    set.set_notes(notes)
+        .map_err(|error| Error::file(error.to_string()))?;
+    set.fill(n_seen, n_dropped, kept, alerts)?;
     Ok(set)
 }

@@ -46,9 +46,15 @@ impl Budget {
     /// Begins with the distribution of the training scores; `rate` is the expected share
     /// of alerts, above 0 and at most 0.5.
     pub fn new(tail: &Tail, rate: f64) -> Budget {
+        Budget::thought(tail, rate, MEMORY / rate)
+    }
+
+    /// Begins with a distribution that counts as so many rows, at most as many as are
+    /// remembered.
+    pub(crate) fn thought(tail: &Tail, rate: f64, rows: f64) -> Budget {
         Budget {
             rate,
-            scores: Histogram::new(tail, MEMORY / rate),
+            scores: Histogram::new(tail, rows.min(MEMORY / rate)),
             credit: 0.0,
             rows: 0,
             level: tail.threshold(rate),
@@ -67,6 +73,28 @@ impl Budget {
     /// window that it ends.
     pub fn is_held(&self) -> bool {
         self.pace.holds()
+    }
+
+    /// A score as a number between 0 (usual) and 1, 0.5 at the threshold:
+    /// `1 - share^(ln 2 / -ln rate)` with the share of the rows of today that score higher,
+    /// as a multiple of what the threshold's is of the rate.
+    pub(crate) fn grade(&self, score: f64) -> f64 {
+        if score <= 0.0 {
+            return 0.0;
+        }
+        let reliable = self.reliable();
+        let share = |score| self.scores.share(score, reliable);
+        let share = share(score) / share(self.threshold()) * self.rate;
+        let power = std::f64::consts::LN_2 / -libm::log(self.rate);
+        (1.0 - libm::exp(power * libm::log(share))).clamp(0.0, 1.0)
+    }
+
+    /// Goes on at another rate.
+    pub(crate) fn change_rate(&mut self, rate: f64) {
+        self.rate = rate;
+        self.pace = self.pace.at(rate);
+        self.rows = 0;
+        self.level = self.quantile();
     }
 
     /// Whether a row is an alert; what is learnt from it is for the next one.
@@ -95,11 +123,26 @@ impl Budget {
     fn quantile(&self) -> f64 {
         let share = self.rate * libm::exp(GAIN * self.credit);
         let share = share.max(self.pace.share()).min(0.5);
-        self.scores.quantile(share, RELIABLE * self.rate / MEMORY)
+        self.scores.quantile(share, self.reliable())
+    }
+
+    /// The share of rows below which a quantile is extrapolated.
+    fn reliable(&self) -> f64 {
+        let rows = self.scores.rows();
+        // So many rows are what is left of them where all that is remembered has come.
+        match rows < 0.9 * MEMORY / self.rate {
+            true => (RELIABLE / rows).min(0.5),
+            false => RELIABLE * self.rate / MEMORY,
+        }
+    }
+
+    /// Bytes beside those of the struct.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.scores.bins.capacity() * size_of::<f64>()
     }
 
     /// Whether it can be gone on with.
-    pub(super) fn is_sound(&self, rate: f64) -> bool {
+    pub(crate) fn is_sound(&self, rate: f64) -> bool {
         self.rate == rate
             && self.scores.is_sound()
             && self.level.is_finite()

@@ -65,11 +65,43 @@ impl Histogram {
         }
     }
 
+    /// Rows that count.
+    pub(crate) fn rows(&self) -> f64 {
+        self.total / self.unit
+    }
+
     /// The score that a share of the rows lies above; extrapolated for a share below
     /// `reliable`.
     pub(crate) fn quantile(&self, share: f64, reliable: f64) -> f64 {
         let wanted = share * self.total;
         let reliable = wanted.max(reliable * self.total);
+        let Some((score, excess)) = self.top(reliable) else {
+            return 0.0;
+        };
+        match wanted >= reliable {
+            true => score,
+            false => score + excess * libm::log(reliable / wanted),
+        }
+    }
+
+    /// The share of rows above a score, the other way round: above 0, at most 1.
+    pub(crate) fn share(&self, score: f64, reliable: f64) -> f64 {
+        let reliable = reliable * self.total;
+        let Some((last, excess)) = self.top(reliable).filter(|(last, _)| score > *last) else {
+            let k = bin(score);
+            let (low, high) = (edge(k, 0.0), edge(k, 1.0));
+            let inside = ((score - low) / (high - low)).clamp(0.0, 1.0);
+            let higher = self.bins.get(k + 1..self.used).unwrap_or_default();
+            let above = higher.iter().sum::<f64>() + self.bins[k] * (1.0 - inside);
+            return (above / self.total).clamp(f64::MIN_POSITIVE, 1.0);
+        };
+        let share = reliable / self.total * libm::exp((last - score) / excess);
+        share.max(f64::MIN_POSITIVE)
+    }
+
+    /// The score that so much lies above, and by how much on average: beyond it the tail
+    /// is taken for an exponential one.
+    fn top(&self, reliable: f64) -> Option<(f64, f64)> {
         let mut above = 0.0;
         // Sum of the scores above, weighted.
         let mut sum = 0.0;
@@ -82,15 +114,11 @@ impl Histogram {
             }
             let inside = 1.0 - (reliable - above) / weight;
             let score = edge(k, inside);
-            if wanted >= reliable {
-                return score;
-            }
-            // An exponential tail beyond the last reliable quantile.
             let excess =
                 (sum + (reliable - above) * edge(k, (1.0 + inside) / 2.0)) / reliable - score;
-            return score + excess.max(1e-3 * score) * libm::log(reliable / wanted);
+            return Some((score, excess.max(1e-3 * score)));
         }
-        0.0
+        None
     }
 
     /// Whether it can be gone on with.
@@ -136,5 +164,23 @@ mod tests {
             assert_eq!([bin(edge(k, 0.0)), bin(edge(k, 0.999))], [k, k]);
         }
         assert_eq!([bin(0.0), bin(-1.0), bin(1e9)], [0, 0, BINS - 1]);
+    }
+
+    #[test]
+    fn a_share_is_that_of_its_quantile() {
+        let mut scores: Vec<f64> = (0..500).map(|i| 1.0 + f64::from(i * i) / 1e4).collect();
+        let histogram = Histogram::new(&Tail::fit(&mut scores), 1e4);
+        for reliable in [1e-3, 0.02] {
+            // The lowest is that of nearly half of the rows: below them nothing is told apart.
+            for share in [1e-7, 1e-4, 0.9e-3, 0.01, 0.1, 0.4] {
+                let found = histogram.share(histogram.quantile(share, reliable), reliable);
+                assert!((found / share - 1.0).abs() < 1e-6, "{share}: {found}");
+            }
+        }
+        assert!(
+            [0.0, -1.0]
+                .iter()
+                .all(|&x| histogram.share(x, 1e-3) > 0.999)
+        );
     }
 }

@@ -69,6 +69,17 @@ impl Pace {
         pace
     }
 
+    /// The same alerts in windows of another rate: times are as long in expected alerts.
+    pub(crate) fn at(&self, rate: f64) -> Pace {
+        // Gaps are a row at least, for which there has to be room.
+        let room = window(rate).saturating_sub(LEAST as u64);
+        let scale = |rows: u64| (rows as f64 * (room as f64 / self.window as f64)) as u64;
+        let gaps = self.gaps.map(|gap| scale(gap).max(1));
+        let mut pace = Pace::of(rate, scale(self.waited), gaps, self.latest, self.oldest);
+        pace.waited = pace.waited.min(pace.deadline.saturating_sub(1));
+        pace
+    }
+
     fn bound(&mut self) {
         let since = |n: usize| {
             self.gaps[..n]
@@ -173,6 +184,25 @@ mod tests {
             }
             assert!(counts(rate, |_| true).contains(&12));
             assert!(counts(rate, |_| false).contains(&8));
+        }
+    }
+
+    #[test]
+    fn another_rate_goes_on_with_the_same_alerts() {
+        let rates = [0.5, 0.2, 1e-2, 1e-3, 1e-6];
+        for (i, &rate) in rates.iter().enumerate() {
+            for &other in &rates {
+                let mut pace = Pace::new(rate);
+                for row in 0..3 * window(rate).min(20_000) {
+                    let alert = !pace.holds() && (row % 7 == 0 || pace.left() == 1);
+                    pace.take(1.0, alert);
+                    let moved = pace.at(other);
+                    assert!(moved.is_sound(other), "{rate} to {other} after {row}");
+                }
+            }
+            let other = rates[(i + 1) % rates.len()];
+            let pace = Pace::new(rate).at(other);
+            assert!(pace.gaps.iter().all(|&gap| gap <= window(other) / 10));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Parameters of a series detector, each with its range, checked once.
 
+use super::alerts::MOST_RATE;
 use crate::config::{ForestConfig, Sampling};
 use crate::error::{Error, Result};
 
@@ -20,6 +21,16 @@ pub(crate) const FORGOTTEN: f64 = 8.0;
 /// A slot is about an hour, and a period has at least so many.
 const HOUR: f64 = 3600.0;
 const LEAST_SLOTS: f64 = 24.0;
+
+/// How many alerts a stream should give.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AlertBudget {
+    /// A share of the rows that have a score, above 0 and at most 0.5; with episodes at most
+    /// one row of each.
+    Share(f64),
+    /// So many in a day, above 0 and at most 10^9; rows need times.
+    PerDay(f64),
+}
 
 /// Parameters of a [`SeriesDetector`](crate::SeriesDetector).
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +57,12 @@ pub struct SeriesConfig {
     pub kappa: f64,
     /// How much habituation counts, 0 to 10.
     pub exponent: f64,
-    /// Score from which on a row is an alert, above 0.
+    /// Score from which on a row is an alert, above 0. With a budget, where it begins: one
+    /// row in a thousand is thought to be above it.
     pub threshold: f64,
+    /// How many alerts are asked for instead; the threshold follows the scores then. Of a
+    /// set, those of all series together.
+    pub budget: Option<AlertBudget>,
     /// Seed: the same seed and rows give the same scores on any machine.
     pub seed: u64,
     /// Threads for whole-array calls; 0 takes what the process may use.
@@ -73,6 +88,7 @@ impl Default for SeriesConfig {
             kappa: 0.5,
             exponent: 0.45,
             threshold: 0.075,
+            budget: None,
             seed: 0,
             n_threads: 0,
             time_column: None,
@@ -128,7 +144,41 @@ impl SeriesConfig {
         }
         within("kappa", self.kappa, 1e-6, 1e6)?;
         within("exponent", self.exponent, 0.0, 10.0)?;
-        check_threshold(self.threshold)
+        self.check_budget()?;
+        in_range(self.threshold)
+    }
+
+    /// That rows have times where alerts a day are asked for.
+    pub(crate) fn check_times(&self, times: Option<&[f64]>) -> Result<()> {
+        match (self.budget, times) {
+            (Some(AlertBudget::PerDay(_)), None) => Err(Error::input(
+                "rows have no times, and alerts a day are asked for: give times, or ask for a \
+                 share of the rows",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_budget(&self) -> Result<()> {
+        let (name, asked, most) = match self.budget {
+            None => return Ok(()),
+            Some(AlertBudget::Share(share)) => ("alert_rate", share, MOST_RATE),
+            Some(AlertBudget::PerDay(alerts)) => ("alerts_per_day", alerts, 1e9),
+        };
+        if !(asked > 0.0 && asked <= most) {
+            let message = format!("{asked} is not above 0 and at most {most:?}");
+            return Err(Error::config(name, message));
+        }
+        match (self.budget, self.episode) {
+            (Some(AlertBudget::Share(share)), Some(rows)) if share * rows as f64 > 1.0 => {
+                let message = format!(
+                    "{share} is more than one row of each episode of {rows} rows, and they hold \
+                     one alert as a rule; make episodes shorter, or leave them out"
+                );
+                Err(Error::config(name, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The forest's parameters.
@@ -144,6 +194,11 @@ impl SeriesConfig {
             seed: self.seed,
             n_threads: self.n_threads,
         }
+    }
+
+    /// The part of a forest's memory that so many rows fill.
+    pub(crate) fn filled(&self, learnt: u64) -> f64 {
+        (learnt as f64 / self.sample_size as f64).min(1.0)
     }
 
     /// Slots of the period; none without one.
@@ -163,7 +218,18 @@ impl SeriesConfig {
     }
 }
 
-pub(crate) fn check_threshold(threshold: f64) -> Result<()> {
+/// Checks a threshold to be set.
+pub(crate) fn check_threshold(config: &SeriesConfig, threshold: f64) -> Result<()> {
+    match config.budget {
+        None => in_range(threshold),
+        Some(_) => Err(Error::config(
+            "threshold",
+            "it follows the scores, since a number of alerts was asked for",
+        )),
+    }
+}
+
+fn in_range(threshold: f64) -> Result<()> {
     if threshold > 0.0 && threshold <= 1e6 {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! The detector: rows in, scores, alerts and reasons out.
 
+use super::alerts::{Alerts, Judge, Scored, above};
+use super::call::check_rows;
 use super::config::{FEATURES, MAX_SERIES_VALUE, SeriesConfig, check_threshold};
 use super::context::{ContextState, Moment};
 use super::events::Events;
@@ -16,7 +18,7 @@ use crate::rows::Rows;
 const BLOCK: usize = 1024;
 /// Up to so many rows are scored and learnt one by one: a copy of the forest, which
 /// reasons of a block may need, would cost more.
-const FEW: usize = 16;
+pub(super) const FEW: usize = 16;
 
 /// What rows were like, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub struct SeriesDetector {
     pub(super) pending: Vec<f64>,
     /// Where columns are thought to begin, and their unit; since the warm-up's end.
     pub(super) frames: Vec<(f64, f64)>,
+    /// Of a series of a set it stays as it began: the set's decide.
+    pub(super) alerts: Alerts,
 }
 
 /// A row on its way through a block.
@@ -104,6 +108,7 @@ impl SeriesDetector {
             clock: Clock::Unknown,
             pending: Vec::new(),
             frames: Vec::new(),
+            alerts: Alerts::default(),
             columns,
             config,
         })
@@ -129,14 +134,45 @@ impl SeriesDetector {
         &self.forest
     }
 
+    /// The score from which on a row is an alert; with a budget the one above which the next
+    /// row is, if there is room for one.
+    pub fn threshold(&self) -> f64 {
+        match self.config.budget {
+            None => self.config.threshold,
+            Some(_) => self.alerts.threshold(&self.config) / self.filled().max(1e-9),
+        }
+    }
+
+    /// The part of its memory that the forest has filled.
+    fn filled(&self) -> f64 {
+        self.config.filled(self.counts.learnt())
+    }
+
     /// Sets the score from which on a row is an alert.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] unless it is above 0 and at most 10^6.
+    /// [`Error::InvalidConfig`] unless it is above 0 and at most 10^6, or if a number of
+    /// alerts was asked for instead.
     pub fn set_threshold(&mut self, threshold: f64) -> Result<()> {
-        check_threshold(threshold)?;
+        check_threshold(&self.config, threshold)?;
         self.config.threshold = threshold;
         Ok(())
+    }
+
+    /// The share of rows that should be alerts, if a number of them was asked for: of alerts
+    /// a day by the rows of the last days, which are not known before time has passed.
+    pub fn alert_rate(&self) -> Option<f64> {
+        self.config.budget.and_then(|asked| self.alerts.rate(asked))
+    }
+
+    /// How far alerts can be trusted, between 0 and 1. With a budget a tenth for each alert
+    /// that was to be expected among the rows scored so far; else the part of its memory
+    /// that the forest has filled.
+    pub fn confidence(&self) -> f64 {
+        match self.config.budget {
+            None => self.filled(),
+            Some(asked) => self.alerts.confidence(asked),
+        }
     }
 
     /// Sets the number of threads (0: what the process may use). No result depends on it.
@@ -170,6 +206,7 @@ impl SeriesDetector {
                 .sum::<usize>()
             + self.contexts.capacity() * size_of::<ContextState>()
             + self.events.memory_usage()
+            + self.alerts.memory_usage()
             + self.pending.capacity() * size_of::<f64>()
     }
 
@@ -197,6 +234,37 @@ impl SeriesDetector {
         times: Option<&[f64]>,
         interrupt: &mut dyn FnMut() -> bool,
     ) -> Result<Detection> {
+        // Taken out while rows are judged by it.
+        let mut alerts = std::mem::take(&mut self.alerts);
+        let before = (rows.n_rows() > BLOCK).then(|| alerts.clone());
+        let config = self.config.clone();
+        let mut grades = vec![0.0; rows.n_rows()];
+        let found = self.judge_with(rows, times, interrupt, &mut |one| {
+            let time = times.map(|times| times[one.row]);
+            let (grade, is_alert) = match config.budget {
+                None => above(config.threshold, one.score),
+                Some(asked) => alerts.take(&config, asked, one.compared(), time),
+            };
+            grades[one.row] = grade;
+            is_alert
+        });
+        // A call that fails after it has begun is a long one.
+        self.alerts = match (&found, before) {
+            (Err(_), Some(before)) => before,
+            _ => alerts,
+        };
+        Ok(Detection { grades, ..found? })
+    }
+
+    /// Scores and learns rows; grades are left to who judges, who is asked row by row. Alerts
+    /// get reasons.
+    pub(super) fn judge_with(
+        &mut self,
+        rows: &Rows<'_>,
+        times: Option<&[f64]>,
+        interrupt: &mut dyn FnMut() -> bool,
+        judge: &mut Judge<'_>,
+    ) -> Result<Detection> {
         check_rows(rows, times, self.columns.len())?;
         self.check_clock(times)?;
         let n = rows.n_rows();
@@ -209,9 +277,10 @@ impl SeriesDetector {
         for start in (0..n).step_by(BLOCK) {
             // A short call keeps nothing, and is not asked once it has begun.
             let stopped = (start == 0 || backup.is_some()) && interrupt();
+            let range = start..n.min(start + BLOCK);
             let done = match stopped {
                 true => Err(Error::Interrupted),
-                false => self.block(rows, times, start..n.min(start + BLOCK), &mut found),
+                false => self.block(rows, times, range, &mut found, judge),
             };
             if let Err(error) = done {
                 if let Some(backup) = backup {
@@ -220,20 +289,33 @@ impl SeriesDetector {
                 return Err(error);
             }
         }
-        found.grades = found.scores.iter().map(|&s| self.grade(s)).collect();
         Ok(found)
     }
 
-    /// The grade of a score: 0 where there is nothing new, 0.5 at the threshold, up to 1;
-    /// `score / (score + threshold)`.
-    pub fn grade(&self, score: f64) -> f64 {
-        match score.is_nan() {
-            true => 0.0,
-            false => score / (score + self.config.threshold),
+    /// Reasons of some rows, ascending, of what this one goes on with, which it learns up to
+    /// the last of them. They must have scores.
+    pub(super) fn reasons_of(
+        &mut self,
+        rows: &Rows<'_>,
+        times: Option<&[f64]>,
+        which: &[usize],
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Vec<Reason>>> {
+        let (mut reasons, mut done) = (Vec::with_capacity(which.len()), 0);
+        for &row in which {
+            for (range, is_it) in [(done..row, false), (row..row + 1, true)] {
+                let times = times.map(|times| &times[range.clone()]);
+                let rows = rows.slice(range);
+                let found = self.judge_with(&rows, times, interrupt, &mut |_| is_it)?;
+                reasons.extend(found.reasons);
+            }
+            done = row + 1;
         }
+        Ok(reasons)
     }
 
     pub(super) fn check_clock(&self, times: Option<&[f64]>) -> Result<()> {
+        self.config.check_times(times)?;
         match (self.clock, times) {
             (Clock::At(_), None) => Err(Error::input(
                 "rows have no times, and those before had some: give times always or never",
@@ -252,6 +334,7 @@ impl SeriesDetector {
         times: Option<&[f64]>,
         range: std::ops::Range<usize>,
         found: &mut Detection,
+        judge: &mut Judge<'_>,
     ) -> Result<()> {
         let mut coming = Vec::with_capacity(range.len());
         for row in range {
@@ -279,7 +362,8 @@ impl SeriesDetector {
                 let features = self.features(one);
                 let one_row = Rows::from_f64(&features, self.forest.n_features())?;
                 let novelty = self.forest.novelty(self.novelty(), &one_row);
-                if self.judge(&one[0], self.forest.n_seen(), novelty[0], found) {
+                let scored = self.score(&one[0], self.forest.n_seen(), novelty[0]);
+                if found.take(&scored, judge) {
                     let reasons = self.explain(&self.forest, &one_row, &one[0])?;
                     found.reasons.push(reasons);
                 }
@@ -295,7 +379,8 @@ impl SeriesDetector {
         let novelties = self.forest.process_novelty(self.novelty(), &block)?;
         let mut done = 0;
         for (i, (one, &novelty)) in coming.iter().zip(&novelties).enumerate() {
-            if self.judge(one, first + i as u64, novelty, found) {
+            let scored = self.score(one, first + i as u64, novelty);
+            if found.take(&scored, judge) {
                 replay.insert(&block.slice(done..i))?;
                 done = i;
                 let reasons = self.explain(&replay, &block.slice(i..i + 1), one)?;
@@ -370,16 +455,13 @@ impl SeriesDetector {
         Novelty::new(self.config.sample_size, 1)
     }
 
-    /// Notes the score of a row, whose number among those learnt is `number`; whether it
-    /// is an alert.
-    fn judge(&mut self, one: &Coming, number: u64, novelty: f64, found: &mut Detection) -> bool {
-        let score = self.events.take(&self.config, number, novelty);
-        found.scores[one.row] = score;
-        let is_alert = score >= self.config.threshold;
-        if is_alert {
-            found.alerts.push(one.row);
+    /// Scores a row, whose number among those learnt is `number`.
+    fn score(&mut self, one: &Coming, number: u64, novelty: f64) -> Scored {
+        Scored {
+            row: one.row,
+            score: self.events.take(&self.config, number, novelty),
+            filled: self.config.filled(number),
         }
-        is_alert
     }
 
     fn explain(&self, forest: &Forest, row: &Rows<'_>, one: &Coming) -> Result<Vec<Reason>> {
@@ -406,43 +488,4 @@ fn unit(values: &[f64]) -> f64 {
         .into_iter()
         .find(|&unit| unit >= f64::MIN_POSITIVE)
         .unwrap_or(1.0)
-}
-
-/// Checks rows, whose values may be missing, and their times.
-pub(super) fn check_rows(rows: &Rows<'_>, times: Option<&[f64]>, expected: usize) -> Result<()> {
-    let (n, found) = (rows.n_rows(), rows.n_columns());
-    if found != expected {
-        return Err(Error::WrongWidth { expected, found });
-    }
-    for row in 0..n {
-        for column in 0..found {
-            let value = rows.value(row, column);
-            if value.is_nan() || value.abs() <= MAX_SERIES_VALUE {
-                continue;
-            }
-            let reason = match value.is_finite() {
-                true => "is beyond the largest magnitude of a series, 1e29",
-                false => "is not finite",
-            };
-            return Err(Error::InvalidValue {
-                row,
-                column,
-                value,
-                reason,
-            });
-        }
-    }
-    let Some(times) = times else {
-        return Ok(());
-    };
-    if times.len() != n {
-        return Err(Error::input(format!("{} times for {n} rows", times.len())));
-    }
-    match times.iter().position(|time| !time.is_finite()) {
-        None => Ok(()),
-        Some(row) => Err(Error::input(format!(
-            "row {row}: the time {} is not finite",
-            times[row]
-        ))),
-    }
 }

@@ -1,8 +1,10 @@
 //! Many series by key, each with a detector of its own, in bounded memory.
 
-use super::config::SeriesConfig;
-use super::detector::{Clock, SeriesDetector, check_rows};
-use crate::detector::{Detection, Reason};
+use super::alerts::Alerts;
+use super::call::{Call, Found, check_rows};
+use super::config::{AlertBudget, SeriesConfig};
+use super::detector::{Clock, FEW, SeriesDetector};
+use crate::detector::Detection;
 use crate::error::{Error, Result};
 use crate::notes::{self, Notes};
 use crate::questions::never;
@@ -24,7 +26,8 @@ struct Kept {
 ///
 /// Each series is as if it were alone. At most `max_series` are held: one more takes the
 /// place of the one whose last row is the longest ago, which is counted, and begins anew
-/// if it comes back.
+/// if it comes back. A number of alerts that is asked for is that of all series together:
+/// their scores are compared.
 #[derive(Clone, Debug)]
 pub struct SeriesSet {
     config: SeriesConfig,
@@ -34,6 +37,7 @@ pub struct SeriesSet {
     n_dropped: u64,
     notes: Notes,
     series: HashMap<String, Kept>,
+    alerts: Alerts,
 }
 
 /// What happens to one series within a call.
@@ -47,6 +51,13 @@ struct Part {
     before: u64,
     /// Whether another takes its place before the call ends.
     is_dropped: bool,
+}
+
+impl Part {
+    /// Whether its rows are taken one by one, so that each can be explained as it is.
+    fn is_short(&self) -> bool {
+        self.rows.len() <= FEW
+    }
 }
 
 impl SeriesSet {
@@ -68,6 +79,7 @@ impl SeriesSet {
             n_dropped: 0,
             notes: Notes::new(),
             series: HashMap::new(),
+            alerts: Alerts::default(),
         })
     }
 
@@ -127,12 +139,37 @@ impl SeriesSet {
         Ok(())
     }
 
+    /// As [`SeriesDetector::threshold`].
+    pub fn threshold(&self) -> f64 {
+        self.alerts.threshold(&self.config)
+    }
+
+    /// As [`SeriesDetector::alert_rate`].
+    pub fn alert_rate(&self) -> Option<f64> {
+        self.config.budget.and_then(|asked| self.alerts.rate(asked))
+    }
+
+    /// As [`SeriesDetector::confidence`]; without a budget the mean of the series held.
+    pub fn confidence(&self) -> f64 {
+        match self.config.budget {
+            Some(asked) => self.alerts.confidence(asked),
+            None => {
+                let all = self.series.values().map(|kept| kept.detector.confidence());
+                all.sum::<f64>() / self.series.len().max(1) as f64
+            }
+        }
+    }
+
+    pub(crate) fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
     /// As [`SeriesDetector::set_threshold`], for every series.
     ///
     /// # Errors
     /// As [`SeriesDetector::set_threshold`].
     pub fn set_threshold(&mut self, threshold: f64) -> Result<()> {
-        super::config::check_threshold(threshold)?;
+        super::config::check_threshold(&self.config, threshold)?;
         self.config.threshold = threshold;
         for kept in self.series.values_mut() {
             kept.detector.set_threshold(threshold)?;
@@ -153,6 +190,7 @@ impl SeriesSet {
         size_of::<SeriesSet>()
             + self.series.capacity() * size_of::<(String, Kept)>()
             + self.series.iter().map(kept).sum::<usize>()
+            + self.alerts.memory_usage()
     }
 
     /// Scores and learns rows, each by the series of its key; see
@@ -189,21 +227,26 @@ impl SeriesSet {
             kept.detector.check_clock(times)?;
         }
         let parts = self.plan(keys);
+        let call = Call { rows, times };
         let mut found = Found::new(n);
         // What the call has changed: a series as it was, or none.
         let mut undo: Vec<(String, Option<Kept>)> = Vec::new();
         let n_dropped = self.n_dropped;
-        let n_parts = parts.len();
-        for (i, part) in parts.into_iter().enumerate() {
-            let is_last = i + 1 == n_parts;
-            match self.run(&part, rows, times, is_last, &mut undo, interrupt) {
-                Ok(detection) => found.add(&part.rows, detection),
-                Err(error) => {
-                    self.undo(undo, n_dropped);
-                    return Err(error);
-                }
+        let mut done = Ok(());
+        for (i, part) in parts.iter().enumerate() {
+            let is_last = i + 1 == parts.len();
+            done = self.run(part, &call, is_last, &mut undo, &mut found, interrupt);
+            if done.is_err() {
+                break;
             }
             self.n_dropped += u64::from(part.is_dropped);
+        }
+        if let (Ok(()), Some(asked)) = (&done, self.config.budget) {
+            done = self.judge(asked, &call, &parts, &undo, &mut found, interrupt);
+        }
+        if let Err(error) = done {
+            self.undo(undo, n_dropped);
+            return Err(error);
         }
         self.n_seen += n as u64;
         Ok(found.in_order())
@@ -263,30 +306,39 @@ impl SeriesSet {
     }
 
     /// Takes the rows of one series. What it was goes to `undo`; the last series of a
-    /// call needs no copy, since its detector changes as a whole or not at all.
+    /// call needs no copy, since its detector changes as a whole or not at all, but where
+    /// rows are explained afterwards.
     fn run(
         &mut self,
         part: &Part,
-        rows: &Rows<'_>,
-        times: Option<&[f64]>,
+        call: &Call<'_>,
         is_last: bool,
         undo: &mut Vec<(String, Option<Kept>)>,
+        found: &mut Found,
         interrupt: &mut dyn FnMut() -> bool,
-    ) -> Result<Detection> {
+    ) -> Result<()> {
         let key = &part.key;
         let kept = self.series.remove(key);
         let Some(&last) = part.rows.last() else {
             undo.push((key.clone(), kept));
-            return Ok(Detection::default());
+            return Ok(());
         };
-        let copy = kept.as_ref().filter(|_| !is_last).cloned();
+        let together = self.config.budget.is_some();
+        let is_copied = !is_last || together && !part.is_short();
+        let copy = kept.as_ref().filter(|_| is_copied).cloned();
         let mut detector = match kept {
             Some(kept) => kept.detector,
             None => SeriesDetector::new(self.config.clone(), self.columns.clone())?,
         };
-        let result = Chosen::of(rows, times, &part.rows).and_then(|chosen| {
-            let rows = Rows::from_f64(&chosen.values, self.columns.len())?;
-            detector.process_with(&rows, chosen.times.as_deref(), interrupt)
+        let result = call.chosen(&part.rows).and_then(|chosen| {
+            let (rows, times) = (chosen.rows(self.columns.len())?, chosen.times.as_deref());
+            match together {
+                false => detector.process_with(&rows, times, interrupt),
+                true => detector.judge_with(&rows, times, interrupt, &mut |one| {
+                    found.compared[part.rows[one.row]] = one.compared();
+                    part.is_short() && one.score > 0.0
+                }),
+            }
         });
         let last = self.n_seen + last as u64 + 1;
         if is_last && result.is_err() {
@@ -295,13 +347,51 @@ impl SeriesSet {
                 let last = part.before;
                 self.series.insert(key.clone(), Kept { detector, last });
             }
-            return result;
+        } else {
+            undo.push((key.clone(), copy));
+            if !part.is_dropped {
+                self.series.insert(key.clone(), Kept { detector, last });
+            }
         }
-        undo.push((key.clone(), copy));
-        if !part.is_dropped {
-            self.series.insert(key.clone(), Kept { detector, last });
+        found.add(&part.rows, result?);
+        Ok(())
+    }
+
+    /// Says which rows of all series are alerts, in the order in which they came. Short parts
+    /// have brought reasons of all rows that may be one; of others the series as it was is
+    /// asked, once it is known which rows are.
+    fn judge(
+        &mut self,
+        asked: AlertBudget,
+        call: &Call<'_>,
+        parts: &[Part],
+        before: &[(String, Option<Kept>)],
+        found: &mut Found,
+        interrupt: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        let mut alerts = self.alerts.clone();
+        let is_alert = found.judge(|row, score| {
+            let time = call.times.map(|times| times[row]);
+            alerts.take(&self.config, asked, score, time)
+        });
+        for (part, (_, before)) in parts.iter().zip(before) {
+            let places = 0..part.rows.len();
+            let which: Vec<usize> = places.filter(|&i| is_alert[part.rows[i]]).collect();
+            if part.is_short() || which.is_empty() {
+                continue;
+            }
+            let mut series = match before {
+                Some(kept) => kept.detector.clone(),
+                None => SeriesDetector::new(self.config.clone(), self.columns.clone())?,
+            };
+            let chosen = call.chosen(&part.rows)?;
+            let (rows, times) = (chosen.rows(self.columns.len())?, chosen.times.as_deref());
+            let reasons = series.reasons_of(&rows, times, &which, interrupt)?;
+            let which = which.into_iter().map(|i| part.rows[i]);
+            found.reasons.extend(which.zip(reasons));
         }
-        result
+        self.alerts = alerts;
+        Ok(())
     }
 
     /// Puts every series back as it was before a call, the last change first.
@@ -331,8 +421,12 @@ impl SeriesSet {
         n_seen: u64,
         n_dropped: u64,
         series: Vec<(String, u64, SeriesDetector)>,
+        alerts: Alerts,
     ) -> Result<()> {
         let wrong = |message: &str| Err(Error::file(message));
+        if alerts.n_scored > n_seen || !alerts.is_sound(&self.config) {
+            return wrong("what the threshold of a set rests on does not hold together");
+        }
         if series.len() > self.max_series {
             return wrong("a set holds more series than it may");
         }
@@ -342,7 +436,8 @@ impl SeriesSet {
                 return wrong("the series of a set are not in the order of their last rows");
             }
             before = last;
-            if detector.config != self.config || detector.columns != self.columns {
+            let judged = detector.alerts != Alerts::default();
+            if judged || detector.config != self.config || detector.columns != self.columns {
                 return wrong("a series is not of its set's parameters");
             }
             let timed = matches!(detector.clock, Clock::At(_));
@@ -355,62 +450,7 @@ impl SeriesSet {
         }
         self.n_seen = n_seen;
         self.n_dropped = n_dropped;
+        self.alerts = alerts;
         Ok(())
-    }
-}
-
-/// Some rows of a call.
-struct Chosen {
-    values: Vec<f64>,
-    times: Option<Vec<f64>>,
-}
-
-impl Chosen {
-    fn of(rows: &Rows<'_>, times: Option<&[f64]>, which: &[usize]) -> Result<Chosen> {
-        let d = rows.n_columns();
-        let values = which
-            .iter()
-            .flat_map(|&i| (0..d).map(move |j| rows.value(i, j)));
-        Ok(Chosen {
-            values: values.collect(),
-            times: times.map(|times| which.iter().map(|&i| times[i]).collect()),
-        })
-    }
-}
-
-/// Detections of series, to be put in the order of the call's rows.
-struct Found {
-    all: Detection,
-    reasons: Vec<(usize, Vec<Reason>)>,
-}
-
-impl Found {
-    fn new(n: usize) -> Found {
-        Found {
-            all: Detection {
-                scores: vec![f64::NAN; n],
-                grades: vec![0.0; n],
-                ..Detection::default()
-            },
-            reasons: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, rows: &[usize], found: Detection) {
-        for (i, &row) in rows.iter().enumerate() {
-            self.all.scores[row] = found.scores[i];
-            self.all.grades[row] = found.grades[i];
-        }
-        let alerts = found.alerts.into_iter().map(|i| rows[i]);
-        self.reasons.extend(alerts.zip(found.reasons));
-    }
-
-    fn in_order(mut self) -> Detection {
-        self.reasons.sort_by_key(|&(row, _)| row);
-        for (row, reasons) in self.reasons {
-            self.all.alerts.push(row);
-            self.all.reasons.push(reasons);
-        }
-        self.all
     }
 }

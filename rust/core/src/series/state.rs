@@ -1,5 +1,6 @@
 //! What a series detector is but for its forest, and how one comes of it.
 
+use super::alerts::Alerts;
 use super::config::{FEATURES, MAX_SERIES_VALUE, SeriesConfig};
 use super::context::{ALL_ROWS, ContextState, Running, SLOT_ROWS};
 use super::detector::{Clock, Counts, SeriesDetector};
@@ -28,6 +29,8 @@ pub struct SeriesState {
     pub pending: Vec<f64>,
     /// Where each column is thought to begin, and its unit; empty during the warm-up.
     pub frames: Vec<(f64, f64)>,
+    /// What decides which rows are alerts.
+    pub alerts: Alerts,
 }
 
 impl SeriesDetector {
@@ -48,6 +51,7 @@ impl SeriesDetector {
             events: self.events.past.iter().copied().collect(),
             pending: self.pending.clone(),
             frames: self.frames.clone(),
+            alerts: self.alerts.clone(),
         }
     }
 
@@ -76,6 +80,7 @@ impl SeriesDetector {
             clock,
             pending: state.pending,
             frames: state.frames,
+            alerts: state.alerts,
         })
     }
 }
@@ -151,6 +156,10 @@ impl SeriesState {
             {
                 return wrong("the series' context does not fit its rows");
             }
+        }
+        let scored = learnt.saturating_sub(config.warm_up as u64);
+        if ![0, scored].contains(&self.alerts.n_scored) || !self.alerts.is_sound(config) {
+            return wrong("what the series' threshold rests on does not hold together");
         }
         self.check_events(learnt)
     }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use fastrcf::{
-    ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig, Model, Rows,
-    Sampling, Scaling, SeriesConfig, SeriesDetector, SeriesSet,
+    AlertBudget, ColumnKind, Detector, DetectorBuilder, DetectorConfig, Forest, ForestConfig,
+    Model, Rows, Sampling, Scaling, SeriesConfig, SeriesDetector, SeriesSet,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -72,7 +72,10 @@ pub fn small_models() -> Vec<Model> {
         Model::Detector(detector),
         Model::Series(Box::new(small_series(true))),
         Model::Series(Box::new(small_series(false))),
-        Model::SeriesSet(Box::new(small_set())),
+        Model::SeriesSet(Box::new(small_set(None))),
+        Model::Series(Box::new(small_series_of(Some(AlertBudget::Share(0.2)), 40))),
+        Model::Series(Box::new(small_series_of(Some(AlertBudget::PerDay(9.0)), 4))),
+        Model::SeriesSet(Box::new(small_set(Some(AlertBudget::PerDay(400.0))))),
     ]
 }
 
@@ -94,9 +97,17 @@ fn series_config() -> SeriesConfig {
 
 /// A detector of a series, in its warm-up or behind it.
 pub fn small_series(is_warm: bool) -> SeriesDetector {
+    small_series_of(None, if is_warm { 40 } else { 4 })
+}
+
+/// A detector of a series that has seen so many rows, at least 4.
+pub fn small_series_of(budget: Option<AlertBudget>, n: usize) -> SeriesDetector {
     let columns = vec!["a".to_owned(), "ü".to_owned()];
-    let mut detector = SeriesDetector::new(series_config(), columns).unwrap();
-    let n = if is_warm { 40 } else { 4 };
+    let config = SeriesConfig {
+        budget,
+        ..series_config()
+    };
+    let mut detector = SeriesDetector::new(config, columns).unwrap();
     let mut values = stream(n, 2, 11);
     values[3] = f64::NAN;
     let times: Vec<f64> = (0..n).map(|i| (i / 2) as f64 * 60.0).collect();
@@ -107,9 +118,13 @@ pub fn small_series(is_warm: bool) -> SeriesDetector {
 }
 
 /// Three series, and one that made room.
-pub fn small_set() -> SeriesSet {
+pub fn small_set(budget: Option<AlertBudget>) -> SeriesSet {
     let columns = vec!["a".to_owned()];
-    let mut set = SeriesSet::new(series_config(), columns, 3).unwrap();
+    let config = SeriesConfig {
+        budget,
+        ..series_config()
+    };
+    let mut set = SeriesSet::new(config, columns, 3).unwrap();
     let values = stream(60, 1, 12);
     let keys: Vec<String> = (0..60u32).map(|i| format!("k{}", i / 15)).collect();
     let times: Vec<f64> = (0..60).map(|i| f64::from(i) * 30.0).collect();
