@@ -93,7 +93,7 @@ impl Traffic {
             return;
         };
         let passed = time - latest;
-        if passed > 0.0 || passed < -PUT_BACK {
+        if !(-PUT_BACK..=0.0).contains(&passed) {
             self.latest = Some(time);
         }
         let left = libm::exp(-passed.max(0.0) / MEMORY);
