@@ -20,8 +20,9 @@ const THOUGHT: f64 = 1e-3;
 const MOST_THOUGHT: f64 = 1000.0;
 /// How long rows count by which those of a day are told, in seconds.
 const MEMORY: f64 = 7.0 * DAY;
-/// A time that is earlier by more is that of a clock that was put back.
-const PUT_BACK: f64 = DAY;
+/// A clock that leaps by more than a day, and ahead by more than so many times what usually
+/// passes between rows, was put right or there was a gap: neither is time in which rows come.
+const LEAP: f64 = 100.0;
 /// By how much the share may be off.
 const NEAR: f64 = 1.1;
 const LEAST_RATE: f64 = 1e-12;
@@ -93,12 +94,23 @@ impl Traffic {
             return;
         };
         let passed = time - latest;
-        if !(-PUT_BACK..=0.0).contains(&passed) {
+        let usual = self.seconds / self.rows.max(1.0);
+        let begins = self.seconds == 0.0;
+        if passed < -DAY || !begins && passed > (LEAP * usual).max(DAY) {
             self.latest = Some(time);
+            return;
         }
-        let left = libm::exp(-passed.max(0.0) / MEMORY);
-        self.rows = self.rows * left + 1.0;
-        self.seconds = self.seconds * left + MEMORY * (1.0 - left);
+        self.latest = Some(latest.max(time));
+        // A row and its time count what they do on average while the time passes.
+        let passed = passed.max(0.0);
+        let ages = passed / MEMORY;
+        let counts = match ages > 0.0 {
+            true => -libm::expm1(-ages) / ages,
+            false => 1.0,
+        };
+        let left = libm::exp(-ages);
+        self.rows = self.rows * left + counts;
+        self.seconds = self.seconds * left + passed * counts;
     }
 
     /// Rows in a day; none before time has passed.
@@ -252,23 +264,49 @@ mod tests {
         assert!((0.8..1.0).contains(&(day / 172_800.0)), "{day}");
     }
 
-    /// A clock that leaps ahead or is put back stops nothing.
+    /// A row a minute for forty days, and a clock that is wrong for a row, or put right, or
+    /// stands for a week: the days after it have the alerts of the days before.
     #[test]
-    fn rows_of_a_day_are_known_again_after_a_wrong_clock() {
-        let times = |wrong: f64| {
-            let minute = move |i: u32| f64::from(i) * 60.0 + if i == 10_000 { wrong } else { 0.0 };
-            (0..60_000).map(minute)
-        };
-        for wrong in [0.0, 3e9, -3e9, 3000.0] {
-            let (found, alerts) = alerts(AlertBudget::PerDay(5.0), times(wrong));
+    fn a_clock_that_leaps_and_a_gap_change_nothing() {
+        let wrong = |by: f64| move |i: u32| if i == 20_000 { by } else { 0.0 };
+        let since = |by: f64| move |i: u32| if i >= 20_000 { by } else { 0.0 };
+        let off: [Box<dyn Fn(u32) -> f64>; 7] = [
+            Box::new(|_| 0.0),
+            Box::new(wrong(3e9)),
+            Box::new(wrong(-3e9)),
+            Box::new(wrong(3000.0)),
+            Box::new(since(3e9)),
+            Box::new(since(-3e9)),
+            Box::new(since(7.0 * DAY)),
+        ];
+        for (which, off) in off.iter().enumerate() {
+            let times = (0..57_600).map(|i| f64::from(i) * 60.0 + off(i));
+            let (found, alerts) = alerts(AlertBudget::PerDay(5.0), times);
             let day = alerts.traffic.per_day().unwrap();
             assert!(
                 (day / 1440.0 - 1.0).abs() < 0.05,
-                "{wrong}: {day} rows a day"
+                "{which}: {day} rows a day"
             );
-            let n = between(&found, 25.0 * DAY, 40.0 * DAY);
-            assert!((60..=90).contains(&n), "{wrong}: {n} in fifteen days");
+            let true_time = |t: &f64| (0..57_600).find(|&i| f64::from(i) * 60.0 + off(i) == *t);
+            let rows: Vec<u32> = found.iter().filter_map(true_time).collect();
+            for first in (10 * 1440u32..38 * 1440).step_by(480) {
+                let in_two_days = first..first + 2 * 1440;
+                let n = rows.iter().filter(|row| in_two_days.contains(*row)).count();
+                assert!((7..=13).contains(&n), "{which}: {n} from row {first}");
+            }
         }
+    }
+
+    /// A row a week: time passes between rows, however long.
+    #[test]
+    fn rows_may_be_days_apart() {
+        let (found, alerts) = alerts(
+            AlertBudget::PerDay(0.01),
+            (0..3000).map(|i| f64::from(i) * 7.0 * DAY),
+        );
+        let day = alerts.traffic.per_day().unwrap();
+        assert!((day * 7.0 - 1.0).abs() < 1e-6, "{day}");
+        assert!((170..=250).contains(&found.len()), "{}", found.len());
     }
 
     #[test]
