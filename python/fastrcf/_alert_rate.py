@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from fastrcf._columns import seconds
 from fastrcf._parameters import wilson
-from fastrcf.errors import InvalidParameterError, NotFittedError
+from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
 if TYPE_CHECKING:
     from fastrcf import _fastrcf
@@ -108,13 +110,41 @@ def rate_of(alerts_per_day: float, rows: int, days: float) -> float:
 
 
 def span(table: Table, name: str) -> tuple[Any, Any]:
-    """Give the first and the last time of a column."""
+    """Give the first and the last time of a column; those of texts in seconds."""
     column = table.column(name)
-    return column.min(), column.max()
+    if not table.holds_texts(name):
+        try:
+            return column.min(), column.max()
+        except TypeError:
+            # Objects of several kinds.
+            pass
+    native = column if table.frame is None else column.to_native()
+    times = seconds(name, native, table.first_row)
+    return float(times.min()), float(times.max())
 
 
-def days_of(first: Any, last: Any) -> float:
-    """Give the days between two times; a table of one moment counts as a second."""
-    between = last - first
-    seconds = between.total_seconds() if isinstance(between, timedelta) else float(between)
-    return max(seconds, 1.0) / 86400.0
+def days_of(name: str, first: list[Any], last: list[Any]) -> float:
+    """Give the days between the times of a column, given by those of its batches.
+
+    A table of one moment counts as a second.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are no times.
+    """
+    try:
+        between = max(last) - min(first)
+        passed = between.total_seconds() if isinstance(between, timedelta) else float(between)
+    except TypeError:
+        raise _no_times(name) from None
+    # Python counts with truth values.
+    if isinstance(last[0], bool) or not math.isfinite(passed):
+        raise _no_times(name)
+    return max(passed, 1.0) / 86400.0
+
+
+def _no_times(name: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"column {name!r}: expected datetimes or numbers in seconds, or texts of either (ISO 8601)"
+    )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
+from datetime import date, datetime
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._input import as_frame, as_series, is_frame, is_series, narwhals
+from fastrcf._input import as_frame, as_series, is_frame, is_missing, is_series, narwhals
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -16,18 +21,22 @@ if TYPE_CHECKING:
 
     from fastrcf._typing import Floats, Integers
 
+# What objects of a column of times may be, besides texts.
+_NUMBERS: Any = (Real, Decimal)
+_MOMENTS: Any = (date, np.datetime64)
 
-def _column(name: str, x: Any) -> NDArray[Any]:
+
+def _column(name: str, x: Any, first_row: int = 0) -> NDArray[Any]:
     """Read one column of whatever kind as an array of one dimension."""
     if is_series(x):
-        x = _values(name, as_series(x))
+        x = _values(name, as_series(x), first_row)
     elif is_frame(x):
         frame = as_frame(x)
         if len(frame.columns) != 1:
             raise InvalidInputError(
                 f"{name}: expected one column, found a table of {len(frame.columns)}"
             )
-        x = _values(name, frame[frame.columns[0]])
+        x = _values(name, frame[frame.columns[0]], first_row)
     x = np.asarray(x)
     if x.ndim == 2 and x.shape[1] == 1:
         x = x[:, 0]
@@ -37,10 +46,10 @@ def _column(name: str, x: Any) -> NDArray[Any]:
     return array
 
 
-def _values(name: str, series: Any) -> NDArray[Any]:
+def _values(name: str, series: Any, first_row: int) -> NDArray[Any]:
     nw = narwhals()
     if series.null_count():
-        _refuse(name, series.is_null().to_numpy(), "the value is missing")
+        _refuse(name, series.is_null().to_numpy(), "the value is missing", first_row)
     if isinstance(series.dtype, nw.Datetime):
         # The clock of the column's own time zone.
         series = series.dt.replace_time_zone(None)
@@ -50,12 +59,15 @@ def _values(name: str, series: Any) -> NDArray[Any]:
     return array
 
 
-def _refuse(name: str, where: NDArray[Any], what: str | Callable[[int], str]) -> None:
+def _refuse(
+    name: str, where: NDArray[Any], what: str | Callable[[int], str], first_row: int = 0
+) -> None:
     """Raise for the first row where something is wrong, if there is one."""
     rows = np.flatnonzero(where)
     if len(rows):
         row = int(rows[0])
         text = what if isinstance(what, str) else what(row)
+        row += first_row
         raise InvalidInputError(f"{name}, row {row}: {text}", row=row)
 
 
@@ -113,33 +125,84 @@ def days(x: Any) -> Integers:
     return np.floor(times.astype(np.float64) / 86400.0).astype(np.int64)
 
 
-def seconds(name: str, x: Any) -> Floats:
-    """Give each time in seconds; those of datetimes since 1970, as their clock shows them."""
-    times = _times(name, x)
+def seconds(name: str, x: Any, first_row: int = 0) -> Floats:
+    """Give each time in seconds; those of datetimes since 1970, as their clock shows them.
+
+    Texts are read as the command line reads them: numbers are seconds, others dates and
+    times in ISO 8601, of which an offset is dropped. Rows of errors count from
+    ``first_row``.
+    """
+    column = _column(name, x, first_row)
+    if column.dtype.kind in "UT":
+        column = column.astype(object)
+    times = _times(name, column, first_row)
     if times.dtype.kind == "M":
         return times.astype("datetime64[us]").astype(np.int64) / 1e6
     return np.ascontiguousarray(times, dtype=np.float64)
 
 
-def _times(name: str, x: Any) -> NDArray[Any]:
+def _times(name: str, x: Any, first_row: int = 0) -> NDArray[Any]:
     """Read a column of datetimes or numbers, none of them missing."""
-    times = _column(name, x)
+    times = _column(name, x, first_row)
     if times.dtype.kind == "O":
         aware = [getattr(value, "tzinfo", None) is not None for value in times]
-        _refuse(name, np.array(aware), "has a time zone; give a column of datetimes, or UTC")
-        try:
-            times = times.astype("datetime64[us]")
-        except (TypeError, ValueError):
-            raise InvalidInputError(
-                f"{name}: expected datetimes or numbers in seconds, found {times[0]!r}"
-            ) from None
+        what = "has a time zone; give a column of datetimes, or UTC"
+        _refuse(name, np.array(aware), what, first_row)
+        return _moments(name, times, first_row)
     if times.dtype.kind == "M":
-        _refuse(name, np.isnat(times), "the value is missing")
+        _refuse(name, np.isnat(times), "the value is missing", first_row)
         return times
     if times.dtype.kind not in "fiu":
+        hint = "; parse texts first" if times.dtype.kind in "UST" else ""
         raise InvalidInputError(
-            f"{name}: expected datetimes or numbers in seconds, found dtype {times.dtype}; "
-            "parse texts first"
+            f"{name}: expected datetimes or numbers in seconds, found dtype {times.dtype}{hint}"
         )
-    _refuse(name, ~np.isfinite(times), lambda row: f"{times[row]} is no time")
+    _refuse(name, ~np.isfinite(times), lambda row: f"{times[row]} is no time", first_row)
     return times
+
+
+def _moments(name: str, times: NDArray[Any], first_row: int) -> Floats:
+    """Read objects as times in seconds, one by one to name the culprit."""
+    out = np.empty(len(times))
+    for i, value in enumerate(times):
+        moment = _moment(value)
+        if moment is not None and math.isfinite(moment):
+            out[i] = moment
+            continue
+        row = i + first_row
+        if is_missing(value) or (isinstance(value, _NUMBERS + _MOMENTS) and value != value):
+            raise InvalidInputError(f"{name}, row {row}: the value is missing", row=row)
+        shown = reprlib.repr(str(value) if isinstance(value, str) else value)
+        raise InvalidInputError(
+            f"{name}: expected datetimes or numbers in seconds, or texts of either (ISO 8601), "
+            f"found {shown} in row {row}",
+            row=row,
+        )
+    return out
+
+
+def _moment(value: Any) -> float | None:
+    """Give a time in seconds, None or what is not finite if it is none."""
+    if isinstance(value, str):
+        return _moment_of_text(value)
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, _MOMENTS) and value == value:
+        moment: np.datetime64[Any] = np.datetime64(value, "us")
+        return float(moment.astype(np.int64)) / 1e6
+    return None
+
+
+def _moment_of_text(text: str) -> float | None:
+    # NumPy would take a number for a year, and turn what has an offset into UTC.
+    try:
+        number = math.nan if "_" in text else float(text)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number):
+        return number
+    try:
+        moment = datetime.fromisoformat(text.strip()).replace(tzinfo=None)
+    except ValueError:
+        return None
+    return (moment - datetime(1970, 1, 1)).total_seconds()

@@ -143,6 +143,12 @@ def pandas_block(x: Any, gaps: bool = False) -> Rows | None:
     return array_rows(values)
 
 
+def is_sparse(native: Any) -> bool:
+    """Whether a series is one of pandas that stores few of its numbers."""
+    dtype: Any = getattr(native, "dtype", None)
+    return is_kind(dtype, "pandas", "SparseDtype") and dtype.subtype.kind in "fiub"
+
+
 def _has_nulls(series: Any) -> bool:
     native = series.to_native()
     if is_kind(native, "pandas", "Series") and native.dtype in _layout.FLOATS and len(native):
@@ -170,6 +176,8 @@ def series_to_array(j: int, series: Any, gaps: bool = False) -> np.ndarray[Any, 
         raise InvalidInputError(
             f"column {j} ({name!r}) holds {dtype}, not numbers", row=0, column=j
         )
+    if dtype == nw.Unknown:
+        _refuse_complex(j, series)
     if _has_nulls(series):
         if gaps:
             return with_gaps(series)
@@ -183,3 +191,14 @@ def series_to_array(j: int, series: Any, gaps: bool = False) -> np.ndarray[Any, 
     values: np.ndarray[Any, Any] = series.to_numpy()
     # Decimals come as objects.
     return numbers(values) if values.dtype.kind == "O" else values
+
+
+def _refuse_complex(j: int, series: Any) -> None:
+    """Refuse numbers of which a cast would drop a part."""
+    kind = getattr(series.to_native(), "dtype", None)
+    if getattr(getattr(kind, "subtype", kind), "kind", "") == "c":
+        raise InvalidInputError(
+            f"column {j} ({series.name!r}): expected numbers, found dtype {kind}",
+            row=0,
+            column=j,
+        )

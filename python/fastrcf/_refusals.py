@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 def refuse_untyped(table: Table, elsewhere: Container[str | None]) -> None:
     """Refuse to guess whether a column that holds nothing is one of numbers.
 
+    Columns of objects that are all numbers have no type either. They are left out, which
+    is told.
+
     Parameters
     ----------
     table : Table
@@ -27,6 +31,11 @@ def refuse_untyped(table: Table, elsewhere: Container[str | None]) -> None:
     ------
     InvalidInputError
         Names the first such column.
+
+    Warns
+    -----
+    UserWarning
+        Names the columns of objects.
     """
     for name in table.untyped():
         if name not in elsewhere:
@@ -34,6 +43,15 @@ def refuse_untyped(table: Table, elsewhere: Container[str | None]) -> None:
                 f"column {name!r} has no value at all in rows {table.first_row} to "
                 f"{table.first_row + table.n_rows - 1}: leave it out (columns= names those to "
                 "look at)"
+            )
+    for name in table.unconverted():
+        if name not in elsewhere:
+            warnings.warn(
+                f"column {name!r} holds numbers as objects and is left out: convert it, as by "
+                "astype(float), or name the columns to look at (columns=)",
+                UserWarning,
+                # Of those who call fit or process, which chose columns by this.
+                stacklevel=4,
             )
 
 

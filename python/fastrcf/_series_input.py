@@ -64,7 +64,9 @@ def _column(table: Table, j: int, name: str) -> Floats:
             # Numbers may come later.
             return np.full(len(column), np.nan)
         if column.dtype == nw.Unknown or not column.dtype.is_numeric():
-            return np.ascontiguousarray(series_to_array(j, column), dtype=np.float64)
+            # Truth values may be missing as numbers may.
+            found = series_to_array(j, column, gaps=True)
+            return np.ascontiguousarray(found, dtype=np.float64)
         column = column.cast(nw.Float64)
         if column.null_count():
             column = column.fill_null(float("nan"))
@@ -95,9 +97,9 @@ def keys(table: Table, name: str) -> list[str]:
     for row, key in enumerate(column):
         if key is None or key != key:
             raise InvalidInputError(f"row {row}, column {name!r}: the key is missing", row=row)
-    return [_key(key) for key in column]
+    return [key_name(key) for key in column]
 
 
-def _key(key: Any) -> str:
+def key_name(key: Any) -> str:
     """Name a key alike whatever table it comes from: 7 and 7.0 are one."""
     return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, lru_cache
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastrcf import _layout
-from fastrcf._frames import arrow_rows, pandas_block, series_column
+from fastrcf._frames import arrow_rows, is_sparse, pandas_block, series_column
 from fastrcf._input import (
     array_rows,
     arrow_table,
@@ -67,7 +69,28 @@ class Table:
         if self.frame is None:
             return self.names
         kinds = zip(self.names, self.frame.schema.values(), strict=True)
-        return [name for name, kind in kinds if kind.is_numeric() or kind == _boolean()]
+        return [
+            name
+            for name, kind in kinds
+            if kind.is_numeric() or kind == _boolean() or self._is_sparse(name, kind)
+        ]
+
+    def _is_sparse(self, name: str, kind: Any) -> bool:
+        """Whether a column holds numbers as pandas stores few of them."""
+        import narwhals as nw
+
+        # Narwhals does not know them.
+        return kind == nw.Unknown and is_sparse(self.column(name).to_native())
+
+    def unconverted(self) -> list[str]:
+        """Name the columns of objects that are all numbers, of which no type says so."""
+        if self.frame is None:
+            return []
+        import narwhals as nw
+
+        kinds = zip(self.names, self.frame.schema.values(), strict=True)
+        objects = [name for name, kind in kinds if kind == nw.Object]
+        return [name for name in objects if _are_numbers(self.column(name).to_list())]
 
     def untyped(self) -> list[str]:
         """Name the columns that have no value, and so no type: they may hold anything."""
@@ -105,6 +128,14 @@ class Table:
         import narwhals as nw
 
         return column.dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object)
+
+    def holds_texts(self, name: str) -> bool:
+        """Whether a column holds text; objects that may be anything are none."""
+        if self.frame is None or not self.is_text(name):
+            return self.is_text(name)
+        import narwhals as nw
+
+        return bool(self.column(name).dtype != nw.Object)
 
     def column(self, name: str) -> Any:
         """Give a column as a Narwhals series or an array."""
@@ -168,6 +199,14 @@ def _may_be_untyped(column: Any) -> bool:
     )
 
 
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether objects are numbers, or missing, and at least one is a number."""
+    numbers = (Real, Decimal, np.bool_)
+    return all(isinstance(value, numbers) or is_missing(value) for value in values) and any(
+        isinstance(value, numbers) and value == value for value in values
+    )
+
+
 def _boolean() -> Any:
     import narwhals as nw
 
@@ -204,6 +243,9 @@ def _category_numbers(j: int, column: Any, encode: Encode) -> Any:
         return _array_categories(j, column.to_numpy(), encode)
     if not len(column):
         return np.empty(0)
+    if column.dtype == nw.Object:
+        texts = [_category_of_object(value) for value in column.to_list()]
+        return _array_categories(j, np.array(texts, dtype=str), encode)
     text = column.cast(nw.String)
     names = sorted(text.unique().to_list())
     numbers = text.replace_strict(names, encode(j, names), return_dtype=nw.Float64)
@@ -240,6 +282,11 @@ def _category(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def _category_of_object(value: Any) -> str:
+    """Name an object of a frame: floats as those of other columns, all else as its text."""
+    return _category(value) if isinstance(value, (float, np.floating)) else str(value)
 
 
 def as_table(x: Any) -> Table:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SCALINGS = ("auto", "none", "standard", "robust", "log-robust", "log", "rank")
 RELATIONS = ("auto", "off")
+ALERT_RATE = 0.001
 
 
 class Detector(AlertRate):
@@ -58,12 +59,12 @@ class Detector(AlertRate):
     alert_rate : float, default 0.001
         Share of rows that should be alerts, above 0 and at most 0.5.
     alerts_per_day : float, optional
-        Alerts per day instead; needs ``time_column``. It is made a share of rows, once,
-        by the rows a day of the table that is fitted: on days of twice as many rows there
-        are twice as many alerts. :class:`AlertLimit` keeps to a number by the day.
+        Alerts per day instead of ``alert_rate``; needs ``time_column``. It is made a share
+        of rows, once, by the rows a day of the table that is fitted: on days of twice as
+        many rows there are twice as many alerts. :class:`AlertLimit` keeps to a number by the day.
     time_column : str, optional
-        A column of times (datetimes, or numbers in seconds). It is not looked
-        at by the forest.
+        A column of times (datetimes, numbers in seconds, or texts of either in ISO 8601).
+        It is not looked at by the forest.
     track_threshold : bool, default True
         Whether the threshold follows the scores of a stream (:meth:`process`), so that
         alerts keep their rate as the world drifts: any ``10 / alert_rate`` rows have
@@ -105,7 +106,7 @@ class Detector(AlertRate):
         scaling: str | Mapping[str, str] = "auto",
         score: str = "auto",
         relations: str = "auto",
-        alert_rate: float = 0.001,
+        alert_rate: float = ALERT_RATE,
         alerts_per_day: float | None = None,
         time_column: str | None = None,
         track_threshold: bool = True,
@@ -128,6 +129,8 @@ class Detector(AlertRate):
             raise InvalidParameterError("columns: expected a sequence of names, found one string")
         if (alerts_per_day is None) != (time_column is None):
             raise InvalidParameterError("alerts_per_day and time_column: one needs the other")
+        if alerts_per_day is not None and alert_rate != ALERT_RATE:
+            raise InvalidParameterError("alert_rate and alerts_per_day: give one of them")
         if not 0 < alert_rate <= 0.5:
             raise InvalidParameterError(f"alert_rate: {alert_rate} is not above 0 and at most 0.5")
         if not 0 <= time_decay <= 1e6:
@@ -138,7 +141,7 @@ class Detector(AlertRate):
         self._also = [str(name) for name in categorical]
         self._scaling = scaling
         self._per_day = alerts_per_day
-        self._time = time_column
+        self._time = None if time_column is None else str(time_column)
         self._engine: dict[str, Any] = {
             "n_trees": count("n_trees", n_trees, 1),
             "sample_size": count("sample_size", sample_size, 2),
@@ -209,6 +212,11 @@ class Detector(AlertRate):
             With fewer than two rows.
         InvalidParameterError
             If ``alerts_per_day`` are more than half of the table's rows a day.
+
+        Warns
+        -----
+        UserWarning
+            Names columns that are left out since they hold numbers as objects of pandas.
         """
         builder: _fastrcf.DetectorBuilder | None = None
         names: list[str] = []
@@ -232,7 +240,7 @@ class Detector(AlertRate):
             raise NotReadyError(f"{done} rows are too few to fit to: at least 2 are needed")
         days = None
         if self._per_day is not None:
-            days = days_of(min(first), max(last))
+            days = days_of(str(self._time), first, last)
             builder.set_alert_rate(rate_of(self._per_day, done, days))
         core = builder.finish()
         if days is not None:

@@ -130,8 +130,8 @@ class SeriesDetector:
         self._wanted = None if columns is None else [str(name) for name in columns]
         if self._wanted is not None and len(set(self._wanted)) != len(self._wanted):
             raise InvalidParameterError("columns: a name occurs twice")
-        self._time = time_column
-        self._key = key_column
+        self._time = None if time_column is None else str(time_column)
+        self._key = None if key_column is None else str(key_column)
         self._max_series = count("max_series", max_series, 1)
         self._episode = _rows("episode", episode)
         self._habituation = _time("habituation", habituation)
@@ -245,14 +245,15 @@ class SeriesDetector:
         times = None if self._time is None else read.times(seen, self._time)
         keys = None if self._key is None else read.keys(seen, self._key)
         made = self._make(names) if core is None else core
+        before = self.n_dropped
         with named_columns(names):
             if isinstance(made, _fastrcf.SeriesDetector):
                 found = made.process(values, times)
             else:
-                dropped = made.n_dropped
                 found = made.process(keys or [], values, times)
-                _warn(made.n_dropped - dropped, made.max_series)
         self._core, self._names = made, names
+        # Where warnings are errors, the rows have been learnt all the same.
+        _warn(self.n_dropped - before, self._max_series)
         return to_native(self._detection(found), seen)
 
     def _choose(self, table: Table) -> list[str]:

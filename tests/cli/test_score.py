@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import fastrcf
@@ -44,6 +45,45 @@ def test_detections_in_every_format(payments, table, model, done, run, ending):
     last = found["reasons"][-1]
     text = last if ending == "csv" else last[0]["text"]
     assert text.startswith("amount = 9000: ")
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "jsonl.gz", "csv.zst", "jsonl.bz2", "arrow.gz"])
+def test_what_is_named_compressed_is(table, model, done, ending):
+    plain, out = (model.with_name(f"plain.{ending.split('.')[0]}"), model.with_name(f"o.{ending}"))
+    done("detect", model, table(), "-o", plain)
+    done("detect", model, table(), "-o", out)
+    with pa.CompressedInputStream(
+        out, {"zst": "zstd", "bz2": "bz2"}.get(ending[-3:], "gzip")
+    ) as file:
+        assert file.read() == plain.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"a,b\r1,2\r3,4\r", "carriage returns"),
+        ("größe,b\n1,2\n".encode("latin-1"), "--encoding"),
+        ("a,b\n1,2\n".encode("utf-16"), "--encoding"),
+        (b"a,b\n1,2\rx,3\n", "--input-format"),
+        (b"PAR1" + bytes(range(256)) * 20, "--encoding"),
+    ],
+)
+def test_files_that_are_no_csv_are_told(content, told, tmp_path, run):
+    data = tmp_path / "data.csv"
+    data.write_bytes(content)
+    code, _, err = run("train", data, "-o", tmp_path / "m.rcf")
+    assert code == 1
+    assert "data.csv" in err
+    assert told in " ".join(err.split())
+
+
+def test_a_detector_of_series_is_told_from_a_forest(table, run, tmp_path):
+    series = fastrcf.SeriesDetector(["amount"], n_trees=2, sample_size=8)
+    series.save(tmp_path / "series.rcf")
+    for command in ("detect", "score", "report"):
+        code, _, err = run(command, tmp_path / "series.rcf", table(), "-o", tmp_path / "out.csv")
+        assert code == 1
+        assert "use stream" in " ".join(err.split())
 
 
 def test_only_alerts_and_all_columns(payments, table, model, done):

@@ -174,7 +174,7 @@ def test_a_bad_row_stops_the_stream_after_those_before_it(piped, tmp_path):
         ("a,b\n1,2\n", ["--columns", "c"], 1, "no column 'c'"),
         ("a,b\n1,2\n", ["--input-format", "parquet"], 2, "streams are csv or jsonl"),
         ("a,b\n1,2\n", ["--skip-seen"], 2, "need --state"),
-        ("a,b\n1,2\n", ["--sample-size", "1"], 1, "sample_size"),
+        ("a,b\n1,2\n", ["--sample-size", "1"], 2, "sample_size"),
         ("a,b\n1,2,3\n", [], 1, "row 0: 3 fields instead of 2"),
     ],
 )
@@ -298,3 +298,113 @@ def test_what_is_no_series_is_refused(piped, words, text, said):
     code, _, err = piped(text, *words)
     assert code != 0
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("when,load,load\n1,2,3\n", ("--time", "when"), "two columns are named 'load'"),
+        ("a,a\n1,2\n", (), "two columns are named 'a'"),
+        ("1,2\n", ("--names", "a,a"), "two columns are named 'a'"),
+        ("a,score\n1,2\n", (), "column 'score' is one that the answer adds"),
+        ("when,grade\n1,2\n", ("--time", "when"), "column 'grade' is one"),
+        ('{"score": 2}\n', ("--input-format", "jsonl"), "column 'score' is one"),
+        ('{"a": 1}\n{"a": 1, "score": 2}\n', ("--input-format", "jsonl"), "row 1"),
+        ("a,b\r1,2\r3,4\r", (), "carriage returns"),
+        ("a,b\n1,2\n", ("--state", "no/such/folder/state"), "no/such/folder"),
+    ],
+)
+def test_what_would_be_lost_is_refused(text, words, told, piped):
+    code, out, err = piped(text, *words)
+    assert code != 0
+    assert told in err
+    assert "Traceback" not in err
+    # Nothing, the header alone, or the good row before it.
+    assert out.count("\n") <= 1
+
+
+def test_a_line_is_read_by_itself(piped, tmp_path):
+    wide = "7" * 200_000
+    text = f'when,load\n1,2\n2,"3\n3,4\n4,"5"\n5,{wide}\n6,"{wide}"\n7,8\n'
+    bad = tmp_path / "bad"
+    code, out, _ = piped(text, "--time", "when", "--skip-bad-rows", bad)
+    assert code == 0
+    assert [line.split(",")[0] for line in out.splitlines()[1:]] == ["1", "3", "4", "7"]
+    rows = [json.loads(line)["row"] for line in bad.read_text().splitlines()]
+    assert rows == [1, 4, 5]
+
+
+def test_numbers_beyond_all_and_nests_are_bad_rows(piped, tmp_path):
+    huge = "9" * 401
+    lines = [
+        '{"when": 1, "load": 1}',
+        f'{{"when": 2, "load": {huge}}}',
+        f'{{"when": {huge}, "load": 1}}',
+        "[" * 200_000,
+        '{"when": 3, "load": 1}',
+    ]
+    bad = tmp_path / "bad"
+    words = ("--time", "when", "--input-format", "jsonl", "--skip-bad-rows", bad)
+    code, out, err = piped("\n".join(lines) + "\n", *words)
+    assert (code, "Traceback" in err) == (0, False)
+    assert [json.loads(line)["when"] for line in out.splitlines()] == [1, 3]
+    assert len(bad.read_text().splitlines()) == 3
+
+
+def test_rows_put_aside_are_not_learnt_again(piped, tmp_path):
+    lines = as_csv(series(100, 1), "a").splitlines()
+    for i in range(5, 100, 10):
+        lines[i] = "oops"
+    text, state = "\n".join(lines) + "\n", tmp_path / "state"
+    words = ("--state", state, "--skip-seen", "--skip-bad-rows", tmp_path / "bad")
+    first = "\n".join(lines[:60]) + "\n"
+    piped(first, *words)
+    seen = fastrcf.load(state).n_seen
+    assert piped(first, *words)[:2] == (0, "a,score\n")
+    assert fastrcf.load(state).n_seen == seen
+    code, out, _ = piped(text, *words)
+    assert code == 0
+    assert out.splitlines()[1:] == piped(text, *words[3:])[1].splitlines()[1 + seen :]
+
+
+def test_a_state_goes_on_as_what_it_is(piped, tmp_path):
+    x = series(60, 1)
+    text = "at,k,v\n" + "".join(f"{60 * i},a,{v}\n" for i, (v,) in enumerate(x.tolist()))
+    state = tmp_path / "state"
+    words = ("--time", "at", "--columns", "v", "--trees", 10, "--sample-size", 64)
+    assert piped(text, *words, "--state", state)[0] == 0
+    # As it began, and with less said.
+    assert piped(text, *words, "--state", state)[0] == 0
+    assert piped(text, "--state", state)[0] == 0
+    for other, told in (
+        (("--time", "at", "--key", "k"), "--key k"),
+        (("--time", "elsewhere"), "--time elsewhere"),
+        (("--columns", "k"), "looks at v"),
+        (("--trees", 99), "has 10"),
+        (("--threshold", 9), "has 0.075"),
+        (("--alerts-per-day", 5), "--alerts-per-day"),
+        (("--shingle", 4), "another kind of model"),
+        (("--period", "none"), "has 86400"),
+    ):
+        before = state.read_bytes()
+        code, out, err = piped(text, *other, "--state", state)
+        assert (code, out) == (2, "")
+        assert told in " ".join(err.split())
+        assert state.read_bytes() == before
+
+
+def test_series_that_are_dropped_are_told_once(piped):
+    rows = [f"{i},k{i % 5},{i}" for i in range(50)]
+    text = "at,k,v\n" + "\n".join(rows) + "\n"
+    code, _, err = piped(text, "--time", "at", "--key", "k", "--max-series", 2)
+    assert code == 0
+    assert err.count("series dropped") == 1
+    assert "Warning" not in err
+
+
+def test_a_key_is_named_alike_whatever_its_type(piped, tmp_path):
+    lines = [f'{{"k": {key}, "v": {i}}}' for i, key in enumerate(["7", "7.0", '"7"'] * 3)]
+    state = tmp_path / "state"
+    words = ("--key", "k", "--columns", "v", "--input-format", "jsonl", "--state", state)
+    assert piped("\n".join(lines) + "\n", *words)[0] == 0
+    assert fastrcf.load(state).series() == ["7"]

@@ -8,7 +8,16 @@ import click
 
 import fastrcf
 from fastrcf.cli.container_app import container
-from fastrcf.cli.options import FORMAT, MODEL_IN, MODEL_OUT, NAMES, OUT, Command, reading
+from fastrcf.cli.options import (
+    FORMAT,
+    MODEL_IN,
+    MODEL_OUT,
+    NAMES,
+    OUT,
+    Command,
+    reading,
+    refuse_given,
+)
 from fastrcf.cli.sagemaker_app import sagemaker
 from fastrcf.cli.serve import serve
 from fastrcf.cli.sessions_app import sessions
@@ -303,7 +312,7 @@ def stream(model: str | None, **options: Any) -> None:
     empty until enough rows have come.
     """
     from fastrcf.cli.stream import stream as run
-    from fastrcf.cli.stream_models import new_model, refuse_for_model
+    from fastrcf.cli.stream_models import new_model
 
     names = (
         "time_column key_column period threshold alert_rate alerts_per_day shingle_size n_trees "
@@ -316,13 +325,15 @@ def stream(model: str | None, **options: Any) -> None:
         raise click.UsageError("--save-every and --skip-seen need --state")
 
     if model is not None:
-        refuse_for_model(given)
+        # Times may be those of --per-day.
+        new = set(given) - {"time_column"}
+        refuse_given(new, "is of a new model, and --model gives one")
     options["asked"] = _asked(options, given["time_column"], needs=False)
 
     def make() -> Any:
         return fastrcf.load(model) if model else new_model(options["columns"], given)
 
-    run(make, **options)
+    run(make, given=given, **options)
 
 
 @app.command(epilog=_EPILOG)

@@ -72,26 +72,45 @@ class Csv:
 
     def names(self, line: str) -> tuple[list[str], bool]:
         """Name the columns; returns whether the line is a header."""
-        (fields,) = csv.reader([line.removeprefix("\ufeff")], delimiter=self._delimiter)
+        if "\r" in line:
+            raise InvalidInputError(
+                "lines end in carriage returns alone, as on old Macs: convert them"
+            )
+        fields = self._fields(line.removeprefix("\ufeff"))
+        if isinstance(fields, str):
+            raise InvalidInputError(f"the first line: {fields}")
         if not self._options.header:
-            return list(self._options.names) or [f"x{j}" for j in range(len(fields))], False
+            given = list(self._options.names) or [f"x{j}" for j in range(len(fields))]
+            return _apart(given), False
         numbers = [name for name in fields if is_number(name)]
         if numbers:
             raise InvalidInputError(
                 f"the first line should name the columns but holds the number {numbers[0]}; "
                 "if there is no header, say so with --no-header"
             )
-        return fields, True
+        return _apart(fields), True
 
     def rows(self, lines: list[str], names: list[str]) -> list[dict[str, Any] | str]:
         """Read lines; one that is no row gives the reason."""
-        read = csv.reader(lines, delimiter=self._delimiter)
-        return [
-            dict(zip(names, fields, strict=True))
-            if len(fields) == len(names)
-            else f"{len(fields)} fields instead of {len(names)}"
-            for fields in read
-        ]
+        return [self._row(line, names) for line in lines]
+
+    def _row(self, line: str, names: list[str]) -> dict[str, Any] | str:
+        fields = self._fields(line)
+        if isinstance(fields, str):
+            return fields
+        if len(fields) != len(names):
+            return f"{len(fields)} fields instead of {len(names)}"
+        return dict(zip(names, fields, strict=True))
+
+    def _fields(self, line: str) -> list[str] | str:
+        """Split a line by itself: a quote that is not closed must not swallow the next."""
+        if '"' not in line:
+            return line.split(self._delimiter)
+        try:
+            (fields,) = csv.reader([line], delimiter=self._delimiter, strict=True)
+        except csv.Error as error:
+            return f"its quotes are not those of CSV: {error}"
+        return fields
 
     def header(self, names: list[str]) -> str:
         """Begin the output."""
@@ -123,7 +142,7 @@ class Json:
         for line in lines:
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 row = None
             out.append(row if isinstance(row, dict) else "it is no JSON object")
         return out
@@ -135,6 +154,14 @@ class Json:
     def answer(self, row: dict[str, Any], added: dict[str, Any]) -> str:
         """Write a row with what is new."""
         return json.dumps({**row, **added}) + "\n"
+
+
+def _apart(names: list[str]) -> list[str]:
+    """Refuse a name that two columns have: one of them would be lost."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"two columns are named {twice!r}")
+    return names
 
 
 def _field(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastrcf.cli.evaluation import truth
-from fastrcf.cli.tables import Input, model_roles
+from fastrcf.cli.tables import Input, check_detector, model_roles
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import check_place
 from fastrcf.files.formats import STANDARD
@@ -57,13 +57,7 @@ def report(
     top : int
         Rows to look at, at most.
     """
-    from fastrcf import Detector
-
-    if not isinstance(detector, Detector):
-        raise InvalidInputError(
-            "the model is a forest, which has no threshold and no names of columns: "
-            "train a detector"
-        )
+    check_detector(detector)
     if out != STANDARD:
         check_place(Path(out))
     tally = Tally(read.bad)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastrcf.cli.limits import Waiting
-from fastrcf.cli.tables import Input, model_roles
+from fastrcf.cli.tables import Input, check_detector, model_roles
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import Clean, open_sink
 
@@ -54,13 +54,7 @@ def detect(
 
     At most so many alerts for an entity and day, where ``asked`` for.
     """
-    from fastrcf import Detector
-
-    if not isinstance(detector, Detector):
-        raise InvalidInputError(
-            "the model is a forest, which has no threshold and no names of columns: "
-            "train a detector, or use fastrcf score"
-        )
+    check_detector(detector, ", or use fastrcf score")
     alerts = 0
 
     def answer(batch: Clean) -> pa.Table:

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastrcf.cli.limits import begun, limited, place
 from fastrcf.cli.lines import Csv, Json, Lines
-from fastrcf.cli.stream_models import Answering, Clock, LearningModel, answering, streamed
+from fastrcf.cli.stream_models import (
+    Answering,
+    Clock,
+    LearningModel,
+    answering,
+    check_resumed,
+    streamed,
+)
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import BadRow
+from fastrcf.files.sinks import check_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from fastrcf.cli.limits import Asked
     from fastrcf.files import Options
@@ -32,6 +40,7 @@ def stream(
     *,
     read: Options,
     columns: Sequence[str],
+    given: dict[str, Any],
     state: str | None,
     save_every: int | None,
     skip_seen: bool,
@@ -47,6 +56,8 @@ def stream(
         How lines are read.
     columns : sequence of str
         Columns for a forest; default: all.
+    given : dict
+        Parameters of a new model that were given; a saved state must agree with them.
     state : str or None
         File to go on from if it is there, and to save to at the end, at a
         signal and at an error.
@@ -60,7 +71,13 @@ def stream(
     import fastrcf
 
     resumed = state is not None and Path(state).exists()
-    model = fastrcf.load(state) if resumed and state is not None else make()
+    if state is not None:
+        check_place(Path(state))
+    if resumed and state is not None:
+        model = fastrcf.load(state)
+        check_resumed(state, model, columns, given)
+    else:
+        model = make()
     if isinstance(model, fastrcf.FrozenForest):
         raise InvalidInputError("the model is a frozen forest, which does not learn")
     to_skip = streamed(model) if skip_seen else 0
@@ -93,10 +110,15 @@ def stream(
         if state and model.n_seen:
             save(state)
             click.echo(f"{state}: saved after {streamed(model):,} rows", err=True)
-        if clock.told():
-            click.echo(clock.told(), err=True)
+        for line in clock.told():
+            click.echo(line, err=True)
     if lines.stopped:
         raise KeyboardInterrupt
+
+
+def _clash(names: Container[str], engine: Answering) -> str | None:
+    """Find a name that an answer has too."""
+    return next((name for name in engine.added if name in names), None)
 
 
 class _Flow:
@@ -120,6 +142,9 @@ class _Flow:
     def _begin(self, line: str) -> bool:
         self._names, is_header = self._lines.names(line)
         self._engine = self._make(self._names)
+        clash = _clash(self._names, self._engine)
+        if clash is not None:
+            raise InvalidInputError(f"column {clash!r} is one that the answer adds: rename it")
         self._write(self._lines.header([*self._names, *self._engine.added]))
         return is_header
 
@@ -129,14 +154,19 @@ class _Flow:
             return
         if self._engine is None and self._begin(block[0]):
             block = block[1:]
-        skipped = min(len(block), max(0, self._to_skip - self.row))
-        self.row += skipped
-        block = block[skipped:]
-        if not block or self._engine is None:
+        if self._engine is None:
             return
         good, values, refused = [], [], None
         for row in self._lines.rows(block, self._names):
             found = row if isinstance(row, str) else self._engine.values(row)
+            clash = None if isinstance(row, str) else _clash(row, self._engine)
+            if clash is not None:
+                found = (clash, "the answer adds a column of this name")
+            if self._to_skip:
+                # What the state has seen are rows that could be used.
+                self._to_skip -= isinstance(found, list)
+                self.row += 1
+                continue
             if isinstance(found, list) and isinstance(row, dict):
                 good.append(row)
                 values.append(found)

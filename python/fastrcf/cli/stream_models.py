@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
@@ -10,8 +11,10 @@ import click
 import numpy as np
 
 from fastrcf import Detector, RandomCutForest, SeriesDetector
-from fastrcf.errors import InvalidInputError
+from fastrcf._series_input import key_name
+from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.files.values import parse_number
+from fastrcf.series import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +88,7 @@ def new_model(columns: Sequence[str], given: dict[str, Any]) -> LearningModel:
     Raises
     ------
     click.UsageError
-        If an option is of the other kind.
+        If an option is of the other kind, or out of its range.
     """
     given = {name: value for name, value in given.items() if value is not None}
     is_series = "time_column" in given or "key_column" in given
@@ -93,37 +96,66 @@ def new_model(columns: Sequence[str], given: dict[str, Any]) -> LearningModel:
         if name in given:
             kind = "a forest" if is_series else "a time series: give --time or --key"
             raise click.UsageError(f"{_option(name)} is of {kind}")
-    if not is_series:
-        return RandomCutForest(**given)
     if "alerts_per_day" in given and "time_column" not in given:
         raise click.UsageError("--alerts-per-day needs --time")
-    period = given.pop("period", "day")
-    if period == "none":
-        given["period"] = None
-    elif period != "day":
-        given["period"] = parse_number(period)
-        if math.isnan(given["period"]):
-            raise click.UsageError(f"--period: {period!r} is neither day, none nor seconds")
-    return SeriesDetector(list(columns) or None, **given)
+    if "period" in given:
+        given["period"] = _period(given["period"])
+    try:
+        if is_series:
+            return SeriesDetector(list(columns) or None, **given)
+        return RandomCutForest(**given)
+    except InvalidParameterError as error:
+        raise click.UsageError(str(error)) from None
 
 
-def refuse_for_model(given: dict[str, Any]) -> None:
-    """Refuse what a model that is given has already been made with.
+def check_resumed(state: str, model: Any, columns: Sequence[str], given: dict[str, Any]) -> None:
+    """See that a state goes on as what options ask for.
 
     Raises
     ------
     click.UsageError
-        Names the first such option.
+        Names the first option that says something else than the state holds.
     """
+    given = {name: value for name, value in given.items() if value is not None}
+    # It may be anything that is not told, and has a default.
+    given.pop("random_state", None)
+    known: dict[str, Any] = {}
+    if isinstance(model, Detector):
+        # Times may be those of --per-day.
+        given.pop("time_column", None)
+    elif model._core is not None:
+        known = model._core.parameters()
+    if isinstance(model, SeriesDetector):
+        known["max_series"] = getattr(model._core, "max_series", None)
+        if columns and list(columns) != model.columns:
+            raise click.UsageError(
+                f"--columns: {state} looks at {', '.join(model.columns)}; leave it out, or begin "
+                "another state"
+            )
+    if "period" in given:
+        given["period"] = _period(given["period"])
     for name, value in given.items():
-        # Times may be of --per-day, and a seed has a default.
-        if value is not None and name not in ("time_column", "random_state"):
-            raise click.UsageError(f"{_option(name)} is of a new model, and --model gives one")
+        if name not in known or known[name] != value:
+            held = f"has {known[name]}" if name in known else "is another kind of model"
+            raise click.UsageError(
+                f"{_option(name)} {value}: {state} {held}; leave it out, or begin another state"
+            )
 
 
 def _option(name: str) -> str:
-    short = {"shingle_size": "shingle", "n_trees": "trees", "key_column": "key"}
-    return "--" + short.get(name, name).replace("_", "-")
+    short = {"shingle_size": "shingle", "n_trees": "trees"}
+    return "--" + short.get(name, name.removesuffix("_column")).replace("_", "-")
+
+
+def _period(period: str) -> float | None:
+    if period == "none":
+        return None
+    if period == "day":
+        return DAY
+    seconds = parse_number(period)
+    if math.isnan(seconds):
+        raise click.UsageError(f"--period: {period!r} is neither day, none nor seconds")
+    return seconds
 
 
 def streamed(model: LearningModel) -> int:
@@ -132,7 +164,7 @@ def streamed(model: LearningModel) -> int:
 
 
 class Clock:
-    """Says how many rows of a run came with a time that did not go on.
+    """Says how many rows of a run came with a time that did not go on, and series dropped.
 
     Of a forest and a detector of tables it says nothing: they have no times.
     """
@@ -140,6 +172,7 @@ class Clock:
     def __init__(self, model: LearningModel) -> None:
         self._model = model
         self._before = self._counts()
+        self._dropped = model.n_dropped if isinstance(model, SeriesDetector) else 0
 
     def _counts(self) -> tuple[int, int, int]:
         model = self._model
@@ -147,28 +180,38 @@ class Clock:
             return 0, 0, 0
         return model.n_seen, model.n_repeated, model.n_backward
 
-    def told(self) -> str:
-        """Give a line for the end; empty if all times went on.
+    def told(self) -> list[str]:
+        """Give lines for the end; none if all times went on and all series have a place.
 
         Series that were dropped meanwhile take their counts with them.
         """
+        model = self._model
+        if not isinstance(model, SeriesDetector):
+            return []
+        lines = []
         pairs = zip(self._counts(), self._before, strict=True)
         seen, repeated, backward = (max(0, now - before) for now, before in pairs)
-        if not repeated and not backward:
-            return ""
-        name = self._model.time_column if isinstance(self._model, SeriesDetector) else None
-        return (
-            f"{name}: of {seen:,} rows {repeated:,} came with the time of the row before and "
-            f"{backward:,} with an earlier one; they were taken as they came: see to the clock"
-        )
+        if repeated or backward:
+            lines.append(
+                f"{model.time_column}: of {seen:,} rows {repeated:,} came with the time of the row "
+                f"before and {backward:,} with an earlier one; they were taken as they came: see "
+                "to the clock"
+            )
+        dropped = model.n_dropped - self._dropped
+        if dropped:
+            lines.append(
+                f"{model.key_column}: {dropped:,} series dropped, as only so many are held "
+                "(--max-series): those whose last row was the longest ago"
+            )
+        return lines
 
 
 def _number(name: str, value: Any, largest: float) -> float | tuple[str, str]:
     number = parse_number(value) if isinstance(value, str) else value
-    if not isinstance(number, (int, float)) or math.isnan(number):
+    if not isinstance(number, (int, float)) or number != number:
         return name, f"{value!r} is not a number"
     if not abs(number) <= largest:
-        return name, f"{value} is not finite or larger than {largest:g}"
+        return name, f"{str(value)[:40]} is not finite or larger than {largest:g}"
     return float(number)
 
 
@@ -270,7 +313,7 @@ class _Series:
             if isinstance(number, tuple):
                 return number
             out.append(number)
-        for other, read in ((self._time, seconds), (self._key, str)):
+        for other, read in ((self._time, seconds), (self._key, key_name)):
             if other is None:
                 continue
             value = row.get(other)
@@ -285,7 +328,10 @@ class _Series:
     def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:
         """Detect rows."""
         columns = dict(zip(self.columns, map(list, zip(*values, strict=True)), strict=True))
-        table = self._model.process(columns)
+        with warnings.catch_warnings():
+            # Series that are dropped are told at the end, once.
+            warnings.simplefilter("ignore", UserWarning)
+            table = self._model.process(columns)
         rows: list[dict[str, Any]] = cast("Any", table).select(list(_ADDED)).to_pylist()
         for row in rows:
             if math.isnan(row["score"]):
@@ -301,7 +347,7 @@ def _holds_number(value: Any) -> bool:
 def seconds(value: Any) -> float | None:
     """Read a time, in seconds; that of a date is what its clock shows, counted from 1970."""
     number = parse_number(value) if isinstance(value, str) else value
-    if isinstance(number, (int, float)) and math.isfinite(number):
+    if isinstance(number, (int, float)) and abs(number) <= _LARGEST:
         return float(number)
     try:
         moment = datetime.fromisoformat(str(value).strip()).replace(tzinfo=None)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from fastrcf.files import Clean, Options, Role, Source
 
+_OF_SERIES = "the model is a detector of series, which scores rows as it learns them: use stream"
+
 
 @dataclass
 class Input:
@@ -107,9 +109,7 @@ def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[st
     from fastrcf import Detector, SeriesDetector
 
     if isinstance(model, SeriesDetector):
-        raise InvalidInputError(
-            "the model is a detector of series, which scores rows as it learns them: use stream"
-        )
+        raise InvalidInputError(_OF_SERIES)
     if isinstance(model, Detector):
         if columns:
             raise InvalidInputError("--columns: a detector knows its columns; only forests do not")
@@ -124,3 +124,23 @@ def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[st
             f"numbers: {', '.join(names[:12])}; choose with --columns"
         )
     return dict.fromkeys(names, "number")
+
+
+def check_detector(model: Any, instead: str = "") -> None:
+    """See that a model has a threshold, and columns by name.
+
+    Raises
+    ------
+    InvalidInputError
+        Says what the model is, and what to do ``instead``.
+    """
+    from fastrcf import Detector, SeriesDetector
+
+    if isinstance(model, Detector):
+        return
+    if isinstance(model, SeriesDetector):
+        raise InvalidInputError(_OF_SERIES)
+    raise InvalidInputError(
+        "the model is a forest, which has no threshold and no names of columns: train a "
+        f"detector{instead}"
+    )

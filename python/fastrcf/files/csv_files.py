@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,16 @@ class CsvSource(Source):
         self._raw, stream = open_bytes(path)
         start = _read_start(stream)
         self._stream = Rejoined(start, stream)
-        text = start.decode(options.encoding, errors="replace").removeprefix("\ufeff")
+        text = _decoded(path, start, options.encoding)
         self._delimiter = options.delimiter or max(_DELIMITERS, key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text), delimiter=self._delimiter)
-        sample = [line for line in lines if line]
+        try:
+            sample = [line for line in lines if line]
+        except csv.Error as error:
+            raise InvalidInputError(
+                f"{path}, line {lines.line_num}: it is not read as CSV: {error}; if it is "
+                "something else, say what with --input-format"
+            ) from None
         if not sample:
             raise InvalidInputError(f"{path}: the file is empty")
         if len(start) >= _START:
@@ -122,6 +129,22 @@ class CsvSource(Source):
     def progress(self) -> float:
         """Share of the file that has been read."""
         return share_read(self.file, self._raw)
+
+
+def _decoded(path: str, start: bytes, encoding: str) -> str:
+    """Read a file's first bytes, of which the last may be part of a character."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start)
+    except UnicodeError as error:
+        raise InvalidInputError(
+            f"{path}: it is not {encoding}: {error}; say what it is with --encoding"
+        ) from None
+    text = text.removeprefix("\ufeff")
+    if "\r" in text and "\n" not in text:
+        raise InvalidInputError(
+            f"{path}: lines end in carriage returns alone, as on old Macs: convert them"
+        )
+    return text
 
 
 def _guess(rows: list[list[str]], j: int) -> Kind:

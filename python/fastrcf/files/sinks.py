@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fastrcf.files.formats import STANDARD, guess_format
+from fastrcf.files.formats import COMPRESSION, STANDARD, guess_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,10 +138,25 @@ def open_sink(path: str, format: Format | None = None) -> Iterator[Sink]:
         If it cannot be written.
     """
     chosen = format or guess_format(path)
-    with open_whole(path) as file:
-        sink = _sink(chosen, file)
+    with open_whole(path) as file, _compressed(path, file) as out:
+        sink = _sink(chosen, out)
         yield sink
         sink.close()
+
+
+@contextmanager
+def _compressed(path: str, file: Any) -> Iterator[Any]:
+    """Compress what is written, if the name's ending says so."""
+    codec = COMPRESSION.get(Path(path).suffix.lower()) if path != STANDARD else None
+    if codec is None:
+        yield file
+        return
+    # A stream closes what it writes to, which is still to be brought to the disk.
+    with (
+        os.fdopen(os.dup(file.fileno()), "wb") as raw,
+        pa.CompressedOutputStream(raw, codec) as out,
+    ):
+        yield out
 
 
 @contextmanager

@@ -140,7 +140,7 @@ impl Alerts {
         if let (AlertBudget::PerDay(_), Some(time)) = (asked, time) {
             self.traffic.take(time);
         }
-        let Some(rate) = self.rate(asked) else {
+        let Some(rate) = self.rate(config, asked) else {
             return (0.0, false);
         };
         let budget = self.budget.get_or_insert_with(|| begin(config, rate));
@@ -153,17 +153,17 @@ impl Alerts {
 
     /// The share of rows that should be alerts; none where no time has passed by which
     /// rows of a day could be counted.
-    pub(crate) fn rate(&self, asked: AlertBudget) -> Option<f64> {
+    pub(crate) fn rate(&self, config: &SeriesConfig, asked: AlertBudget) -> Option<f64> {
         let share = match asked {
             AlertBudget::Share(share) => share,
             AlertBudget::PerDay(alerts) => alerts / self.traffic.per_day()?,
         };
-        Some(share.clamp(LEAST_RATE, MOST_RATE))
+        Some(share.clamp(LEAST_RATE, config.most_alerts()))
     }
 
     /// A tenth for each alert that was to be expected among the rows scored.
-    pub(crate) fn confidence(&self, asked: AlertBudget) -> f64 {
-        let rate = self.rate(asked).unwrap_or_default();
+    pub(crate) fn confidence(&self, config: &SeriesConfig, asked: AlertBudget) -> f64 {
+        let rate = self.rate(config, asked).unwrap_or_default();
         (self.n_scored as f64 * rate / 10.0).min(1.0)
     }
 
@@ -189,7 +189,7 @@ impl Alerts {
             true => self.traffic.is_sound(),
             false => self.traffic == Traffic::default(),
         };
-        let budget = match (&self.budget, self.rate(asked)) {
+        let budget = match (&self.budget, self.rate(config, asked)) {
             (Some(budget), Some(rate)) => sound(budget, rate),
             (budget, rate) => budget.is_none() && rate.is_none(),
         };
@@ -311,9 +311,10 @@ mod tests {
 
     #[test]
     fn nothing_is_an_alert_before_time_has_passed() {
-        let (found, alerts) = alerts(AlertBudget::PerDay(1e9), (0..500).map(|_| 7.0));
+        let asked = AlertBudget::PerDay(1e9);
+        let (found, alerts) = alerts(asked, (0..500).map(|_| 7.0));
         assert!(found.is_empty() && alerts.budget.is_none() && alerts.n_scored == 500);
-        assert_eq!(alerts.confidence(AlertBudget::PerDay(1e9)), 0.0);
+        assert_eq!(alerts.confidence(&config(asked), asked), 0.0);
     }
 
     #[test]
@@ -323,6 +324,7 @@ mod tests {
             let n = between(&found, f64::from(first), f64::from(first + 10_000));
             assert!((8..=12).contains(&n), "from {first}: {n}");
         }
-        assert_eq!(alerts.confidence(AlertBudget::Share(0.001)), 1.0);
+        let asked = AlertBudget::Share(0.001);
+        assert_eq!(alerts.confidence(&config(asked), asked), 1.0);
     }
 }

@@ -170,7 +170,7 @@ impl SeriesConfig {
             return Err(Error::config(name, message));
         }
         match (self.budget, self.episode) {
-            (Some(AlertBudget::Share(share)), Some(rows)) if share * rows as f64 > 1.0 => {
+            (Some(AlertBudget::Share(share)), Some(rows)) if share > self.most_alerts() => {
                 let message = format!(
                     "{share} is more than one row of each episode of {rows} rows, and they hold \
                      one alert as a rule; make episodes shorter, or leave them out"
@@ -199,6 +199,12 @@ impl SeriesConfig {
     /// The part of a forest's memory that so many rows fill.
     pub(crate) fn filled(&self, learnt: u64) -> f64 {
         (learnt as f64 / self.sample_size as f64).min(1.0)
+    }
+
+    /// The greatest share of rows that may be alerts: with episodes one row of each.
+    pub(crate) fn most_alerts(&self) -> f64 {
+        self.episode
+            .map_or(MOST_RATE, |rows| MOST_RATE.min(1.0 / rows as f64))
     }
 
     /// Slots of the period; none without one.

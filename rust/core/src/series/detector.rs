@@ -162,7 +162,9 @@ impl SeriesDetector {
     /// The share of rows that should be alerts, if a number of them was asked for: of alerts
     /// a day by the rows of the last days, which are not known before time has passed.
     pub fn alert_rate(&self) -> Option<f64> {
-        self.config.budget.and_then(|asked| self.alerts.rate(asked))
+        self.config
+            .budget
+            .and_then(|asked| self.alerts.rate(&self.config, asked))
     }
 
     /// How far alerts can be trusted, between 0 and 1. With a budget a tenth for each alert
@@ -171,7 +173,7 @@ impl SeriesDetector {
     pub fn confidence(&self) -> f64 {
         match self.config.budget {
             None => self.filled(),
-            Some(asked) => self.alerts.confidence(asked),
+            Some(asked) => self.alerts.confidence(&self.config, asked),
         }
     }
 

@@ -146,13 +146,15 @@ impl SeriesSet {
 
     /// As [`SeriesDetector::alert_rate`].
     pub fn alert_rate(&self) -> Option<f64> {
-        self.config.budget.and_then(|asked| self.alerts.rate(asked))
+        self.config
+            .budget
+            .and_then(|asked| self.alerts.rate(&self.config, asked))
     }
 
     /// As [`SeriesDetector::confidence`]; without a budget the mean of the series held.
     pub fn confidence(&self) -> f64 {
         match self.config.budget {
-            Some(asked) => self.alerts.confidence(asked),
+            Some(asked) => self.alerts.confidence(&self.config, asked),
             None => {
                 let all = self.series.values().map(|kept| kept.detector.confidence());
                 all.sum::<f64>() / self.series.len().max(1) as f64

@@ -1,0 +1,166 @@
+"""Which columns of a table a detector takes, and as what."""
+
+import datetime
+import warnings
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import fastrcf
+from fastrcf._tables import as_table
+
+N = 60
+USUAL = np.arange(float(N))
+FEW = {"n_trees": 5, "random_state": 1}
+
+
+def sparse(values, fill=0.0):
+    return pd.arrays.SparseArray(values, fill_value=fill)
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool])
+def test_sparse_numbers_are_taken(dtype):
+    values = (np.arange(N) % 5 == 0).astype(dtype)
+    thin = pd.DataFrame({"a": USUAL, "b": sparse(values, dtype(0))})
+    dense = pd.DataFrame({"a": USUAL, "b": values})
+    detector = fastrcf.Detector(**FEW).fit(thin)
+    assert detector.columns == ["a", "b"]
+    expected = fastrcf.Detector(**FEW).fit(dense)
+    assert bytes(detector) == bytes(expected)
+    np.testing.assert_array_equal(detector.score(thin), expected.score(dense))
+    assert fastrcf.Detector(**FEW).fit(thin[["b"]]).columns == ["b"]
+
+
+def test_a_missing_sparse_number_is_named():
+    values = np.where(np.arange(N) == 3, np.nan, 1.0)
+    with pytest.raises(fastrcf.InvalidInputError, match="row 3, column 'b': the value is missing"):
+        fastrcf.Detector().fit(pd.DataFrame({"a": USUAL, "b": sparse(values, 1.0)}))
+
+
+@pytest.mark.parametrize("column", [USUAL * 1j, sparse(USUAL * 1j, 0j)])
+def test_complex_numbers_are_refused(column):
+    table = pd.DataFrame({"a": USUAL, "b": column})
+    said = "column 'b': expected numbers, found dtype .*complex128"
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        fastrcf.Detector(["a", "b"]).fit(table)
+    said = "expected numbers, found dtype .*complex128"
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        fastrcf.SeriesDetector(["b"]).process(table)
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        fastrcf.RandomCutForest().process(table)
+    assert fastrcf.Detector(**FEW).fit(table).columns == ["a"]
+
+
+OBJECTS = {
+    "decimals": [Decimal(i) for i in range(N)],
+    "a mixture": [Decimal(1), 2, 3.5, np.float32(4), None, np.int8(5)] * 10,
+    "truth values": [True, None, False] * 20,
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_numbers_that_are_objects_are_not_left_out_in_silence(kind):
+    table = pd.DataFrame({"a": USUAL, "b": pd.Series(OBJECTS[kind], dtype=object)})
+    said = r"column 'b' holds numbers as objects and is left out: .*astype\(float\)"
+    with pytest.warns(UserWarning, match=said) as told:
+        detector = fastrcf.Detector(**FEW).fit(table)
+    assert detector.columns == ["a"]
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match=said) as told:
+        fastrcf.SeriesDetector(**FEW).process(table)
+    assert told[0].filename == __file__
+    # What is named, converted or other than numbers is not told.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fastrcf.Detector(["a"], **FEW).fit(table)
+        fastrcf.Detector(categorical=["b"], **FEW).fit(table.dropna())
+        converted = table.dropna().astype({"b": float})
+        assert fastrcf.Detector(**FEW).fit(converted).columns == ["a", "b"]
+        table["b"] = pd.Series([1.0, "x", None] * 20, dtype=object)
+        assert fastrcf.Detector(**FEW).fit(table).columns == ["a"]
+
+
+def names_of(column):
+    """Names that the categories of a column have."""
+    found = []
+
+    def encode(_, names):
+        found.extend(names)
+        return [float(i) for i in range(len(names))]
+
+    as_table(pd.DataFrame({"c": column})).columns(["c"], {"c"}, encode)
+    return found
+
+
+def test_a_category_has_one_name_whatever_its_dtype():
+    for dtype in ("int64", "Int64", "float64", "Float64", "int64[pyarrow]", object):
+        assert names_of(pd.Series([1, 2, 3, 1], dtype=dtype)) == ["1", "2", "3"]
+    assert names_of(pd.Series([1.0, 2.0, 3.0], dtype=object)) == ["1", "2", "3"]
+    assert names_of(pd.Series([1.0, 2, "x", 2.5], dtype=object)) == ["1", "2", "2.5", "x"]
+    assert names_of(pd.Series([True, False])) == ["false", "true"]
+    integers = pd.DataFrame({"a": USUAL, "c": [1, 2, 3] * 20})
+    floats = integers.assign(c=integers["c"].astype(float).astype(object))
+    detector = fastrcf.Detector(["a"], categorical=["c"], **FEW).fit(integers)
+    np.testing.assert_array_equal(detector.score(floats), detector.score(integers))
+
+
+DAYS = [f"2024-01-{1 + i // 6:02}T{4 * (i % 6):02}:00" for i in range(N)]
+MOMENTS = [datetime.datetime.fromisoformat(text) for text in DAYS]
+SECONDS = [moment.replace(tzinfo=datetime.UTC).timestamp() for moment in MOMENTS]
+PER_DAY = {"alerts_per_day": 0.5, "time_column": "t", **FEW}
+
+
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame, pl.DataFrame, pa.table])
+def test_times_of_rows_a_day_may_be_texts(kind):
+    expected = fastrcf.Detector(**PER_DAY).fit({"t": MOMENTS, "a": USUAL})
+    for times in (DAYS, [f"{text}+02:00" for text in DAYS], [str(t) for t in SECONDS], SECONDS):
+        columns = {"t": times, "a": USUAL}
+        detector = fastrcf.Detector(**PER_DAY).fit(kind(columns))
+        assert detector.rows_per_day == expected.rows_per_day
+        assert bytes(detector) == bytes(expected)
+    halves = [kind({"t": DAYS[i : i + 30], "a": USUAL[i : i + 30]}) for i in (0, 30)]
+    assert bytes(fastrcf.Detector(**PER_DAY).fit(halves)) == bytes(expected)
+    mixed = pd.Series([*DAYS[:30], *SECONDS[30:]], dtype=object)
+    mixed = pd.DataFrame({"t": mixed, "a": USUAL})
+    assert bytes(fastrcf.Detector(**PER_DAY).fit(mixed)) == bytes(expected)
+    halves[1] = kind({"t": [*DAYS[30:40], "noon", *DAYS[41:]], "a": USUAL[30:]})
+    with pytest.raises(fastrcf.InvalidInputError, match=r"t: .* found 'noon' in row 40") as error:
+        fastrcf.Detector(**PER_DAY).fit(halves)
+    assert error.value.row == 40
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.to_datetime(pd.Series([None] * N)),
+        [datetime.time(i % 24) for i in range(N)],
+        np.full(N, np.nan),
+    ],
+)
+def test_what_is_no_time_is_refused_in_words(times):
+    said = "column 't': expected datetimes or numbers in seconds"
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        fastrcf.Detector(**PER_DAY).fit(pd.DataFrame({"t": times, "a": USUAL}))
+
+
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame, pl.DataFrame, pa.table])
+def test_truth_values_are_no_times(kind):
+    with pytest.raises(fastrcf.InvalidInputError, match="column 't': expected datetimes"):
+        fastrcf.Detector(**PER_DAY).fit(kind({"t": [True, False] * 30, "a": USUAL}))
+
+
+def test_a_time_column_may_be_named_by_a_number():
+    table = pd.DataFrame({0: SECONDS, 1: USUAL})
+    detector = fastrcf.Detector(alerts_per_day=0.5, time_column=0, **FEW).fit(table)
+    assert detector.columns == ["1"]
+
+
+def test_alerts_are_asked_for_in_one_way():
+    with pytest.raises(fastrcf.InvalidParameterError, match="alert_rate and alerts_per_day: give"):
+        fastrcf.Detector(alerts_per_day=0.5, time_column="t", alert_rate=0.2)
+    assert fastrcf.Detector(alert_rate=0.2).alert_rate == 0.2
+    assert fastrcf.Detector().alert_rate == 0.001
