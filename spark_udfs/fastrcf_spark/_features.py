@@ -111,6 +111,10 @@ def find(df: DataFrame, model: Model, columns: str | Sequence[str] | None) -> Fe
         )
         names = fitted if fitted is not None else [f"element {j}" for j in range(width)]
         return Features(tuple(names), kind, (wanted[0],), (types[wanted[0]],))
+    if len(wanted) == 1 and isinstance(types[wanted[0]], ArrayType):
+        raise fastrcf.InvalidInputError(
+            f"column {wanted[0]!r} holds {types[wanted[0]].simpleString()}, not an array of numbers"
+        )
     if fitted is not None:
         if sorted(wanted) != sorted(fitted):
             raise fastrcf.InvalidInputError(

@@ -132,7 +132,15 @@ def _scores(model: Any, plan: dict[str, Any], batch: pa.RecordBatch, first: int)
     rows, lie = _inputs.found(columns, plan["inputs"], plan["categories"], plan["named"])
     lie |= {"missing": plan["missing"], "key": []}
     if plan["missing"] == "error":
-        return pa.array(model.score(_worker.inputs(lie, rows)), pa.float64())
+        try:
+            return pa.array(model.score(_worker.inputs(lie, rows)), pa.float64())
+        except InvalidInputError as error:
+            if error.row is None:
+                raise
+            what = _worker.fault(error, lie, rows)
+            raise InvalidInputError(
+                f"row {error.row}: {what}", row=error.row, column=error.column
+            ) from None
     return _worker.scored(model, lie, rows, first)
 
 

@@ -5,6 +5,7 @@ Functions take a plan of plain values first, which ``_shipping.deferred`` sends 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -214,7 +215,7 @@ def _refused(
     """Say which row it was in words that lead to it in the table."""
     if error.row is None:
         return error
-    _, _, what = str(error).partition(": ")
+    what = fault(error, plan, batch)
     task = TaskContext.get()
     where = [f"row {first + error.row} of partition {task.partitionId() if task else 0}"]
     for name, sent in plan["key"]:
@@ -226,6 +227,35 @@ def _refused(
         row=error.row,
         column=error.column,
     )
+
+
+def fault(error: InvalidInputError, plan: dict[str, Any], batch: pa.RecordBatch) -> str:
+    """Say what is wrong with a row, without where it is.
+
+    It is looked up in the batch: the model is given NaN for what is missing in an array, and has
+    advice for a fit where a column of the batch has no value at all.
+    """
+    if error.row is not None and error.column is not None:
+        value = _value(plan, batch, error.row, error.column)
+        if value is None:
+            return "the value is missing"
+        if isinstance(value, float) and math.isnan(value):
+            return "NaN is not finite"
+    _, _, what = str(error).partition(": ")
+    return what
+
+
+def _value(plan: dict[str, Any], batch: pa.RecordBatch, row: int, place: int) -> Any:
+    """Give a model's input as it was sent."""
+    text, before = plan["text"], plan["columns"][:place]
+    alone = plan["packed"] is None or (
+        len(plan["columns"]) > place and plan["columns"][place] in text
+    )
+    if alone:
+        return batch.column(plan["columns"][place])[row].as_py()
+    # The array holds the numbers alone.
+    place -= sum(name in text for name in before)
+    return batch.column(plan["packed"])[row].values[place].as_py()
 
 
 def _beside(

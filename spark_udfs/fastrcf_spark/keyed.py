@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
-from fastrcf_spark import _features, _keys
+from fastrcf_spark import _features, _keys, _names
 from fastrcf_spark._features import PREFIX, column
 from fastrcf_spark._keys import KEY
 from fastrcf_spark._shipping import deferred, loaded, ship
@@ -130,9 +130,12 @@ def fit_per_key(
     fastrcf.Detector(list(features.names) or None, **parameters)
     least = sample_size if min_rows is None else min_rows
     _check_fit(features, parameters, seed, least, max_rows, missing)
-    taken = {"model", "n_rows", "n_fitted"} & set(names)
-    if taken:
-        raise fastrcf.InvalidInputError(f"keys: the result has a column {taken.pop()!r} of its own")
+    for name in ("model", "n_rows", "n_fitted"):
+        other = _names.namesake(df.sparkSession, name, names)
+        if other is not None:
+            raise fastrcf.InvalidInputError(
+                f"keys: the result has a column {name!r} of its own{_names.same(other, name)}"
+            )
 
     selected, found = _features.sent(df, features, [])
     sent = {name: f"c{i}" for i, name in enumerate(selected)}
@@ -394,7 +397,7 @@ def _joined(
         # It says what the fallback misses before anything runs.
         _features.find(df, other, features.columns)
     kept = _kept(df, keep)
-    _free([field.name for field in added], kept)
+    _free(df.sparkSession, [field.name for field in added], kept)
 
     selected, found = _features.sent(df, features, list(dict.fromkeys([*kept, *names])))
     sent = {name: f"c{i}" for i, name in enumerate(selected)}

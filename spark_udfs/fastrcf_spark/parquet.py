@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 import fastrcf
-from fastrcf_spark import _inputs, _parquet_files, _parquet_output
+from fastrcf_spark import _inputs, _names, _parquet_files, _parquet_output
 from fastrcf_spark._features import column
 from fastrcf_spark._shipping import loaded, ship
 from fastrcf_spark.tables import check_missing
@@ -141,7 +141,7 @@ def score_parquet(
     systems, files, uris = _listed(paths, filesystem)
     names, given = _named(model, columns)
     kept = list(dict.fromkeys(keep))
-    _free([*(row_id or ()), score], kept)
+    _free(spark, [*(row_id or ()), score], kept)
     footers = _footers([(systems[system], path) for system, path in files])
     types = _common(files, footers, [*given, *kept])
     _check_inputs(model, names, [types[name] for name in given])
@@ -346,12 +346,13 @@ def _check_inputs(model: Model, names: Sequence[str], types: Sequence[pa.DataTyp
     _inputs.found([pa.array([], kind) for kind in types], names, categories(model), named)
 
 
-def _free(added: Sequence[str], kept: Sequence[str]) -> None:
-    for name in added:
-        if [*added, *kept].count(name) > 1:
+def _free(spark: SparkSession, added: Sequence[str], kept: Sequence[str]) -> None:
+    for place, name in enumerate(added):
+        other = _names.namesake(spark, name, [*added[:place], *kept])
+        if other is not None:
             raise fastrcf.InvalidInputError(
-                f"two columns of the result are called {name!r}: choose other names, or do not "
-                "keep it"
+                f"two columns of the result are called {other!r}{_names.same(name, other)}: choose "
+                "other names, or do not keep it"
             )
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, DataType, StringType
 
 import fastrcf
-from fastrcf_spark import _features
+from fastrcf_spark import _features, _names
 from fastrcf_spark._features import PREFIX, column
 from fastrcf_spark._params import EstimatorParams, ModelParams
 from fastrcf_spark._persistence import StageReader, StageWriter
@@ -201,9 +201,13 @@ class RandomCutForestModel(Model, ModelParams, MLReadable[Any], MLWritable):
         score, grade = self.getScoreCol(), self.getGradeCol()
         prediction = str(self.getPredictionCol())
         added = [name for name in (score, prediction, grade) if name]
-        for name in added:
-            if name in dataset.columns or added.count(name) > 1:
-                raise fastrcf.InvalidInputError(f"output column {name!r} exists already")
+        for place, name in enumerate(added):
+            there = [*dataset.columns, *added[:place]]
+            other = _names.namesake(dataset.sparkSession, name, there)
+            if other is not None:
+                raise fastrcf.InvalidInputError(
+                    f"output column {other!r} exists already{_names.same(name, other)}"
+                )
         invalid = self.getHandleInvalid()
         if invalid == "skip":
             dataset = dataset.where(usable(found))

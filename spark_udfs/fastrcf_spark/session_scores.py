@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
 import fastrcf
-from fastrcf_spark import _buckets
+from fastrcf_spark import _buckets, _names
 from fastrcf_spark._features import column
 from fastrcf_spark._shipping import deferred, ship
 from fastrcf_spark.sessions import _WORKER, _bucket, _checked
@@ -76,8 +76,11 @@ def score_sessions(
         if name not in names:
             raise fastrcf.InvalidInputError(f"keep: the data frame has no column {name!r}")
     for name in _ADDED:
-        if name in kept:
-            raise fastrcf.InvalidInputError(f"a kept column is called {name!r} already")
+        other = _names.namesake(df.sparkSession, name, kept)
+        if other is not None:
+            raise fastrcf.InvalidInputError(
+                f"a kept column is called {other!r} already{_names.same(name, other)}"
+            )
     reads = dict.fromkeys(["session_id", "sim_id", "start_ts", "family", *detector.features])
     read = {name: f"c{i}" for i, name in enumerate(reads)}
     selected = [

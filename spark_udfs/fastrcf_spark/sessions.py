@@ -14,7 +14,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
-from fastrcf_spark import _buckets, _parquet_files, _part_files
+from fastrcf_spark import _buckets, _names, _parquet_files, _part_files
 from fastrcf_spark._features import column
 from fastrcf_spark._sampling import collected
 from fastrcf_spark._shipping import deferred, ship
@@ -97,8 +97,11 @@ def session_features(
         if name not in names:
             raise fastrcf.InvalidInputError(f"keep: the data frame has no column {name!r}")
     for feature in wanted:
-        if feature.name in kept:
-            raise fastrcf.InvalidInputError(f"a kept column is called {feature.name!r} already")
+        other = _names.namesake(df.sparkSession, feature.name, kept)
+        if other is not None:
+            raise fastrcf.InvalidInputError(
+                f"a kept column is called {other!r} already{_names.same(feature.name, other)}"
+            )
     sent, places, again = _sent(df, needs.columns(wanted, group, keep=()), kept)
     folder = None
     if output is not None:

@@ -165,7 +165,7 @@ def process_stream(
     added = [StructField(output, DoubleType())]
     if time_column is not None:
         added.append(StructField(is_late, BooleanType()))
-    _free([field.name for field in added], wanted)
+    _free(df.sparkSession, [field.name for field in added], wanted)
     _needs_rocksdb(df.sparkSession)
 
     extra = [] if time_column is None else [time_column]

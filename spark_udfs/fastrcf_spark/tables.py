@@ -15,14 +15,14 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
-from fastrcf_spark import _features, _limit
+from fastrcf_spark import _features, _limit, _names
 from fastrcf_spark._shipping import deferred, loaded, ship
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
     from fastrcf_spark._shipping import Model
     from fastrcf_spark.watch import Watch
@@ -90,7 +90,7 @@ def score(
     model = loaded(model)
     check_missing(missing, model)
     features, kept = _features.find(df, model, columns), _kept(df, keep)
-    _free([output], kept)
+    _free(df.sparkSession, [output], kept)
     result = _mapped(
         df,
         model,
@@ -169,7 +169,7 @@ def detect(
         added.append(StructField(f"{prefix}reasons", ArrayType(REASON)))
     outputs = [field.name for field in added]
     sent = kept if limit is None else list(dict.fromkeys([*kept, limit.entity, limit.time, *key]))
-    _free(outputs, sent)
+    _free(df.sparkSession, outputs, sent)
     plan = {"reasons": reasons, "missing": missing, "key": list(key)}
     result = _mapped(df, detector, features, sent, plan, added, "detect_batches")
     if limit is not None:
@@ -249,10 +249,17 @@ def _kept(df: DataFrame, keep: Literal["all"] | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(keep))
 
 
-def _free(outputs: list[str], kept: list[str]) -> None:
-    for name in outputs:
-        if name in kept:
+def _free(spark: SparkSession, outputs: list[str], kept: list[str]) -> None:
+    for place, name in enumerate(outputs):
+        other = _names.namesake(spark, name, kept)
+        if other is not None:
             raise fastrcf.InvalidInputError(
-                f"the data frame has a column {name!r} already: choose another name, or do not "
-                "keep it"
+                f"the data frame has a column {other!r} already{_names.same(name, other)}: choose "
+                "another name, or do not keep it"
+            )
+        other = _names.namesake(spark, name, outputs[:place])
+        if other is not None:
+            raise fastrcf.InvalidInputError(
+                f"two columns of the result are called {other!r}{_names.same(name, other)}: choose "
+                "another name"
             )

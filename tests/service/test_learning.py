@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -361,7 +362,7 @@ def test_a_state_that_cannot_be_written_is_told_and_not_fatal(model, tmp_path):
     folder.mkdir()
     options = ["--learn", "--state", folder / "s", "--save-every", "0.2", "--no-access-log"]
     with started(model, *options) as running:
-        folder.rmdir()
+        shutil.rmtree(folder)
         assert running.ask("/v1/score", {"rows": [[1, 2, 3]]})[0] == 200
         running.wait_for("the snapshot was not written")
         folder.mkdir()
@@ -370,6 +371,23 @@ def test_a_state_that_cannot_be_written_is_told_and_not_fatal(model, tmp_path):
         while not (folder / "s").exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_a_state_is_of_one_process(model, state):
+    options = (model, "--learn", "--state", state.path, "--no-access-log")
+    with started(*options):
+        code, told = failed(*options)
+        assert code == 1
+        assert "another process learns into it" in told
+    # Killed: the next one has it.
+    with started(*options) as running:
+        assert running.ask("/v1/score", {"rows": [[1, 2, 3]]})[0] == 200
+
+
+def test_a_state_without_a_place_is_refused_at_the_start(model, tmp_path):
+    code, told = failed(model, "--learn", "--state", tmp_path / "no" / "folder" / "s")
+    assert code == 1
+    assert "No such file or directory" in told
 
 
 def test_series_are_served_only_while_they_learn(tmp_path):

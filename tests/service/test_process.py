@@ -1,5 +1,6 @@
 """The command as people and supervisors run it: options, signals, files that change."""
 
+import gzip
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 import fastrcf
 from fastrcf.cli.app import app
+from fastrcf.service.keys import new_key
 from tests.service.process import COMMAND, failed, started
 
 ROW = {"amount": 20.5, "items": 3, "hour": 12}
@@ -141,6 +143,33 @@ def test_keys_are_made_asked_for_and_taken_away(model, tmp_path):
     assert job not in told
 
 
+def test_a_key_is_taken_away_while_the_model_file_is_gone(model, tmp_path):
+    keys = tmp_path / "keys"
+    a, b = (new_key(keys, name) for name in "ab")
+    served = tmp_path / "served.rcf"
+    served.write_bytes(model.read_bytes())
+    with started(served, "--api-keys", keys, "--reload", "--no-access-log") as running:
+        assert running.ask("/v1/score", {"rows": [[1, 2, 3]]}, x_api_key=b)[0] == 200
+        served.unlink()
+        kept = [line for line in keys.read_text().splitlines() if not line.startswith("b")]
+        keys.write_text("\n".join(kept))
+        running.wait_for("stays")
+        assert running.ask("/v1/score", {"rows": [[1, 2, 3]]}, x_api_key=b)[0] == 403
+        assert running.ask("/v1/score", {"rows": [[1, 2, 3]]}, x_api_key=a)[0] == 200
+
+
+def test_compressed_bodies_are_refused(model):
+    body = gzip.compress(b'{"rows": [[1, 2, 3]]}')
+    with started(model, "--no-access-log") as running:
+        for path in ("/v1/score", "/v1/detect", "/invocations"):
+            for coding in ("gzip", "br"):
+                status, _, told = running.ask(path, body, content_encoding=coding)
+                assert status == 415
+                assert b"Content-Encoding" in told
+        plain = gzip.decompress(body)
+        assert running.ask("/v1/score", plain, content_encoding="identity")[0] == 200
+
+
 def test_signatures_and_public_metrics(model):
     auth = pytest.importorskip("botocore.auth")
     from botocore.awsrequest import AWSRequest
@@ -183,6 +212,11 @@ def test_a_threshold_and_limits_of_its_own(model):
         (["{model}", "--credentials", "x"], "--auth sigv4"),
         (["{model}", "--cors", "example.org"], "--cors"),
         (["{model}", "--cors", "https://example.org/"], "--cors"),
+        (["{model}", "--threshold", "nan"], "not finite"),
+        (["{model}", "--threshold", "inf"], "not finite"),
+        (["{model}", "--timeout", "nan"], "not finite"),
+        (["{model}", "--save-every", "3"], "--save-every is of --learn"),
+        (["{model}", "--region", "x"], "--region is of --auth sigv4"),
         (["--new-key", "web"], "--api-keys"),
         (["{model}", "--new-key", "web", "--api-keys", "x"], "leave MODEL out"),
     ],

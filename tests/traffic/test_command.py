@@ -125,6 +125,12 @@ def test_a_key_is_sent_and_never_shown(run, monkeypatch):
         (["http://127.0.0.1:9/invocations", "--fraud-share", "2"], "fraud-share"),
         (["http://127.0.0.1:9/invocations", "--label", "x"], "--data"),
         (["http://127.0.0.1:9/v1/score", "--model", "x"], "--model"),
+        (["http://127.0.0.1:9/v1/score", "--rate", "inf"], "rate is inf"),
+        (["http://127.0.0.1:9/v1/score", "--rate", "nan"], "rate is nan"),
+        (["http://127.0.0.1:9/v1/score", "--no-header"], "--no-header needs --data"),
+        (["http://127.0.0.1:9/v1/score", "--names", "a"], "--names needs --data"),
+        (["http://127.0.0.1:9/invocations", "--by-position"], "--by-position"),
+        (["http://127.0.0.1:9/", "--form", "csv", "--by-position"], "--by-position"),
     ],
 )
 def test_wrong_use_is_told(run, words, message):
@@ -150,6 +156,28 @@ def test_a_signal_ends_it_with_its_report(number):
     assert told["interrupted"] is True
     assert told["requests"]["good"] == told["requests"]["sent"] == len(server.requests)
     assert told["rate"]["kept"] is True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_while_the_first_body_is_made(number):
+    def is_caught():
+        with open(f"/proc/{child.pid}/status") as file:
+            caught = re.search(r"^SigCgt:\s*(\w+)$", file.read(), re.MULTILINE)
+        return int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
+
+    words = ("--requests", 4, "--rows-per-request", 10**9, "--json")
+    with serving() as server, started(server.url, *words) as child:
+        try:
+            wait_for(is_caught)
+            child.send_signal(number)
+            out, err = child.communicate(timeout=20)
+        finally:
+            child.kill()
+    told = json.loads(out)
+    assert err == ""
+    assert told["interrupted"] is True
+    assert told["requests"]["due"] == len(server.requests) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")

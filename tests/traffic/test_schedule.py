@@ -64,6 +64,12 @@ def test_whichever_ends_first(given, expected):
     assert how_many(*given) == expected
 
 
+@pytest.mark.parametrize("rate", [float("inf"), float("nan"), 0.0])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(InvalidParameterError, match="rate is"):
+        how_many(rate, 10.0, None)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"rate": 0.0}, {"rate": float("nan")}, {"requests": 0}, {"burst": 0.5}, {"period": 0.0}],

@@ -236,6 +236,40 @@ def test_a_budget_of_errors_is_kept_to():
         assert not send(server.url, rate=200, requests=50, error_budget=0.09).within_budget
 
 
+def test_no_more_bodies_are_made_than_are_sent():
+    class Counted(Simulated):
+        taken = 0
+
+        def blocks(self):
+            for block in super().blocks():
+                self.taken += len(block.rows)
+                yield block
+
+    rows = Counted()
+    with serving() as server:
+        report = send(server.url, rows=rows, rate=100, requests=4, rows_per_request=64)
+    assert report.ran.tally.sent == 4
+    assert rows.taken == 4 * 64
+
+
+def test_bodies_that_are_not_made_in_time_are_errors_and_end_in_time():
+    class Slow(Simulated):
+        def blocks(self):
+            for block in super().blocks():
+                yield Block(block.rows[:1], block.truth[:1])
+                time.sleep(0.2)
+
+    with serving() as server:
+        before = time.perf_counter()
+        report = send(server.url, rows=Slow(), rate=100, requests=100, timeout=0.5)
+        took = time.perf_counter() - before
+    tally = report.ran.tally
+    assert kinds(report).keys() == {("unsent", None)}
+    assert (tally.due, tally.sent + tally.failed) == (100, 100)
+    assert 2 <= tally.sent <= 10
+    assert took < 1 + 2 * 0.5 + 1
+
+
 def test_connections_are_used_again():
     with serving() as server:
         send(server.url, rate=100, requests=50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import math
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -31,6 +32,17 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         if not isinstance(value, str):
             return tuple(value)
         return tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+
+
+class Finite(click.FloatRange):
+    """A number, neither infinite nor none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not finite.", param, ctx)
+        return number
 
 
 NAMES = Names()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fastrcf.cli.options import MODEL_IN
+from fastrcf.cli.options import MODEL_IN, Finite, refuse_given
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _ORIGIN_HELP = (
@@ -27,12 +27,12 @@ _ORIGIN_HELP = (
 @click.option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True)
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=60.0,
     show_default=True,
     help="Seconds that a body may take to come, and its answer after that.",
 )
-@click.option("--threshold", type=float, help="Score of an alert, rather than the model's own.")
+@click.option("--threshold", type=Finite(), help="Score of an alert, rather than the model's own.")
 @click.option("--api-keys", type=_FILE, metavar="FILE", help="Ask for a key; names and hashes.")
 @click.option(
     "--new-key", metavar="NAME", help="Make a key for NAME, put it down in --api-keys, and end."
@@ -53,7 +53,7 @@ _ORIGIN_HELP = (
 )
 @click.option(
     "--save-every",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -122,8 +122,10 @@ def _check(model: str | None, given: dict[str, Any]) -> None:
         raise click.UsageError("Missing argument 'MODEL'.")
     if given["api_keys"] is not None and given["auth"] is not None:
         raise click.UsageError("--api-keys and --auth: one of them")
-    if given["credentials"] is not None and given["auth"] != "sigv4":
-        raise click.UsageError("--credentials are of --auth sigv4")
+    if given["auth"] != "sigv4":
+        refuse_given(("credentials", "region", "aws_service"), "is of --auth sigv4")
+    if not given["learn"]:
+        refuse_given(("save_every",), "is of --learn")
     if given["learn"] != (given["state"] is not None):
         raise click.UsageError("--learn and --state FILE: one needs the other")
     if given["learn"] and given["reload"]:

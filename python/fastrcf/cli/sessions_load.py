@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fastrcf.cli.options import FORMAT
+from fastrcf.cli.options import FORMAT, Finite
 
 _KINDS = click.Choice(["auto", "canonical", "radius", "pgw", "1nce", "twilio", "ultiroam"])
 
@@ -75,7 +75,7 @@ def _pairs(
 )
 @click.option(
     "--max-days",
-    type=click.FloatRange(0, min_open=True, max=36500),
+    type=Finite(0, min_open=True, max=36500),
     default=31.0,
     show_default=True,
     help="Longer sessions are put aside.",

@@ -80,9 +80,9 @@ def _load(command: Command) -> Command:
 def template(file: Path | None, given: Any, out: Path | None, check: bool) -> int:
     """Print the CloudFormation template, for who deploys by the console or other tools.
 
-    FILE is an edited one in place of the package's. The name of the API's deployment is
-    written anew, so that an update deploys what has changed: give the parameters AuthMode,
-    CorsOrigin and SolutionPrefix here too if they are not the defaults.
+    FILE is an edited one in place of the package's. Parameters that are given are its
+    defaults. The name of the API's deployment is written anew, so that an update deploys
+    what has changed: give AuthMode, CorsOrigin and SolutionPrefix here rather than later.
     """
     from fastrcf.cli.stack_run import template as run
 

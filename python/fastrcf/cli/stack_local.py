@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fastrcf.cli.options import MODEL_IN
+from fastrcf.cli.options import MODEL_IN, Finite
 
 
 @click.command()
@@ -21,9 +21,7 @@ from fastrcf.cli.options import MODEL_IN
     show_default=True,
     help="Who may call: signed requests, requests with a key, anyone.",
 )
-@click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), help="Requests a second; more get 429."
-)
+@click.option("--rate", type=Finite(0, min_open=True), help="Requests a second; more get 429.")
 @click.option("--burst", type=click.IntRange(1), help="Requests at once.  [default: the rate]")
 @click.option(
     "--out",

@@ -39,9 +39,13 @@ def _say(text: str) -> None:
 
 def template(file: Path | None, given: dict[str, str], out: Path | None, *, check: bool) -> int:
     """Print a template, or what is wrong with it."""
-    read = Template.load() if file is None else Template(file.read_text(encoding="utf-8"))
+    try:
+        read = Template.load() if file is None else Template(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InvalidParameterError(f"{file}: it is no template: not UTF-8") from None
     if given:
         read.check({**_NO_CODE, **given})
+        read = read.with_defaults(given)
     if check:
         found = problems(read)
         click.echo("\n".join(found) if found else "nothing wrong")

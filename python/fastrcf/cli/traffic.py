@@ -11,6 +11,7 @@ import click
 
 from fastrcf.cli import DONE, FAILED
 from fastrcf.cli.evaluation import truth
+from fastrcf.cli.options import refuse_given
 from fastrcf.errors import InvalidParameterError
 from fastrcf.traffic import bars
 from fastrcf.traffic.auth import choose
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from fastrcf.traffic.rows import Rows
     from fastrcf.traffic.tally import Tally
 
+# Say how a table is read.
+_OF_A_TABLE = (
+    "input_format",
+    "no_header",
+    "names",
+    "delimiter",
+    "encoding",
+    "skip_bad_rows",
+)
 # Lines of the histogram while it runs: a small terminal has 24.
 _BARS = 8
 
@@ -78,6 +88,7 @@ def traffic(
     if data is None:
         if label is not None or positive or normal:
             raise click.UsageError("--label, --positive and --normal need --data")
+        refuse_given(_OF_A_TABLE, "needs --data")
         rows = Simulated(seed, fraud_share, columns)
     else:
         rows = Replayed(

@@ -13,6 +13,7 @@ import fastrcf
 from fastrcf.container.settings import execution_parameters
 from fastrcf.serving.asgi import Door, header, nowhere
 from fastrcf.serving.invocation import Question, answer
+from fastrcf.serving.media import check_coding
 from fastrcf.serving.problems import bad_input
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def _openapi(paths: set[str]) -> bytes:
 
 
 async def _answer(scorer: Scorer, scope: Scope, read: Read, load: Load) -> Answer:
+    check_coding(header(scope, b"content-encoding"))
     question = Question.of(
         header(scope, b"content-type"),
         header(scope, b"accept"),

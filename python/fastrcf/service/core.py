@@ -22,7 +22,7 @@ from fastrcf.service.served import LocalModel, Served, no_threshold, version_of
 from fastrcf.serving import answers as container_answers
 from fastrcf.serving import bodies as container_bodies
 from fastrcf.serving.invocation import Question
-from fastrcf.serving.media import JSON, answer_format, body_format, parse
+from fastrcf.serving.media import JSON, answer_format, body_format, check_coding, parse
 from fastrcf.serving.problems import Problem, as_problem
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class Service:
         ------
         Problem
         """
+        check_coding(headers.get("content-encoding", ""))
         if path in (_SCORE, _DETECT):
             _formats(headers)
             extra_of(query)
@@ -178,6 +179,7 @@ class Service:
         handler = self._handler(request)
         if len(request.body) > self.limits.body:
             raise Problem(413, "too_large", f"the body has more than {self.limits.body:,} bytes")
+        check_coding(request.headers.get("content-encoding", ""))
         # Taken once: another model may come while this one answers.
         face = self._face
         body, kind = handler(request, face)

@@ -8,6 +8,7 @@ key is never learnt twice. The file that the model came from is never written.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
     from fastrcf.service.core import Service
     from fastrcf.service.messages import Request, Response
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger("fastrcf.service")
 LEARNING = ("/v1/score", "/v1/detect", "/invocations")
@@ -49,6 +55,33 @@ class State:
     def keys(self) -> Path:
         """The file of keys."""
         return self.path.with_name(self.path.name + ".keys")
+
+    def take(self) -> int:
+        """Have the state for oneself: two processes that save there would lose rows.
+
+        Returns
+        -------
+        int
+            An open file, which holds it until it is closed or the process ends, however.
+
+        Raises
+        ------
+        FastRCFError
+            If another process has it.
+        OSError
+            If there is no place for it.
+        """
+        place = self.path.with_name(self.path.name + ".lock")
+        lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise FastRCFError(
+                f"--state {self.path}: another process learns into it; give each its own"
+            ) from None
+        return lock
 
 
 def begin(

@@ -61,9 +61,10 @@ class Watch:
             if self._stopped:
                 return
             self._asked.clear()
-            seen = self._look()
-            # A file that is away for a moment is about to be replaced.
-            if asked or (seen != self._seen and None not in seen):
+            # A file that is away for a moment is about to be replaced; the others count.
+            pairs = zip(self._look(), self._seen, strict=True)
+            seen = [before if now is None else now for now, before in pairs]
+            if asked or seen != self._seen:
                 self._seen = seen
                 self._act()
 

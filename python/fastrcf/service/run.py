@@ -118,8 +118,10 @@ class Server:
         watched += [settings.api_keys] if settings.api_keys is not None else []
         self._watch = Watch(watched, self.renew, every=1.0 if settings.reload else None)
         served: Any
+        self._taken: int | None = None
         if settings.state is not None:
             state = State(settings.state)
+            self._taken = state.take()
             served, answers = begin(settings.model, state, threshold=settings.threshold)
         else:
             served = LocalModel.load(settings.model, threshold=settings.threshold)
@@ -197,8 +199,13 @@ class Server:
         # First the log, which tells what was answered even if the state cannot be saved.
         if self._access is not None:
             self._access.stop()
-        if self._learner is not None:
-            self._learner.stop()
+        try:
+            if self._learner is not None:
+                self._learner.stop()
+        finally:
+            if self._taken is not None:
+                os.close(self._taken)
+                self._taken = None
 
 
 def serve(settings: Settings) -> None:

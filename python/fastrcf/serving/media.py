@@ -44,6 +44,20 @@ def parse(text: str) -> Media:
     return Media(_ALIASES.get(kind, kind), parameters)
 
 
+def check_coding(coding: str) -> None:
+    """Refuse a body that its ``Content-Encoding`` says is compressed.
+
+    Raises
+    ------
+    Problem
+        415.
+    """
+    if coding.strip().lower() not in ("", "identity"):
+        raise Problem(
+            415, "unsupported_media_type", f"Content-Encoding {coding!r}: send the body as it is"
+        )
+
+
 @lru_cache(256)
 def body_format(content_type: str, read: tuple[str, ...] = BODIES) -> Media:
     """Give the format of a body, one of those that are read.

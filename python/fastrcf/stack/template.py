@@ -119,6 +119,32 @@ class Template:
         name = f"ApiDeployment{hashlib.sha256(pictured.encode()).hexdigest()[:10]}"
         return Template(_DEPLOYMENT.sub(name, self.text))
 
+    def with_defaults(self, given: Mapping[str, str]) -> Template:
+        """Give it with these values as the defaults of their parameters.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a parameter is not written as blocks are: a name, then its lines.
+        """
+        text = self.text
+        for name, value in given.items():
+            block = re.compile(rf"^(  {re.escape(name)}:\n)((?:    .*\n)+)", re.MULTILINE)
+            default = f"    Default: {json.dumps(value)}\n"
+
+            def written(found: re.Match[str], default: str = default) -> str:
+                lines = re.sub(r"^    Default:.*\n", "", found[2], flags=re.MULTILINE)
+                kind, _, rest = lines.partition("\n")
+                return f"{found[1]}{kind}\n{default}{rest}"
+
+            head, parameters, rest = text.partition("\nParameters:\n")
+            text = head + parameters + block.sub(written, rest, count=1)
+        changed = Template(text)
+        for name, value in given.items():
+            if changed.defaults.get(name) != value:
+                raise InvalidParameterError(f"{name}: its default cannot be written here")
+        return changed
+
     @property
     def digest(self) -> str:
         """SHA-256 of the text."""

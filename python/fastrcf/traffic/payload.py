@@ -15,7 +15,7 @@ import numpy as np
 from fastrcf.errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from fastrcf.traffic.rows import Row, Rows
 
@@ -28,6 +28,7 @@ _JSON, _CSV = "application/json", "text/csv"
 _LATER = "0000-00-00T00:00:00.000+00:00"
 _LATER_BYTES = _LATER.encode()
 _SEED = b'{"data":'
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,20 @@ class Maker:
             )
         if self.model is not None and self.form != "seed":
             raise InvalidParameterError("--model: only the form 'seed' names a model")
+        if self.by_position and self.form != "rows":
+            raise InvalidParameterError("--by-position: only the form 'rows' names columns")
 
-    def payloads(self, rows: Rows) -> Iterator[Payload]:
-        """Yield bodies without end, as rows come."""
+    def payloads(
+        self, rows: Rows, is_over: Callable[[], bool] = lambda: False
+    ) -> Iterator[Payload]:
+        """Yield bodies as rows come, until nobody wants more, be it amid a body."""
         rng = np.random.default_rng([self.seed, 4])
         taken: list[Row] = []
         truth: list[bool] = []
         number = 0
         for block in rows.blocks():
+            if is_over():
+                return
             known = block.truth or [False] * len(block.rows)
             for row, is_fraud in zip(block.rows, known, strict=True):
                 taken.append(row)
@@ -145,12 +152,12 @@ class Maker:
         if self.form == "csv":
             return as_csv(rows).encode()
         if self.form == "rows":
-            shown: list[Any] = (
-                rows
-                if self.by_position
-                else [dict(zip(self.names, row, strict=True)) for row in rows]
+            # Row by row: one call for a large body would hold up all that is sent meanwhile.
+            shown = (
+                _encode(row if self.by_position else dict(zip(self.names, row, strict=True)))
+                for row in rows
             )
-            return json.dumps({"rows": shown}, separators=(",", ":")).encode()
+            return f'{{"rows":[{",".join(shown)}]}}'.encode()
         asked: dict[str, Any] = {
             "data": as_csv(rows).rstrip("\n"),
             "metadata": [
@@ -161,11 +168,13 @@ class Maker:
         }
         if self.model is not None:
             asked["model"] = self.model
-        return json.dumps(asked, separators=(",", ":")).encode()
+        return _encode(asked).encode()
 
 
 def as_csv(rows: Iterable[Row]) -> str:
     """Write rows as lines of CSV; what is missing is empty."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    writer = csv.writer(out, lineterminator="\n")
+    for row in rows:
+        writer.writerow(row)
     return out.getvalue()

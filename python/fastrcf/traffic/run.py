@@ -75,9 +75,9 @@ class Stop:
         if self.times > 1 and self.on_second is not None:
             self.on_second()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait so long, or until asked; returns whether asked."""
-        if seconds > 0:
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait so long (None: for ever), or until asked; returns whether asked."""
+        if seconds is None or seconds > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._asked.wait()
@@ -107,7 +107,7 @@ class Ran:
 def run(
     target: Target,
     schedule: Schedule,
-    payloads: Iterator[Payload],
+    payloads: Callable[[Callable[[], bool]], Iterator[Payload]],
     auth: Auth,
     limits: Limits,
     tell: Callable[[Tally, float], None] | None = None,
@@ -122,8 +122,8 @@ def run(
         What is asked.
     schedule : Schedule
         When.
-    payloads : iterator of Payload
-        With what; endless.
+    payloads : callable
+        With what: as :meth:`fastrcf.traffic.payload.Maker.payloads` of some rows.
     auth : Auth
         By whom.
     limits : Limits
@@ -157,13 +157,13 @@ def _in_new_loop(whole: Callable[[], Coroutine[None, None, Ran]]) -> Ran:
 async def _drive(
     target: Target,
     schedule: Schedule,
-    payloads: Iterator[Payload],
+    payloads: Callable[[Callable[[], bool]], Iterator[Payload]],
     auth: Auth,
     limits: Limits,
     tell: Callable[[Tally, float], None] | None,
 ) -> Ran:
     tally, stop = Tally(), Stop()
-    supply = Supply(payloads)
+    supply = Supply(payloads, schedule.requests)
     client = Client(target, limits.max_in_flight, limits.timeout)
     sender = _Sender(client, auth, target.url, limits, tally, stop)
     with _quiet(), _signals(stop):
@@ -195,11 +195,19 @@ class _Sender:
     async def send_all(self, schedule: Schedule, supply: Supply) -> float:
         tally = self._tally
         # The first body takes as long as a file takes to open.
-        payload = await supply.next()
+        payload = await self._body(supply, None)
         self.started = time.perf_counter()
         for due in schedule:
             if await self._stop.wait(due - _AHEAD - self.passed()):
                 break
+            payload = payload or await self._body(supply, due)
+            if payload is None:
+                if self._stop.times:
+                    break
+                tally.due += 1
+                tally.fail("unsent", None, "its body was not made in time")
+                await asyncio.sleep(0)
+                continue
             payload = payload.now()
             headers = self._auth.headers(self._url, payload.body, payload.content_type)
             if await self._stop.wait(due - self.passed()):
@@ -212,18 +220,33 @@ class _Sender:
                 break
             else:
                 tally.fail("unsent", None, f"all {self._limits.max_in_flight} slots were taken")
+            payload = None
             # Lets what is under way go on even when all is late.
             await asyncio.sleep(0)
-            payload = await supply.next()
         else:
             await self._stop.wait(schedule.duration - self.passed())
         seconds = self.passed() if self._stop.times else max(schedule.duration, tally.last_sent)
+        # Answers that are waited for are not to wait for bodies that nobody will send.
+        supply.end()
         if self._tasks:
             await asyncio.wait(self._tasks)
         return seconds
 
     def passed(self) -> float:
         return time.perf_counter() - self.started
+
+    async def _body(self, supply: Supply, due: float | None) -> Payload | None:
+        """Take the next body, if it is made before the request is too old, or asked to stop."""
+        while (payload := supply.take()) is None and not self._stop.times:
+            left = None if due is None else due + self._limits.timeout - self.passed()
+            if left is not None and left <= 0:
+                break
+            came = asyncio.create_task(supply.come())
+            asked = asyncio.create_task(self._stop.wait(None))
+            await asyncio.wait((came, asked), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            came.cancel()
+            asked.cancel()
+        return payload
 
     async def _slot(self, due: float) -> bool:
         """Take a slot, if one gets free before the request is too old."""

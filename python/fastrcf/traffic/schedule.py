@@ -47,8 +47,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuse what gives no schedule."""
-        if not 0 < self.rate < 1e6:
-            raise InvalidParameterError(f"rate is {self.rate!r}, must be in (0, 1000000)")
+        _check_rate(self.rate)
         if self.requests < 1:
             raise InvalidParameterError(f"requests is {self.requests!r}, must be at least 1")
         if not 1 <= self.burst <= 1e6:
@@ -90,6 +89,7 @@ def how_many(rate: float, duration: float | None, requests: int | None) -> int:
     requests : int, optional
         How many.
     """
+    _check_rate(rate)
     if duration is None and requests is None:
         duration = 10.0
     if duration is not None and not 0 < duration <= 366 * 86_400:
@@ -98,3 +98,8 @@ def how_many(rate: float, duration: float | None, requests: int | None) -> int:
     if duration is not None:
         counts.append(max(1, round(rate * duration)))
     return min(counts)
+
+
+def _check_rate(rate: float) -> None:
+    if not 0 < rate < 1e6:
+        raise InvalidParameterError(f"rate is {rate!r}, must be in (0, 1000000)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastrcf.traffic import auth as auths
@@ -99,5 +100,6 @@ def send(
     maker = Maker(form or form_of(url), rows.names, rows_per_request, model, by_position, seed)
     limits = Limits(timeout, max_in_flight)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    ran = run(target, schedule, maker.payloads(rows), auth or auths.NoAuth(), limits, tell)
+    payloads = partial(maker.payloads, rows)
+    ran = run(target, schedule, payloads, auth or auths.NoAuth(), limits, tell)
     return Report(target.shown, maker.form, started, schedule, ran, verdict)

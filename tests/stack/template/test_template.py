@@ -49,6 +49,28 @@ def test_the_package_has_the_file_of_the_deployment_folder():
     assert Template.load().text == committed
 
 
+def test_parameters_that_are_given_become_defaults(template):
+    given = {"AuthMode": "APIKEY", "CorsOrigin": "https://a.example", "Threshold": "5"}
+    written = template.with_defaults({**given, "CodeBucket": "a-bucket"})
+    for name, declared in template.parameters.items():
+        expected = {**declared}
+        if name in given:
+            expected["Default"] = given[name]
+        elif name == "CodeBucket":
+            expected["Default"] = "a-bucket"
+        assert written.parameters[name] == expected
+    rest = {k: v for k, v in template.content.items() if k != "Parameters"}
+    assert {k: v for k, v in written.content.items() if k != "Parameters"} == rest
+    assert template.with_defaults({}).text == template.text
+    assert written.stamped(given).deployment == template.stamped(given).deployment
+
+
+def test_every_parameter_can_be_written_as_a_default(template):
+    for name, default in template.defaults.items():
+        assert template.with_defaults({name: default}).defaults == template.defaults
+        assert template.with_defaults({name: 'a "b" \\ c'}).defaults[name] == 'a "b" \\ c'
+
+
 def test_the_committed_file_is_what_the_command_prints(template):
     assert template.stamped().text == template.text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ class TokenBucket:
     def __init__(
         self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        if not rate > 0:
-            raise InvalidParameterError(f"rate: {rate!r} is not above 0")
+        if not 0 < rate < math.inf:
+            raise InvalidParameterError(f"rate: {rate!r} is not a finite number above 0")
         if burst < 1:
             raise InvalidParameterError(f"burst: {burst!r} is not at least 1")
         self._rate = rate
