@@ -137,7 +137,9 @@ class _Runs:
                 f"{type(model).__name__}"
             )
         if self.plan["by_name"]:
-            self._plan = self.plan
+            # Detectors find their inputs by name, and count them as they were fitted.
+            asked = model.columns if detects else self.plan["names"]
+            self._plan = self.plan | {"asked": asked}
         else:
             names = model.columns if detects else [f"element {j}" for j in range(model.n_features)]
             self._plan = self.plan | {"names": names}

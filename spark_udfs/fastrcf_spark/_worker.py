@@ -221,7 +221,7 @@ def _refused(
     for name, sent in plan["key"]:
         value = batch.column(sent)[error.row].as_py()
         where.append(f"{name}={value!r}")
-    column = "" if error.column is None else f", column {plan['names'][error.column]!r}"
+    column = "" if error.column is None else f", column {_asked(plan)[error.column]!r}"
     return InvalidInputError(
         f"{', '.join(where)}{column}: {what}. missing='null' gives such rows no score",
         row=error.row,
@@ -236,7 +236,8 @@ def fault(error: InvalidInputError, plan: dict[str, Any], batch: pa.RecordBatch)
     advice for a fit where a column of the batch has no value at all.
     """
     if error.row is not None and error.column is not None:
-        value = _value(plan, batch, error.row, error.column)
+        place = plan["names"].index(_asked(plan)[error.column])
+        value = _value(plan, batch, error.row, place)
         if value is None:
             return "the value is missing"
         if isinstance(value, float) and math.isnan(value):
@@ -245,16 +246,21 @@ def fault(error: InvalidInputError, plan: dict[str, Any], batch: pa.RecordBatch)
     return what
 
 
+def _asked(plan: dict[str, Any]) -> Sequence[str]:
+    """Name the inputs in the order in which the model counts them."""
+    names: Sequence[str] = plan.get("asked", plan["names"])
+    return names
+
+
 def _value(plan: dict[str, Any], batch: pa.RecordBatch, row: int, place: int) -> Any:
     """Give a model's input as it was sent."""
-    text, before = plan["text"], plan["columns"][:place]
-    alone = plan["packed"] is None or (
-        len(plan["columns"]) > place and plan["columns"][place] in text
-    )
-    if alone:
-        return batch.column(plan["columns"][place])[row].as_py()
+    columns, text = plan["columns"], plan["text"]
+    # One column may hold all inputs.
+    name = columns[place] if place < len(columns) else None
+    if plan["packed"] is None or name in text:
+        return batch.column(name)[row].as_py()
     # The array holds the numbers alone.
-    place -= sum(name in text for name in before)
+    place -= sum(before in text for before in columns[:place])
     return batch.column(plan["packed"])[row].values[place].as_py()
 
 

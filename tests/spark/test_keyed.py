@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
@@ -305,6 +306,19 @@ def test_keys_that_run_together_are_told_apart(spark):
     assert {key: row["n_fitted"] for key, row in found.items()} == dict.fromkeys(rows, 40)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_what_is_missing_is_called_so_by_the_name_of_its_column(spark, keyed, models, rows):
+    # Asked for in another order than that in which the detectors were fitted.
+    some = keyed.filter(pc.equal(keyed["sim"], "large")).slice(0, rows)
+    df = spark.createDataFrame(some).coalesce(1)
+    table = spark.createDataFrame(models)
+    for name in INPUTS:
+        bad = df.withColumn(name, F.lit(None).cast(df.schema[name].dataType))
+        for keep in ("all", []):
+            with pytest.raises(Exception, match=f"column {name!r}: the value is missing"):
+                score_per_key(bad, table, "sim", columns=INPUTS[::-1], keep=keep).toArrow()
+
+
 def test_refused_before_anything_runs(spark, keyed, models, by_hand):
     df, table = spark.createDataFrame(keyed), spark.createDataFrame(models)
     refused, out = fastrcf.InvalidInputError, fastrcf.InvalidParameterError
@@ -330,6 +344,10 @@ def test_refused_before_anything_runs(spark, keyed, models, by_hand):
         score_per_key(df, table.drop("model"), "sim", columns=INPUTS)
     with pytest.raises(refused, match="has a column 'score' already"):
         score_per_key(df.withColumn("score", F.lit(1)), table, "sim", columns=INPUTS)
+    with pytest.raises(refused, match="has a column 'Model_Used' already, to Spark the same as"):
+        detect_per_key(df.withColumn("Model_Used", F.lit(1)), table, "sim", columns=INPUTS)
+    with pytest.raises(refused, match="has a column 'model' of its own, to Spark the same as"):
+        fit_per_key(df.withColumnRenamed("sim", "Model"), "Model", INPUTS)
     forest = fastrcf.RandomCutForest(10, 16, random_state=1)
     forest.insert(np.arange(60.0).reshape(20, 3))
     with pytest.raises(refused, match="fallback: detect_per_key needs a Detector"):

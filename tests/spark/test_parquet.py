@@ -176,6 +176,20 @@ def test_bad_rows_are_named_by_file_and_row(spark, tmp_path, table, detector, wr
     assert (np.delete(scores.to_numpy(), 977) == expected).all()
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_what_is_missing_is_called_so(classic, tmp_path, table, detector, rows):
+    some = table.slice(0, rows)
+    bad = some.set_column(1, "amount", pa.nulls(rows, pa.float64()))
+    pq.write_table(bad, tmp_path / "bad.parquet")
+    said = r"bad\.parquet, row 0, column 'amount': the value is missing\. missing='null'"
+    with pytest.raises(Exception, match=said):
+        arrow(score_parquet(classic, tmp_path / "bad.parquet", detector))
+    lists = pa.array([[1.0, None, 2.0]] * rows)
+    pq.write_table(pa.table({"x": lists}), tmp_path / "lists.parquet")
+    with pytest.raises(Exception, match="row 0, column 'speed': the value is missing"):
+        arrow(score_parquet(classic, tmp_path / "lists.parquet", detector, "x"))
+
+
 def test_a_file_system_may_be_given(spark, folder, table, detector):
     system = fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem())
     found = score_parquet(spark, ["b.parquet", "more*"], detector, filesystem=system).toArrow()
@@ -321,7 +335,7 @@ def test_columns_of_folder_names_are_refused(classic, table, detector, tmp_path)
         score_parquet(classic, path, detector, keep=["day"])
 
 
-def test_refused_before_anything_runs(classic, folder, detector, tmp_path):
+def test_refused_before_anything_runs(classic, folder, table, detector, tmp_path):
     named = fastrcf.InvalidInputError
     for paths, match in [
         (folder / "none.parquet", "there is no file or folder"),
@@ -339,6 +353,11 @@ def test_refused_before_anything_runs(classic, folder, detector, tmp_path):
         score_parquet(classic, folder, detector, "amount")
     with pytest.raises(named, match="two columns of the result are called 'score'"):
         score_parquet(classic, folder, detector, keep=["score"])
+    pq.write_table(table.append_column("Score", table["id"]), tmp_path / "taken.parquet")
+    with pytest.raises(named, match="called 'Score', to Spark the same as 'score'"):
+        score_parquet(classic, tmp_path / "taken.parquet", detector, keep=["Score"])
+    with pytest.raises(named, match="called 'Row', to Spark the same as 'row'"):
+        score_parquet(classic, folder, detector, row_id=("Row", "row"))
     with pytest.raises(fastrcf.InvalidParameterError, match="partitions: 0"):
         score_parquet(classic, folder, detector, partitions=0)
     forest = fastrcf.RandomCutForest(10, 16, random_state=1)

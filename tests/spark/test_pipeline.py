@@ -234,6 +234,8 @@ def test_refused_before_anything_runs(classic, table, model):
     df = classic.createDataFrame(table)
     with pytest.raises(fastrcf.InvalidInputError, match="'score' exists already"):
         model.transform(df.withColumn("score", F.lit(1.0)))
+    with pytest.raises(fastrcf.InvalidInputError, match="'Score' exists already, to Spark"):
+        model.transform(df.withColumn("Score", F.lit(1.0)))
     with pytest.raises(fastrcf.InvalidInputError, match="'score' exists already"):
         model.copy({model.predictionCol: "score"}).transform(df)
     with pytest.raises(fastrcf.InvalidInputError, match="no column 'amount'"):

@@ -80,5 +80,7 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(df, detector):
         score_sessions(df, detector, keep=["nothing"])
     with pytest.raises(fastrcf.InvalidInputError, match="is called 'score' already"):
         score_sessions(df.withColumnRenamed("cell", "score"), detector, keep="all")
+    with pytest.raises(fastrcf.InvalidInputError, match="is called 'Kind' already, to Spark"):
+        score_sessions(df.withColumnRenamed("cell", "Kind"), detector, keep="all")
     with pytest.raises(fastrcf.NotFittedError):
         score_sessions(df, SessionDetector())

@@ -208,6 +208,9 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(spark, df):
     renamed = df.withColumnRenamed("cost", "log_bytes")
     with pytest.raises(fastrcf.InvalidInputError, match="is called 'log_bytes' already"):
         session_features(renamed, peers=None, keep="all")
+    renamed = df.withColumnRenamed("cost", "Log_Bytes")
+    with pytest.raises(fastrcf.InvalidInputError, match="is called 'Log_Bytes' already, to Spark"):
+        session_features(renamed, peers=None, keep="all")
     with pytest.raises(fastrcf.InvalidParameterError, match="is no feature"):
         session_features(df, features=["nothing"])
     with pytest.raises(fastrcf.InvalidParameterError, match="neither a table"):

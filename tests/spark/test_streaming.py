@@ -206,6 +206,10 @@ def test_refused_before_anything_runs(spark, events, tmp_path):
         process_stream(stream, None, INPUTS, time_column="sim")
     with pytest.raises(refused, match="has a column 'speed' already"):
         process_stream(stream, "sim", INPUTS, output="speed")
+    with pytest.raises(refused, match="has a column 'speed' already, to Spark the same as 'Speed'"):
+        process_stream(stream, "sim", INPUTS, output="Speed")
+    with pytest.raises(refused, match="two columns of the result are called 'odd'"):
+        process_stream(stream, "sim", INPUTS, time_column="id", output="odd", is_late="Odd")
     with pytest.raises(out, match="ttl: 0 is not"):
         process_stream(stream, "sim", INPUTS, ttl=0)
     with pytest.raises(out, match="late='score' needs a time_column"):

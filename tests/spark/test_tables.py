@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 import fastrcf
 from fastrcf_spark import Watch, _features, detect, fit, score
 from fastrcf_spark._features import SIZE_CHECK
+from fastrcf_spark._names import CASE
 from tests.spark.frames import WRONG, arrow, by_id, frame, spoilt
 from tests.spark.needs import SPARK
 
@@ -165,6 +166,45 @@ def test_bad_arrays_are_named_or_left_without_a_score(df, detector):
         arrow(score(arrays.where("id = 5"), detector, "x"))
 
 
+@pytest.mark.smoke
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("keep", ["all", [], ["id"]])
+def test_what_is_missing_is_called_so_in_columns_and_in_arrays(spark, table, detector, rows, keep):
+    # The engine sees NaN in an array, and has advice for fits where a column has no value.
+    bad = frame(spark, table.slice(4, rows)).coalesce(1)
+    bad = bad.withColumn("speed", F.lit(None).cast("float"))
+    said = r"row 0 of partition 0, id=4, column 'speed': the value is missing\. missing='null'"
+    with pytest.raises(Exception, match=said):
+        arrow(score(bad, detector, keep=keep, key=["id"]))
+    with pytest.raises(Exception, match="partition 0, column 'speed': the value is missing"):
+        arrow(detect(bad, detector, keep=keep))
+    nan = bad.withColumn("speed", F.lit(float("nan")))
+    with pytest.raises(Exception, match="partition 0, column 'speed': NaN is not finite"):
+        arrow(score(nan, detector, keep=keep))
+
+
+@pytest.mark.parametrize("wanted", [[], "all"])
+def test_what_is_missing_beside_text_and_in_one_array_is_called_so(spark, table, wanted):
+    rng = np.random.default_rng(2)
+    kinds = pa.array(rng.choice(["meter", "tracker"], len(table)))
+    table = table.append_column("kind", kinds)
+    names = ["amount", "kind", "speed", "items"]
+    detector = fastrcf.Detector(names, random_state=7, n_trees=5).fit(table)
+    df = frame(spark, table.slice(0, 2)).coalesce(1)
+    for name in names:
+        kind = df.schema[name].dataType
+        bad = df.withColumn(name, F.when(F.col("id") == 0, F.col(name)).cast(kind))
+        said = f"row 1 of partition 0, column {name!r}: the value is missing"
+        with pytest.raises(Exception, match=said):
+            arrow(score(bad, detector, keep=wanted))
+    forest = fastrcf.RandomCutForest(20, 64, random_state=1)
+    forest.insert(rng.normal(size=(100, 3)))
+    hole = F.array(F.col("amount"), F.col("amount"), F.lit(None).cast("double"))
+    packed = df.select("id", hole.alias("x"))
+    with pytest.raises(Exception, match="column 'element 2': the value is missing"):
+        arrow(score(packed, forest, "x", keep=wanted))
+
+
 def test_forests_fill_in_what_is_missing(df, table):
     x = np.column_stack([table[name].to_numpy() for name in INPUTS])
     forest = fastrcf.RandomCutForest(20, 64, random_state=1)
@@ -203,6 +243,10 @@ def test_refused_before_anything_runs(df, detector):
         detect(df.withColumn("amount", F.lit("much")), detector)
     with pytest.raises(named, match="has a column 'score' already"):
         score(df.withColumn("score", F.lit(1)), detector)
+    texts = df.select(F.array(F.lit("1"), F.lit("2"), F.lit("3")).alias("x"))
+    for judge in (score, detect):
+        with pytest.raises(named, match="'x' holds array<string>, not an array of numbers"):
+            judge(texts, detector, "x")
     with pytest.raises(named, match="key: the data frame has no column 'nobody'"):
         score(df, detector, key=["nobody"])
     forest = fastrcf.RandomCutForest(10, 16, random_state=1)
@@ -219,6 +263,26 @@ def test_refused_before_anything_runs(df, detector):
         score(df, b"no model")
     with pytest.raises(fastrcf.NotReadyError):
         score(df, fastrcf.RandomCutForest(10, 16), INPUTS)
+
+
+@pytest.mark.smoke
+def test_names_are_taken_without_case_unless_the_session_minds_it(spark, df, detector):
+    taken = df.withColumn("Score", F.lit(1)).withColumn("Rcf_GRADE", F.lit(1))
+    said = "has a column 'Score' already, to Spark the same as 'score'"
+    for judge in (score, detect):
+        with pytest.raises(fastrcf.InvalidInputError, match=said):
+            judge(taken, detector)
+    with pytest.raises(fastrcf.InvalidInputError, match="has a column 'Rcf_GRADE' already"):
+        detect(taken, detector, prefix="rcf_")
+    assert score(taken, detector, keep=["id"]).select("SCORE").columns == ["SCORE"]
+    spark.conf.set(CASE, "true")
+    try:
+        found = score(taken, detector).select("score", "Score")
+        assert [field.dataType.simpleString() for field in found.schema] == ["double", "int"]
+        with pytest.raises(fastrcf.InvalidInputError, match="has a column 'Score' already: "):
+            score(taken, detector, output="Score")
+    finally:
+        spark.conf.unset(CASE)
 
 
 def test_many_columns(spark):

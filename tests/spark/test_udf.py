@@ -207,6 +207,16 @@ def test_bad_rows_are_named_or_left_without_a_score(spark, table, detector, kind
     assert (np.delete(found.to_numpy(), rows) == expected).all()
 
 
+def test_what_is_missing_is_called_so(spark, table, detector, kind):
+    rows = frame(spark, table.slice(4, 2)).coalesce(1)
+    bad = rows.withColumn("speed", F.lit(None).cast("float"))
+    rcf = score_udf(detector, kind=kind, spark=spark)
+    packed = F.array(*[F.col(name).cast("double") for name in INPUTS])
+    for given in (INPUTS, [packed], [F.struct(*INPUTS)]):
+        with pytest.raises(Exception, match="row 0 of partition 0, column 'speed': the value is m"):
+            arrow(bad.select(rcf(*given)))
+
+
 def test_forests_fill_in_what_is_missing(spark, df, table, forest, kind):
     x = np.column_stack([table[name].to_numpy() for name in INPUTS])
     x[77, 0] = np.nan
