@@ -74,6 +74,18 @@ def test_a_run_that_fails_leaves_nothing(folder, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "there"]
 
 
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "", "PAR1" + 40 * "x" + "PAR1"])
+def test_a_file_that_is_no_parquet_is_named(tmp_path, content):
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(content)
+    with pytest.raises(fastrcf.InvalidInputError, match=r"wrong.csv is no Parquet file"):
+        features_folder(wrong, tmp_path / "out")
+    wrong.rename(tmp_path / "wrong.parquet")
+    with pytest.raises(fastrcf.InvalidInputError, match=r"wrong.parquet is no Parquet file"):
+        features_folder(tmp_path, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["wrong.parquet"]
+
+
 def test_the_command(records, folder, tmp_path):
     def run(*arguments):
         return CliRunner().invoke(app, ["sessions", "features", *map(str, arguments)])

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastrcf.cli import main
-from fastrcf.errors import InvalidInputError
+from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.telecom.identifiers import create_key
 from fastrcf.telecom.loading import load, load_files
 from fastrcf.telecom.schema import arrow_schema
+from tests.telecom.source_rows import canonical, table
 
 KEY = "a key that is only for these tests, long enough"
 # Identifiers that must be found nowhere.
@@ -212,6 +213,34 @@ def test_volumes_with_fractions_need_a_unit(tmp_path):
     with pytest.raises(InvalidInputError, match="volume-unit"):
         load(frame, key=KEY)
     assert load(frame, key=KEY, volume_unit=1000).sessions["bytes_up"].to_list() == [500]
+
+
+def test_what_is_in_bytes_takes_no_unit(folder, tmp_path, capfd):
+    plain = [canonical(bytes_up=5)]
+    with pytest.raises(InvalidParameterError, match=r"volume-unit.*bytes"):
+        load(table(plain), key=KEY, volume_unit=1000)
+    assert load(table(plain), key=KEY, volume_unit=1).sessions["bytes_up"].to_list() == [5]
+    pl.DataFrame(plain).write_csv(tmp_path / "plain.csv")
+    words = ["sessions", "load", str(tmp_path / "plain.csv"), "-o", str(tmp_path / "o")]
+    assert main([*words, "--plain-identifiers", "--volume-unit", "1000"]) != 0
+    assert "--volume-unit" in capfd.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_file_that_fits_no_source_is_named(tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.csv").write_text("a,b\n1,2\n")
+    words = ["sessions", "load", str(tmp_path / "in"), "-o", str(tmp_path / "o")]
+    assert main([*words, "--plain-identifiers"]) == 1
+    told = capfd.readouterr().err
+    assert f"{tmp_path / 'in' / 'bad.csv'}: the columns fit none of" in told
+
+
+@pytest.mark.parametrize("days", ["nan", "inf"])
+def test_days_that_are_none_are_refused(folder, tmp_path, capfd, days):
+    words = ["sessions", "load", str(folder), "-o", str(tmp_path / "o"), "--max-days", days]
+    assert main([*words, "--plain-identifiers"]) == 2
+    assert f"'--max-days': {days} is not" in capfd.readouterr().err
 
 
 def test_arrow_and_pandas_tables():

@@ -206,7 +206,7 @@ def session_files(source: Path) -> list[Path]:
     Raises
     ------
     InvalidInputError
-        If there are none.
+        If there are none, or one is no Parquet file.
     """
     if not source.exists():
         raise InvalidInputError(f"there is no {source}")
@@ -214,6 +214,11 @@ def session_files(source: Path) -> list[Path]:
     files = [root] if root.is_file() else sorted(root.rglob("*.parquet"))
     if not files:
         raise InvalidInputError(f"{source}: there is no Parquet file")
+    for file in files:
+        try:
+            pl.read_parquet_schema(file)
+        except pl.exceptions.PolarsError:
+            raise InvalidInputError(f"{file} is no Parquet file, or damaged") from None
     return files
 
 

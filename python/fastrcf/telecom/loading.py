@@ -43,6 +43,8 @@ _NOTES: Final[dict[str, Callable[[Mapping[str, str]], list[str]]]] = {
     "1nce": onece.notes,
     "twilio": twilio.notes,
 }
+# Kinds whose volumes are in bytes by what they are.
+_IN_BYTES: Final = ("canonical", "radius")
 SCHEMAS: Final = ("auto", *SOURCES)
 #: Longest session by default.
 WINDOW: Final = timedelta(days=31)
@@ -99,6 +101,11 @@ class _Load:
             )
             self.report.schema = self.source.name
             check(self.source, frame.columns, self.columns)
+            if self.volume_unit != 1 and self.source.name in _IN_BYTES:
+                raise InvalidParameterError(
+                    f"--volume-unit (volume_unit=): {self.source.title} has volumes in bytes, and "
+                    "in no other unit"
+                )
         found = resolve(self.source, frame.columns, self.columns)
         self.found = found | self.found
         self.truth = self.truth or any(c.name in found for c in TRUTH)
@@ -241,7 +248,8 @@ def load(
     time_unit : {"s", "ms", "us", "ns"}, optional
         Of times that are numbers; default: told by the middle one of each column.
     volume_unit : int
-        Bytes of one unit of volume, where volumes are not in bytes.
+        Bytes of one unit of volume, where volumes are not in bytes; those of canonical and
+        radius always are.
     max_duration : timedelta
         Longer sessions are put aside.
     keep_open : bool
@@ -267,7 +275,7 @@ def load(
         If the columns do not fit; names what is missing and what is near. Or if most
         times are in another unit, or a list has none of the SIMs or cells of the records.
     InvalidParameterError
-        If there is no key.
+        If there is no key, or a unit of volume for records that have none.
     """
     frame = table if isinstance(table, pl.DataFrame) else pl.DataFrame(table)
     run = _run(
@@ -370,7 +378,10 @@ def load_files(
             for i, file in enumerate(files):
                 options = read or Options(batch_rows=_BATCH_ROWS)
                 for piece in pieces(file, options):
-                    good, bad = run.records(piece.frame, piece.file, piece.rows)
+                    try:
+                        good, bad = run.records(piece.frame, piece.file, piece.rows)
+                    except InvalidInputError as error:
+                        raise InvalidInputError(f"{piece.file}: {error}") from None
                     if piece.malformed:
                         where = [(piece.file, row) for row in piece.malformed]
                         run.report.read += len(where)

@@ -136,6 +136,9 @@ def test_wrong_use(model, tmp_path, capsys):
     assert main(["stack", "local", str(tmp_path / "none.rcf")]) == 2
     assert main(["stack", "local", str(model), "--burst", "3"]) == 2
     assert "--rate" in capsys.readouterr().err
+    for rate in ("nan", "inf"):
+        assert main(["stack", "local", str(model), "--rate", rate]) == 2
+        assert f"'--rate': {rate} is not finite" in capsys.readouterr().err
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         out = ["--out", str(tmp_path / "o")]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
+from fastrcf.errors import InvalidParameterError
 from fastrcf.stack.local import LocalCloud, gateway
 from fastrcf.stack.local.throttle import TokenBucket
 from tests.stack.function.calls import Clock
@@ -152,3 +153,9 @@ def test_the_event_is_as_the_gateways(model, tmp_path):
     assert event["requestContext"]["path"] == "/prod/v1/score"
     assert (event["body"], event["isBase64Encoded"]) == ("1,2,3", False)
     assert event["headers"]["x-amzn-trace-id"].startswith("Root=1-")
+
+
+@pytest.mark.parametrize("rate", [0.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(InvalidParameterError, match="rate"):
+        TokenBucket(rate)

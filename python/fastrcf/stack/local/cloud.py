@@ -94,7 +94,7 @@ class LocalCloud:
             raise InvalidParameterError(f"auth: {auth!r} is none of {', '.join(AUTHS)}")
         bucket = None
         if rate is not None:
-            bucket = TokenBucket(rate, burst if burst is not None else max(1, round(rate)))
+            bucket = TokenBucket(rate, burst)
         elif burst is not None:
             raise InvalidParameterError("burst: it needs a rate")
         self.out = Path(out)

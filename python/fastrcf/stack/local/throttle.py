@@ -19,17 +19,19 @@ class TokenBucket:
     ----------
     rate : float
         Tokens that come a second, above 0.
-    burst : int
-        Tokens that it holds at most, at least 1.
+    burst : int, optional
+        Tokens that it holds at most, at least 1; default: those of a second.
     clock : callable
         Of :mod:`time`.
     """
 
     def __init__(
-        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
+        self, rate: float, burst: int | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         if not 0 < rate < math.inf:
             raise InvalidParameterError(f"rate: {rate!r} is not a finite number above 0")
+        if burst is None:
+            burst = max(1, round(rate))
         if burst < 1:
             raise InvalidParameterError(f"burst: {burst!r} is not at least 1")
         self._rate = rate
