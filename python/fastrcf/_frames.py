@@ -143,10 +143,15 @@ def pandas_block(x: Any, gaps: bool = False) -> Rows | None:
     return array_rows(values)
 
 
-def is_sparse(native: Any) -> bool:
-    """Whether a series is one of pandas that stores few of its numbers."""
+def is_number_of_pandas(native: Any) -> bool:
+    """Whether a series is one of pandas of numbers that Narwhals does not know.
+
+    They are those that store few of their values, and long doubles.
+    """
     dtype: Any = getattr(native, "dtype", None)
-    return is_kind(dtype, "pandas", "SparseDtype") and dtype.subtype.kind in "fiub"
+    if is_kind(dtype, "pandas", "SparseDtype"):
+        dtype = dtype.subtype
+    return isinstance(dtype, np.dtype) and dtype.kind in "fiub"
 
 
 def _has_nulls(series: Any) -> bool:
@@ -172,12 +177,14 @@ def series_to_array(j: int, series: Any, gaps: bool = False) -> np.ndarray[Any, 
     """Give column ``j`` as an array of whatever numbers, without a copy where it can be."""
     nw = narwhals()
     name, dtype = series.name, series.dtype
+    if dtype == nw.Object:
+        return _numbers_of_objects(j, series, gaps)
     if not (dtype.is_numeric() or dtype in (nw.Boolean, nw.Unknown)):
         raise InvalidInputError(
-            f"column {j} ({name!r}) holds {dtype}, not numbers", row=0, column=j
+            f"column {j} ({name!r}): holds {dtype}, not numbers", row=0, column=j
         )
     if dtype == nw.Unknown:
-        _refuse_complex(j, series)
+        _refuse_others(j, series)
     if _has_nulls(series):
         if gaps:
             return with_gaps(series)
@@ -193,12 +200,28 @@ def series_to_array(j: int, series: Any, gaps: bool = False) -> np.ndarray[Any, 
     return numbers(values) if values.dtype.kind == "O" else values
 
 
-def _refuse_complex(j: int, series: Any) -> None:
-    """Refuse numbers of which a cast would drop a part."""
-    kind = getattr(series.to_native(), "dtype", None)
-    if getattr(getattr(kind, "subtype", kind), "kind", "") == "c":
+def _numbers_of_objects(j: int, series: Any, gaps: bool) -> np.ndarray[Any, Any]:
+    """Give a column of objects, such as decimals, that all have to be numbers."""
+    values = np.fromiter(series.to_list(), dtype=object, count=len(series))
+    try:
+        return numbers(values.reshape(-1, 1), gaps)[:, 0]
+    except InvalidInputError as error:
+        _, _, what = str(error).partition(": ")
         raise InvalidInputError(
-            f"column {j} ({series.name!r}): expected numbers, found dtype {kind}",
-            row=0,
+            f"row {error.row}, column {j} ({series.name!r}): {what or error}",
+            row=error.row,
             column=j,
-        )
+        ) from None
+
+
+def _refuse_others(j: int, series: Any) -> None:
+    """Refuse what is no number, or one of which a cast would drop a part."""
+    native = series.to_native()
+    kind = getattr(native, "dtype", getattr(native, "type", None))
+    if not len(series) or series.null_count() == len(series) or is_number_of_pandas(native):
+        return
+    raise InvalidInputError(
+        f"column {j} ({series.name!r}): expected numbers, found dtype {kind}",
+        row=0,
+        column=j,
+    )

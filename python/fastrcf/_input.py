@@ -147,7 +147,7 @@ def is_missing(value: Any) -> bool:
 def _no_number(value: Any, row: int, column: int) -> InvalidInputError:
     if isinstance(value, str):
         value = str(value)
-    what = "the value is missing" if value is None else f"{reprlib.repr(value)} is not a number"
+    what = "the value is missing" if is_missing(value) else f"{reprlib.repr(value)} is not a number"
     return InvalidInputError(f"row {row}, column {column}: {what}", row=row, column=column)
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf import _layout
-from fastrcf._frames import arrow_rows, is_sparse, pandas_block, series_column
+from fastrcf._frames import arrow_rows, is_number_of_pandas, pandas_block, series_column
 from fastrcf._input import (
     array_rows,
     arrow_table,
     as_array,
     as_frame,
+    as_series,
     is_frame,
     is_kind,
     is_missing,
@@ -72,15 +73,14 @@ class Table:
         return [
             name
             for name, kind in kinds
-            if kind.is_numeric() or kind == _boolean() or self._is_sparse(name, kind)
+            if kind.is_numeric() or kind == _boolean() or self._is_unknown_number(name, kind)
         ]
 
-    def _is_sparse(self, name: str, kind: Any) -> bool:
-        """Whether a column holds numbers as pandas stores few of them."""
+    def _is_unknown_number(self, name: str, kind: Any) -> bool:
+        """Whether a column holds numbers of pandas that Narwhals does not know."""
         import narwhals as nw
 
-        # Narwhals does not know them.
-        return kind == nw.Unknown and is_sparse(self.column(name).to_native())
+        return kind == nw.Unknown and is_number_of_pandas(self.column(name).to_native())
 
     def unconverted(self) -> list[str]:
         """Name the columns of objects that are all numbers, of which no type says so."""
@@ -119,7 +119,7 @@ class Table:
         return bool(column.dtype.is_float() and np.isnan(with_gaps(column)).all())
 
     def is_text(self, name: str) -> bool:
-        """Whether a column holds text."""
+        """Whether a column holds text, or objects that are not all numbers."""
         column = self.column(name)
         if self.frame is None:
             return column.dtype.kind in "UST" or (
@@ -127,15 +127,17 @@ class Table:
             )
         import narwhals as nw
 
-        return column.dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object)
+        if column.dtype == nw.Object:
+            return not _are_numbers(column.to_list())
+        return column.dtype in (nw.String, nw.Categorical, nw.Enum)
 
     def holds_texts(self, name: str) -> bool:
         """Whether a column holds text; objects that may be anything are none."""
-        if self.frame is None or not self.is_text(name):
+        if self.frame is None:
             return self.is_text(name)
         import narwhals as nw
 
-        return bool(self.column(name).dtype != nw.Object)
+        return bool(self.column(name).dtype != nw.Object) and self.is_text(name)
 
     def column(self, name: str) -> Any:
         """Give a column as a Narwhals series or an array."""
@@ -238,14 +240,20 @@ def _category_numbers(j: int, column: Any, encode: Encode) -> Any:
 
     if column.null_count():
         raise _missing(j, int(np.flatnonzero(column.is_null().to_numpy())[0]))
+    kind = getattr(column.to_native(), "dtype", None)
+    if is_kind(kind, "pandas", "CategoricalDtype"):
+        # What it says depends on what the categories are.
+        column = as_series(column.to_native().astype(kind.categories.dtype))
     if column.dtype == nw.Boolean or column.dtype.is_float():
         # Engines write these in ways of their own.
         return _array_categories(j, column.to_numpy(), encode)
     if not len(column):
         return np.empty(0)
-    if column.dtype == nw.Object:
-        texts = [_category_of_object(value) for value in column.to_list()]
-        return _array_categories(j, np.array(texts, dtype=str), encode)
+    texts = (nw.String, nw.Categorical, nw.Enum)
+    if column.dtype not in texts and not column.dtype.is_numeric():
+        # So they do of times, lists and objects, or cannot; Python writes them one way.
+        names = [_category(value) for value in column.to_list()]
+        return _array_categories(j, np.array(names, dtype=str), encode)
     text = column.cast(nw.String)
     names = sorted(text.unique().to_list())
     numbers = text.replace_strict(names, encode(j, names), return_dtype=nw.Float64)
@@ -282,11 +290,6 @@ def _category(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
-
-
-def _category_of_object(value: Any) -> str:
-    """Name an object of a frame: floats as those of other columns, all else as its text."""
-    return _category(value) if isinstance(value, (float, np.floating)) else str(value)
 
 
 def as_table(x: Any) -> Table:

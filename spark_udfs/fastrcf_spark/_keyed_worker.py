@@ -34,7 +34,7 @@ def fit_key(plan: dict[str, Any], count: pa.Table, rows: pa.Table) -> pa.Table:
     model = None
     if len(rows) >= plan["min_rows"]:
         model = _fitted(plan, count, rows)
-    keys = [count.column(f"k{i}") for i in range(len(plan["keys"]))]
+    keys = [_in_utc(count.column(f"k{i}")) for i in range(len(plan["keys"]))]
     answer = [
         pa.array([model], pa.binary()),
         count.column(plan["rows"]),
@@ -42,6 +42,13 @@ def fit_key(plan: dict[str, Any], count: pa.Table, rows: pa.Table) -> pa.Table:
     ]
     names = [f"k{i}" for i in range(len(keys))] + ["model", "n_rows", "n_fitted"]
     return pa.table([*keys, *answer], names=names)
+
+
+def _in_utc(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give times as Spark wants them back of groups: it sends them in the session's zone."""
+    kind = keys.type
+    moments = pa.types.is_timestamp(kind) and kind.tz is not None
+    return keys.cast(pa.timestamp(kind.unit, "UTC")) if moments else keys
 
 
 def _fitted(plan: dict[str, Any], count: pa.Table, rows: pa.Table) -> bytes:

@@ -171,6 +171,41 @@ def test_any_json_is_read_or_refused(value):
         ("amount,items,ours\n1,2,3", CSV, "unknown_column", None, None, "'ours'"),
         ('{"rows":[[1,2,3]],"x":1}', JSON, "invalid_input", None, None, "'x'"),
         ('{"rows":3}', JSON, "invalid_input", None, None, "expected a list"),
+        ('{"rows":[[1,2,3]],"rows":[[4,5,6]]}', JSON, "invalid_input", None, None, "twice"),
+        ('{"amount":1,"items":2,"hour":3,"items":4}', JSON, "repeated_column", 0, None, "'items'"),
+        (
+            '[[1,2,3],{"amount":1,"items":2,"hour":3,"hour":3}]',
+            JSON,
+            "repeated_column",
+            1,
+            None,
+            "'hour'",
+        ),
+        (
+            '{"rows":[{"amount":1,"items":2,"hour":3,"items":"4"}]}',
+            JSON,
+            "repeated_column",
+            0,
+            None,
+            "'items'",
+        ),
+        (
+            '{"amount":1,"items":2,"hour":3}\n{"amount":1,"\\u0061mount":1,"items":2,"hour":3}',
+            LINES,
+            "repeated_column",
+            1,
+            None,
+            "'amount'",
+        ),
+        ('[1,2,"\\udc00"]', JSON, "invalid_input", None, None, "\\udc00 at byte 6 is half"),
+        (
+            '["\\ud83d\\ude00",1,"\\ud83d"]',
+            LINES,
+            "invalid_input",
+            None,
+            None,
+            "\\ud83d at byte 19",
+        ),
         ("[1, [2], 3]", JSON, "not_a_number", 0, 1, "a list"),
         ("[[1,2,3], 4]", JSON, "invalid_input", 1, None, "row 1"),
         ("7", JSON, "invalid_input", None, None, "expected an object or a list"),
@@ -234,6 +269,16 @@ def test_arrow_cut_short_is_refused():
         assert refused(whole[:n], ARROW).status in (400, 415)
 
 
+@pytest.mark.parametrize("behind", [b"x", bytes(8), None])
+def test_bytes_behind_a_stream_of_arrow_are_refused(behind):
+    whole = stream(pa.table({name: np.arange(4.0) for name in NAMES}))
+    behind = whole if behind is None else behind
+    problem = refused(whole + behind, ARROW)
+    assert f"ends at byte {len(whole)}, and {len(behind)} more come" in str(problem)
+    # Its end need not be marked.
+    assert read(whole[:-8], ARROW).shape == (4, 3)
+
+
 @given(st.integers(0, 10_000), st.integers(0, 255))
 @settings(max_examples=150, deadline=None)
 def test_arrow_with_a_wrong_byte_is_read_or_refused(place, byte):
@@ -269,6 +314,11 @@ def test_categories_are_texts_among_numbers():
         (stream(pa.table({"amount": [1.5, 2.0], "kind": ["web", "a,b"]})), ARROW),
     ):
         assert read(body, kind, **given).tolist() == wanted, body
+    quoted = '{"rows":[{"kind":"a \\"b\\"","amount":1.5}]}'
+    assert read(quoted, **given).tolist() == [[1.5, 'a "b"']]
+    twice = '[{"kind":"web","amount":1.5,"kind":"store"}]'
+    assert refused(twice, **given).kind == "repeated_column"
+    assert read('{"amount":1,"kind":"a","x":{"y":"z"}}', extra=True, **given).tolist() == [[1, "a"]]
     assert refused('[["1", "web"]]', **given).column == 0
     assert refused("[[1, null]]", **given).kind == "missing_value"
     assert refused("[[1, [2]]]", **given).kind == "not_a_category"

@@ -113,6 +113,80 @@ def test_json(rows, way, lines):
     np.testing.assert_array_equal(decoded(body, JSON_LINES if lines else JSON), rows)
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "row", "words"),
+    [
+        ('{"instances":[[1,2,3]],"instances":[[4,5,6]]}', JSON, None, '"instances" is there twice'),
+        ('{"instances":[[1,2,3]],"instance":[]}', JSON, None, 'is "instances" meant?'),
+        ('{"instances":[[1,2,3]],"output":"detect"}', JSON, None, '"output" is not known'),
+        ('{"instances":[[1,2,3],{"features":[1,2,3],"features":null}]}', JSON, 1, "twice"),
+        ('{"features":[1,2,3]}\n{"features":[1,2,3],"Features":[]}', JSON_LINES, 1, "meant"),
+        ('{"features":[1,2,3],"fe\\u0061tures":[4,5,6]}', JSON_LINES, 0, "twice"),
+        ('{"feature":[1,2,3]}', JSON_LINES, 0, 'is "features" meant?'),
+        (
+            '{"features":[1,2,3],"data":{"features":{"values":[4,5,6]}}}',
+            JSON_LINES,
+            0,
+            'both "features" and "data"',
+        ),
+        ('{"data":{"features":{"values":[1,2,3],"key":[2,1,0]}}}', JSON_LINES, 0, '"keys" meant'),
+        ('{"data":{"features":{"values":[1,2,3],"values":[1,2,4]}}}', JSON_LINES, 0, "twice"),
+        ('{"data":{"features":{"values":[1,2,3],"shape":[4]}}}', JSON_LINES, 0, "shape [4]"),
+        ('{"features":[1,2,3],"id":"\\ud800"}x', JSON_LINES, None, "no JSON lines"),
+        ('{"features":[1,2,3],"\\ud800s":1,"\\ud800s":1}', JSON_LINES, None, "\\ud800 at byte 21"),
+        ('{"instances":[[1,2,3]],"configuration":' + "[" * 10**5, JSON, None, "no JSON"),
+    ],
+)
+def test_no_name_of_json_is_lost(body, kind, row, words):
+    told = problem(body.encode(), kind)
+    assert words in str(told)
+    assert told.row == row
+    assert json.loads(told.body())["message"] == str(told)
+
+
+def test_what_stands_beside_a_row_of_json_is_passed_over():
+    beside = {"id": 'a "7"', "date": "2026-01-01", "label": 1, "uid": "x", "metadata": {"a": "b"}}
+    row = {"features": [1, 2, 3], **beside}
+    other = {
+        "data": {"features": {"values": [4, 5, 6]}, "label": {"values": [0]}},
+        "features": None,
+    }
+    for body, kind in (
+        (json.dumps({"instances": [row, other], "configuration": {"k": "v"}}), JSON),
+        ("\n".join(map(json.dumps, [row, other])), JSON_LINES),
+    ):
+        assert decoded(body.encode(), kind).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("line", ["a,b,c", " a, b ,c", '"a","b","c"', "x,y,z", "0.5,b,c"])
+def test_a_line_of_names_is_passed_over_where_it_is_told(line):
+    for end in ("\n", "\r\n"):
+        for start in ("", "\ufeff", end):
+            body = f"{start}{line}{end}1,2,3{end}4,5,6".encode()
+            assert decoded(body, CSV, header="present").tolist() == [[1, 2, 3], [4, 5, 6]]
+    body = b"is_fraud,a,b,c\n1,1,2,3"
+    assert decoded(body, CSV, header="present", label_size="1").tolist() == [[1, 2, 3]]
+    assert decoded(b"1,2,3", CSV, header="absent", anything="else").tolist() == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"1,2,3\n4,5,6", "it would be lost"),
+        (b"a,c,b\n1,2,3", "'c' is column 1 of the line of names and column 2 of the model"),
+        (b"x,a,b\n1,2,3", "'a' is column 1"),
+        (b"a,b,c,x\n1,2,3,4", "4 values"),
+        (b"a,b,c", "no rows"),
+        (b"", "no rows"),
+        (b'"a\nb",b,c\n1,2,3', "no line of names"),
+        (b"\xff,b,c\n1,2,3", "no line of names"),
+    ],
+)
+def test_a_line_of_names_that_would_mislead_is_refused(body, words):
+    assert words in str(problem(body, CSV, header="present"))
+    assert "header=yes" in str(problem(body, CSV, header="yes"))
+
+
 @given(tables, st.sampled_from([np.float32, np.float64]))
 def test_recordio(rows, dtype):
     x = np.array(rows, dtype)
@@ -123,7 +197,7 @@ def test_recordio(rows, dtype):
     ("body", "kind", "row", "column", "words"),
     [
         (b"1,2,3\n4,x,6", CSV, 1, 1, "'x' is no number"),
-        (b"amount,b,c\n1,2,3", CSV, 0, 0, "no header"),
+        (b"amount,b,c\n1,2,3", CSV, 0, 0, "header=present"),
         (b"1,2,3\n1,2", CSV, 1, None, "2 values"),
         (b"1,2,", CSV, 0, 2, "'' is no number"),
         (b"1,2,1_0", CSV, 0, 2, "'1_0' is no number"),

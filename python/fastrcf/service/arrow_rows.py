@@ -67,13 +67,20 @@ class ArrowRows:
                 415, "unsupported_media_type", "compressed streams of Arrow are not read here"
             )
         batches, n = [], 0
-        with pa.ipc.open_stream(source) as reader:
+        whole = pa.BufferReader(source)
+        with pa.ipc.open_stream(whole) as reader:
             for batch in reader:
                 n += batch.num_rows
                 if n > self._limit:
                     raise too_many(self._limit)
                 batch.validate(full=True)
                 batches.append(batch)
+            end = whole.tell()
+        if end != len(body):
+            raise bad_input(
+                f"the stream of Arrow ends at byte {end}, and {len(body) - end} more come behind "
+                "it; send each stream as a body of its own"
+            )
         if not n:
             raise no_rows()
         table = pa.Table.from_batches(batches, schema)

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from fastrcf._fastrcf import plain_rows
 from fastrcf.service.columns import Columns, no_rows, too_many
 from fastrcf.serving import csv_bodies
+from fastrcf.serving.media import HEADERS
 from fastrcf.serving.problems import Problem, bad_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# What the parameter ``header`` of the content type may say, as RFC 4180 has it.
-HEADERS = ("present", "absent")
 
 
 class CsvRows:

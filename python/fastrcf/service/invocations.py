@@ -13,6 +13,7 @@ import msgspec
 
 from fastrcf.detection import Detection
 from fastrcf.service.served import matrix
+from fastrcf.serving import json_names
 from fastrcf.serving.problems import Problem, bad_input
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fastrcf._typing import Floats
     from fastrcf.service.rows import Rows
 
+_FIELDS = ("data", "metadata", "model")
 DETECTOR, CLASSIFIER = "anomaly_detector", "fraud_classifier"
 MODELS = (DETECTOR, CLASSIFIER)
 # A probability above which a row is taken for fraud, as in the original.
@@ -71,6 +73,11 @@ def recognise(body: bytes) -> Sent | None:
     """Give the fields of a body of this contract; None if it is of another.
 
     Metadata without data are of this contract too, so that its error names what is missing.
+
+    Raises
+    ------
+    Problem
+        400, if it is of this contract and has a field twice, or one that is not known.
     """
     if b'"data"' not in body and b'"metadata"' not in body:
         return None
@@ -78,10 +85,13 @@ def recognise(body: bytes) -> Sent | None:
         sent = _sent.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if sent.data is not msgspec.UNSET:
-        return sent
     is_ours = sent.metadata is not msgspec.UNSET and sent.instances is msgspec.UNSET
-    return sent if is_ours else None
+    if sent.data is msgspec.UNSET and not is_ours:
+        return None
+    fields = [raw for name in _FIELDS if (raw := getattr(sent, name)) is not msgspec.UNSET]
+    if body.count(b'"') != sum(2 + bytes(raw).count(b'"') for raw in fields):
+        json_names.check(json_names.as_pairs(body)[0], _FIELDS, "", others=False, row=None)
+    return sent
 
 
 def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifier | None) -> Asked:

@@ -7,6 +7,7 @@ refuse is read again and looked at cell by cell, which names the place.
 from __future__ import annotations
 
 import re
+import reprlib
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from fastrcf._fastrcf import plain_rows
 from fastrcf.service.columns import Columns, no_rows, problem, too_many
+from fastrcf.serving import json_names
 from fastrcf.serving.problems import bad_input
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _anything = msgspec.json.Decoder()
 ROWS = "rows"
 # What comes before a list of rows.
 _BEFORE = re.compile(rb'\s*\{\s*"rows"\s*:')
+# What JSON has to escape in a name.
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 class JsonRows:
@@ -71,14 +75,19 @@ class JsonRows:
             if matrix is not None:
                 return matrix
             try:
-                return self._plain(self._rows(self._decoder(body).decode(body)))
+                given = self._decoder(body).decode(body)
+                rows = self._rows(given)
+                return self._plain(rows, body.count(b'"') - 2 * _is_wrapped(given, rows))
             except (msgspec.MsgspecError, _Odd, UnicodeDecodeError, RecursionError):
                 pass
         try:
             given = _anything.decode(body)
         except _BROKEN as error:
-            raise bad_input(f"the body is no JSON: {error}") from None
-        return self._checked(self._rows(given), extra)
+            raise json_names.broken(body, "JSON", error) from None
+        rows = self._rows(given)
+        if body.count(b'"') != _quotes(rows) + 2 * _is_wrapped(given, rows):
+            _check_names(json_names.as_pairs(body)[0], wrapped=_is_wrapped(given, rows))
+        return self._checked(rows, extra)
 
     def lines(self, body: bytes, *, extra: bool) -> Any:
         """Read a row from each line, as :meth:`json`."""
@@ -87,13 +96,15 @@ class JsonRows:
             if matrix is not None:
                 return matrix
             try:
-                return self._plain(self._lines.decode_lines(body))
+                return self._plain(self._lines.decode_lines(body), body.count(b'"'))
             except (msgspec.MsgspecError, _Odd, UnicodeDecodeError, RecursionError):
                 pass
         try:
             rows = _anything.decode_lines(body)
         except _BROKEN as error:
-            raise bad_input(f"the body is no JSON lines: {error}") from None
+            raise json_names.broken(body, "JSON lines", error) from None
+        if body.count(b'"') != _quotes(rows):
+            _check_names(json_names.as_pairs(body, "JSON lines"), wrapped=False)
         return self._checked(rows, extra)
 
     def _matrix(self, body: bytes) -> Floats | None:
@@ -148,8 +159,14 @@ class JsonRows:
             return [given]
         return given
 
-    def _plain(self, rows: list[Any]) -> Floats:
+    def _plain(self, rows: list[Any], quotes: int) -> Floats:
         """Make a matrix of rows of floats without a look at each.
+
+        Parameters
+        ----------
+        rows : list
+        quotes : int
+            How many there are in their text: two for each name, unless one is there twice.
 
         Raises
         ------
@@ -170,7 +187,7 @@ class JsonRows:
             rows = list(map(msgspec.structs.astuple, rows))
         elif kinds != {list}:
             raise _Odd
-        if set(map(len, rows)) != {d}:
+        if set(map(len, rows)) != {d} or quotes != (0 if kinds == {list} else 2 * n * d):
             raise _Odd
         try:
             return np.fromiter(chain.from_iterable(rows), np.float64, n * d).reshape(n, d)
@@ -205,8 +222,39 @@ class JsonRows:
         return out
 
 
+def _is_wrapped(given: Any, rows: list[Any]) -> bool:
+    return isinstance(given, dict) and rows is given.get(ROWS)
+
+
+def _quotes(rows: list[Any]) -> int:
+    """Count the quotes of rows whose names are there once, and whose texts have none."""
+    names = sum(len(row) for row in rows if isinstance(row, dict))
+    cells = chain.from_iterable(
+        row.values() if isinstance(row, dict) else row
+        for row in rows
+        if isinstance(row, (dict, list))
+    )
+    return 2 * (names + sum(isinstance(cell, str) for cell in cells))
+
+
+def _check_names(given: Any, *, wrapped: bool) -> None:
+    """Refuse rows with a name twice: which of its values counts nobody knows."""
+    if wrapped:
+        if given.twice() is not None:
+            raise bad_input(f'"{ROWS}" is there twice')
+        given = json_names.within(given, ROWS)
+    rows = [given] if isinstance(given, json_names.Pairs) else given
+    for i, row in enumerate(rows):
+        name = row.twice() if isinstance(row, json_names.Pairs) else None
+        if name is not None:
+            raise problem("repeated_column", f"column {reprlib.repr(name)} is there twice", i)
+
+
 def _row_of(names: list[str]) -> Any:
     """Give a type of rows by name: to read one takes two thirds of what a dict takes."""
+    if any(_ESCAPED.search(name) for name in names):
+        # msgspec has no fields of such names: their rows are read cell by cell.
+        return dict[str, float]
     fields = {f"c{j}": name for j, name in enumerate(names)}
     return msgspec.defstruct(
         "Row",

@@ -15,8 +15,8 @@ import numpy as np
 
 from fastrcf.sagemaker.recordio import CONTENT_TYPE as RECORDIO
 from fastrcf.sagemaker.recordio import decode_recordio
-from fastrcf.serving import csv_bodies
-from fastrcf.serving.media import CSV, JSON, Media
+from fastrcf.serving import csv_bodies, json_names
+from fastrcf.serving.media import CSV, HEADERS, JSON, Media
 from fastrcf.serving.problems import Problem, bad_input
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _MOST_ZEROS = 1 << 26
 # Where msgspec found fault: $.instances[3].features[7], or $[3].features[7] in lines.
 _PLACE = re.compile(r"`\$(?:\.instances)?\[(\d+)\](?:[.\w]*?(?:\[(\d+)\])?)`")
+
+
+# Names that count; "configuration" is of the interface that AWS's algorithms share.
+_BODY, _ROW, _DATA = ("instances", "configuration"), ("features", "data"), ("features",)
+_TENSOR = ("values", "keys", "shape")
 
 
 class Tensor(msgspec.Struct):
@@ -84,7 +89,13 @@ def decode(body: bytes, media: Media, names: list[str]) -> Matrix:
         400 with row and column. Whether values are finite is the model's to say.
     """
     if media.kind == CSV:
-        return csv_bodies.decode(body, len(names), int(media.parameters.get("label_size", "0")))
+        n_labels = int(media.parameters.get("label_size", "0"))
+        header = media.parameters.get("header", "absent")
+        if header not in HEADERS:
+            raise bad_input(f"header={header}: {' or '.join(HEADERS)}")
+        if header == "present":
+            body = csv_bodies.without_header(body, names, n_labels)
+        return csv_bodies.decode(body, len(names), n_labels)
     if media.kind == RECORDIO:
         return _recordio(body, len(names))
     return _instances(body, media.kind, len(names))
@@ -108,12 +119,46 @@ def _instances(body: bytes, kind: str, n_features: int) -> Matrix:
     except msgspec.ValidationError as error:
         raise _misfit(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        what = "JSON" if kind == JSON else "JSON lines"
-        raise bad_input(f"the body is no {what}: {error}") from None
+        raise json_names.broken(body, _what(kind), error) from None
+    if body.count(b'"') != sum(map(_quotes, given), 2 * (kind == JSON)):
+        _check_names(body, kind)
     if not given:
         raise bad_input("the body has no rows")
     rows = [_row(i, instance, n_features) for i, instance in enumerate(given)]
     return np.array(rows, np.float64)
+
+
+def _what(kind: str) -> str:
+    return "JSON" if kind == JSON else "JSON lines"
+
+
+def _quotes(instance: Instance | list[float]) -> int:
+    """Count the quotes of a row whose names are all known and there once."""
+    if type(instance) is list:
+        return 0
+    assert isinstance(instance, Instance)
+    quotes = 2 * (instance.features is not None)
+    if instance.data is not None:
+        tensor = instance.data.features
+        quotes += 6 + 2 * (tensor.keys is not None) + 2 * (tensor.shape is not None)
+    return quotes
+
+
+def _check_names(body: bytes, kind: str) -> None:
+    """Refuse names that are there twice, and those that may be meant for one that counts.
+
+    Beside a row's values others are passed over, as a batch job's lines may have them.
+    """
+    given = json_names.as_pairs(body, _what(kind))
+    if kind == JSON:
+        json_names.check(given[0], _BODY, "", others=False, row=None)
+        given = json_names.within(given[0], "instances")
+    for i, instance in enumerate(given):
+        json_names.check(instance, _ROW, "", others=True, row=i)
+        data = json_names.within(instance, "data")
+        json_names.check(data, _DATA, "data", others=True, row=i)
+        tensor = json_names.within(data, "features")
+        json_names.check(tensor, _TENSOR, "features", others=False, row=i)
 
 
 def _row(i: int, instance: Instance | list[float], n_features: int) -> Any:
@@ -125,17 +170,19 @@ def _row(i: int, instance: Instance | list[float], n_features: int) -> Any:
             if instance.data is None:
                 raise bad_input(f'row {i}: it has neither "features" nor "data"', row=i)
             row = _tensor(i, instance.data.features, n_features)
+        elif instance.data is not None:
+            raise bad_input(f'row {i}: it has both "features" and "data"; one is a row', row=i)
     if len(row) != n_features:
         raise bad_input(f"row {i}: {len(row)} values, the model has {n_features} columns", row=i)
     return row
 
 
 def _tensor(i: int, tensor: Tensor, n_features: int) -> Any:
-    if tensor.keys is None:
-        return tensor.values
     if tensor.shape is not None and tensor.shape != [n_features]:
         shown = reprlib.repr(tensor.shape)
         raise bad_input(f"row {i}: shape {shown}, the model has {n_features} columns", row=i)
+    if tensor.keys is None:
+        return tensor.values
     if len(tensor.keys) != len(tensor.values):
         raise bad_input(f"row {i}: {len(tensor.keys)} keys for {len(tensor.values)} values", row=i)
     row = [0.0] * n_features

@@ -1,4 +1,4 @@
-"""CSV as the managed service takes it: numbers, no header.
+"""CSV as the managed service takes it: numbers, and no header unless the content type says so.
 
 The engine reads lines of plain numbers. What it leaves is read again in Python, which names
 the place of what is wrong, or knows better.
@@ -18,6 +18,8 @@ from fastrcf.serving.problems import bad_input
 if TYPE_CHECKING:
     from fastrcf._typing import Floats
     from fastrcf.serving.problems import Problem
+
+_NO_HEADER = "; there is no line of names unless the content type says header=present"
 
 
 def decode(body: bytes, n_columns: int, n_labels: int = 0) -> Floats:
@@ -43,6 +45,56 @@ def decode(body: bytes, n_columns: int, n_labels: int = 0) -> Floats:
     if rows is None or rows.shape[1] != n_labels + n_columns:
         rows = _by_line(body, n_labels + n_columns)
     return rows[:, n_labels:]
+
+
+def without_header(body: bytes, names: list[str], n_labels: int = 0) -> bytes:
+    """Take the line of names away that the content type tells of.
+
+    Columns count by their place, whatever they are called: only where a line has the model's
+    own names in other places would scores be wrong.
+
+    Parameters
+    ----------
+    body : bytes
+    names : list of str
+        The model's columns.
+    n_labels : int, default 0
+        Columns before them.
+
+    Raises
+    ------
+    Problem
+        400, if the line is one of numbers, or has a column of the model in another place.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    line, _, rest = body.partition(b"\n")
+    try:
+        found = next(csv.reader([line.decode().rstrip("\r")], strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise bad_input(f"the first line is no line of names: {error}") from None
+    cells = [cell.strip() for cell in found[n_labels:]]
+    # A forest calls its columns by numbers: a line of just those is one of names.
+    if cells and cells != names and all(map(_is_number, cells)):
+        raise bad_input(
+            "header=present, but the first line holds numbers: it would be lost; leave the "
+            "parameter out where there is no line of names"
+        )
+    for j, cell in enumerate(cells):
+        if cell in names and (j >= len(names) or names[j] != cell):
+            raise bad_input(
+                f"column {cell!r} is column {j + n_labels} of the line of names and column "
+                f"{names.index(cell)} of the model: columns count by their place here; send "
+                "them in the model's order"
+            )
+    return rest
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _by_line(body: bytes, n_columns: int) -> Floats:
@@ -81,6 +133,6 @@ def _no_number(cells: list[list[str]]) -> Problem:
                 float(cell)
             except ValueError:
                 shown = reprlib.repr(cell.strip())
-                why = "; there is no header in this format" if i == 0 else ""
+                why = _NO_HEADER if i == 0 else ""
                 return bad_input(f"row {i}, column {j}: {shown} is no number{why}", i, j)
     return bad_input("the body is no CSV of numbers")

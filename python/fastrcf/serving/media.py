@@ -21,6 +21,8 @@ _ALIASES = {
     "application/jsonl": JSON_LINES,
     "application/x-ndjson": JSON_LINES,
 }
+# What the parameter "header" of CSV may say, as RFC 4180 has it.
+HEADERS = ("present", "absent")
 BODIES = (CSV, JSON, JSON_LINES, RECORDIO)
 # The first is the answer to who takes anything.
 ANSWERS = (JSON, JSON_LINES, RECORDIO, CSV)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,8 @@ _GLIBC = (34, 31, 28, 27, 24, 17)
 # Lambda's limits: of a zip that is uploaded to it, and of what comes out of it.
 ZIPPED, UNZIPPED = 50 << 20, 250 << 20
 _DATE = (1980, 1, 1, 0, 0, 0)
+# Of a wheel's platform the C library that it needs.
+_NEEDS = re.compile(r"manylinux_2_(\d+)_")
 INDEX = '''"""What Lambda imports: the handler, ready before the first request comes."""
 
 from fastrcf.stack.function import handler, start
@@ -127,26 +130,28 @@ def build(
     """
     if arch not in MACHINES:
         raise InvalidParameterError(f"arch: {arch!r} is none of {', '.join(MACHINES)}")
+    held: dict[str, bytes] = {"index.py": INDEX.encode()}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         if wheel is not None:
             own = Path(wheel)
         else:
             own = _built(arch) or _from_index(arch, python, place, from_index, tell)
+        # All that is given is looked at before anything is downloaded.
+        _take(held, [own], ("fastrcf",), arch, python)
         if wheels is None:
             tell("downloading NumPy and msgspec")
             with as_file(files("fastrcf.stack") / "requirements.txt") as pinned:
                 needed = _download(
-                    ["--require-hashes", "--requirement", str(pinned)], arch, python, place
+                    ["--require-hashes", "--requirement", str(pinned)],
+                    arch,
+                    python,
+                    place,
+                    "--wheels FILE names them",
                 )
         else:
             needed = [Path(given) for given in wheels]
-        held: dict[str, bytes] = {"index.py": INDEX.encode()}
-        for path in (own, *needed):
-            check_fits(path, arch)
-            for file, data in unpack(path):
-                if held.setdefault(file, data) != data:
-                    raise PackageError(f"{path.name}: {file} is in another wheel too")
+        _take(held, needed, ("numpy", "msgspec"), arch, python)
     compiler = interpreter(python)
     if compiler is None:
         tell(f"no python{python} is here: without its bytecode cold starts take twice as long")
@@ -182,8 +187,28 @@ def inspect(path: str | os.PathLike[str]) -> Package:
     )
 
 
-def check_fits(wheel: Path, arch: str) -> None:
-    """Refuse a wheel that is for another system.
+def _take(
+    held: dict[str, bytes],
+    wheels: Sequence[Path],
+    packages: Sequence[str],
+    arch: str,
+    python: str,
+) -> None:
+    """Put the files of wheels into what the zip holds; these packages have to be among them."""
+    for path in wheels:
+        check_fits(path, arch, python)
+    for path in wheels:
+        for file, data in unpack(path):
+            if held.setdefault(file, data) != data:
+                raise PackageError(f"{path.name}: {file} is in another wheel too")
+    for package in packages:
+        if f"{package}/__init__.py" not in held:
+            told = ", ".join(path.name for path in wheels) or "no wheel"
+            raise PackageError(f"{told}: there is no package {package} in it")
+
+
+def check_fits(wheel: Path, arch: str, python: str = PYTHON) -> None:
+    """Refuse a wheel that is for another system, or another Python.
 
     Raises
     ------
@@ -192,13 +217,38 @@ def check_fits(wheel: Path, arch: str) -> None:
     """
     if wheel.suffix != ".whl" or not wheel.is_file():
         raise PackageError(f"{wheel}: there is no such wheel")
-    platforms = wheel.stem.rpartition("-")[2].split(".")
+    parts = wheel.stem.rsplit("-", 3)
+    if len(parts) != 4:
+        raise PackageError(f"{wheel}: its name does not tell for what Python and system it is")
+    pythons, abis, platforms = (part.split(".") for part in parts[1:])
     machine = MACHINES[arch]
     if not any(
         p == "any" or (p.startswith(("manylinux", "linux")) and p.endswith(machine))
         for p in platforms
     ):
         raise PackageError(f"{wheel.name}: it is not for Linux on {arch}")
+    needs = [int(found[1]) for p in platforms if (found := _NEEDS.match(p))]
+    if needs and len(needs) == len(platforms) and min(needs) > max(_GLIBC):
+        raise PackageError(
+            f"{wheel.name}: it needs the C library 2.{min(needs)}, and Lambda has 2.{max(_GLIBC)}"
+        )
+    if not _runs(pythons, abis, python):
+        raise PackageError(f"{wheel.name}: it is not for Python {python}, which the function has")
+
+
+def _runs(pythons: Sequence[str], abis: Sequence[str], python: str) -> bool:
+    """Whether a wheel of these tags runs on a Python of this version."""
+    exact = python.replace(".", "")
+    earlier = {f"3{minor}" for minor in range(2, int(python.partition(".")[2]) + 1)}
+    for tag in pythons:
+        kind, version = tag[:2], tag[2:]
+        if kind == "cp" and "abi3" in abis and version in earlier:
+            return True
+        if kind == "cp" and version == exact and {f"cp{exact}", "none"} & set(abis):
+            return True
+        if kind == "py" and "none" in abis and version in {"3", *earlier}:
+            return True
+    return False
 
 
 def unpack(wheel: Path) -> Iterable[tuple[str, bytes]]:
@@ -283,10 +333,12 @@ def _from_index(
             f"{wanted} by name unless --from-index says that its index has this project's"
         )
     tell(f"downloading {wanted} for {arch}")
-    return _download([wanted], arch, python, folder / "own")[0]
+    return _download([wanted], arch, python, folder / "own", "--wheel FILE names one")[0]
 
 
-def _download(what: Sequence[str], arch: str, python: str, folder: Path) -> list[Path]:
+def _download(
+    what: Sequence[str], arch: str, python: str, folder: Path, instead: str
+) -> list[Path]:
     folder.mkdir(exist_ok=True)
     tags = [f"manylinux_2_{minor}_{MACHINES[arch]}" for minor in _GLIBC]
     platforms = [
@@ -302,7 +354,7 @@ def _download(what: Sequence[str], arch: str, python: str, folder: Path) -> list
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise PackageError(
-            f"pip cannot get the wheels for {arch} ({last}); fastrcf stack package --wheels FILE "
-            "takes files instead, and fastrcf stack deploy --code ZIP what it makes"
+            f"pip cannot get the wheels for {arch} ({last}); with fastrcf stack package {instead} "
+            "instead, and fastrcf stack deploy --code takes the zip that it makes"
         )
     return sorted(folder.glob("*.whl"))

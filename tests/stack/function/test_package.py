@@ -47,9 +47,14 @@ def wheel(tmp_path):
 
 @pytest.fixture
 def numpy(tmp_path):
+    """One wheel for both packages that the function needs beside this one."""
     return wheels.write(
-        tmp_path / "numpy-1-cp313-cp313-manylinux_2_28_aarch64.whl",
-        {"numpy/__init__.py": "", "numpy/_core/include/numpy/arrayobject.h": ""},
+        tmp_path / "numpy-1-cp311-abi3-manylinux_2_28_aarch64.whl",
+        {
+            "numpy/__init__.py": "",
+            "numpy/_core/include/numpy/arrayobject.h": "",
+            "msgspec/__init__.py": "",
+        },
     )
 
 
@@ -70,6 +75,7 @@ def test_what_it_holds(wheel, numpy, tmp_path):
             "fastrcf/_fastrcf.abi3.so",
             "fastrcf/page.html",
             "index.py",
+            "msgspec/__init__.py",
             "numpy/__init__.py",
         ]
     )
@@ -78,7 +84,7 @@ def test_what_it_holds(wheel, numpy, tmp_path):
     committed = ROOT / "deployment" / "lambda" / "model_invocation" / "index.py"
     assert committed.read_text() == index
     made = package.inspect(path)
-    assert (made.files, made.size) == (8, path.stat().st_size)
+    assert (made.files, made.size) == (9, path.stat().st_size)
     assert len(made.code_sha256) == 44
 
 
@@ -99,6 +105,7 @@ def test_bytecode_is_of_lambdas_python(wheel, numpy, tmp_path):
             "index",
             "beside",
             f"fastrcf/__pycache__/__init__.{tag}.pyc",
+            f"msgspec/__pycache__/__init__.{tag}.pyc",
             f"numpy/__pycache__/__init__.{tag}.pyc",
         )
     }
@@ -170,10 +177,48 @@ def test_what_is_no_wheel(wheel, numpy, tmp_path):
         package.build(tmp_path / "x.zip", wheel=wheel, wheels=[numpy, twice])
 
 
-def test_more_than_lambda_takes(wheel, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("fastrcf-1.0-cp311-abi3-manylinux2014_x86_64.whl", "not for Linux on arm64"),
+        ("fastrcf-1.0-cp311-abi3-manylinux_2_39_aarch64.whl", r"C library 2\.39"),
+        ("fastrcf-1.0-cp311-cp311-manylinux2014_aarch64.whl", r"not for Python 3\.13"),
+        ("fastrcf-1.0-cp314-abi3-manylinux2014_aarch64.whl", r"not for Python 3\.13"),
+        ("fastrcf.whl", "its name does not tell"),
+        ("other-1.0-py3-none-any.whl", "no package fastrcf"),
+    ],
+)
+def test_a_wheel_that_does_not_fit_is_told_before_anything_is_downloaded(
+    tmp_path, monkeypatch, name, told
+):
+    monkeypatch.setattr(package, "_download", lambda *given: pytest.fail("pip was asked"))
+    files = FILES if name.startswith("fastrcf") else {"other/__init__.py": ""}
+    said = []
+    with pytest.raises(package.PackageError, match=told):
+        package.build(tmp_path, wheel=wheels.write(tmp_path / name, files), tell=said.append)
+    assert said == []
+
+
+def test_wheels_that_run_on_its_python(tmp_path):
+    for tags in ("cp313-cp313", "cp39-abi3", "cp39.cp310-abi3", "py3-none", "py2.py3-none"):
+        path = wheels.write(tmp_path / f"numpy-1-{tags}-manylinux_2_17_aarch64.whl", {})
+        package.check_fits(path, "arm64")
+    several = "numpy-1-1-cp313-cp313-manylinux_2_39_aarch64.manylinux_2_28_aarch64.whl"
+    package.check_fits(wheels.write(tmp_path / several, {}), "arm64")
+
+
+def test_what_the_function_imports_has_to_be_there(wheel, tmp_path):
+    alone = wheels.write(tmp_path / "numpy-1-py3-none-any.whl", {"numpy/__init__.py": ""})
+    for given, missing in (([], "numpy"), ([alone], "msgspec")):
+        with pytest.raises(package.PackageError, match=f"no package {missing}"):
+            package.build(tmp_path / "x.zip", wheel=wheel, wheels=given)
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_more_than_lambda_takes(wheel, numpy, tmp_path, monkeypatch):
     monkeypatch.setattr(package, "ZIPPED", 100)
     with pytest.raises(package.PackageError, match="Lambda takes"):
-        package.build(tmp_path / "x.zip", wheel=wheel, wheels=[])
+        package.build(tmp_path / "x.zip", wheel=wheel, wheels=[numpy])
     assert not (tmp_path / "x.zip").exists()
 
 

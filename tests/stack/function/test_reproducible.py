@@ -11,7 +11,7 @@ import pytest
 from fastrcf.stack import package
 from tests.stack.function.test_package import ARM, VERSION
 
-NUMPY = "numpy-1-cp313-cp313-manylinux_2_28_aarch64.whl"
+NUMPY = "numpy-1-cp311-abi3-manylinux_2_28_aarch64.whl"
 SOURCE = '''"""A module with what bytecode is tempted to differ by."""
 
 ORDER = frozenset({"one", "two", "three", "four", "five"})
@@ -29,7 +29,11 @@ FILES = {
     "fastrcf/page.html": "<p>" * 500,
     "fastrcf-1.0.dist-info/METADATA": "Name: fastrcf\n",
 }
-OTHERS = {"numpy/__init__.py": "y = {'a', 'b', 'c'}\n", "numpy/core.so": b"\x7fELF" * 99}
+OTHERS = {
+    "numpy/__init__.py": "y = {'a', 'b', 'c'}\n",
+    "numpy/core.so": b"\x7fELF" * 99,
+    "msgspec/__init__.py": "",
+}
 BUILD = """
 import os, sys
 os.umask(int(sys.argv[1], 8))
@@ -148,7 +152,7 @@ def test_wheels_of_needs_may_come_in_any_order(tmp_path):
         for name, files in (
             (ARM, FILES),
             (NUMPY, OTHERS),
-            ("msgspec-1-py3-none-any.whl", {"msgspec/__init__.py": "z = 3\n"}),
+            ("third-1-py3-none-any.whl", {"third/__init__.py": "z = 3\n"}),
         )
     )
     made = [

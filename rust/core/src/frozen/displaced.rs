@@ -46,7 +46,7 @@ pub(crate) fn displace_part_body<S: Simd, const W: usize>(
             }
             end += 1;
         }
-        part.splits_above(&block.split_rows, &mut block.above);
+        part.splits_above(&block.split_rows, &block.end_rows, &mut block.above);
         for &at in block.above.iter().rev() {
             part.displaced_split(at as usize, &block.split_rows[at as usize]);
         }

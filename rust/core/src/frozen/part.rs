@@ -28,6 +28,7 @@ use crate::kernels::wide::Tiles;
 use crate::local_range::{self, Blend, near};
 use crate::score::norm;
 use crate::walk::{LEAF, Nodes, descend};
+use std::hint::select_unpredictable;
 use std::ops::Range;
 
 /// Adds the tree's scores of the block's sorted rows to `totals`.
@@ -71,7 +72,7 @@ pub(crate) fn score_part_body<S: Simd, const W: usize>(
             }
             end += 1;
         }
-        part.splits_above(&block.split_rows, &mut block.above);
+        part.splits_above(&block.split_rows, &block.end_rows, &mut block.above);
         for &at in block.above.iter().rev() {
             let near = match blend {
                 Some(_) => part.neighbours(at as usize, &block.split_rows, &block.end_rows),
@@ -200,33 +201,42 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         }
     }
 
-    /// The splits that hold any of the rows, in preorder.
+    /// The splits that hold any of the rows, in preorder: those on the way down to the
+    /// first row, and those behind them that begin before the last.
     #[inline(always)]
-    pub(super) fn splits_above(&self, split_rows: &[Range<u32>], above: &mut Vec<u32>) {
-        above.clear();
+    pub(super) fn splits_above(
+        &self,
+        split_rows: &[Range<u32>],
+        end_rows: &[Range<u32>],
+        above: &mut Vec<u32>,
+    ) {
+        let Range { start, end } = self.rows;
         let splits = self.tree.splits();
-        let holds = |child: u32| {
-            child & LEAF == 0
-                && split_rows[child as usize].start < self.rows.end
-                && split_rows[child as usize].end > self.rows.start
-                && !split_rows[child as usize].is_empty()
-        };
-        if splits.is_empty() {
-            return;
+        above.clear();
+        let mut id = self.tree.root();
+        while let Some(split) = splits.get(id as usize) {
+            above.push(id);
+            let [left, right] = split.child;
+            let rows = match left & LEAF {
+                0 => &split_rows[left as usize],
+                _ => &end_rows[(left & !LEAF) as usize],
+            };
+            id = select_unpredictable(rows.end > start, left, right);
         }
-        above.push(0);
-        // Breadth first: parents come before their children all the same.
-        let mut at = 0;
-        while let Some(&id) = above.get(at) {
-            let [left, right] = splits[id as usize].child;
-            if holds(left) {
-                above.push(left);
+        let (mut n, after) = (
+            above.len(),
+            above.last().map_or(0, |&last| last as usize + 1),
+        );
+        above.resize(n + splits.len() - after, 0);
+        // No branch but the last: which splits have rows cannot be foretold.
+        for (at, rows) in split_rows.iter().enumerate().skip(after) {
+            if rows.start >= end {
+                break;
             }
-            if holds(right) {
-                above.push(right);
-            }
-            at += 1;
+            above[n] = at as u32;
+            n += usize::from(rows.end > start && !rows.is_empty());
         }
+        above.truncate(n);
     }
 
     /// Takes the rows of a split's children up to it, and notes the neighbourhood of

@@ -145,7 +145,9 @@ pub(crate) fn attribute_part_body<S: Simd, const W: usize>(
             }
             end += 1;
         }
-        climb.part.splits_above(&block.split_rows, &mut block.above);
+        climb
+            .part
+            .splits_above(&block.split_rows, &block.end_rows, &mut block.above);
         for &at in block.above.iter().rev() {
             climb.split(at as usize, &block.split_rows, &block.end_rows);
         }

@@ -13,26 +13,19 @@
 /// room for all. Every row number is below the length of `keys` less one.
 pub(crate) fn partition(rows: &mut [u16], right: &mut [u16], keys: &[u16], cut: u16) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if rows.len() >= super::simd::LANES && super::level() >= super::Level::Avx512Vbmi {
+    if super::level() >= super::Level::Avx512Vbmi {
         // SAFETY: `level` returned this set, so the machine has it.
         return unsafe { compress::partition(rows, right, keys, cut) };
     }
-    one_by_one(rows, right, keys, cut, 0, (0, 0))
+    one_by_one(rows, right, keys, cut)
 }
 
-/// From row `at` on, where `left_n` and `right_n` are placed already. Both
-/// sides are written for every row.
+/// Both sides are written for every row.
 #[inline(always)]
-fn one_by_one(
-    rows: &mut [u16],
-    right: &mut [u16],
-    keys: &[u16],
-    cut: u16,
-    at: usize,
-    (mut left_n, mut right_n): (usize, usize),
-) -> usize {
+fn one_by_one(rows: &mut [u16], right: &mut [u16], keys: &[u16], cut: u16) -> usize {
+    let (mut left_n, mut right_n) = (0, 0);
     let right = &mut right[..rows.len()];
-    for i in at..rows.len() {
+    for i in 0..rows.len() {
         let row = rows[i];
         let goes_left = keys[usize::from(row)] <= cut;
         rows[left_n] = row;
@@ -50,36 +43,68 @@ mod compress {
 
     const LANES: usize = 16;
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
     pub(super) fn partition(rows: &mut [u16], right: &mut [u16], keys: &[u16], cut: u16) -> usize {
         let n = rows.len();
-        // The last key cannot be gathered: four bytes are read for two.
-        let most = keys.len().saturating_sub(2) as i32;
         if right.len() < n || keys.len() < 2 {
-            return super::one_by_one(rows, right, keys, cut, 0, (0, 0));
+            return super::one_by_one(rows, right, keys, cut);
         }
         let (mut left_n, mut right_n, mut at) = (0, 0, 0);
-        while at + LANES <= n {
-            // SAFETY: `at + LANES <= n`, and `left_n` and `right_n` are at most
-            // `at`: what is written to the left has been read. Gathers stay
-            // within the keys, whatever the row numbers are.
-            unsafe {
-                let numbers = _mm256_loadu_si256(rows.as_ptr().add(at).cast());
-                let index = _mm512_cvtepu16_epi32(numbers);
-                let index = _mm512_min_epu32(index, _mm512_set1_epi32(most));
-                let key = _mm512_i32gather_epi32::<2>(index, keys.as_ptr().cast());
-                let key = _mm512_cvtepi32_epi16(key);
-                let left = _mm256_cmple_epu16_mask(key, _mm256_set1_epi16(cut as i16));
+        let (rows, right) = (rows.as_mut_ptr(), right.as_mut_ptr());
+        // SAFETY: `at` and the numbers that go to both sides, `left_n + right_n = at`, are
+        // at most `n`, which both slices have; whole vectors are read and written where
+        // `at + LANES <= n`, else only the lanes in the mask. What is written to the left
+        // has been read.
+        unsafe {
+            while at + LANES <= n {
+                let numbers = _mm256_loadu_si256(rows.add(at).cast());
+                let left = left_ones(numbers, keys, cut);
                 let front = _mm256_maskz_compress_epi16(left, numbers);
                 let back = _mm256_maskz_compress_epi16(!left, numbers);
-                _mm256_storeu_si256(rows.as_mut_ptr().add(left_n).cast(), front);
-                _mm256_storeu_si256(right.as_mut_ptr().add(right_n).cast(), back);
+                _mm256_storeu_si256(rows.add(left_n).cast(), front);
+                _mm256_storeu_si256(right.add(right_n).cast(), back);
                 left_n += left.count_ones() as usize;
                 right_n += LANES - left.count_ones() as usize;
+                at += LANES;
             }
-            at += LANES;
+            // All that a small node has. Its rows take no way through other memory, since
+            // those for the right come last.
+            let mask = first(n - at);
+            let numbers = _mm256_maskz_loadu_epi16(mask, rows.add(at).cast_const().cast());
+            let left = left_ones(numbers, keys, cut) & mask;
+            let behind = !left & mask;
+            let front = _mm256_maskz_compress_epi16(left, numbers);
+            let back = _mm256_maskz_compress_epi16(behind, numbers);
+            let count = left.count_ones() as usize;
+            _mm256_mask_storeu_epi16(rows.add(left_n).cast(), first(count), front);
+            left_n += count;
+            for from in (0..right_n).step_by(LANES) {
+                let some = first(right_n - from);
+                let numbers = _mm256_maskz_loadu_epi16(some, right.add(from).cast_const().cast());
+                _mm256_mask_storeu_epi16(rows.add(left_n + from).cast(), some, numbers);
+            }
+            let count = behind.count_ones() as usize;
+            _mm256_mask_storeu_epi16(rows.add(n - count).cast(), first(count), back);
         }
-        super::one_by_one(rows, right, keys, cut, at, (left_n, right_n))
+        left_n
+    }
+
+    /// A bit for each row that goes left. Of at least two keys.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2")]
+    fn left_ones(numbers: __m256i, keys: &[u16], cut: u16) -> __mmask16 {
+        // The last key cannot be gathered: four bytes are read for two.
+        let most = keys.len().saturating_sub(2) as i32;
+        let index = _mm512_cvtepu16_epi32(numbers);
+        let index = _mm512_min_epu32(index, _mm512_set1_epi32(most));
+        // SAFETY: at most the last but one of the keys, whatever the row numbers are.
+        let key = unsafe { _mm512_i32gather_epi32::<2>(index, keys.as_ptr().cast()) };
+        _mm256_cmple_epu16_mask(_mm512_cvtepi32_epi16(key), _mm256_set1_epi16(cut as i16))
+    }
+
+    /// The first lanes, as many as there are.
+    #[target_feature(enable = "bmi2")]
+    fn first(n: usize) -> __mmask16 {
+        _bzhi_u32(u32::from(u16::MAX), n.min(LANES) as u32) as __mmask16
     }
 }
 
