@@ -152,7 +152,10 @@ def test_what_stands_beside_a_row_of_json_is_passed_over():
         "features": None,
     }
     for body, kind in (
-        (json.dumps({"instances": [row, other], "configuration": {"k": "v"}}), JSON),
+        (
+            json.dumps({"instances": [row, other], "configuration": {"k": "v"}, "metadata": ["a"]}),
+            JSON,
+        ),
         ("\n".join(map(json.dumps, [row, other])), JSON_LINES),
     ):
         assert decoded(body.encode(), kind).tolist() == [[1, 2, 3], [4, 5, 6]]

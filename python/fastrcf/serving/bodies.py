@@ -30,8 +30,10 @@ _MOST_ZEROS = 1 << 26
 _PLACE = re.compile(r"`\$(?:\.instances)?\[(\d+)\](?:[.\w]*?(?:\[(\d+)\])?)`")
 
 
-# Names that count; "configuration" is of the interface that AWS's algorithms share.
-_BODY, _ROW, _DATA = ("instances", "configuration"), ("features", "data"), ("features",)
+# Names that count, and beside the rows two that say nothing of them: "configuration" is of the
+# interface that AWS's algorithms share, "metadata" of the stack's.
+_BODY = ("instances", "configuration", "metadata")
+_ROW, _DATA = ("features", "data"), ("features",)
 _TENSOR = ("values", "keys", "shape")
 
 

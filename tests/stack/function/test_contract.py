@@ -79,7 +79,7 @@ def test_bad_inputs_are_refused_before_anything_is_written(made, given, field, w
 def test_without_data_and_metadata_it_is_the_managed_containers(made):
     status, body = answer(made[0], {"instances": [{"features": [25.0, 3, 0.5]}]}, GATEWAY)
     assert (status, len(body["scores"])) == (200, 1)
-    # Fields that it does not know change nothing.
+    # What says nothing of the rows changes nothing.
     given = {"instances": [{"features": [25.0, 3, 0.5]}], "metadata": ["a"]}
     assert answer(made[0], given, GATEWAY) == (status, body)
 
