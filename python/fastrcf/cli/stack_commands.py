@@ -32,12 +32,21 @@ _prices = click.option(
 )
 
 
+def _once(context: click.Context, option: click.Parameter, given: Any) -> Any:
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"{name} is given {names.count(name)} times")
+    return given
+
+
 def _settings(command: Command) -> Command:
     return click.option(
         "--set",
         "given",
         type=PAIR,
         multiple=True,
+        callback=_once,
         metavar="NAME=VALUE",
         help="A parameter of the stack, such as AuthMode=APIKEY; docs/deploy.md lists them.",
     )(command)

@@ -79,10 +79,16 @@ def deploy(
     """Check, package, upload, show, ask, execute; exit code 1 if it was declined."""
     if not (yes or sys.stdin.isatty()):
         raise InvalidParameterError("nobody can be asked here: --yes goes on without")
+    if code is not None and (wheel is not None or from_index):
+        raise click.UsageError(
+            "--code is the whole zip: --wheel and --from-index are for making one"
+        )
     wanted = planning.Wanted(check_prefix(prefix), model, code, dict(given), notebooks)
     if model is not None:
         # Before AWS is asked, and before minutes of packaging.
         planning.check_model(model)
+    if code is not None:
+        planning.check_code(code)
     clients = StackClients.of(open_session(profile, region))
     _say(f"account {clients.account}, region {clients.region}")
     table = Prices.load(prices)
@@ -92,8 +98,9 @@ def deploy(
         accept_hourly(
             early.template, early.parameters, before, table, clients.region, accept_cost, _say
         )
-        made = code or _package(early.parameters["Architecture"], wheel, from_index, Path(folder))
-        plan = planning.make_plan(clients, wanted, planning.check_code(made))
+        arch = early.parameters["Architecture"]
+        made = code or _package(arch, wheel, from_index, Path(folder))
+        plan = planning.make_plan(clients, wanted, planning.check_code(made, arch))
         cost = stack_cost(plan.template, plan.parameters, Load(), table, clients.region)
 
         def confirm(proposed: Any) -> bool:
@@ -115,7 +122,7 @@ def deploy(
         return FAILED
     assert done.stack is not None
     outputs = done.stack.outputs
-    line = curl_line(outputs, plan.columns)
+    line = curl_line(outputs, plan.columns, detect=plan.has_threshold)
     key = read_key(clients, outputs) if show_key else None
     if as_json:
         told = {"outcome": done.outcome, "outputs": outputs, "curl": line}

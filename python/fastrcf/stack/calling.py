@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from fastrcf.stack.config import Config
 
 
-def curl_line(outputs: Mapping[str, str], columns: Sequence[str] = ()) -> str:
+def curl_line(
+    outputs: Mapping[str, str], columns: Sequence[str] = (), *, detect: bool = True
+) -> str:
     """Give a line for curl that scores one row.
 
     Signatures are made of the shell's own credentials; a key is asked for when the line
@@ -29,11 +31,14 @@ def curl_line(outputs: Mapping[str, str], columns: Sequence[str] = ()) -> str:
         Of the stack.
     columns : sequence of str, optional
         The model's; the row has 0 for each.
+    detect : bool, default True
+        Whether alerts are asked for, which need a threshold; else scores alone.
     """
     row = dict.fromkeys(columns, 0) if columns else {"COLUMN": 0}
     body = shlex.quote(json.dumps({"rows": [row]}, ensure_ascii=False))
     region = outputs["Region"]
-    words = [f"curl -s {outputs['ApiUrl']}/v1/detect", "-H 'content-type: application/json'"]
+    route = "detect" if detect else "score"
+    words = [f"curl -s {outputs['ApiUrl']}/v1/{route}", "-H 'content-type: application/json'"]
     if outputs["AuthMode"] == "IAM":
         words.append(f"--aws-sigv4 aws:amz:{region}:execute-api")
         words.append('--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"')

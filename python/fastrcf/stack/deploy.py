@@ -94,8 +94,14 @@ def deploy(
     )
     stack = plan.stack
     if proposed.changes:
-        if not confirm(proposed):
-            changes.discard(clients, proposed)
+        agreed = False
+        try:
+            agreed = confirm(proposed)
+        finally:
+            # Also where the question is interrupted.
+            if not agreed:
+                changes.discard(clients, proposed)
+        if not agreed:
             return Deployed("declined", plan.stack)
         last = events.newest(clients, proposed.stack_id)
         changes.execute(clients, proposed)

@@ -145,7 +145,8 @@ def _stack(
     poll: float,
     timeout: float,
 ) -> Iterator[Step]:
-    if stack.tags.get(TAG) != prefix and not untagged:
+    # One whose first change set was never run has no tags yet, and nothing to lose.
+    if stack.exists and stack.tags.get(TAG) != prefix and not untagged:
         yield Step(_STACK, stack.name, "kept", f"has no tag {TAG}={prefix}: is it this one?")
         return
     if stack.parameters.get("AccessLogs") == "create-role":
@@ -160,10 +161,14 @@ def _stack(
         if stack.status != "DELETE_IN_PROGRESS":
             with aws_errors(f"deleting stack {stack.name}"):
                 clients.cloudformation.delete_stack(StackName=stack.id)
-        events.follow(clients, stack.id, last, poll=poll, timeout=timeout, tell=on_event)
+        left = events.follow(clients, stack.id, last, poll=poll, timeout=timeout, tell=on_event)
     except ServiceError as error:
         if error.code != "DELETE_COMPLETE":
             yield Step(_STACK, stack.name, "failed", str(error))
+            return
+    else:
+        if left.status != "DELETE_COMPLETE":
+            yield Step(_STACK, stack.name, "failed", f"it is still {left.status}")
             return
     yield Step(_STACK, stack.name, "deleted")
 

@@ -20,6 +20,10 @@ _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
 _DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
 
 
+# Until its first event a stack's status may be the one before: so long it is waited for.
+_FIRST = 30.0
+
+
 class StackFailedError(JobFailedError):
     """A stack could not be made, changed or deleted; the message has the first reasons."""
 
@@ -88,17 +92,22 @@ def follow(
     """
     started = time.monotonic()
     failures: list[Event] = []
+    has_begun = False
     while True:
         # Events after the status would miss those that come between the two.
         stack = find_stack(clients, stack_id)
         for event in _since(clients, stack_id, after):
             after = event.id
+            has_begun = True
             tell(event)
             if event.is_failure:
                 failures.append(event)
-        if stack is None or not stack.status.endswith("_IN_PROGRESS"):
+        waited = time.monotonic() - started
+        if stack is None or stack.status == "DELETE_COMPLETE":
             break
-        if time.monotonic() - started > timeout:
+        if not stack.status.endswith("_IN_PROGRESS") and (has_begun or waited >= _FIRST):
+            break
+        if waited > timeout:
             raise ServiceError(
                 f"stack {stack.name}: still {stack.status} after {timeout:.0f} s; it goes on, and "
                 "the same command waits again"

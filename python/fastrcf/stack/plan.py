@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastrcf.errors import FastRCFError, InvalidParameterError
 from fastrcf.sagemaker.errors import ServiceError
 from fastrcf.service.served import LocalModel
-from fastrcf.stack.names import DEFAULT_PREFIX, Names, check_prefix
+from fastrcf.stack.names import DEFAULT_PREFIX, TAG, Names, check_prefix
 from fastrcf.stack.state import find_stack
 from fastrcf.stack.template import Template
 from fastrcf.stack.uploads import bucket_is_there, digest_of
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Lambda's limits: of a zip in S3 and of what comes out of it.
 _ZIPPED, _UNPACKED = 250 << 20, 250 << 20
+# Lambda's architectures by the numbers of ELF.
+_MACHINES = {62: "x86_64", 183: "arm64"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Plan:
         Where the model goes in the bucket; empty if none is uploaded.
     columns : tuple of str
         The model's; empty if none is uploaded.
+    has_threshold : bool
+        Whether rows can be alerts, as far as is known; else there are scores alone.
     """
 
     names: Names
@@ -75,6 +79,7 @@ class Plan:
     stack: Stack | None
     model_key: str = ""
     columns: tuple[str, ...] = ()
+    has_threshold: bool = True
 
     @property
     def is_new(self) -> bool:
@@ -102,12 +107,8 @@ def make_plan(clients: StackClients, wanted: Wanted, code_digest: str) -> Plan:
         If the stack is in a state that cannot be changed, or AWS refuses.
     """
     names = Names(check_prefix(wanted.prefix), clients.account, clients.region)
-    _check_given(wanted.parameters)
-    model_key = ""
-    columns: tuple[str, ...] = ()
-    if wanted.model is not None:
-        columns = check_model(wanted.model)
-        model_key = f"models/{digest_of(wanted.model)}.rcf"
+    _check_given(wanted)
+    model = None if wanted.model is None else check_model(wanted.model)
     stack = _changeable(clients, names)
     template = Template.load()
     had = stack.parameters if stack else {}
@@ -119,20 +120,33 @@ def make_plan(clients: StackClients, wanted: Wanted, code_digest: str) -> Plan:
         "CodeBucket": names.code_bucket,
         "CodeKey": f"code/{code_digest}.zip",
     }
-    if model_key:
+    model_key = ""
+    if wanted.model is not None:
+        # Under another key of KMS it is another object: until the stack is changed, its
+        # function may read the one before alone.
+        key = parameters.get("KmsKeyArn", "").rpartition("/")[2]
+        model_key = "/".join(part for part in ("models", key, digest_of(wanted.model)) if part)
+        model_key += ".rcf"
         parameters["ModelUri"] = f"s3://{names.code_bucket}/{model_key}"
         # The version of another object.
         parameters["ModelVersionId"] = ""
     checked = template.check(parameters)
+    _check_effect(wanted, checked)
+    if had.get("KmsKeyArn") and model is None:
+        _check_readable(names, had["KmsKeyArn"], checked)
     if not checked["ModelUri"] and stack is None:
         raise InvalidParameterError(
             "model: give a model file (fastrcf train makes one), or --set ModelUri=s3://bucket/key"
         )
-    return Plan(names, template.stamped(checked), checked, stack, model_key, columns)
+    has_threshold = bool(checked["Threshold"])
+    if not has_threshold and checked["Backend"] != "sagemaker":
+        has_threshold = model is None or model.threshold is not None
+    columns = () if model is None else tuple(model.names)
+    return Plan(names, template.stamped(checked), checked, stack, model_key, columns, has_threshold)
 
 
-def check_model(path: Path) -> tuple[str, ...]:
-    """Give the columns of a model, if the function can serve it.
+def check_model(path: Path) -> LocalModel:
+    """Give a model as the function serves it, if it can.
 
     Raises
     ------
@@ -140,27 +154,40 @@ def check_model(path: Path) -> tuple[str, ...]:
         If it is no model file, or one of streams.
     """
     try:
-        return tuple(LocalModel.load(path).names)
+        return LocalModel.load(path)
     except (FastRCFError, OSError) as error:
         raise FastRCFError(f"{path}: the function cannot serve it: {error}") from error
 
 
-def check_code(path: Path) -> str:
+def check_code(path: Path, arch: str | None = None) -> str:
     """Give the SHA-256 of a function's zip.
+
+    Parameters
+    ----------
+    path : Path
+    arch : {"arm64", "x86_64"}, optional
+        What its libraries have to be of.
 
     Raises
     ------
     InvalidParameterError
-        If it is none, or too large for Lambda.
+        If it is none, is of another architecture, or too large for Lambda.
     """
     try:
         with zipfile.ZipFile(path) as code:
             unpacked = sum(one.file_size for one in code.infolist())
             has_handler = "index.py" in code.namelist()
+            found = {_arch(code, name) for name in code.namelist() if name.endswith(".so")}
     except (zipfile.BadZipFile, OSError) as error:
         raise InvalidParameterError(f"{path}: no zip: {error}") from None
     if not has_handler:
         raise InvalidParameterError(f"{path}: has no index.py, which holds the handler")
+    if arch is not None and found - {arch}:
+        other = min(found - {arch})
+        raise InvalidParameterError(
+            f"{path}: its libraries are of {other} and the function of {arch}: give --set "
+            f"Architecture={other}, or a zip of {arch}"
+        )
     if path.stat().st_size > _ZIPPED or unpacked > _UNPACKED:
         raise InvalidParameterError(
             f"{path}: {unpacked / 2**20:.0f} MB unpacked, and Lambda takes 250"
@@ -168,14 +195,84 @@ def check_code(path: Path) -> str:
     return digest_of(path)
 
 
-def _check_given(parameters: Mapping[str, str]) -> None:
+def _arch(code: zipfile.ZipFile, library: str) -> str:
+    """Give the architecture of a library, by the head of its file."""
+    with code.open(library) as file:
+        head = file.read(20)
+    number = int.from_bytes(head[18:20], "little") if head.startswith(b"\x7fELF") else -1
+    return _MACHINES.get(number, "another system")
+
+
+def _check_given(wanted: Wanted) -> None:
     for name in ("SolutionPrefix", "CodeBucket", "CodeKey"):
-        if name in parameters:
+        if name in wanted.parameters:
             raise InvalidParameterError(f"{name}: is not set by hand; --prefix and --code say it")
+    if wanted.model is not None:
+        for name in ("ModelUri", "ModelVersionId"):
+            if wanted.parameters.get(name):
+                raise InvalidParameterError(
+                    f"{name}: {wanted.model} is given too; give one of them, the file or the object"
+                )
+
+
+def _check_effect(wanted: Wanted, values: Mapping[str, str]) -> None:
+    """Refuse what is asked for in this call and would change nothing.
+
+    What the stack has from an earlier one may stay, for the day on which it counts again.
+    """
+    notebook = ("CreateSageMakerNotebookInstance", ("true",))
+    needs = {
+        "EndpointName": ("Backend", ("sagemaker", "shadow")),
+        "StoreFeatures": ("StoreResults", ("true",)),
+        "AlarmEmail": ("Monitoring", ("alarms", "all")),
+        "LatencyAlarmMs": ("Monitoring", ("alarms", "all")),
+        "AlertShareAlarm": ("Monitoring", ("alarms", "all")),
+        "NotebookInstanceType": notebook,
+        "NotebookSubnetId": notebook,
+        "NotebookSecurityGroupId": notebook,
+    }
+    for name, value in wanted.parameters.items():
+        if name in needs and value not in ("", "false"):
+            other, fitting = needs[name]
+            if values[other] not in fitting:
+                raise InvalidParameterError(
+                    f"{name}: is of no effect while {other} is {values[other]}: give --set "
+                    f"{other}={fitting[0]} too, or leave it out"
+                )
+    if wanted.notebooks is not None and values[notebook[0]] != "true":
+        raise InvalidParameterError(
+            f"notebooks: the stack has no notebook to take them: give --set {notebook[0]}=true "
+            "too, or leave it out"
+        )
+
+
+def _check_readable(names: Names, before: str, values: Mapping[str, str]) -> None:
+    """Refuse a key of KMS by which the function could not read the model that stays."""
+    if values["KmsKeyArn"] != before and values["ModelUri"].startswith(
+        f"s3://{names.code_bucket}/"
+    ):
+        raise InvalidParameterError(
+            f"KmsKeyArn: the model that is deployed can be read by {before} alone: give the model "
+            "file too, so that it is uploaded under the other key"
+        )
+
+
+def _is_ours(stack: Stack) -> bool:
+    """Whether a stack is of this template: by the tag, or made of it by other tools."""
+    made = {"CodeBucket", "CodeKey"} <= set(stack.parameters)
+    return stack.tags.get(TAG) == stack.name or (
+        made and stack.parameters.get("SolutionPrefix") == stack.name
+    )
 
 
 def _changeable(clients: StackClients, names: Names) -> Stack | None:
     stack = find_stack(clients, names.prefix)
+    if stack is not None and stack.exists and not _is_ours(stack):
+        raise ServiceError(
+            f"stack {stack.name}: it is another one: it has neither the tag {TAG}={stack.name} nor "
+            "this template's parameters, and to change it would remove what it holds; take another "
+            "--prefix"
+        )
     if stack is not None and stack.is_busy:
         raise ServiceError(
             f"stack {stack.name}: {stack.status}: CloudFormation is at work; wait for it "
@@ -186,9 +283,16 @@ def _changeable(clients: StackClients, names: Names) -> Stack | None:
             f"stack {stack.name}: {stack.status}: it could not be made and cannot be changed; "
             f"fastrcf stack destroy --prefix {names.prefix} removes it"
         )
-    if stack is not None and stack.status in ("DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"):
+    reason = stack.reason or "no reason given" if stack else ""
+    if stack is not None and stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ServiceError(
-            f"stack {stack.name}: {stack.status}: {stack.reason}: see its events in the console, "
+            f"stack {stack.name}: {stack.status}: {reason}: mend what its events in the console "
+            "name, then aws cloudformation continue-update-rollback --stack-name "
+            f"{stack.name} --region {names.region}, then deploy again"
+        )
+    if stack is not None and stack.status == "DELETE_FAILED":
+        raise ServiceError(
+            f"stack {stack.name}: {stack.status}: {reason}: see its events in the console, "
             f"or remove it by fastrcf stack destroy --prefix {names.prefix}"
         )
     if stack is not None and stack.exists:

@@ -49,7 +49,7 @@ def problems(template: Template) -> list[str]:
 
 
 def _references(content: dict[str, Any]) -> Iterator[str]:
-    parameters, conditions = content["Parameters"], content.get("Conditions", {})
+    parameters, conditions = content.get("Parameters", {}), content.get("Conditions", {})
     resources, outputs = content["Resources"], content.get("Outputs", {})
     known = {*parameters, *conditions, *resources, *_PSEUDO}
     used: set[str] = set()
@@ -74,7 +74,7 @@ def _functions(content: dict[str, Any]) -> Iterator[str]:
         name for name, one in content["Resources"].items() if one["Type"] == "AWS::Logs::LogGroup"
     }
     for name, one in _of_type(content, "AWS::Lambda::Function"):
-        properties = one["Properties"]
+        properties = one.get("Properties", {})
         for key in ("Timeout", "MemorySize", "DeadLetterConfig", "TracingConfig"):
             if key not in properties:
                 yield f"{name}: has no {key}"
@@ -82,18 +82,21 @@ def _functions(content: dict[str, Any]) -> Iterator[str]:
         if group.get("Ref") not in groups:
             yield f"{name}: logs to no log group of the template"
     for name in sorted(groups):
-        if "RetentionInDays" not in content["Resources"][name]["Properties"]:
+        if "RetentionInDays" not in content["Resources"][name].get("Properties", {}):
             yield f"{name}: keeps logs for ever"
 
 
 def _roles(content: dict[str, Any]) -> Iterator[str]:
     for name, one in _of_type(content, "AWS::IAM::Role"):
-        properties = one["Properties"]
+        properties = one.get("Properties", {})
         if "PermissionsBoundary" not in properties:
             yield f"{name}: takes no permissions boundary"
         principals = [
             service
-            for statement in properties["AssumeRolePolicyDocument"]["Statement"]
+            for statement in _listed(
+                properties.get("AssumeRolePolicyDocument", {}).get("Statement", [])
+            )
+            if isinstance(statement.get("Principal"), dict)
             for service in _listed(statement["Principal"].get("Service", []))
         ]
         if len(principals) != 1:
@@ -128,9 +131,9 @@ def _deletions(content: dict[str, Any]) -> Iterator[str]:
 
 def _secrets(content: dict[str, Any]) -> Iterator[str]:
     for name, one in _of_type(content, "AWS::ApiGateway::ApiKey"):
-        if "Value" in one["Properties"]:
+        if "Value" in one.get("Properties", {}):
             yield f"{name}: a key in a template is none"
-    for name, declared in content["Parameters"].items():
+    for name, declared in content.get("Parameters", {}).items():
         if declared["Type"] == "String" and not {"AllowedPattern", "AllowedValues"} & set(declared):
             yield f"{name}: takes any text"
 

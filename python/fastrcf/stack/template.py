@@ -50,7 +50,7 @@ class Template:
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
         """Declarations by name."""
-        found: dict[str, dict[str, Any]] = self.content["Parameters"]
+        found: dict[str, dict[str, Any]] = self.content.get("Parameters", {})
         return found
 
     @property
@@ -212,7 +212,22 @@ def parse(text: str) -> dict[str, Any]:
         raise InvalidParameterError(f"the template is no YAML: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
         raise InvalidParameterError("the template has no Resources")
+    for section in ("Parameters", "Conditions", "Rules", "Resources", "Outputs"):
+        _check_section(section, content.get(section, {}))
     return content
+
+
+def _check_section(section: str, held: Any) -> None:
+    """Refuse a section that has not a mapping of named parts."""
+    if not isinstance(held, dict):
+        raise InvalidParameterError(f"the template: {section} is no mapping of names")
+    for name, one in held.items():
+        typed = section not in ("Parameters", "Resources") or (
+            isinstance(one, dict) and "Type" in one
+        )
+        if not isinstance(one, dict) or not typed:
+            what = "has no Type" if isinstance(one, dict) else "is no mapping"
+            raise InvalidParameterError(f"the template: {section}: {name} {what}")
 
 
 def _reached(content: Mapping[str, Any], parts: Iterable[Any]) -> set[str]:

@@ -1,11 +1,15 @@
 """Deployments: S3 by moto, CloudFormation by what it is expected to be asked."""
 
 import json
+import re
 from pathlib import Path
 
+import click
+import numpy as np
 import pytest
 from botocore.stub import ANY, Stubber
 
+import fastrcf
 from fastrcf.cli import main
 from fastrcf.errors import FastRCFError, InvalidParameterError
 from fastrcf.sagemaker.errors import CostNotAcceptedError, ServiceError
@@ -75,7 +79,8 @@ def change(action, resource, kind, replacement=None):
     return {**told, "Replacement": replacement} if replacement else told
 
 
-def executed(cloud, status, events_, outputs=OUTPUTS):
+def executed(cloud, status, events_=(), outputs=OUTPUTS):
+    events_ = [*events_, event("last", PREFIX, status, kind="AWS::CloudFormation::Stack")]
     first = [event(0, PREFIX, "REVIEW_IN_PROGRESS", kind="AWS::CloudFormation::Stack")]
     cloud.add_response("describe_stack_events", {"StackEvents": first})
     cloud.add_response("execute_change_set", {}, {"ChangeSetName": SET})
@@ -220,7 +225,8 @@ def test_a_change_set_that_fails_tells_why(cloud, model, code, capsys):
     [
         ("UPDATE_IN_PROGRESS", "CloudFormation is at work"),
         ("ROLLBACK_COMPLETE", "stack destroy --prefix fraud-test removes it"),
-        ("UPDATE_ROLLBACK_FAILED", "see its events"),
+        ("DELETE_FAILED", "see its events"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name fraud-test --region eu-"),
     ],
 )
 def test_a_stack_that_cannot_be_changed_is_not_touched(cloud, clients, code, capsys, status, told):
@@ -228,6 +234,57 @@ def test_a_stack_that_cannot_be_changed_is_not_touched(cloud, clients, code, cap
     assert deploy("--code", code, "--yes") == 1
     assert told in capsys.readouterr().err
     assert clients.s3.list_buckets()["Buckets"] == []
+
+
+def test_another_stack_of_that_name_is_not_touched(cloud, clients, model, code, capsys):
+    others = {"SolutionPrefix": PREFIX, "IamRole": ""}
+    told = stack_answer("CREATE_COMPLETE", parameters=others, tags={"team": "billing"})
+    cloud.add_response("describe_stacks", told)
+    assert deploy(model, "--code", code, "--yes") == 1
+    assert f"stack {PREFIX}: it is another one" in capsys.readouterr().err
+    assert clients.s3.list_buckets()["Buckets"] == []
+
+
+def test_a_stack_of_this_template_that_other_tools_made_is_changed(cloud, model, code):
+    values = {"SolutionPrefix": PREFIX, "CodeBucket": "mine", "CodeKey": "a.zip"}
+    for _ in range(2):
+        told = stack_answer("CREATE_COMPLETE", parameters=values, tags={})
+        cloud.add_response("describe_stacks", told)
+    answers(cloud, "UPDATE", CHANGES[:1])
+    executed(cloud, "UPDATE_COMPLETE")
+    assert deploy(model, "--code", code, "--yes") == 0
+
+
+def test_the_status_before_is_not_taken_for_what_came_of_it(cloud, code, capsys):
+    """CloudFormation may tell it for a moment after a change set was executed."""
+    existing(cloud)
+    answers(cloud, "UPDATE", CHANGES[:1])
+    before = [event("old", PREFIX, "CREATE_COMPLETE", kind="AWS::CloudFormation::Stack")]
+    failed = event("new", "Function", "UPDATE_FAILED", "no such zip", kind="AWS::Lambda::Function")
+    cloud.add_response("describe_stack_events", {"StackEvents": before})
+    cloud.add_response("execute_change_set", {}, {"ChangeSetName": SET})
+    cloud.add_response("describe_stacks", stack_answer("CREATE_COMPLETE", outputs=OUTPUTS))
+    cloud.add_response("describe_stack_events", {"StackEvents": before})
+    cloud.add_response("describe_stacks", stack_answer("UPDATE_ROLLBACK_COMPLETE"))
+    cloud.add_response("describe_stack_events", {"StackEvents": [failed, *before]})
+    assert deploy("--code", code, "--yes") == 1
+    assert "UPDATE_ROLLBACK_COMPLETE: Function" in capsys.readouterr().err
+
+
+def test_a_question_that_is_interrupted_leaves_no_empty_stack(
+    cloud, model, code, capsys, monkeypatch
+):
+    def interrupted(*given, **more):
+        raise click.Abort
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", interrupted)
+    absent(cloud)
+    absent(cloud)
+    answers(cloud, "CREATE", CHANGES)
+    cloud.add_response("delete_change_set", {}, {"ChangeSetName": SET})
+    cloud.add_response("delete_stack", {}, {"StackName": STACK_ID})
+    assert deploy(model, "--code", code) != 0
 
 
 def test_a_bucket_of_an_earlier_stack_is_named(cloud, clients, model, code, capsys):
@@ -276,6 +333,98 @@ def test_bad_parameters_are_refused_before_anything_is_made(
     assert deploy(model, "--code", code, "--yes", *given) == 1
     assert told in capsys.readouterr().err
     assert clients.s3.list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["EndpointName=rcf"], "EndpointName: is of no effect while Backend is inprocess"),
+        (["AlarmEmail=a@b.example", "Monitoring=none"], "AlarmEmail: is of no effect"),
+        (["StoreFeatures=true", "StoreResults=false"], "StoreFeatures: is of no effect"),
+        (["NotebookInstanceType=ml.t3.large"], "--set CreateSageMakerNotebookInstance=true too"),
+        (["ModelUri=s3://b/other.rcf"], "ModelUri: .*model.rcf is given too"),
+        (["ModelVersionId=v7"], "ModelVersionId: .*model.rcf is given too"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(cloud, clients, model, code, capsys, given, told):
+    if "given too" not in told:
+        absent(cloud)
+    sets = [word for one in given for word in ("--set", one)]
+    assert deploy(model, "--code", code, "--yes", *sets) == 1
+    assert re.search(told, capsys.readouterr().err)
+    assert clients.s3.list_buckets()["Buckets"] == []
+
+
+def test_notebooks_for_no_notebook_are_refused(cloud, model, code, capsys, tmp_path):
+    absent(cloud)
+    assert deploy(model, "--code", code, "--yes", "--notebooks", tmp_path) == 1
+    assert "notebooks: the stack has no notebook" in capsys.readouterr().err
+
+
+def test_what_had_an_effect_once_may_stay(cloud, code):
+    existing(cloud, EndpointName="rcf", AlarmEmail="a@b.example", Monitoring="none")
+    answers(cloud, "UPDATE", CHANGES[:1])
+    executed(cloud, "UPDATE_COMPLETE")
+    assert deploy("--code", code, "--yes", "--set", "EndpointName=") == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--set", "Rate=1", "--set", "Rate=2"), "Rate is given 2 times"),
+        (("--from-index",), "--code is the whole zip"),
+    ],
+)
+def test_options_that_contradict_are_wrong_use(model, code, capsys, given, told):
+    assert deploy(model, "--code", code, "--yes", *given) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_zip_of_another_architecture_is_refused(cloud, clients, model, tmp_path, capsys):
+    import zipfile
+
+    path = tmp_path / "x86.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("index.py", "")
+        made.writestr("fastrcf/_fastrcf.abi3.so", b"\x7fELF" + bytes(14) + b"\x3e\x00")
+    absent(cloud)
+    assert deploy(model, "--code", path, "--yes") == 1
+    told = capsys.readouterr().err
+    assert "its libraries are of x86_64 and the function of arm64" in told
+    assert "--set Architecture=x86_64" in told
+    assert clients.s3.list_buckets()["Buckets"] == []
+    assert planning.check_code(path, "x86_64") == planning.check_code(path)
+
+
+def key_of(number):
+    return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{number}"
+
+
+def test_under_another_key_the_model_is_another_object(cloud, clients, model, code, capsys):
+    uri = f"s3://{CODE_BUCKET}/models/1/x.rcf"
+    existing(cloud, times=1, KmsKeyArn=key_of(1), ModelUri=uri)
+    assert deploy("--code", code, "--yes", "--set", f"KmsKeyArn={key_of(2)}") == 1
+    assert f"can be read by {key_of(1)} alone" in capsys.readouterr().err
+    existing(cloud, KmsKeyArn=key_of(1), ModelUri=uri)
+    answers(cloud, "UPDATE", CHANGES[:1])
+    executed(cloud, "UPDATE_COMPLETE")
+    assert deploy(model, "--code", code, "--yes", "--set", f"KmsKeyArn={key_of(2)}") == 0
+    listed = clients.s3.list_objects_v2(Bucket=CODE_BUCKET, Prefix="models/")["Contents"]
+    assert [one["Key"] for one in listed] == [f"models/2/{planning.digest_of(model)}.rcf"]
+
+
+def test_the_line_asks_for_alerts_where_there_is_a_threshold(cloud, code, tmp_path, capsys):
+    forest = fastrcf.RandomCutForest(n_trees=5, sample_size=16, random_state=1)
+    forest.insert(np.random.default_rng(0).normal(size=(50, 2)))
+    path = tmp_path / "forest.rcf"
+    forest.freeze().save(path)
+    for given, route in (((), "score"), (("--set", "Threshold=2"), "detect")):
+        absent(cloud)
+        absent(cloud)
+        answers(cloud, "CREATE", CHANGES)
+        executed(cloud, "CREATE_COMPLETE")
+        assert deploy(path, "--code", code, "--yes", *given) == 0
+        assert f"/prod/v1/{route} " in capsys.readouterr().out
 
 
 def test_models_that_cannot_be_served_are_refused(tmp_path, clients, code, capsys):

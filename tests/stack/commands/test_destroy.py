@@ -5,9 +5,10 @@ import json
 import pytest
 
 from fastrcf.sagemaker.errors import ServiceError
+from fastrcf.stack.destroy import _stack as delete_stack
 from fastrcf.stack.destroy import destroy
 from fastrcf.stack.events import StackFailedError, follow
-from fastrcf.stack.state import find_stack
+from fastrcf.stack.state import _stack, find_stack
 from fastrcf.stack.uploads import bucket_is_there
 from tests.stack.commands.made import (
     ACCOUNT,
@@ -289,6 +290,37 @@ def test_a_bucket_without_the_tag_is_left_alone(clients):
     clients.s3.delete_bucket_tagging(Bucket=OUT)
     assert [(s.kind, s.outcome) for s in run(clients).steps] == [("bucket", "kept")]
     assert bucket_is_there(clients, OUT)
+
+
+def test_a_stack_that_was_never_made_is_no_stack_of_somebody_else(clients):
+    """It has no tags before its first change set runs, and holds nothing."""
+    clients.cloudformation.create_change_set(
+        StackName=PREFIX,
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps(TEMPLATE),
+    )
+    bucket(clients)
+    found = find_stack(clients, PREFIX)
+    assert (found.status, found.tags) == ("REVIEW_IN_PROGRESS", {})
+    assert [(s.kind, s.outcome) for s in run(clients).steps] == [
+        ("stack", "deleted"),
+        ("bucket", "deleted"),
+    ]
+    assert find_stack(clients, PREFIX) is None
+
+
+def test_a_stack_that_is_not_gone_keeps_its_buckets(stubbed, monkeypatch):
+    monkeypatch.setattr("fastrcf.stack.events._FIRST", 0)
+    with stubbed("cloudformation") as (clients, stubs):
+        cloud = stubs["cloudformation"]
+        cloud.add_response("describe_stack_events", {"StackEvents": []})
+        cloud.add_response("delete_stack", {}, {"StackName": STACK_ID})
+        cloud.add_response("describe_stacks", stack_answer("UPDATE_COMPLETE"))
+        cloud.add_response("describe_stack_events", {"StackEvents": []})
+        stack = _stack(stack_answer("UPDATE_COMPLETE")["Stacks"][0])
+        (step,) = delete_stack(clients, stack, PREFIX, False, False, print, 0, 9)
+    assert (step.outcome, step.reason) == ("failed", "it is still UPDATE_COMPLETE")
 
 
 def test_a_stack_that_cannot_be_deleted_keeps_its_buckets(stubbed):

@@ -73,6 +73,7 @@ def arn(template, values):
             "DeliveryStream": STREAM,
             "DeadLetterQueue": QUEUE,
             "Api": "api",
+            "ApiKey": "<ApiKey>",
             "TrainerRole": f"arn:aws:iam::{ACCOUNT}:role/trainer",
         }.get(name, f"<{name}.{part}>")
 
@@ -191,6 +192,29 @@ def test_the_notebook_reaches_what_has_the_prefix_alone(statements, kind):
     assert not allows(granted, action, f"{SAGEMAKER}:{kind}/other-1")
 
 
+def test_the_notebook_calls_the_api_as_it_wants_it(statements):
+    """``fastrcf.stack.calling.auth`` asks AWS for the key where the callers have one."""
+    mine = f"arn:aws:apigateway:{REGION}::/apikeys/<ApiKey>"
+    by_key = statements("NotebookRole", **EVERYTHING, AuthMode="APIKEY")
+    assert allows(by_key, "apigateway:GET", mine)
+    assert not allows(by_key, "apigateway:GET", f"arn:aws:apigateway:{REGION}::/apikeys/other")
+    signed = statements("NotebookRole", **EVERYTHING)
+    assert not allows(signed, "apigateway:GET", mine)
+    assert allows(
+        signed, "execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:api/prod/x"
+    )
+
+
+def test_the_notebook_makes_its_log_group(statements):
+    """As IAM is asked: a group that is to be made has the name of an empty stream behind it."""
+    group = f"{LOGS}:/aws/sagemaker/NotebookInstances:log-stream:"
+    granted = statements("NotebookRole", **EVERYTHING)
+    assert allows(granted, "logs:CreateLogGroup", group)
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert allows(granted, action, f"{group}fraud-detection-notebook/jupyter.log")
+        assert not allows(granted, action, f"{group}other/jupyter.log")
+
+
 def test_roles_are_passed_on_to_sagemaker_alone(statements):
     (passing,) = [
         one for one in statements("NotebookRole", **EVERYTHING) if one["Action"] == "iam:PassRole"
@@ -226,6 +250,7 @@ def test_all_actions_are_ones_that_iam_knows(template, values):
         "s3:ListBucketMultipartUploads",
         "iam:PassRole",
         "execute-api:Invoke",
+        "apigateway:GET",
         "sagemaker:InvokeEndpoint",
     }
     for name, one in template.resources(values(**EVERYTHING)).items():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fastrcf.errors import InvalidParameterError
 from fastrcf.stack.request_models import MODELS
 from fastrcf.stack.rules import ALLOWED, problems
 from fastrcf.stack.template import Template
@@ -61,6 +62,34 @@ def test_rules_see_what_breaks_them(template, old, new, told):
     assert old in template.text
     found = problems(Template(template.text.replace(old, new)))
     assert any(told in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Resources: {A: x}", "Resources: A is no mapping"),
+        ("Resources: {A: {Properties: {}}}", "Resources: A has no Type"),
+        ("Parameters: {Rate: {Default: 1}}\nResources: {}", "Parameters: Rate has no Type"),
+        ("Parameters: []\nResources: {}", "Parameters is no mapping of names"),
+    ],
+)
+def test_what_is_no_template_is_said(text, told):
+    with pytest.raises(InvalidParameterError, match=told):
+        Template(text).stamped()
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "{Type: 'AWS::IAM::Role'}",
+        "{Type: 'AWS::Lambda::Function'}",
+        "{Type: 'AWS::Logs::LogGroup'}",
+        "{Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: "
+        "{Statement: {Principal: '*'}}}}",
+    ],
+)
+def test_rules_read_what_others_have_written(resource):
+    assert problems(Template(f"Resources: {{A: {resource}}}"))
 
 
 def test_reasons_are_of_statements_that_there_are(template):

@@ -194,12 +194,12 @@ def test_dangling_sees_what_dangles(template, values):
 GOOD = {
     "SolutionPrefix": ["sagemaker-soln-fdml-a", "abc", "a" * 29],
     "ModelUri": ["", "s3://bucket/a/b.rcf"],
-    "Threshold": ["", "0.5", "-1", "12.25"],
+    "Threshold": ["", "0.5", "-1", "12.25", repr(20.123456789012345)],
     "KmsKeyArn": ["", KEY],
     "CorsOrigin": ["", "*", "https://example.com:8443"],
     "AlarmEmail": ["", "a@b.example"],
     "EndpointName": ["", "rcf-1"],
-    "AlertShareAlarm": ["0.001", "1"],
+    "AlertShareAlarm": ["0.001", "0.000001", "0.5", "1", "1.0"],
     "ReservedConcurrency": ["", "1", "9999"],
     "Rate": ["1", "10000"],
 }
@@ -212,7 +212,7 @@ BAD = {
     "AlarmEmail": ["someone", "a b@c"],
     # ARNs of endpoints are in lower case, and policies are compared letter by letter.
     "EndpointName": ["RCF", "-a", "a-", "a" * 64],
-    "AlertShareAlarm": ["0", "2", "5%"],
+    "AlertShareAlarm": ["0", "0.0", "0.000000", "2", "1.1", "5%"],
     "ReservedConcurrency": ["0", "-1", "x"],
     "Rate": ["0", "10001", "1.5", ""],
     "Backend": ["lambda"],
@@ -247,6 +247,8 @@ def test_rules_refuse_before_anything_is_made(template, values):
         values(Backend="sagemaker")
     with pytest.raises(InvalidParameterError, match="needs NotebookSecurityGroupId"):
         values(NotebookSubnetId="subnet-01234567")
+    with pytest.raises(InvalidParameterError, match="needs NotebookSubnetId"):
+        values(NotebookSecurityGroupId="sg-01234567")
     with pytest.raises(InvalidParameterError, match="no parameter of the stack"):
         values(Nothing="1")
     with pytest.raises(InvalidParameterError, match="CodeBucket: has no value"):
