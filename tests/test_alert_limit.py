@@ -1,5 +1,6 @@
 """Alerts for an entity and day."""
 
+import datetime
 from collections import Counter
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_entities_keep_their_type_in_a_file(tmp_path):
     assert again.keep_first([True], [9], [1]).all()
     days = np.array(["2026-01-01"], dtype="datetime64[D]")
     limit.keep_first([True], days, [0])
-    with pytest.raises(fastrcf.InvalidInputError, match="only text, numbers and truth values"):
+    with pytest.raises(fastrcf.InvalidInputError, match="only text, finite numbers and truth"):
         bytes(limit)
 
 
@@ -119,7 +120,7 @@ def test_datetimes_memory_and_wrong_input():
     names = [f"card {i}" for i in range(1000)]
     assert limit.keep_first([True] * 1000, names, np.zeros(1000)).all()
     assert len(limit._alerts) == 2
-    with pytest.raises(fastrcf.InvalidInputError, match="row 1: the time is missing"):
+    with pytest.raises(fastrcf.InvalidInputError, match="times, row 1: nan is no time"):
         limit.keep_first([True, True], ["a", "a"], [1.0, np.nan])
     with pytest.raises(fastrcf.InvalidInputError, match="found 1 and 2 for 2"):
         limit.keep_first([True, True], ["a"], [1.0, 2.0])
@@ -127,3 +128,43 @@ def test_datetimes_memory_and_wrong_input():
         limit.keep_best([1.0], [True, True], ["a", "a"], [1.0, 2.0])
     with pytest.raises(fastrcf.InvalidParameterError, match="per_day"):
         fastrcf.AlertLimit(0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "entities", "times", "said"),
+    [
+        (["False"], ["a"], [0], "is_anomaly, row 0: expected a boolean"),
+        ([np.nan], ["a"], [0], "is_anomaly, row 0: expected a boolean"),
+        ([True, True], ["a", None], [0, 0], "entities, row 1: the entity is missing"),
+        ([True, True], [1.0, np.nan], [0, 0], "entities, row 1: the entity is missing"),
+        ([True], [["a"]], [0], r"entities, row 0: \['a'\] is no entity"),
+        ([True], ["a"], [1e300], "times, row 0: 1e.300 is no time"),
+        ([True], ["a"], ["noon"], "times: expected datetimes .* found 'noon' in row 0"),
+    ],
+)
+def test_what_is_no_flag_entity_or_time_is_refused_by_row(flags, entities, times, said):
+    limit = fastrcf.AlertLimit(1)
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        limit.keep_first(flags, entities, times)
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        limit.keep_best([1.0] * len(flags), flags, entities, times)
+    assert not limit._alerts
+
+
+def test_times_are_those_of_other_tables():
+    pd = pytest.importorskip("pandas")
+    when = datetime.datetime(2024, 1, 1, 23)
+    for times in (
+        [when, when.replace(hour=1)],
+        [when.date()] * 2,
+        ["2024-01-01T23:00", "2024-01-01"],
+        pd.Series([when, when]).dt.tz_localize("Europe/Berlin"),
+        pd.date_range(when, periods=2, freq="s", tz="UTC"),
+    ):
+        kept = fastrcf.AlertLimit(1).keep_first([True, True], ["a", "a"], times)
+        assert kept.tolist() == [True, False]
+
+
+def test_a_number_is_another_entity_than_its_text():
+    kept = fastrcf.AlertLimit(1).keep_first([True, True], ["1", 1], [0, 0])
+    assert kept.tolist() == [True, True]

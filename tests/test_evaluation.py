@@ -415,3 +415,20 @@ def test_an_adbench_set(data):
         average_precision_score(held["y"], scores), abs=1e-12
     )
     assert found.roc_auc.low > 0.8
+
+
+def test_masked_and_missing_values_are_refused_by_row():
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+    with pytest.raises(fastrcf.InvalidInputError, match="scores, row 1: the value is masked"):
+        fastrcf.evaluate(masked, [0, 0, 1])
+    with pytest.raises(fastrcf.InvalidInputError, match="labels, row 1: the value is masked"):
+        fastrcf.evaluate([1.0, 2.0, 3.0], np.ma.array([0, 0, 1], mask=[0, 1, 0]))
+    pd = pytest.importorskip("pandas")
+    labels = np.array([True, pd.NA, False], dtype=object)
+    with pytest.raises(fastrcf.InvalidInputError, match=r"labels, row 1: .* without a label"):
+        fastrcf.evaluate([1.0, 2.0, 3.0], labels)
+
+
+def test_a_time_beyond_all_days_is_refused():
+    with pytest.raises(fastrcf.InvalidInputError, match=r"time, row 1: 1e.300 is no time"):
+        fastrcf.evaluate([1.0, 2.0], [0, 1], [0.0, 1e300])

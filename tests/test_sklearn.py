@@ -168,8 +168,12 @@ def test_partial_fit_is_the_stream_of_the_detector(rng):
 
 def test_partial_fit_from_few_rows_warns(rng):
     x = rng.normal(size=(300, 2))
-    with pytest.warns(UserWarning, match="had 50 rows: trees will hold so many"):
-        detector().partial_fit(x[:50])
+    few = detector()
+    with pytest.raises(UserWarning, match="has 50 rows: trees will hold so many"):
+        few.partial_fit(x[:50])
+    assert not hasattr(few, "detector_")
+    with pytest.warns(UserWarning, match="has 50 rows"):
+        few.partial_fit(x[:50])
     detector().partial_fit(x)
 
 

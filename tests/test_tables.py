@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import fastrcf
@@ -102,6 +103,9 @@ def test_a_category_has_one_name_whatever_its_dtype():
     assert names_of(pd.Series([1.0, 2.0, 3.0], dtype=object)) == ["1", "2", "3"]
     assert names_of(pd.Series([1.0, 2, "x", 2.5], dtype=object)) == ["1", "2", "2.5", "x"]
     assert names_of(pd.Series([True, False])) == ["false", "true"]
+    assert names_of(pd.Series([True, False], dtype=object)) == ["false", "true"]
+    assert names_of(pd.Series([True, False], dtype="category")) == ["false", "true"]
+    assert names_of(pd.Series([1.0, 2.5], dtype="category")) == ["1", "2.5"]
     integers = pd.DataFrame({"a": USUAL, "c": [1, 2, 3] * 20})
     floats = integers.assign(c=integers["c"].astype(float).astype(object))
     detector = fastrcf.Detector(["a"], categorical=["c"], **FEW).fit(integers)
@@ -164,3 +168,70 @@ def test_alerts_are_asked_for_in_one_way():
         fastrcf.Detector(alerts_per_day=0.5, time_column="t", alert_rate=0.2)
     assert fastrcf.Detector(alert_rate=0.2).alert_rate == 0.2
     assert fastrcf.Detector().alert_rate == 0.001
+
+
+@pytest.mark.parametrize("kind", ["decimals", "a mixture"])
+def test_objects_that_are_numbers_count_as_numbers_where_they_are_named(kind):
+    values = [1.0 if value is None else value for value in OBJECTS[kind]]
+    table = pd.DataFrame({"a": USUAL, "b": pd.Series(values, dtype=object)})
+    numbers = table.astype({"b": float})
+    expected = fastrcf.Detector(["a", "b"], **FEW).fit(numbers)
+    detector = fastrcf.Detector(["a", "b"], **FEW).fit(table)
+    assert bytes(detector) == bytes(expected)
+    assert detector.scaling["b"] != "category"
+    for given in (table, pl.DataFrame({"a": USUAL, "b": pl.Series(values, dtype=pl.Object)})):
+        np.testing.assert_array_equal(expected.score(given), expected.score(numbers))
+        forest = fastrcf.RandomCutForest(5, random_state=1)
+        forest.insert(given)
+        assert forest.n_seen == N
+        series = fastrcf.SeriesDetector(["b"], sample_size=16, **FEW)
+        assert len(series.process(given)) == N
+    table.loc[7, "b"] = None
+    with pytest.raises(fastrcf.InvalidInputError, match="row 7, column 'b': the value is missing"):
+        expected.score(table)
+    table.loc[7, "b"] = "x"
+    with pytest.raises(fastrcf.InvalidInputError, match="row 7, column 'b': 'x' is not a number"):
+        expected.score(table)
+
+
+def test_long_doubles_are_not_left_out():
+    table = pd.DataFrame({"a": USUAL, "b": USUAL.astype(np.longdouble)})
+    assert fastrcf.Detector(**FEW).fit(table).columns == ["a", "b"]
+
+
+OTHERS = {
+    "periods": pd.DataFrame({"a": USUAL, "b": pd.period_range("2024-01", periods=N, freq="M")}),
+    "intervals": pd.DataFrame({"a": USUAL, "b": pd.interval_range(0, N)}),
+    "runs": pa.table({"a": USUAL, "b": pc.run_end_encode(pa.array([1, 2, 3] * 20))}),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_columns_of_other_kinds_are_refused_in_words(kind):
+    said = "column 'b': expected numbers, found dtype"
+    with pytest.raises(fastrcf.InvalidInputError, match=said):
+        fastrcf.Detector(["a", "b"], **FEW).fit(OTHERS[kind])
+    with pytest.raises(fastrcf.InvalidInputError, match="expected numbers, found dtype"):
+        fastrcf.RandomCutForest().insert(OTHERS[kind])
+
+
+MIDNIGHTS = [datetime.datetime(2024, 1, day) for day in (1, 2)]
+CATEGORIES = {
+    "times": [*MIDNIGHTS, datetime.datetime(2024, 1, 2, 12)],
+    "durations": [datetime.timedelta(days=1), datetime.timedelta(hours=5), datetime.timedelta(0)],
+    "dates": [moment.date() for moment in (*MIDNIGHTS, datetime.datetime(2024, 1, 3))],
+    "lists": [[1], [1, 2], []],
+    "bytes": [b"a", b"\xff", b""],
+}
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("of", CATEGORIES)
+def test_categories_have_one_name_whatever_rows_they_come_with(kind, of):
+    columns = {"a": USUAL, "c": CATEGORIES[of] * 20}
+    table = kind(columns)
+    detector = fastrcf.Detector(categorical=["c"], **FEW).fit(table)
+    expected = detector.score(table)
+    for i in range(3):
+        alone = kind({name: values[i : i + 1] for name, values in columns.items()})
+        np.testing.assert_array_equal(detector.score(alone), expected[i : i + 1])

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fastrcf._columns import seconds
-from fastrcf._parameters import wilson
+from fastrcf._parameters import number, wilson
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class AlertRate:
 
     @alert_rate.setter
     def alert_rate(self, rate: float) -> None:
-        self._fitted().set_alert_rate(rate)
+        self._fitted().set_alert_rate(number("alert_rate", rate))
 
     @property
     def alert_rate_interval(self) -> tuple[float, float]:
@@ -55,7 +55,7 @@ class AlertRate:
 
     @rows_per_day.setter
     def rows_per_day(self, rows: float) -> None:
-        self._fitted().set_rows_per_day(rows)
+        self._fitted().set_rows_per_day(number("rows_per_day", rows))
 
     @property
     def alerts_per_day(self) -> float | None:

@@ -37,7 +37,11 @@ def _column(name: str, x: Any, first_row: int = 0) -> NDArray[Any]:
                 f"{name}: expected one column, found a table of {len(frame.columns)}"
             )
         x = _values(name, frame[frame.columns[0]], first_row)
+    masked = np.ma.getmaskarray(x) if isinstance(x, np.ma.MaskedArray) else None
     x = np.asarray(x)
+    if masked is not None and x.ndim:
+        any_masked = np.asarray(masked.reshape(len(x), -1).any(axis=1))
+        _refuse(name, any_masked, "the value is masked", first_row)
     if x.ndim == 2 and x.shape[1] == 1:
         x = x[:, 0]
     if x.ndim != 1:
@@ -100,20 +104,24 @@ def weights(x: Any) -> Floats:
     return weights
 
 
-def labels(x: Any) -> NDArray[np.bool_]:
-    labels = _column("labels", x)
+def labels(x: Any, name: str = "labels") -> NDArray[np.bool_]:
+    labels = _column(name, x)
     if labels.dtype.kind == "b":
         return labels
+    if labels.dtype.kind == "O":
+        # Of NA nothing can be asked, not even whether it is 1.
+        known = (None if is_missing(label) else label for label in labels)
+        labels = np.fromiter(known, dtype=object, count=len(labels))
 
     def wrong(row: int) -> str:
         value = labels[row].item() if isinstance(labels[row], np.generic) else labels[row]
         text = f"expected a boolean, or 0 or 1 with 1 for an anomaly, found {value!r}; "
         if value is None or value != value:
             return text + "leave out rows without a label"
-        return text + "compare with the value that marks anomalies: labels == value"
+        return text + "compare with the value that marks anomalies: " + f"{name} == value"
 
     one = np.asarray(labels == 1, dtype=bool)
-    _refuse("labels", ~(one | np.asarray(labels == 0, dtype=bool)), wrong)
+    _refuse(name, ~(one | np.asarray(labels == 0, dtype=bool)), wrong)
     return one
 
 
@@ -122,7 +130,14 @@ def days(x: Any) -> Integers:
     times = _times("time", x)
     if times.dtype.kind == "M":
         return times.astype("datetime64[D]").astype(np.int64)
-    return np.floor(times.astype(np.float64) / 86400.0).astype(np.int64)
+    return day_numbers("time", times.astype(np.float64), 86400.0)
+
+
+def day_numbers(name: str, seconds: Floats, day: float) -> Integers:
+    """Give times in seconds the numbers of their days."""
+    numbers = np.floor(seconds / day)
+    _refuse(name, np.abs(numbers) >= 2.0**53, lambda row: f"{seconds[row]} is no time")
+    return numbers.astype(np.int64)
 
 
 def seconds(name: str, x: Any, first_row: int = 0) -> Floats:

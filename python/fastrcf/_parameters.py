@@ -35,8 +35,8 @@ def seed(random_state: Any) -> int:
     if isinstance(random_state, np.random.SeedSequence):
         return int(random_state.generate_state(1, np.uint64)[0])
     try:
-        value = int(random_state)
-    except (TypeError, ValueError):
+        value = int(_counted(random_state))
+    except (TypeError, ValueError, OverflowError):
         raise InvalidParameterError(
             f"random_state: expected None, an integer or a NumPy generator, found {random_state!r}"
         ) from None
@@ -52,20 +52,60 @@ def notes(given: Any) -> dict[str, str]:
     if not isinstance(given, Mapping):
         raise InvalidParameterError(f"notes: expected a mapping, found {type(given).__name__}")
     for name, text in given.items():
-        if not isinstance(name, str) or not isinstance(text, str):
+        if not isinstance(name, str) or not isinstance(text, str) or not _is_unicode(name + text):
             raise InvalidParameterError(f"notes: {name!r}: {text!r} is not text")
     return dict(given)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether text can be written: halves of a character cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def count(name: str, value: Any, least: int) -> int:
     """Give an integer parameter of at least ``least``."""
     try:
-        number = int(value)
+        number = int(_counted(value))
     except (TypeError, ValueError, OverflowError):
         raise InvalidParameterError(f"{name}: expected an integer, found {value!r}") from None
     if number != value or not least <= number < 2**32:
         raise InvalidParameterError(f"{name}: {value!r} is not an integer of at least {least}")
     return number
+
+
+def number(name: str, value: Any) -> float:
+    """Give a parameter that is a number; texts and truth values are none."""
+    try:
+        return float(_counted(value))
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidParameterError(f"{name}: expected a number, found {value!r}") from None
+
+
+def _counted(value: Any) -> Any:
+    """Give a value back unless Python would count with it, or read a number out of it."""
+    if isinstance(value, (str, bytes, bool, np.bool_)):
+        raise TypeError
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Give a parameter that is a truth value; ``"no"`` would be true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidParameterError(f"{name}: expected True or False, found {value!r}")
+    return bool(value)
+
+
+def names(name: str, value: Any) -> list[str]:
+    """Give a parameter that is a sequence of names; sets have no order."""
+    if isinstance(value, (str, bytes)):
+        raise InvalidParameterError(f"{name}: expected a sequence of names, found one string")
+    if isinstance(value, (set, frozenset)) or not hasattr(value, "__iter__"):
+        raise InvalidParameterError(f"{name}: expected a sequence of names, found {value!r}")
+    return [str(one) for one in value]
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._input import to_rows
-from fastrcf._parameters import DEPTH, check_kind, count
+from fastrcf._parameters import DEPTH, check_kind, count, number
 from fastrcf.answers import Attribution, Backtest, Density, Forecast, Imputation, Neighbors
 from fastrcf.errors import InvalidParameterError
 
@@ -131,7 +131,7 @@ class Questions(ABC):
         """
         rows = to_rows(X)
         if dimension is not None:
-            dimension = _number("dimension", dimension)
+            dimension = number("dimension", dimension)
         return Density(*_fastrcf.density(self._asked(), rows, dimension))
 
     def neighbors(self, X: Any, k: int = 10) -> Neighbors:
@@ -285,7 +285,7 @@ class Forecasts(ABC):
                 raise InvalidParameterError("coverage: ranges are calibrated by a backtest only")
             calibration = None
         else:
-            coverage = 0.9 if coverage is None else _number("coverage", coverage)
+            coverage = 0.9 if coverage is None else number("coverage", coverage)
             calibration = (_parts(backtest), coverage)
         horizon = count("horizon", horizon, 1)
         return Forecast(*_fastrcf.forecast(self._asked(), horizon, calibration))
@@ -330,14 +330,6 @@ class Forecasts(ABC):
         """
         rows = to_rows(history)
         return Backtest(*_fastrcf.backtest(self._asked(), rows, count("horizon", horizon, 1)))
-
-
-def _number(name: str, given: Any) -> float:
-    """Give a parameter as a number."""
-    try:
-        return float(given)
-    except (TypeError, ValueError):
-        raise InvalidParameterError(f"{name}: {given!r} is not a number") from None
 
 
 def _parts(backtest: Any) -> tuple[Floats, Floats, Floats, Floats]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrcf._columns import seconds
 from fastrcf._frames import series_to_array
-from fastrcf._input import as_series, is_frame, is_series
+from fastrcf._input import as_array, as_series, is_frame, is_series, numbers
 from fastrcf._tables import Table, as_table
 from fastrcf.errors import InvalidInputError
 
@@ -25,16 +25,10 @@ def as_rows(x: Any) -> Table:
     if is_series(x):
         return as_table(_frame(x))
     if not isinstance(x, Mapping) and not is_frame(x):
-        array = x if isinstance(x, np.ndarray) else None
-        if array is None and isinstance(x, (list, tuple)) and not any(map(_is_nested, x)):
-            array = np.array([np.nan if value is None else value for value in x])
-        if array is not None and array.ndim == 1:
-            return as_table(array.reshape(-1, 1))
+        x = as_array(x)
+        if x.ndim == 1:
+            x = x.reshape(-1, 1)
     return as_table(x)
-
-
-def _is_nested(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, (str, bytes))
 
 
 def _frame(x: Any) -> Any:
@@ -71,11 +65,14 @@ def _column(table: Table, j: int, name: str) -> Floats:
         if column.null_count():
             column = column.fill_null(float("nan"))
         return np.ascontiguousarray(column.to_numpy(), dtype=np.float64)
-    if column.dtype.kind == "O":
-        column = np.array([np.nan if value is None else value for value in column])
-    if column.dtype.kind not in "fiub":
-        raise InvalidInputError(f"column {name!r}: expected numbers, found dtype {column.dtype}")
-    return np.ascontiguousarray(column, dtype=np.float64)
+    try:
+        found = numbers(column.reshape(-1, 1), gaps=True)[:, 0]
+    except InvalidInputError as error:
+        _, _, what = str(error).partition(": ")
+        raise InvalidInputError(
+            f"row {error.row}, column {name!r}: {what or error}", row=error.row, column=j
+        ) from None
+    return np.ascontiguousarray(found, dtype=np.float64)
 
 
 def times(table: Table, name: str) -> Floats:

@@ -240,7 +240,7 @@ def _category_numbers(j: int, column: Any, encode: Encode) -> Any:
 
     if column.null_count():
         raise _missing(j, int(np.flatnonzero(column.is_null().to_numpy())[0]))
-    kind = getattr(column.to_native(), "dtype", None)
+    kind: Any = getattr(column.to_native(), "dtype", None)
     if is_kind(kind, "pandas", "CategoricalDtype"):
         # What it says depends on what the categories are.
         column = as_series(column.to_native().astype(kind.categories.dtype))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf import _fastrcf
-from fastrcf._parameters import count
+from fastrcf import _columns, _fastrcf
+from fastrcf._input import is_missing
+from fastrcf._parameters import count, number
 from fastrcf.errors import InvalidInputError, InvalidParameterError, ModelFileError
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ class AlertLimit:
     def __init__(self, per_day: int, *, day: float = DAY, max_entities: int = 1_000_000) -> None:
         self.per_day = count("per_day", per_day, 1)
         self.max_entities = count("max_entities", max_entities, 1)
-        if not 0 < day < float("inf"):
+        self.day = number("day", day)
+        if not 0 < self.day < float("inf"):
             raise InvalidParameterError(f"day: {day} is not above 0")
-        self.day = float(day)
         # Entity: the day of its last alert and the alerts of that day.
         self._alerts: OrderedDict[Any, tuple[int, int]] = OrderedDict()
 
@@ -75,6 +76,7 @@ class AlertLimit:
         entities : array, shape (n,)
             Names or numbers.
         times : array of datetimes, or of numbers in seconds, shape (n,)
+            Those of a time zone count as their clock shows them.
 
         Returns
         -------
@@ -84,7 +86,7 @@ class AlertLimit:
         Raises
         ------
         InvalidInputError
-            If lengths differ or a time is missing.
+            If lengths differ, a time or an entity is missing, or anything is none.
         """
         flags, names, days = self._checked(is_anomaly, entities, times)
         values = np.asarray(scores, dtype=np.float64)
@@ -127,9 +129,9 @@ class AlertLimit:
             If an entity is neither text, a number nor a truth value.
         """
         for name in self._alerts:
-            if not isinstance(name, _ENTITIES):
+            if not isinstance(name, _ENTITIES) or name in (np.inf, -np.inf):
                 raise InvalidInputError(
-                    f"entity {name!r}: only text, numbers and truth values can be written; "
+                    f"entity {name!r}: only text, finite numbers and truth values can be written; "
                     "name entities by text"
                 )
         state = {
@@ -187,21 +189,28 @@ class AlertLimit:
     def _checked(
         self, is_anomaly: Any, entities: Any, times: Any
     ) -> tuple[NDArray[np.bool_], list[Any], NDArray[np.int64]]:
-        flags = np.asarray(is_anomaly, dtype=bool)
-        names = np.asarray(entities)
-        seconds = np.asarray(times)
-        if seconds.dtype.kind == "M":
-            missing = np.isnat(seconds)
-            seconds = seconds.astype("datetime64[us]").astype(np.int64) / 1e6
-        else:
-            seconds = seconds.astype(np.float64)
-            missing = ~np.isfinite(seconds)
-        if not flags.ndim == 1 or names.shape != flags.shape or seconds.shape != flags.shape:
+        flags = _columns.labels(is_anomaly, "is_anomaly")
+        names = _entities(entities)
+        seconds = _columns.seconds("times", times)
+        if not len(names) == len(seconds) == len(flags):
             raise InvalidInputError(
                 f"expected as many entities and times as rows, found {len(names)} and "
                 f"{len(seconds)} for {len(flags)}"
             )
-        if missing.any():
-            row = int(missing.argmax())
-            raise InvalidInputError(f"row {row}: the time is missing", row=row)
-        return flags, names.tolist(), np.floor(seconds / self.day).astype(np.int64)
+        return flags, names, _columns.day_numbers("times", seconds, self.day)
+
+
+def _entities(x: Any) -> list[Any]:
+    """Give entities as plain values, one a row."""
+    # NumPy would turn a number beside text into text.
+    names = list(x) if isinstance(x, (list, tuple)) else np.asarray(x).tolist()
+    if not isinstance(names, list):
+        raise InvalidInputError("entities: expected one a row")
+    for row, name in enumerate(names):
+        if isinstance(name, np.generic):
+            names[row] = name = name.item()
+        if isinstance(name, (list, dict, set, np.ndarray)):
+            raise InvalidInputError(f"entities, row {row}: {name!r} is no entity", row=row)
+        if is_missing(name) or name != name:
+            raise InvalidInputError(f"entities, row {row}: the entity is missing", row=row)
+    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf._alert_rate import AlertRate, days_of, rate_of, span
-from fastrcf._parameters import check_kind, count, notes, seed
+from fastrcf._parameters import check_kind, count, flag, names, notes, number, seed
 from fastrcf._refusals import named_columns, refuse_untyped
 from fastrcf._tables import Table, as_batches, as_table
 from fastrcf.detection import Detection, Reason, Relation, to_native
@@ -20,7 +21,7 @@ from fastrcf.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
     from fastrcf._typing import Floats
@@ -116,6 +117,10 @@ class Detector(AlertRate):
         random_state: Any = None,
         n_threads: int | None = None,
     ) -> None:
+        if not isinstance(scaling, (str, Mapping)):
+            raise InvalidParameterError(
+                f"scaling: expected a name, or a mapping of columns to names, found {scaling!r}"
+            )
         for name, kind in (
             scaling.items() if not isinstance(scaling, str) else [("scaling", scaling)]
         ):
@@ -125,31 +130,33 @@ class Detector(AlertRate):
             raise InvalidParameterError(
                 f"relations: {relations!r} is none of {', '.join(RELATIONS)}"
             )
-        if isinstance(columns, str) or isinstance(categorical, str):
-            raise InvalidParameterError("columns: expected a sequence of names, found one string")
         if (alerts_per_day is None) != (time_column is None):
             raise InvalidParameterError("alerts_per_day and time_column: one needs the other")
         if alerts_per_day is not None and alert_rate != ALERT_RATE:
             raise InvalidParameterError("alert_rate and alerts_per_day: give one of them")
+        alert_rate = number("alert_rate", alert_rate)
+        time_decay = number("time_decay", time_decay)
         if not 0 < alert_rate <= 0.5:
             raise InvalidParameterError(f"alert_rate: {alert_rate} is not above 0 and at most 0.5")
         if not 0 <= time_decay <= 1e6:
             raise InvalidParameterError(f"time_decay: {time_decay} is not between 0 and 1e6")
-        if alerts_per_day is not None and not alerts_per_day > 0:
-            raise InvalidParameterError(f"alerts_per_day: {alerts_per_day} is not above 0")
-        self._wanted = None if columns is None else [str(name) for name in columns]
-        self._also = [str(name) for name in categorical]
+        if alerts_per_day is not None:
+            alerts_per_day = number("alerts_per_day", alerts_per_day)
+            if not 0 < alerts_per_day < float("inf"):
+                raise InvalidParameterError(f"alerts_per_day: {alerts_per_day} is not above 0")
+        self._wanted = None if columns is None else names("columns", columns)
+        self._also = names("categorical", categorical)
         self._scaling = scaling
         self._per_day = alerts_per_day
         self._time = None if time_column is None else str(time_column)
         self._engine: dict[str, Any] = {
             "n_trees": count("n_trees", n_trees, 1),
             "sample_size": count("sample_size", sample_size, 2),
-            "alert_rate": float(alert_rate),
+            "alert_rate": alert_rate,
             "score": check_kind(score, "score"),
             "relations": relations == "auto",
-            "tracks": bool(track_threshold),
-            "time_decay": float(time_decay),
+            "tracks": flag("track_threshold", track_threshold),
+            "time_decay": time_decay,
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
@@ -165,6 +172,7 @@ class Detector(AlertRate):
         engine = core.parameters()
         detector = cls(
             [name for name, *_ in features],
+            categorical=[name for name, _, kinds, _ in features if kinds >= 0],
             scaling={
                 name: scalings[0] if len(scalings) == 1 else "auto"
                 for name, scalings, kinds, _ in features

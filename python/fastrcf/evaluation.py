@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf import _columns
-from fastrcf._parameters import count, seed
+from fastrcf._parameters import count, number, seed
 from fastrcf._ranking import Runs, within
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 
@@ -295,6 +295,7 @@ def evaluate(
     if not weight.sum() > 0:
         raise InvalidInputError("there are no rows to evaluate" if n == 0 else "all weights are 0")
     rates = _positive("alert_rate", alert_rate, 1.0)
+    confidence = number("confidence", confidence)
     if not 0 < confidence < 1:
         raise InvalidParameterError(f"confidence: {confidence!r} is not between 0 and 1")
     if alerts_per_day is not None and day is None:
@@ -340,7 +341,7 @@ def evaluate(
         ),
         daily=daily,
         n_days=None if day is None else n_days,
-        confidence=float(confidence),
+        confidence=confidence,
         n_bootstrap=draws,
         notes=tuple(notes),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from fastrcf import _fastrcf, _layout
 from fastrcf._input import to_rows
-from fastrcf._parameters import DEPTH, check_kind, count, notes, seed
+from fastrcf._parameters import DEPTH, check_kind, count, notes, number, seed
 from fastrcf._questions import Forecasts, Questions
 from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
@@ -100,10 +101,8 @@ class RandomCutForest(Questions, Forecasts):
             "sample_size": count("sample_size", sample_size, 2),
             "shingle_size": count("shingle_size", shingle_size, 1),
             "sampling": sampling,
-            "time_decay": None if time_decay is None else float(time_decay),
-            "feature_weights": None
-            if feature_weights is None
-            else [float(weight) for weight in feature_weights],
+            "time_decay": None if time_decay is None else number("time_decay", time_decay),
+            "feature_weights": None if feature_weights is None else _weights(feature_weights),
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
@@ -232,17 +231,24 @@ class RandomCutForest(Questions, Forecasts):
         return self._alive().to_bytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # What a subclass adds travels too.
+        own = ("_parameters", "_core", "_lock")
+        added = {name: value for name, value in vars(self).items() if name not in own}
         if self._core is None:
-            return _restore_empty, (type(self), self._parameters)
-        return _restore, (type(self), bytes(self), self._parameters["n_threads"])
+            return _restore_empty, (type(self), self._parameters), added
+        return _restore, (type(self), bytes(self), self._parameters["n_threads"]), added
 
     def __copy__(self) -> RandomCutForest:
-        restore, arguments = self.__reduce__()
+        restore, arguments, added = self.__reduce__()
         copy: RandomCutForest = restore(*arguments)
+        vars(copy).update(added)
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RandomCutForest:
-        return self.__copy__()
+        restore, arguments, added = self.__reduce__()
+        copy: RandomCutForest = restore(*arguments)
+        vars(copy).update(deepcopy(added, memo))
+        return copy
 
     def memory_usage(self) -> int:
         """Bytes that the forest takes."""
@@ -282,6 +288,12 @@ class RandomCutForest(Questions, Forecasts):
             f"RandomCutForest(n_trees={p['n_trees']}, sample_size={p['sample_size']}, "
             f"sampling={p['sampling']!r}, n_features={self.n_features}, n_seen={self.n_seen})"
         )
+
+
+def _weights(given: Any) -> list[float]:
+    if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
+        raise InvalidParameterError(f"feature_weights: expected numbers, found {given!r}")
+    return [number("feature_weights", weight) for weight in given]
 
 
 def _restore(kind: type[RandomCutForest], data: bytes, n_threads: int) -> RandomCutForest:

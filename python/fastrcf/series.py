@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from fastrcf import _fastrcf
 from fastrcf import _series_input as read
-from fastrcf._parameters import count, notes, seed
+from fastrcf._parameters import count, names, notes, number, seed
 from fastrcf._refusals import named_columns, refuse_untyped
+from fastrcf._series_warnings import Held, warn_of_drops, warn_of_order
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
@@ -121,13 +121,11 @@ class SeriesDetector:
         random_state: Any = None,
         n_threads: int | None = None,
     ) -> None:
-        if isinstance(columns, str):
-            raise InvalidParameterError("columns: expected a sequence of names, found one string")
-        if columns is not None and not len(columns):
-            raise InvalidParameterError("columns: expected at least one name")
         if isinstance(period, str) and period != "day":
             raise InvalidParameterError(f"period: {period!r} is neither 'day' nor seconds")
-        self._wanted = None if columns is None else [str(name) for name in columns]
+        self._wanted = None if columns is None else names("columns", columns)
+        if self._wanted == []:
+            raise InvalidParameterError("columns: expected at least one name")
         if self._wanted is not None and len(set(self._wanted)) != len(self._wanted):
             raise InvalidParameterError("columns: a name occurs twice")
         self._time = None if time_column is None else str(time_column)
@@ -135,10 +133,10 @@ class SeriesDetector:
         self._max_series = count("max_series", max_series, 1)
         self._episode = _rows("episode", episode)
         self._habituation = _time("habituation", habituation)
-        self._threshold = None if threshold is None else _number("threshold", threshold)
+        self._threshold = None if threshold is None else number("threshold", threshold)
         asked = {"alert_rate": alert_rate, "alerts_per_day": alerts_per_day}
         budget = {
-            name: None if value is None else _number(name, value) for name, value in asked.items()
+            name: None if value is None else number(name, value) for name, value in asked.items()
         }
         _one_of(threshold, budget)
         if alerts_per_day is not None and time_column is None:
@@ -148,18 +146,19 @@ class SeriesDetector:
         self._engine: dict[str, Any] = {
             "n_trees": count("n_trees", n_trees, 1),
             "sample_size": count("sample_size", sample_size, 2),
-            "time_decay": _number("time_decay", time_decay),
-            "period": None if period is None else _number("period", period),
+            "time_decay": number("time_decay", time_decay),
+            "period": None if period is None else number("period", period),
             "trailing": count("trailing", trailing, 2),
             "warm_up": count("warm_up", warm_up, 2),
-            "kappa": _number("kappa", kappa),
-            "exponent": _number("exponent", exponent),
+            "kappa": number("kappa", kappa),
+            "exponent": number("exponent", exponent),
             **budget,
             "seed": seed(random_state),
             "n_threads": 0 if n_threads is None else count("n_threads", n_threads, 1),
         }
         self._core: _Core | None = None
         self._names: list[str] = []
+        self._held = Held()
         # Parameters are checked at once, if only as those of one column.
         made = self._make(self._wanted or [read.UNNAMED])
         if self._wanted is not None:
@@ -236,7 +235,8 @@ class SeriesDetector:
         Warns
         -----
         UserWarning
-            If series were dropped to hold others.
+            Before anything has changed: if series will be dropped to hold others, and of rows
+            out of the order of time where alerts a day are asked for.
         """
         seen = read.as_rows(table)
         core = self._core
@@ -245,15 +245,16 @@ class SeriesDetector:
         times = None if self._time is None else read.times(seen, self._time)
         keys = None if self._key is None else read.keys(seen, self._key)
         made = self._make(names) if core is None else core
-        before = self.n_dropped
+        if keys is not None and isinstance(made, _fastrcf.SeriesSet):
+            warn_of_drops(self._held.beyond(made, keys), self._max_series)
+        if times is not None and self._engine["alerts_per_day"] is not None:
+            warn_of_order(times, str(self._time))
         with named_columns(names):
             if isinstance(made, _fastrcf.SeriesDetector):
                 found = made.process(values, times)
             else:
                 found = made.process(keys or [], values, times)
         self._core, self._names = made, names
-        # Where warnings are errors, the rows have been learnt all the same.
-        _warn(self.n_dropped - before, self._max_series)
         return to_native(self._detection(found), seen)
 
     def _choose(self, table: Table) -> list[str]:
@@ -322,7 +323,7 @@ class SeriesDetector:
 
     @threshold.setter
     def threshold(self, threshold: float) -> None:
-        threshold = _number("threshold", threshold)
+        threshold = number("threshold", threshold)
         _one_of(threshold, self._engine)
         if self._core is None:
             before, self._threshold = self._threshold, threshold
@@ -425,6 +426,7 @@ class SeriesDetector:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_core"] = None if self._core is None else self._core.to_bytes()
+        state["_held"] = Held()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -446,16 +448,6 @@ class SeriesDetector:
         )
 
 
-def _warn(n_dropped: int, most: int) -> None:
-    if n_dropped:
-        warnings.warn(
-            f"{n_dropped} series dropped, as at most {most} are held: those whose last row was "
-            "the longest ago; raise max_series, or see n_dropped",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
 def _one_of(threshold: float | None, budget: Mapping[str, Any]) -> None:
     """Refuse to have alerts decided by more than one of these."""
     asked = [name for name in ("alert_rate", "alerts_per_day") if budget[name] is not None]
@@ -463,15 +455,6 @@ def _one_of(threshold: float | None, budget: Mapping[str, Any]) -> None:
         asked.append("threshold")
     if len(asked) > 1:
         raise InvalidParameterError(f"{asked[0]} and {asked[1]}: give one of them")
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        if isinstance(value, (str, bytes)):
-            raise TypeError
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidParameterError(f"{name}: expected a number, found {value!r}") from None
 
 
 def _rows(name: str, value: Any) -> int | Literal["auto"] | None:
@@ -483,4 +466,4 @@ def _rows(name: str, value: Any) -> int | Literal["auto"] | None:
 def _time(name: str, value: Any) -> float | Literal["auto"] | None:
     if value is None or value == "auto":
         return None if value is None else "auto"
-    return _number(name, value)
+    return number(name, value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrcf._input import is_frame, matrix
-from fastrcf._parameters import DEPTH
+from fastrcf._parameters import DEPTH, count
 from fastrcf._tables import Table, as_table
 from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError, InvalidParameterError, MissingExtraError
@@ -18,7 +18,7 @@ try:
     from joblib import effective_n_jobs  # type: ignore[import-untyped]
     from sklearn.base import BaseEstimator, OutlierMixin
     from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 except ImportError:
     raise MissingExtraError(
         "fastrcf.sklearn needs scikit-learn 1.6 or later: pip install 'fastrcf[sklearn]'"
@@ -168,15 +168,15 @@ class RandomCutForestDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc
         if hasattr(self, "detector_"):
             self.detector_.process(self._table(X, reset=False))
             return self
-        self.fit(X)
-        n = self.detector_.n_fitted
-        if n < self.sample_size:
+        n = _num_samples(X)
+        if n < count("sample_size", self.sample_size, 2):
+            # Before anything is learnt: it may be an error.
             warnings.warn(
-                f"the first call of partial_fit had {n} rows: trees will hold so many, "
+                f"the first call of partial_fit has {n} rows: trees will hold so many, "
                 f"not sample_size={self.sample_size}",
                 stacklevel=2,
             )
-        return self
+        return self.fit(X)
 
     def score_samples(self, X: Any) -> Floats:
         """Score rows: lower is more unusual.

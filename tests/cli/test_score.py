@@ -225,3 +225,13 @@ def test_memory_does_not_grow_with_the_file(payments, table, done, tmp_path):
         peaks.append(int(peak) / 1024)
     assert peaks[1] < peaks[0] + 150
     assert peaks[1] < 1000
+
+
+def test_a_truth_value_is_no_time(table, model, run, payments):
+    for ending in ("csv", "parquet"):
+        odd = payments.with_columns(time=pl.Series([True] * len(payments)))
+        path = table(ending, odd, "odd")
+        words = ["--label", "fraud", "--time", "time"]
+        code, _, err = run("evaluate", model, path, *words)
+        assert code == 1
+        assert "is not a time" in err or "holds bool, not times" in err

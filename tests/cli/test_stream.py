@@ -408,3 +408,25 @@ def test_a_key_is_named_alike_whatever_its_type(piped, tmp_path):
     words = ("--key", "k", "--columns", "v", "--input-format", "jsonl", "--state", state)
     assert piped("\n".join(lines) + "\n", *words)[0] == 0
     assert fastrcf.load(state).series() == ["7"]
+
+
+@pytest.mark.parametrize("period", ["true", "False"])
+def test_a_truth_value_is_no_period_and_no_time(shell, period):
+    with shell("stream", "--time", "t", "--period", period, stdin=subprocess.PIPE) as child:
+        _, err = child.communicate("t,a\n1,2\n", timeout=60)
+    assert child.returncode == 2
+    assert f"--period: '{period}' is neither day, none nor seconds" in err
+    with shell("stream", "--time", "t", stdin=subprocess.PIPE) as child:
+        _, err = child.communicate(f"t,a\n{period},2\n", timeout=60)
+    assert child.returncode == 1
+    assert f"'{period}' is no time" in err
+
+
+def test_input_by_key_is_told_where_alerts_are_counted_by_the_day(shell):
+    rows = [f"{hour * 3600},{key},{hour % 7}" for key in "ab" for hour in range(200)]
+    words = ["--time", "t", "--key", "k", "--alerts-per-day", 2, "--trees", 5]
+    with shell("stream", *words, stdin=subprocess.PIPE) as child:
+        out, err = child.communicate("\n".join(["t,k,a", *rows]) + "\n", timeout=60)
+    assert child.returncode == 0
+    assert len(out.splitlines()) == 401
+    assert "t: 198 of 400 rows came more than an hour after a later one" in err

@@ -1,3 +1,4 @@
+import datetime
 import json
 
 import polars as pl
@@ -143,3 +144,17 @@ def test_models_say_where_they_came_from(table, done, tmp_path):
     }
     assert json.loads(done("inspect", path, "--json"))["notes"]["ticket"] == "A-17"
     assert "note: ticket" in done("inspect", path)
+
+
+def test_columns_of_no_numbers_are_told_when_they_are_left_out(payments, run, tmp_path):
+    n = len(payments)
+    odd = payments.with_columns(
+        day=pl.Series([datetime.date(2026, 1, 1)] * n),
+        took=pl.Series([datetime.timedelta(seconds=1)] * n),
+        tags=pl.Series([["a"]] * n),
+    )
+    odd.write_parquet(tmp_path / "odd.parquet")
+    code, _, err = run("train", tmp_path / "odd.parquet", "-o", tmp_path / "m.rcf")
+    assert code == 0
+    assert "columns of dates and times were left out: day (--categorical" in err
+    assert "columns of durations, lists and the like were left out: took, tags" in err

@@ -84,10 +84,11 @@ def stream(
     if skip_seen and not resumed:
         to_skip = 0
     lines = Lines()
+    clock = Clock(model)
     limit = None if asked is None else begun(asked, state if resumed else None)
 
     def engine(names: list[str]) -> Answering:
-        made = answering(model, columns, names)
+        made = answering(model, columns, names, clock)
         if asked is None or limit is None:
             return made
         return limited(made, model, asked, limit, names)
@@ -99,7 +100,6 @@ def stream(
 
     flow = _Flow(Json() if read.format == "jsonl" else Csv(read), engine, read, to_skip)
     saved_at = flow.row
-    clock = Clock(model)
     try:
         for block in lines.blocks():
             flow.take(block)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastrcf import Detector, RandomCutForest, SeriesDetector
 from fastrcf._series_input import key_name
+from fastrcf._series_warnings import is_unsorted, late
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.files.values import parse_number
 from fastrcf.series import DAY
@@ -54,8 +55,10 @@ class Answering(Protocol):
         """Answer rows in order, learning each."""
 
 
-def answering(model: LearningModel, chosen: Sequence[str], names: Sequence[str]) -> Answering:
-    """Make a model answer rows of these names; some may be chosen.
+def answering(
+    model: LearningModel, chosen: Sequence[str], names: Sequence[str], clock: Clock
+) -> Answering:
+    """Make a model answer rows of these names; some may be chosen. The clock sees times.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def answering(model: LearningModel, chosen: Sequence[str], names: Sequence[str])
     """
     made: Answering
     if isinstance(model, SeriesDetector):
-        made = _Series(model, chosen, names)
+        made = _Series(model, chosen, names, clock)
     elif isinstance(model, Detector):
         made = _Table(model)
     else:
@@ -152,7 +155,7 @@ def _period(period: str) -> float | None:
         return None
     if period == "day":
         return DAY
-    seconds = parse_number(period)
+    seconds = parse_number(period, truth=False)
     if math.isnan(seconds):
         raise click.UsageError(f"--period: {period!r} is neither day, none nor seconds")
     return seconds
@@ -173,6 +176,13 @@ class Clock:
         self._model = model
         self._before = self._counts()
         self._dropped = model.n_dropped if isinstance(model, SeriesDetector) else 0
+        self._latest, self._rows, self._late = -math.inf, 0, 0
+
+    def see(self, times: Sequence[float]) -> None:
+        """Count the rows, of all series, that are out of the order of time."""
+        self._late += late(np.array(times, dtype=np.float64), self._latest)
+        self._rows += len(times)
+        self._latest = max(self._latest, *times)
 
     def _counts(self) -> tuple[int, int, int]:
         model = self._model
@@ -196,6 +206,12 @@ class Clock:
                 f"{model.time_column}: of {seen:,} rows {repeated:,} came with the time of the row "
                 f"before and {backward:,} with an earlier one; they were taken as they came: see "
                 "to the clock"
+            )
+        if model.alerts_per_day is not None and is_unsorted(self._late, self._rows):
+            lines.append(
+                f"{model.time_column}: {self._late:,} of {self._rows:,} rows came more than an "
+                "hour after a later one: alerts a day are counted as rows come, so sort the "
+                "input by time"
             )
         dropped = model.n_dropped - self._dropped
         if dropped:
@@ -277,8 +293,10 @@ class _Series:
 
     added = _ADDED
 
-    def __init__(self, model: SeriesDetector, chosen: Sequence[str], names: Sequence[str]) -> None:
-        self._model = model
+    def __init__(
+        self, model: SeriesDetector, chosen: Sequence[str], names: Sequence[str], clock: Clock
+    ) -> None:
+        self._model, self._clock = model, clock
         self._time, self._key = model.time_column, model.key_column
         self._numbers = model.columns if model.n_seen else list(chosen)
         self._names = names
@@ -329,9 +347,11 @@ class _Series:
         """Detect rows."""
         columns = dict(zip(self.columns, map(list, zip(*values, strict=True)), strict=True))
         with warnings.catch_warnings():
-            # Series that are dropped are told at the end, once.
+            # Series that are dropped and the order of times are told at the end, once.
             warnings.simplefilter("ignore", UserWarning)
             table = self._model.process(columns)
+        if self._time is not None:
+            self._clock.see(columns[self._time])
         rows: list[dict[str, Any]] = cast("Any", table).select(list(_ADDED)).to_pylist()
         for row in rows:
             if math.isnan(row["score"]):
@@ -346,7 +366,9 @@ def _holds_number(value: Any) -> bool:
 
 def seconds(value: Any) -> float | None:
     """Read a time, in seconds; that of a date is what its clock shows, counted from 1970."""
-    number = parse_number(value) if isinstance(value, str) else value
+    number = parse_number(value, truth=False) if isinstance(value, str) else value
+    if isinstance(number, bool):
+        return None
     if isinstance(number, (int, float)) and abs(number) <= _LARGEST:
         return float(number)
     try:

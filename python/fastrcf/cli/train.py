@@ -104,16 +104,15 @@ def train(
             f"{detector.alerts_per_day:.4g} alerts a day ({between[0]:.3g} to {between[1]:.3g}) "
             f"where a day has {detector.rows_per_day:,.0f} rows"
         )
-    for kind, what, option in (
-        ("text", "of text", "--categorical"),
-        ("empty", "without a value in the first rows", "--columns"),
+    for kind, what, how in (
+        ("text", "of text", " (--categorical takes them in)"),
+        ("empty", "without a value in the first rows", " (--columns takes them in)"),
+        ("time", "of dates and times", " (--categorical takes them in as they stand)"),
+        ("other", "of durations, lists and the like", ""),
     ):
         names = [name for name in left_out if table.first.kinds[name] == kind]
         if names:
-            click.echo(
-                f"columns {what} were left out: {', '.join(names)} ({option} takes them in)",
-                err=True,
-            )
+            click.echo(f"columns {what} were left out: {', '.join(names)}{how}", err=True)
 
 
 def fit(
@@ -127,7 +126,7 @@ def fit(
     separation: Separation | None = None,
     **parameters: Any,
 ) -> tuple[Detector, list[str]]:
-    """Fit a detector; returns it with the columns of text or nothing that were left out.
+    """Fit a detector; returns it with the columns of no numbers that were left out.
 
     A ``separation`` gets the rows with their labels, which nothing else looks at.
     """
@@ -171,9 +170,7 @@ def fit(
 
     detector.fit(batches())
     left_out = [
-        name
-        for name in names
-        if kinds[name] in ("text", "empty") and name not in roles and name not in away
+        name for name in names if kinds[name] != "number" and name not in roles and name not in away
     ]
     return detector, [] if columns else left_out
 

@@ -47,12 +47,12 @@ class Values:
         )
 
 
-def parse_number(text: str) -> float:
-    """Read a number, or a truth value as 1 or 0: NaN if it is neither."""
+def parse_number(text: str, *, truth: bool = True) -> float:
+    """Read a number, or, if ``truth``, a truth value as 1 or 0: NaN if it is neither."""
     try:
         return math.nan if "_" in text else float(text)
     except ValueError:
-        return _TRUTH.get(text.strip().lower(), math.nan)
+        return _TRUTH.get(text.strip().lower(), math.nan) if truth else math.nan
 
 
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -134,12 +134,14 @@ def categories(column: pa.ChunkedArray) -> Values:
 def times(column: pa.ChunkedArray) -> Values:
     """Give a column as datetimes (microseconds), or as numbers where it holds numbers."""
     kind = kind_of(column.type)
-    if kind == "number":
+    if kind == "number" and not pa.types.is_boolean(column.type):
         return numbers(column)
     plain = _plain(column)
     if kind == "text":
         as_numbers = _numbers_of_text(plain)
         if not as_numbers.bad:
+            for i in np.flatnonzero(_are_truths(plain)):
+                as_numbers.bad[int(i)] = f"{plain[int(i)].as_py()!r} is not a time"
             return as_numbers
         return _each(plain, lambda text: pc.cast(pa.scalar(text.strip()), _MOMENT), _MOMENT)
     if kind != "time":
@@ -147,6 +149,11 @@ def times(column: pa.ChunkedArray) -> Values:
     plain = pc.cast(plain, _MOMENT, safe=False)
     missing = np.flatnonzero(plain.is_null().to_numpy(zero_copy_only=False))
     return Values(plain, {int(i): "the time is missing" for i in missing})
+
+
+def _are_truths(column: Any) -> Any:
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(column))
+    return pc.is_in(words, value_set=pa.array(list(_TRUTH), words.type)).to_numpy(False)
 
 
 _MOMENT = pa.timestamp("us")
