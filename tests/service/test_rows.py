@@ -91,6 +91,32 @@ def test_all_formats_say_the_same(rows):
         np.testing.assert_array_equal(read(body, kind), np.array(rows, float), err_msg=str(body))
 
 
+@pytest.mark.parametrize(
+    "name", ['shop\'s "type"', "back\\slash", "tab\there", "line\nend", "", "c0"]
+)
+@pytest.mark.parametrize("n_names", [1, 3])
+def test_columns_may_have_any_name(name, n_names):
+    names = [name, "b", "c"][:n_names]
+    rows = np.random.default_rng(1).normal(size=(4, n_names))
+    named = [dict(zip(names, row, strict=True)) for row in rows.tolist()]
+    for body, kind in (
+        (json.dumps({"rows": named}), JSON),
+        (json.dumps(named), JSON),
+        (json.dumps(rows.tolist()), JSON),
+        (json.dumps({"rows": rows.tolist()}), JSON),
+        ("\n".join(map(json.dumps, named)), LINES),
+        ("\n".join(map(json.dumps, rows.tolist())), LINES),
+        (stream(pa.table({n: rows[:, j] for j, n in enumerate(names)})), ARROW),
+    ):
+        np.testing.assert_array_equal(read(body, kind, names=names), rows, err_msg=str(body))
+    for one in (named[0], rows[0].tolist()):
+        np.testing.assert_array_equal(read(json.dumps(one), names=names), rows[:1])
+    other = {f"c{j}": 1.0 for j in range(n_names)}
+    if name != "c0":
+        problem = refused(json.dumps(other), names=names)
+        assert problem.kind in ("missing_column", "unknown_column")
+
+
 @given(matrices)
 @settings(max_examples=30, deadline=None)
 def test_other_columns_are_passed_over_where_asked(rows):

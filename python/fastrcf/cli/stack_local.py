@@ -30,7 +30,7 @@ from fastrcf.cli.options import MODEL_IN, Finite
     show_default=True,
     help="Folder for results, the function's log and keys.",
 )
-@click.option("--threshold", type=float, help="Score of an alert.  [default: the model's own]")
+@click.option("--threshold", type=Finite(), help="Score of an alert.  [default: the model's own]")
 @click.option("--cors", "origins", multiple=True, metavar="ORIGIN", help="May read answers.")
 @click.option("--features", is_flag=True, help="Store rows beside their results.")
 def local(model: str, out: str, **options: Any) -> None:

@@ -253,8 +253,9 @@ def _check_names(given: Any, *, wrapped: bool) -> None:
 def _row_of(names: list[str]) -> Any:
     """Give a type of rows by name: to read one takes two thirds of what a dict takes."""
     if any(_ESCAPED.search(name) for name in names):
-        # msgspec has no fields of such names: their rows are read cell by cell.
-        return dict[str, float]
+        # msgspec has no fields of such names. One more than there are fits no row, so that those
+        # by name are read cell by cell.
+        names = [f"c{j}" for j in range(len(names) + 1)]
     fields = {f"c{j}": name for j, name in enumerate(names)}
     return msgspec.defstruct(
         "Row",

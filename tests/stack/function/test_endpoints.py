@@ -249,6 +249,38 @@ def test_a_failing_shadow_fails_no_request_and_is_left_alone(model, caplog):
     assert "endpoint_timeout" in caplog.text
 
 
+def test_a_shadow_is_not_asked_of_rows_that_only_a_classifier_saw(runtime, model, tmp_path):
+    """Their features are stored as others'."""
+    shadow, sink = Broken(ReadTimeoutError(endpoint_url="https://e")), files(tmp_path / "firehose")
+    answering = function(
+        model,
+        made=clients(endpoints=runtime, shadows=shadow, firehose=sink),
+        backend="shadow",
+        endpoint="rcf",
+        classifier_endpoint="xgb",
+        delivery_stream="results",
+        deliver_features="true",
+    )
+    given = {"data": ROW, "metadata": ["a"], "model": "fraud_classifier"}
+    with Stubber(runtime) as stub:
+        answered(stub, b"0.9", "text/csv")
+        assert told(answering(event("/invocations", given), Context()))[0] == 200
+    sink.close()
+    assert shadow.calls == 0
+    (line,) = stored(tmp_path / "firehose")
+    assert line["features"] == [float(value) for value in ROW.split(",")]
+    assert line["fraud_classifier"]["pred_proba"] == 0.9
+
+
+def test_a_shadow_is_not_asked_where_lambda_leaves_no_time(model):
+    shadow = Broken(ReadTimeoutError(endpoint_url="https://e"))
+    answering = shadowed(model, shadow, [])
+    for left, calls in ((3.0, 0), (4.0, 1)):
+        asked = answering(event("/v1/score", [[1, 2, 3]]), Context(left=left))
+        assert told(asked)[0] == 200
+        assert shadow.calls == calls
+
+
 def test_a_rested_shadow_is_asked_again():
     clock = Clock()
     broken = Broken(ReadTimeoutError(endpoint_url="https://e"))

@@ -161,8 +161,11 @@ def test_the_zip_by_command(tmp_path, capsys):
     own = wheels.write(
         tmp_path / "fastrcf-1.0-cp311-abi3-manylinux2014_aarch64.whl", {"fastrcf/__init__.py": ""}
     )
-    numpy = wheels.write(tmp_path / "numpy-1-py3-none-any.whl", {"numpy/__init__.py": ""})
-    words = ["stack", "package", "--wheel", str(own), "--wheels", str(numpy), "-o"]
+    words = ["stack", "package", "--wheel", str(own)]
+    for name in ("numpy", "msgspec"):
+        path = tmp_path / f"{name}-1-py3-none-any.whl"
+        words += ["--wheels", str(wheels.write(path, {f"{name}/__init__.py": ""}))]
+    words.append("-o")
     assert main([*words, str(tmp_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["path"] == str(tmp_path / "fastrcf-1.0-arm64.zip")

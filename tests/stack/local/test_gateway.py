@@ -66,7 +66,7 @@ def test_bytes_travel_there_and_back(cloud, table):
         ("GET", "/openapi.json", "prod", "MISSING_AUTHENTICATION_TOKEN"),
         ("GET", "/../x", "prod", "MISSING_AUTHENTICATION_TOKEN"),
         ("GET", "/ping", "test", "ACCESS_DENIED"),
-        ("OPTIONS", "/ping", "prod", "MISSING_AUTHENTICATION_TOKEN"),
+        ("OPTIONS", "/openapi.json", "prod", "MISSING_AUTHENTICATION_TOKEN"),
     ],
 )
 def test_what_is_not_there(cloud, method, path, stage, kind):
@@ -105,6 +105,14 @@ def test_wrong_parameters_write_nothing(model, tmp_path):
     assert not (tmp_path / "c").exists()
 
 
+def test_without_an_origin_preflights_are_answered_and_allow_nothing(cloud):
+    """As the template's methods do."""
+    for path in ("/ping", "/v1/score"):
+        answer = Caller(cloud)("OPTIONS", path, headers={"origin": "https://a.example"})
+        assert answer.status == 204
+        assert not any(name.startswith("access-control") for name in answer.headers)
+
+
 def test_pages_of_other_origins(model, tmp_path):
     settings = {"FASTRCF_CORS_ORIGIN": "https://a.example"}
     with LocalCloud(model, tmp_path / "c", auth="key", settings=settings) as cloud:
@@ -114,6 +122,7 @@ def test_pages_of_other_origins(model, tmp_path):
         assert before.status == 204
         assert before.headers["access-control-allow-origin"] == "https://a.example"
         assert "x-api-key" in before.headers["access-control-allow-headers"]
+        assert before.headers["access-control-allow-methods"] == "POST,OPTIONS"
         for headers, status in (({**origin, "x-api-key": cloud.key}, 200), (origin, 403)):
             answer = call("GET", "/ping", headers=headers)
             assert answer.status == status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ log = logging.getLogger("fastrcf.function")
 # Of the time that Lambda leaves, in seconds: what one call of Firehose may take that nobody
 # answers, with the answer's way back; and the most that a caller waits for delivery.
 _RESERVE, _DELIVERY = 4.5, 5.0
+# What a shadow that does not answer may take: with less left it is not asked.
+_SHADOW = 3.5
 STORED = "x-fastrcf-stored"
 _TRACE = "x-amzn-trace-id"
 
@@ -144,7 +147,7 @@ class Function:
         }
         if request is not None and request.request_id:
             headers["x-request-id"] = request.request_id
-        self._tell(request, response, time.perf_counter() - started, trace)
+        self._tell(request, response, time.perf_counter() - started, trace, _left(context))
         response = Response(response.status, response.body, headers)
         return _direct(response, bool(stored)) if direct else result_of(response)
 
@@ -164,14 +167,18 @@ class Function:
         if self._delivery is None:
             return False
         rows = as_matrix(self._notes.rows) if self.settings.deliver_features else None
-        left = getattr(context, "get_remaining_time_in_millis", None)
-        seconds = _DELIVERY if left is None else min(_DELIVERY, left() / 1000 - _RESERVE)
+        seconds = min(_DELIVERY, _left(context) - _RESERVE)
         stored = self._delivery.put(lines_of(answered, rows), seconds)
         self._notes.undelivered = len(stored) - int(stored.sum())
         return not self._notes.undelivered
 
     def _tell(
-        self, request: Request | None, response: Response, seconds: float, trace: str
+        self,
+        request: Request | None,
+        response: Response,
+        seconds: float,
+        trace: str,
+        left: float,
     ) -> None:
         settings, answered = self.settings, self._notes.answered
         metrics: dict[str, float] = {"Requests": 1}
@@ -187,7 +194,8 @@ class Function:
             told["model_version"] = answered.model_version
             if self._delivery is not None:
                 metrics["DeliveryFailures"] = self._notes.undelivered
-            if self._shadow is not None:
+            # Where only a classifier was asked, there is nothing to compare.
+            if self._shadow is not None and len(answered.scores) and left > _SHADOW:
                 apart = self._shadow.difference(self._notes.rows, answered.scores)
                 if apart is not None:
                     metrics["ShadowDifference"] = apart
@@ -196,6 +204,12 @@ class Function:
         if self.cold_start_ms is not None:
             metrics["ColdStartMs"], self.cold_start_ms = self.cold_start_ms, None
         self._write(records.embed(settings.metrics_namespace, settings.solution, metrics, told))
+
+
+def _left(context: Any) -> float:
+    """Seconds that Lambda leaves; without end where it does not say."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return math.inf if left is None else left() / 1000
 
 
 def _failure(error: Exception) -> Response:

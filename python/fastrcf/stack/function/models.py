@@ -35,11 +35,10 @@ def service_maker(
     notes : Notes
         Learns what is asked and answered.
     """
-    classifier = (
-        EndpointClassifier(lambda: clients.endpoints, settings.classifier_endpoint)
-        if settings.classifier_endpoint
-        else None
-    )
+    classifier: Any = None
+    if settings.classifier_endpoint:
+        asked = EndpointClassifier(lambda: clients.endpoints, settings.classifier_endpoint)
+        classifier = Noting(asked, notes)
 
     def make(path: Path | None) -> Service:
         served: Any = None

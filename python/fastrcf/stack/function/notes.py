@@ -46,7 +46,7 @@ class Notes(threading.local):
 
 
 class Noting:
-    """A model that notes which rows it is asked about; in all else it is the model."""
+    """A model, or classifier, that notes its rows; in all else it is what it was."""
 
     def __init__(self, model: Any, notes: Notes) -> None:
         self._model = model
@@ -64,6 +64,11 @@ class Noting:
         """Detect rows."""
         self._notes.rows = rows
         return self._model.detect(rows, reasons=reasons)
+
+    def predict_proba(self, rows: Any) -> Any:
+        """Have a classifier judge rows."""
+        self._notes.rows = rows
+        return self._model.predict_proba(rows)
 
 
 def metrics_of(answered: Answered, rows: Any) -> Mapping[str, float]:

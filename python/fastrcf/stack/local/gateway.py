@@ -134,8 +134,8 @@ class Gateway:
         if stage != self._stage:
             return self._own(scope, 403, "ACCESS_DENIED", "Forbidden")
         methods = RESOURCES.get(resource)
-        if methods is not None and method == "OPTIONS" and self._origins:
-            return self._preflight(scope)
+        if methods is not None and method == "OPTIONS":
+            return self._preflight(scope, methods)
         if methods is None or method not in methods:
             return self._own(
                 scope, 403, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token"
@@ -182,8 +182,10 @@ class Gateway:
         request_id = event["requestContext"]["requestId"].encode()
         return Answer(status, body, [*headers, (b"x-amzn-requestid", request_id)])
 
-    def _preflight(self, scope: Scope) -> Answer:
+    def _preflight(self, scope: Scope, methods: tuple[str, ...]) -> Answer:
         told = cors.preflight(self._origins, {"origin": header(scope, b"origin")})
+        if "access-control-allow-methods" in told.headers:
+            told.headers["access-control-allow-methods"] = ",".join((*methods, "OPTIONS"))
         headers = [(name.encode(), value.encode()) for name, value in told.headers.items()]
         return Answer(told.status, b"", headers)
 
