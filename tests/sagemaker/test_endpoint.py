@@ -1,6 +1,7 @@
 """Predictions: order, limits, retries, failures; by a server on this machine and by stubs."""
 
 import json
+import os
 import threading
 import time
 
@@ -179,6 +180,26 @@ def test_nobody_there():
     asked = Endpoint("rcf-1", session(), runtime_url="http://127.0.0.1:9")
     with pytest.raises(ServiceError, match="Could not connect"):
         asked.predict([[1.0, 2.0]])
+
+
+def test_a_container_on_this_machine_needs_no_aws(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with Container(sums_as_json) as container:
+        assert Endpoint("rcf-1", runtime_url=container.url).predict([[1.0, 2.0]]).tolist() == [3]
+    assert "Authorization" not in container.requests[0]["headers"]
+    with pytest.raises(InvalidParameterError, match="no region is set"):
+        Endpoint("rcf-1")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "localhost", "http://", "ftp://a", "http://a:x"])
+def test_an_address_that_is_none(url):
+    with pytest.raises(InvalidParameterError, match="runtime_url: expected http://HOST:PORT"):
+        Endpoint("rcf-1", session(), runtime_url=url)
 
 
 def test_waiting_until_it_answers():

@@ -178,10 +178,25 @@ def test_train_on_what_is_in_s3(aws, tmp_path, rng, capfd):
         (["rows.csv", "--feature-dim", 2], "--feature-dim is for data that is in S3"),
         (["rows.csv", "--data-format", "csv"], "--data-format is for data that is in S3"),
         (["rows.csv", "--input-mode", "Pipe"], "--input-mode is for data that is in S3"),
+        (["rows.csv", *2 * ["--hyperparameter", "a=1"]], "--hyperparameter a is given twice"),
     ],
 )
 def test_options_of_tables_and_of_s3_are_told_apart(words, said, capfd):
     run("train", *words, "--role", ROLE, "--output", "s3://b/o", code=2)
+    assert said in re.sub(r"\s+", " ", capfd.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--memory", 4096], "--memory is of --serverless, which is not given"),
+        (["--concurrency", 5], "--concurrency is of --serverless"),
+        (["--serverless", "--instances", 2], "--instances does not go with --serverless"),
+        (["--serverless", "--instance-type", "ml.m5.large"], "--instance-type does not go with"),
+    ],
+)
+def test_options_of_instances_and_of_calls_are_told_apart(words, said, capfd):
+    run("deploy", "job", "--role", ROLE, *words, code=2)
     assert said in re.sub(r"\s+", " ", capfd.readouterr().err)
 
 

@@ -46,6 +46,7 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
             ({"test": (np.ones((2, 4)), [0, 1])}, "test: 4 columns"),
             ({"test": DATA}, "test: a channel of the name 'train'"),
             ({"test": X}, "test: expected"),
+            ({"instance_count": 11}, "11 instances need as many objects, the data has 10 rows"),
             ({"max_seconds": 0}, "max_seconds"),
             ({"role": "me"}, "role: expected arn:aws:iam"),
             ({"name": "my_job"}, "name: 'my_job' is not"),
@@ -56,6 +57,10 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
                 train(X, **given | wrong, session=clients)
         with pytest.raises(InvalidInputError, match="row 0, column 1"):
             train([[1, np.inf]], **given, session=clients)
+        with pytest.raises(InvalidInputError, match=r"labels: row 1: 0\.5 is neither"):
+            train(X, test=(X[:2], np.array([1, 0.5])), **given, session=clients)
+        with pytest.raises(InvalidInputError, match="labels: 3 for 2 rows"):
+            train(X, test=(X[:2], [1, 0, 0]), **given, session=clients)
         with pytest.raises(InvalidParameterError, match="feature_dim: needed"):
             train("s3://b/d", **given, session=clients)
         with pytest.raises(InvalidParameterError, match="3 instances need as many objects"):
@@ -69,6 +74,7 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
             ({"delete_after": 5}, "not a minute"),
             ({"delete_after": float("nan")}, "not a minute"),
             ({"delete_after": 3600}, "needs scheduler_role"),
+            ({"scheduler_role": ROLE}, "nothing ends by itself without delete_after"),
         ]:
             given = {"role": ROLE, "accept_cost": True} | wrong
             with pytest.raises(InvalidParameterError, match=words):

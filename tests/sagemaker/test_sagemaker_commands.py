@@ -43,6 +43,25 @@ def test_fit_is_that_of_python(model, rows):
     assert model.read_bytes() == bytes(expected)
 
 
+def test_fit_takes_the_columns_that_are_asked_for(model, table, run, tmp_path):
+    words = ["--num-trees", 50, "--num-samples-per-tree", 64, "--seed", 4]
+    code, _, err = run("sagemaker", "fit", table, "-o", tmp_path / "n.rcf", *words, "--drop", "odd")
+    assert (code, "columns of text were left out: name" in err) == (0, True)
+    both = ["--columns", "a,b,odd", "--drop", "odd"]
+    code, _, err = run("sagemaker", "fit", table, "-o", tmp_path / "n.rcf", *words, *both)
+    assert (code, "left out" in err) == (0, False)
+    assert (tmp_path / "n.rcf").read_bytes() == model.read_bytes()
+    n = 200
+    odd = pl.DataFrame({"a": range(n)}).with_columns(
+        day=pl.lit("2026-01-01").str.to_date(), took=pl.duration(seconds=1), tags=pl.lit([1])
+    )
+    odd.write_parquet(tmp_path / "odd.parquet")
+    code, _, err = run("sagemaker", "fit", tmp_path / "odd.parquet", "-o", tmp_path / "n.rcf")
+    assert code == 0
+    assert "columns of dates and times were left out: day" in err
+    assert "columns of durations, lists and the like were left out: took, tags" in err
+
+
 def test_fit_prints_the_services_figures(table, rows, run, tmp_path):
     words = ["--num-trees", 50, "--num-samples-per-tree", 20, "--label", "odd"]
     code, out, err = run("sagemaker", "fit", table, "-o", tmp_path / "m.rcf", *words)
@@ -263,8 +282,22 @@ def test_wrong_use(model, table, run, tmp_path):
         (["--num-samples-per-tree", 4000], 1, "num_samples_per_tree"),
         (["--drop", "a,b,odd"], 1, "no column holds numbers"),
         (["--columns", "a,odd", "--label", "odd"], 1, "'odd' is a column to take"),
+        (["--columns", "a,b,a"], 1, "--columns: 'a' is there twice"),
+        (["--drop", "adds"], 1, "--drop: there is no column 'adds'; it has 'a', 'b', 'odd', 'name"),
+        (["--label", "od"], 1, "--label: there is no column 'od'"),
+        (["--positive", "1"], 2, "--positive says what labels mean: it needs --label"),
+        (["--drop", "odd", "-o", table], 1, "this is DATA, which would be lost"),
     ):
         found = run("sagemaker", "fit", table, "-o", tmp_path / "n.rcf", *words)
         assert found[0] == code, found
         assert said in found[2]
     assert not (tmp_path / "n.rcf").exists()
+    whole = table.read_bytes()
+    scored = ["--recorded", answer, "--columns", "a,b"]
+    for words in (
+        ["compare", model, "--data", table, "-o", table, *scored],
+        ["predict", "e", table, "-o", table, "--url", "http://127.0.0.1:9"],
+    ):
+        code, _, err = run("sagemaker", *words)
+        assert (code, "this is DATA, which would be lost" in err) == (1, True)
+    assert table.read_bytes() == whole

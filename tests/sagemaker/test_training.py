@@ -235,6 +235,7 @@ def test_our_container_takes_other_numbers_of_trees_and_rows():
             ({"num_trees": 0}, "num_trees: 0 is not an integer of at least 1"),
             ({"num_samples_per_tree": 1}, "1 is less than 2"),
             ({**few, "hyperparameters": {"model": "managed"}}, "not between 50 and 1,000"),
+            ({**few, "hyperparameters": {"num_trees": 30}}, "20, and 30 among the hyperparameters"),
         ]:
             with pytest.raises(InvalidParameterError, match=words):
                 train(DATA, session=clients, **given, **wrong)

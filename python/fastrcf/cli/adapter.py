@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from fastrcf.cli.score import run
 from fastrcf.cli.tables import Input
+from fastrcf.cli.taking import chosen as choose
+from fastrcf.cli.taking import spare
 from fastrcf.errors import InvalidInputError
 from fastrcf.sagemaker.channel import CSV, PARQUET, Channel
 from fastrcf.sagemaker.cost import Prices
@@ -77,7 +79,7 @@ def train(
         what = f"{data}, {feature_dim} columns"
     else:
         table = Input.of(data, read)
-        chosen = _chosen(table, columns, [*drop, label or ""])
+        chosen = choose(table, columns, drop, label)
         x, _ = _rows(table, chosen, None)
         if test is not None:
             tested = _rows(Input.of(test, read), chosen, label)
@@ -173,7 +175,8 @@ def predict(
 ) -> None:
     """Write a score per row; the other parameters are those of Endpoint."""
     table = Input.of(data, read)
-    chosen = _chosen(table, columns, drop)
+    spare(table, out)
+    chosen = choose(table, columns, drop)
     asked = Endpoint(
         endpoint,
         open_session(profile, region),
@@ -234,18 +237,6 @@ def _channel(
 ) -> Channel:
     types = {"recordio": RECORDIO, "csv": CSV[name], "parquet": PARQUET}
     return Channel(name, uri, types[data_format], n_features=feature_dim, input_mode=mode)
-
-
-def _chosen(table: Input, columns: Sequence[str], drop: Sequence[str]) -> list[str]:
-    """Name the columns to take."""
-    names = table.first.names
-    for name in [*columns, *(name for name in drop if name)]:
-        if name not in names:
-            raise InvalidInputError(f"{table.first.file}: there is no column {name!r}")
-    chosen = [name for name in columns or table.numeric() if name not in drop]
-    if not chosen:
-        raise InvalidInputError(f"{table.first.file}: no column holds numbers")
-    return chosen
 
 
 def _rows(table: Input, columns: Sequence[str], label: str | None) -> tuple[Any, Floats | None]:

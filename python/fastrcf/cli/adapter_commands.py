@@ -195,6 +195,10 @@ def train(data: str, **options: Any) -> None:
         refuse_given(_OF_S3, "is for data that is in S3 already: --upload-format says how rows go")
         if test is not None and options["label"] is None:
             raise click.UsageError("--test needs --label")
+    names = [name for name, _ in options["hyperparameters"]]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.UsageError(f"--hyperparameter {name} is given twice")
     run(data, **options)
 
 
@@ -226,6 +230,10 @@ def deploy(model: str, **options: Any) -> None:
     """
     from fastrcf.cli.adapter import deploy as run
 
+    if options["serverless"]:
+        refuse_given(("instance_type", "instance_count"), "does not go with --serverless")
+    else:
+        refuse_given(("memory_mb", "max_concurrency"), "is of --serverless, which is not given")
     run(model, **options)
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import fastrcf
 from fastrcf.cli.evaluation import truth
 from fastrcf.cli.tables import Input, model_roles
+from fastrcf.cli.taking import chosen, spare
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import check_place
 from fastrcf.files.formats import STANDARD
@@ -64,13 +65,10 @@ def fit(
     forest = ManagedForest(num_trees, num_samples_per_tree, random_state=random_state)
     check_place(Path(out))
     table = Input.of(data, read)
-    names = list(columns) or table.numeric([*drop, *([label] if label else [])])
-    if not names:
-        raise InvalidInputError(f"{data}: no column holds numbers; choose with --columns")
+    spare(table, out)
+    names = chosen(table, columns, drop, label)
     roles: dict[str, Role] = dict.fromkeys(names, "number")
     if label is not None:
-        if label in roles:
-            raise InvalidInputError(f"{label!r} is a column to take and that of labels")
         roles[label] = "label"
     parts, labels = [], []
     for batch in table.batches(roles, "reading"):
@@ -149,6 +147,7 @@ def compare(
     if recorded:
         known = read_parts(recorded, score=score_column, index=index_column)
     table = Input.of(data, read)
+    spare(table, out)
     rows, numbers = _rows(table, model_roles(ours, table, columns), known, data)
     theirs: Any = None if known is None else known.scores
     if endpoint is not None:

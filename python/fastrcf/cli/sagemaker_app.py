@@ -53,6 +53,8 @@ def fit(data: str, out: str, **options: Any) -> None:
     """
     from fastrcf.cli.managed import fit as run
 
+    if options["label"] is None:
+        refuse_given(("positive", "normal"), "says what labels mean: it needs --label")
     run(data, out, **options)
 
 

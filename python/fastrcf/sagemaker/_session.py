@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import urllib.parse
 from dataclasses import dataclass
 from functools import cached_property
 from secrets import token_hex
@@ -21,6 +22,7 @@ MAX_ATTEMPTS = 8
 
 # As botocore's description of the interface has them, which it does not check.
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+_ANY_REGION = "us-east-1"
 _ROLE = re.compile(r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")
 
 
@@ -57,8 +59,11 @@ class Clients:
         Raises
         ------
         InvalidParameterError
-            If the session is none, or names no region.
+            If the session is none, or names no region though AWS is called; or if the
+            address is none.
         """
+        if runtime_url is not None:
+            _check_url(runtime_url)
         if isinstance(session, cls):
             return (
                 session
@@ -76,6 +81,9 @@ class Clients:
                 )
             # boto3 itself looks at AWS_DEFAULT_REGION alone, AWS's other tools at AWS_REGION.
             region = session.region_name or os.environ.get("AWS_REGION")
+            if not region and runtime_url is not None and session.get_credentials() is None:
+                # What is not signed is of no region, but botocore wants one.
+                region = _ANY_REGION
             if not region:
                 raise InvalidParameterError(
                     "session: no region is set; set AWS_REGION, or give "
@@ -83,7 +91,8 @@ class Clients:
                 )
             return cls(session, region, runtime_url)
 
-    def _client(self, name: str, **given: Any) -> Any:
+    def _client(self, name: str, signed: bool = True, **given: Any) -> Any:
+        from botocore import UNSIGNED
         from botocore.config import Config
 
         # Jobs and endpoints are few calls; predictions come from many threads.
@@ -92,6 +101,7 @@ class Clients:
             max_pool_connections=64,
             read_timeout=70,
             user_agent_extra="fastrcf",
+            **({} if signed else {"signature_version": UNSIGNED}),
         )
         with aws_errors(f"opening {name}"):
             return self.session.client(name, region_name=self.region, config=config, **given)
@@ -110,8 +120,12 @@ class Clients:
     @cached_property
     def runtime(self) -> Any:
         """Predictions."""
-        given = {} if self.runtime_url is None else {"endpoint_url": self.runtime_url}
-        return self._client("sagemaker-runtime", **given)
+        if self.runtime_url is None:
+            return self._client("sagemaker-runtime")
+        # A container looks at no signature, a service on this machine may.
+        with aws_errors("looking for credentials"):
+            signed = self.session.get_credentials() is not None
+        return self._client("sagemaker-runtime", signed, endpoint_url=self.runtime_url)
 
     @cached_property
     def s3(self) -> Any:
@@ -122,6 +136,16 @@ class Clients:
     def scheduler(self) -> Any:
         """Calls at a later time."""
         return self._client("scheduler")
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise InvalidParameterError(f"runtime_url: expected http://HOST:PORT, found {url!r}")
 
 
 def new_name(kind: str) -> str:

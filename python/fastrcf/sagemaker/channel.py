@@ -172,7 +172,7 @@ def upload(
         raise InvalidParameterError(f"uri: a whole bucket is no place for data: {uri}/NAME")
     content_type = RECORDIO if format == "recordio" else CSV[channel]
     rows = single(X)
-    marks = _labels(labels, channel, len(rows))
+    marks = check_labels(labels, channel, len(rows))
     n_objects = count("n_objects", n_objects, 1)
     if not len(rows) or n_objects > len(rows):
         raise InvalidInputError(f"{len(rows)} rows do not fill {n_objects} objects")
@@ -216,7 +216,14 @@ def remove(channel: Channel, clients: Clients) -> None:
                 clients.s3.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
-def _labels(labels: Any, channel: ChannelName, n: int) -> Singles | None:
+def check_labels(labels: Any, channel: ChannelName, n: int) -> Singles | None:
+    """Give the labels of ``n`` rows as an upload writes them; None where there are to be none.
+
+    Raises
+    ------
+    InvalidInputError, InvalidParameterError
+        If a label is neither 1 nor 0, or there are more or fewer than rows.
+    """
     if channel not in DISTRIBUTION:
         raise InvalidParameterError(f"channel: {channel!r} is neither train nor test")
     if (labels is not None) != (channel == "test"):
@@ -230,9 +237,9 @@ def _labels(labels: Any, channel: ChannelName, n: int) -> Singles | None:
         raise InvalidInputError(f"labels: {len(marks)} for {n} rows")
     bad = np.flatnonzero(~np.isin(marks, (0, 1)))
     if len(bad):
-        row = int(bad[0])
+        row, found = int(bad[0]), marks[bad[:1]].tolist()[0]
         raise InvalidInputError(
-            f"labels: row {row}: {marks[row]!r} is neither 1 (an anomaly) nor 0", row=row
+            f"labels: row {row}: {found!r} is neither 1 (an anomaly) nor 0", row=row
         )
     return marks.astype(np.float32)
 

@@ -51,9 +51,13 @@ class End:
         Raises
         ------
         InvalidParameterError
-            If the time is less than a minute, or there is no role.
+            If the time is less than a minute, there is no role, or a role without a time.
         """
         if after is None:
+            if role is not None:
+                raise InvalidParameterError(
+                    f"scheduler_role: nothing ends by itself without {self.parameter}"
+                )
             return None
         if not after >= 60:
             raise InvalidParameterError(f"{self.parameter}: {after!r} is not a minute or more")

@@ -12,7 +12,7 @@ from fastrcf.container.metrics import METRIC_DEFINITIONS
 from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._named import ByName, Job
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
-from fastrcf.sagemaker.channel import Channel, remove, upload
+from fastrcf.sagemaker.channel import Channel, check_labels, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
@@ -187,16 +187,19 @@ def train(
     strings = hyper.to_strings()
     if image is not None:
         check_image(image)
-        strings |= _strings(hyperparameters or {})
+        given = _strings(hyperparameters or {})
+        _agree(num_trees, num_samples_per_tree, given)
+        strings |= given
         _check_container(strings, feature_dim, instance_count)
     elif hyperparameters:
         raise InvalidParameterError(
             "hyperparameters: the managed algorithm takes no others; give the image that does"
         )
-    if rows is None and data.n_objects is not None and data.n_objects < instance_count:
+    n_objects = data.n_objects if rows is None else len(rows)
+    if n_objects is not None and n_objects < instance_count:
         raise InvalidParameterError(
-            f"instance_count: {instance_count} instances need as many objects, "
-            f"the data is in {data.n_objects}"
+            f"instance_count: {instance_count} instances need as many objects, the data "
+            + (f"is in {n_objects}" if rows is None else f"has {n_objects} rows")
         )
     tested = _test_rows(test, feature_dim)
     if image is None or is_managed(image):
@@ -225,9 +228,8 @@ def train(
         if rows is None:
             channels.append(data)
         else:
-            n_objects = min(instance_count, len(rows))
             uri = f"{output}/{name}/train"
-            uploaded.append(upload(rows, uri, n_objects=n_objects, **where))
+            uploaded.append(upload(rows, uri, n_objects=instance_count, **where))
         if tested is not None:
             x, labels = tested
             uri = f"{output}/{name}/test"
@@ -264,6 +266,18 @@ def train(
             remove(channel, clients)
         raise
     return TrainingJob(name, clients)
+
+
+def _agree(num_trees: int, num_samples_per_tree: int, given: Mapping[str, str]) -> None:
+    """Refuse two numbers for one thing."""
+    for name, number, default in (
+        ("num_trees", num_trees, 100),
+        ("num_samples_per_tree", num_samples_per_tree, 256),
+    ):
+        if number != default and given.get(name, str(number)) != str(number):
+            raise InvalidParameterError(
+                f"{name}: {number}, and {given[name]} among the hyperparameters; give one of them"
+            )
 
 
 def _strings(given: Mapping[str, Any]) -> dict[str, str]:
@@ -310,4 +324,4 @@ def _test_rows(test: Any, width: int) -> tuple[Any, Any] | None:
     rows = single(test[0])
     if rows.shape[1] != width:
         raise InvalidParameterError(f"test: {rows.shape[1]} columns, where the data has {width}")
-    return rows, test[1]
+    return rows, check_labels(test[1], "test", len(rows))
