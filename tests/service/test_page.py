@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 import fastrcf
@@ -119,6 +120,22 @@ def test_names_of_columns_are_text_and_nothing_else(chromium, table):
         tab.wait_for_selector("#told .alert")
         assert name in tab.inner_text("#told")
         assert tab.title() == "fastrcf"
+        assert said == []
+
+
+def test_columns_may_have_any_name(chromium):
+    names = ["__proto__", 'say "hi"', "constructor", "back\\slash", ""]
+    values = np.random.default_rng(1).normal(size=(500, len(names)))
+    model = fastrcf.Detector(n_trees=10, sample_size=32, random_state=1).fit(
+        {name: values[:, j] for j, name in enumerate(names)}
+    )
+    with serving(made(model)) as client, opened(chromium, client) as (tab, said):
+        tab.wait_for_selector("#try:not([hidden])")
+        tab.fill("#fields input >> nth=0", "90000")
+        tab.click("#go")
+        tab.wait_for_selector("#told .alert")
+        assert "__proto__ = 90000" in tab.inner_text("#told")
+        assert tab.inner_text("#problem") == ""
         assert said == []
 
 
