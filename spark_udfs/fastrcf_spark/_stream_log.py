@@ -59,7 +59,7 @@ class Log(NamedTuple):
     time: bytes | None = None
     """The latest time of a row."""
     noted: int = 0
-    """The last use that was noted, by the clock in milliseconds."""
+    """The last use that was noted, by the clock in milliseconds; 0: none was."""
 
     @property
     def name(self) -> bytes:
@@ -111,6 +111,14 @@ def read(data: bytes) -> Log:
     except struct.error:
         raise fastrcf.ModelFileError(f"its log is damaged: {len(data)} bytes are too few") from None
     return Log(base, length, n_columns, tuple(parts), time if timed else None, noted)
+
+
+def noted(data: bytes, now: int) -> bytes | None:
+    """Note a use in a log of this version that notes none; None where it notes one."""
+    if data[:1] != bytes([VERSION]) or len(data) < _HEAD.size:
+        return None
+    version, timed, time, before, *rest = _HEAD.unpack_from(data)
+    return None if before else _HEAD.pack(version, timed, time, now, *rest) + data[_HEAD.size :]
 
 
 def _named(n_rows: int, width: int, before: bytes, packed: bytes) -> bytes:

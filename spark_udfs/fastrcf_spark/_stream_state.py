@@ -97,7 +97,8 @@ class Forests:
         except fastrcf.ModelFileError as error:
             raise fastrcf.ModelFileError(_not_whole(key, str(error))) from None
         kept = KEEPER.take(key)
-        if self._ttl is not None and self._now - log.noted > self._ttl:
+        # A query without a time to live has noted no use.
+        if self._ttl is not None and log.noted and self._now - log.noted > self._ttl:
             return self._new()
         lacking = log.since(kept[0]) if kept else None
         if kept is None or lacking is None:
@@ -138,7 +139,9 @@ class Forests:
             log = Log(_stream_log.first(self._forest), 0, rows.shape[1])
         if latest is not None:
             log = log._replace(time=latest.tobytes())
-        if self._ttl is not None and (new or self._now - log.noted >= _NOTED * self._ttl):
+        if self._ttl is None:
+            log = log._replace(noted=0)
+        elif new or self._now - log.noted >= _NOTED * self._ttl:
             log = log._replace(noted=self._now)
             self._used.updateValue((key,), (self._now,))
         log = log._replace(parts=(*log.parts, _stream_log.part(log.name, rows)))
@@ -157,13 +160,28 @@ class Forests:
             KEEPER.put(key, living.log.name, living.forest)
 
     def sweep(self, swept: Any) -> None:
-        """Remove the forests that are too old, if it is time to look for them."""
-        if not swept.exists():
-            swept.update((self._now,))
-        elif self._now - swept.get()[0] >= _SWEPT * self._ttl:
-            ages = [(key[0], self._now - when[0]) for key, when in self._used.iterator()]
-            for key, age in ages:
-                if age > self._ttl:
-                    for state in (self._used, self._logs, self._bases):
-                        state.removeKey((key,))
-            swept.update((self._now,))
+        """Remove the forests that are too old, if it is time to look for them.
+
+        Keys that queries without a time to live used last are as old as the first look at them.
+        """
+        if swept.exists() and self._now - swept.get()[0] < _SWEPT * self._ttl:
+            return
+        ages = {key: self._now - when for (key,), (when,) in self._used.iterator()}
+        for (key,) in list(self._logs.keys()):
+            if key not in ages:
+                self._note(key)
+        for key, age in ages.items():
+            if age > self._ttl and not self._note(key):
+                for state in (self._used, self._logs, self._bases):
+                    state.removeKey((key,))
+        swept.update((self._now,))
+
+    def _note(self, key: str) -> bool:
+        """Take a key for used now, if queries without a time to live used it last."""
+        found = self._logs.getValue((key,))
+        data = None if found is None else _stream_log.noted(bytes(found[0]), self._now)
+        if data is None:
+            return False
+        self._logs.updateValue((key,), (data,))
+        self._used.updateValue((key,), (self._now,))
+        return True

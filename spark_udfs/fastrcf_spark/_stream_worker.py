@@ -5,6 +5,7 @@ Functions take a plan of plain values first, which ``_shipping.deferred`` sends 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ WATCHED = -1
 def pack(plan: dict[str, Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Put the rows of each bucket into packets; a bucket of its own gets one without rows.
 
-    Its number is ``WATCHED``: its state is how many buckets there are.
+    Its number is ``WATCHED``: its state is how many buckets there are, and what they are of.
     """
     gathered: list[pa.RecordBatch] = []
     for batch in batches:
@@ -101,6 +102,7 @@ def scored(
     plan: dict[str, Any],
     packets: Sequence[bytes],
     buckets: Any,
+    of: Any,
     logs: Any,
     bases: Any,
     used: Any = None,
@@ -115,6 +117,8 @@ def scored(
         The rows of a micro-batch.
     buckets : pyspark.sql.streaming.ValueState
         Into how many buckets keys are put: of the bucket that is watched for it.
+    of : pyspark.sql.streaming.ValueState
+        What forests, keys and times are made of, as JSON: of that bucket, too.
     logs, bases : pyspark.sql.streaming.MapState
         Forests by key, as :class:`Forests` has them.
     used : pyspark.sql.streaming.MapState, optional
@@ -130,10 +134,11 @@ def scored(
     Raises
     ------
     fastrcf.InvalidParameterError
-        If the checkpoint is one of another number of buckets.
+        If the checkpoint is one of another number of buckets, or of other columns.
     """
     if not any(packets):
         _same_buckets(plan["n_buckets"], buckets)
+        _same_columns(plan["of"], of)
         return None
     forests = Forests(plan, logs, bases, used)
     if swept is not None:
@@ -176,6 +181,26 @@ def _same_buckets(n_buckets: int, state: Any) -> None:
             f"n_buckets: {n_buckets}; the checkpoint is one of {state.get()[0]} buckets, in which "
             "its forests are: keep that number, or start from a new checkpoint"
         )
+
+
+def _same_columns(now: dict[str, Any], state: Any) -> None:
+    """Refuse what the forests and times of a checkpoint would be taken for something else by.
+
+    Checkpoints from before this was noted, and what they do not tell, are taken as they are.
+    """
+    before = json.loads(state.get()[0]) if state.exists() else {}
+    for what, made in now.items():
+        if what in before and before[what] != made:
+            raise fastrcf.InvalidParameterError(
+                f"{what}: {_said(made)}; the checkpoint was made with {_said(before[what])}, and "
+                "its forests are of that: keep it, in this order, or start from a new checkpoint"
+            )
+    if before | now != before:
+        state.update((json.dumps(before | now),))
+
+
+def _said(made: str | list[str]) -> str:
+    return made if isinstance(made, str) else ", ".join(map(repr, made)) or "none"
 
 
 def _of_key(

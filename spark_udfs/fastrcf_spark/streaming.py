@@ -19,6 +19,7 @@ from pyspark.sql.types import (
     DateType,
     DoubleType,
     IntegerType,
+    IntegralType,
     LongType,
     NumericType,
     StringType,
@@ -118,7 +119,8 @@ def process_stream(
     n_buckets : int, default 256
         Into how many buckets keys are put; a bucket's rows of a micro-batch are in the memory
         of one worker. Some ten times the cores of the cluster are right. A query that starts
-        from a checkpoint must keep it: it fails with another one.
+        from a checkpoint must keep it, the names of ``keys`` and ``columns`` in their order, and
+        what ``time_column`` holds: it fails with others.
     watch : Watch, optional
         Counts rows, and those without a score, as micro-batches are done.
 
@@ -182,6 +184,7 @@ def process_stream(
         "kind": kind,
         "forest": forest,
         "n_buckets": n_buckets,
+        "of": _made_of(df, names, features, time_column),
         "names": list(features.names),
         "columns": [sent.get(name) for name in found["columns"]],
         "text": [],
@@ -257,6 +260,20 @@ def _checked_weights(weights: list[float] | None, features: _features.Features) 
         )
 
 
+def _made_of(
+    df: DataFrame, keys: list[str], features: _features.Features, time_column: str | None
+) -> dict[str, str | list[str]]:
+    """Say what state is made of, which a checkpoint must go on with."""
+    made: dict[str, str | list[str]] = {"keys": keys}
+    if features.names:
+        made["columns"] = list(features.names)
+    if time_column is not None:
+        kind = df.schema[time_column].dataType
+        whole = "whole numbers" if isinstance(kind, IntegralType) else "numbers"
+        made["time_column"] = whole if isinstance(kind, NumericType) else kind.simpleString()
+    return made
+
+
 def _milliseconds(ttl: timedelta | float | None) -> int | None:
     if ttl is None:
         return None
@@ -297,6 +314,7 @@ def _processor(plan: dict[str, Any]) -> Any:
 
     run = deferred("process", plan, "_stream_worker")
     key = StructType([StructField("key", StringType())])
+    text = StructType([StructField("text", StringType())])
     forest = StructType([StructField("forest", BinaryType())])
     number = StructType([StructField("n", IntegerType())])
     when = StructType([StructField("milliseconds", LongType())])
@@ -305,12 +323,13 @@ def _processor(plan: dict[str, Any]) -> Any:
     class Forests(StatefulProcessor):
         """Keeps the forests of the keys of a bucket, and where they age their last use.
 
-        One bucket has no keys, and keeps how many buckets there are.
+        One bucket has no keys, and keeps how many buckets there are, and of what columns.
         """
 
         def init(self, handle: Any) -> None:
             self._state = [
                 handle.getValueState("buckets", number),
+                handle.getValueState("of", text),
                 # Logs, where state of version 2 has its forests: so it is told and refused.
                 handle.getMapState("forests", key, forest),
                 handle.getMapState("bases", key, forest),

@@ -80,6 +80,7 @@ def plan_of(**other):
         "kind": "expected_inverse_depth",
         "forest": FOREST | {"random_state": 0},
         "n_buckets": 4,
+        "of": {"keys": ["sim"], "columns": ["x", "y"]},
         "names": ["x", "y"],
         "columns": ["x", "y"],
         "text": [],

@@ -67,7 +67,7 @@ def rows_of(x, key="1:a", **other):
 def processed(plan, rows, states, *ages):
     batch = rows.combine_chunks().to_batches()[0]
     packets = [_stream_worker._written(batch)]
-    found = _stream_worker.scored(plan, packets, Value(), states, states.bases, *ages)
+    found = _stream_worker.scored(plan, packets, Value(), Value(), states, states.bases, *ages)
     names = ["id", "score", "is_late"][: 2 + (plan["time"] is not None)]
     return pa.Table.from_batches([found]).rename_columns(names)
 
@@ -142,6 +142,36 @@ def test_what_is_too_old_is_forgotten_and_removed(monkeypatch):
     now += 3
     assert not whole()
     assert state[1][("1:a",)] == (1_299_000,)
+
+
+def test_a_time_to_live_may_come_and_go(monkeypatch):
+    now = 1_000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    x = np.random.default_rng(2).normal(size=(240, 2))
+    expected = fastrcf.RandomCutForest(**FOREST, random_state=0).process(x)
+    states = States()
+    ages = Values(), Value()
+
+    def goes_on(first, *ages):
+        plan = plan_of(ttl=100_000 if ages else None)
+        found = processed(plan, rows_of(x[first : first + 60]), states, *ages)
+        return equal(found, expected[first : first + 60])
+
+    processed(plan_of(), rows_of(x, "1:b"), states)
+    assert goes_on(0)
+    # Nothing that was learnt without it is too old for it.
+    assert goes_on(60, *ages)
+    assert set(states) == {("1:a",), ("1:b",)}
+    now += 300
+    assert goes_on(120)
+    processed(plan_of(), rows_of(x, "1:c"), states)
+    now += 300
+    # Of what came meanwhile no use was noted; one key has had no row all the time.
+    assert goes_on(180, *ages)
+    assert set(states) == set(states.bases) == {("1:a",), ("1:c",)}
+    now += 300
+    processed(plan_of(ttl=100_000), rows_of(x, "1:d"), states, *ages)
+    assert set(states) == set(states.bases) == set(ages[0]) == {("1:d",)}
 
 
 @pytest.mark.parametrize(

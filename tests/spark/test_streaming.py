@@ -133,6 +133,29 @@ def test_another_number_of_buckets_is_refused(spark, events, tmp_path):
         run(other, tmp_path)
 
 
+def test_other_keys_columns_and_times_than_the_checkpoint_s_are_refused(classic, events, tmp_path):
+    stream = stream_of(classic, written(events.slice(0, 400), tmp_path / "in", 1), events)
+
+    def go_on(stream, keys="sim", columns=INPUTS):
+        run(process_stream(stream, keys, columns, time_column="time", **FOREST), tmp_path)
+
+    go_on(stream)
+    written(events.slice(400), tmp_path / "in", 1, first=1)
+    for other, said in [
+        ((stream, "sim", INPUTS[::-1]), "columns: 'speed', 'amount'; .* with 'amount', 'speed'"),
+        ((stream, ["sim", "id"]), "keys: 'sim', 'id'; the checkpoint was made with 'sim',"),
+        (
+            (stream.withColumn("time", F.unix_seconds("time")),),
+            "time_column: whole numbers; the checkpoint was made with timestamp",
+        ),
+    ]:
+        with pytest.raises(Exception, match=said):
+            go_on(*other)
+    # Nothing of these was learnt.
+    go_on(stream)
+    assert equal(read(classic, tmp_path), by_hand(events))
+
+
 def test_late_rows_are_marked_and_scored(spark, events, tmp_path):
     early, later = events.slice(0, 300), events.slice(300, 300)
     written(later, tmp_path / "in", 1)
@@ -174,7 +197,7 @@ sys.modules["fastrcf"] = sys.modules["fastrcf_spark"] = None
 from pyspark import SparkFiles
 SparkFiles._root_directory, SparkFiles._is_running_on_worker = "nowhere", True
 processor = pickle.load(open({str(tmp_path / "processor")!r}, "rb"))
-processor._state = [None, None, None]
+processor._state = [None, None, None, None]
 next(processor.handleInputRows((0,), [{{"rows": []}}], None))
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
