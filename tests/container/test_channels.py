@@ -43,13 +43,18 @@ def test_wrapping_counts_in_pipes_alone():
     [
         ({"ContentType": "application/json"}, "none of text/csv, application/x-recordio"),
         ({"ContentType": "text/csv;label_size=2"}, "label_size is 0 or 1"),
-        ({"ContentType": "text/csv;header=present"}, "'header=present' is not known"),
+        (
+            {"ContentType": "text/csv;header=present"},
+            "'header=present' is not known; the hyperparam",
+        ),
         ({"ContentType": "text/csv;charset=latin-1"}, "'charset=latin-1' is not known"),
         ({"ContentType": "application/x-recordio-protobuf;label_size=1"}, "is not known"),
         ({"TrainingInputMode": "Stream"}, "none of File, FastFile, Pipe"),
         ({"RecordWrapperType": "Avro"}, "neither None nor RecordIO"),
         ({"CompressionType": "Bzip2"}, "neither None nor Gzip"),
         ({"TrainingInputMode": "Pipe"}, "a pipe has no file names"),
+        ({"ContentTyp": "text/csv"}, "'ContentTyp' is not known; is 'ContentType' meant"),
+        ({"contenttype": "text/csv"}, "is 'ContentType' meant"),
         (
             {"TrainingInputMode": "Pipe", "ContentType": "application/x-parquet"},
             "read from its end; use FastFile",

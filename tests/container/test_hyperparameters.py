@@ -83,6 +83,8 @@ def test_a_name_like_none_is_refused_with_all():
         ("feature_names", "a,a", "twice"),
         ("feature_names", '["a", 1]', "no list of names"),
         ("feature_names", "a,,b", "no list of names"),
+        ("feature_names", "a,\ud800", "half a character"),
+        ("feature_names", '["\\udc00"]', "half a character"),
     ],
 )
 def test_a_value_out_of_its_range_names_its_hyperparameter(name, text, why):

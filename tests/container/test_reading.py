@@ -132,6 +132,8 @@ def test_labels_that_nobody_asks_for_may_be_anything(tmp_path):
         ("1;2\n3;4\n", "are there other delimiters than commas?"),
         ("1,2\r\n3,true\r\n", "row 1 (line 2), column 1: the text is not a number"),
         ("1,2\n3," + "9" * 200_000 + "\n", "row 1 (line 2): expected 2 fields, found 1"),
+        ('1,2\n3,"4\n5,6\n', "row 1 (line 2): expected 2 fields, found 1"),
+        ('1,2\n3,"4', "row 1 (line 2): expected 2 fields, found 1"),
         ("1,1_0\n", "row 0 (line 1), column 1: the text is not a number"),
         ("\n\n", "channel 'train': there are no rows"),
     ],
@@ -273,6 +275,8 @@ def test_bad_parquet(tmp_path):
     nulls = pa.array([1.0, None])
     cases = {
         "text": ({"a": [1.0], "b": ["x"]}, "a.parquet: column 'b': it holds string, not numbers"),
+        "days": ({"a": pa.array([1], pa.duration("s"))}, "it holds duration[s], not numbers; wr"),
+        "list": ({"a": [[1.0]]}, "column 'a': it holds list<element: double>, not numbers"),
         "null": ({"a": nulls}, "a.parquet: row 1, column 'a': the value is missing"),
         "inf": ({"a": [1.0, np.inf]}, "row 1, column 'a': the value is not finite"),
         "large": ({"a": [1.0, 1e31]}, "row 1, column 'a': the value is beyond 1e+30"),
@@ -299,6 +303,22 @@ def test_parquet_columns_are_found_by_name(tmp_path):
     assert "c.parquet: column 'y': the column is missing" in refused(job)
     job.file("c.parquet", parquet({"x": [3], "y": [1], "z": [1]}))
     assert "c.parquet: column 'z': files before this one have no such" in refused(job)
+
+
+def test_a_label_that_is_not_the_first_column_of_parquet(tmp_path):
+    job = Job(tmp_path).channel("train", PARQUET).test_channel(PARQUET)
+    job.file("a.parquet", parquet({"x": [1, 2], "y": [3, 4]}))
+    job.file("t.parquet", parquet({"x": [1], "y": [2], "fraud": [1]}), "test")
+    assert "test/t.parquet: column 'x': it is the first one, which is taken for the label" in (
+        job.fails()
+    )
+
+
+def test_names_that_would_call_a_column_by_another_s_name(tmp_path):
+    job = Job(tmp_path).channel("train", PARQUET)
+    job.file("a.parquet", parquet({"x": np.arange(50.0), "y": np.arange(50.0)}))
+    assert "feature_names calls the column 'x' 'y'" in job.set(feature_names="y,x").fails()
+    assert job.set(feature_names="x,z").run() == 0
 
 
 def test_formats_by_names_or_bytes(tmp_path):

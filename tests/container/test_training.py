@@ -296,6 +296,16 @@ def test_what_is_wrong_is_said_and_leaves_no_model(tmp_path, change, why):
         ("hyperparameters.json", "[]", "hyperparameters.json: expected an object, found a list"),
         ("inputdataconfig.json", '{"train": 3}', "channel 'train': its description is no object"),
         ("resourceconfig.json", '{"hosts": "a"}', "resourceconfig.json: expected a list of hosts"),
+        (
+            "hyperparameters.json",
+            '{"seed": "1", "seed": "2"}',
+            "hyperparameters.json: 'seed' is there twice",
+        ),
+        (
+            "inputdataconfig.json",
+            '{"train": {}, "train": {}}',
+            "inputdataconfig.json: 'train' is there twice",
+        ),
         ("hyperparameters.json", '{"num_trees": 10}', None),
         ("hyperparameters.json", '{"eval_metrics": ["accuracy"]}', None),
     ],

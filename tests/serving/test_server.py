@@ -76,7 +76,7 @@ def test_large_bodies_take_threads_and_give_the_same(client, detector, rows):
 
 def test_detections(client, detector, rows):
     x = np.float32([[0, 0, 0], [0, 50, 0]])
-    attributes = {"X-Amzn-SageMaker-Custom-Attributes": "trace=7,output=detect"}
+    attributes = {"X-Amzn-SageMaker-Custom-Attributes": "trace=7,Output=detect"}
     status, answer = client.invoke(csv(x), CSV, **attributes)
     usual, odd = answer["scores"]
     assert status == 200

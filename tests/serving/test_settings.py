@@ -88,6 +88,8 @@ def test_what_a_batch_job_says():
         ("FASTRCF_STOP_SECONDS", "0"),
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1"),
         ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "many"),
+        ("SAGEMAKER_MULTI_MODEL", "yes"),
+        ("SAGEMAKER_BATCH", "on"),
     ],
 )
 def test_what_is_no_setting(name, text):

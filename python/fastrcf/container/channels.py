@@ -22,6 +22,8 @@ _FORMATS: dict[str, Format] = {
     RECORDIO: "recordio",
     "application/x-parquet": "parquet",
 }
+# What is read of a channel's description.
+_FIELDS = ("ContentType", "TrainingInputMode", "RecordWrapperType", "CompressionType")
 # As the managed service has it: CSV for training has no labels, CSV for tests has them.
 _LABELS: dict[ChannelName, int] = {"train": 0, "test": 1}
 
@@ -88,6 +90,13 @@ def parse(config: dict[str, Any], data: Path) -> dict[str, Channel]:
 def _channel(name: ChannelName, config: Any, data: Path) -> Channel:
     if not isinstance(config, dict):
         raise InvalidParameterError(f"channel {name!r}: its description is no object")
+    for key in config:
+        # Others are the platform's.
+        near = difflib.get_close_matches(key, _FIELDS, 1, 0.8)
+        if near and key not in _FIELDS:
+            raise InvalidParameterError(
+                f"channel {name!r}: {key!r} is not known; is {near[0]!r} meant?"
+            )
     format_, label_size = _content_type(name, config.get("ContentType") or "")
     modes = {"file": "File", "fastfile": "FastFile", "pipe": "Pipe"}
     asked = config.get("TrainingInputMode") or (
@@ -157,8 +166,9 @@ def _content_type(name: ChannelName, text: str) -> tuple[Format | None, int]:
         if key == "charset" and value.strip('"') in ("utf-8", "utf8", "us-ascii"):
             continue
         if key != "label_size" or format_ == "recordio":
+            hint = "; the hyperparameter csv_header says so" if key == "header" else ""
             raise InvalidParameterError(
-                f"channel {name!r}: ContentType {text!r}: {parameter!r} is not known"
+                f"channel {name!r}: ContentType {text!r}: {parameter!r} is not known{hint}"
             )
         if value not in ("0", "1"):
             raise InvalidParameterError(

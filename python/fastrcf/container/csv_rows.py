@@ -123,6 +123,9 @@ class CsvRows:
         width = self._width or 0
         names = [f"f{j}" for j in range(width)]
         wanted = names if self._keep_labels else names[self._label_size :]
+        if chunk.count(b'"') % 2:
+            # Arrow closes a quote that is open at the end.
+            return self._one_by_one(chunk)
         try:
             table = pacsv.read_csv(
                 pa.BufferReader(chunk),
@@ -216,9 +219,9 @@ def _fields(line: str) -> list[str]:
     if not line.strip():
         return []
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], strict=True), [])
     except csv.Error:
-        # A field of more than a hundred thousand characters: whatever it is, it is one.
+        # A quote that is not closed, or a field of more than a hundred thousand characters.
         return [line]
 
 

@@ -93,6 +93,12 @@ def _tables(rows: ChannelRows, feature_names: tuple[str, ...]) -> Iterator[Any]:
             raise InvalidInputError(
                 f"{batch.file}: {width} columns, but feature_names has {len(feature_names)} names"
             )
+        for given, found in zip(feature_names, rows.names or (), strict=False):
+            if given != found and given in (rows.names or ()):
+                raise InvalidInputError(
+                    f"{batch.file}: feature_names calls the column {found!r} {given!r}, which is "
+                    "another column's name; names are given in the order of the columns"
+                )
         yield named(batch.values, feature_names or rows.names)
 
 

@@ -250,6 +250,9 @@ def _names(name: str, text: str) -> tuple[str, ...]:
         raise InvalidParameterError(f"hyperparameter {name!r}: {_shown(text)} is no list of names")
     if len(set(found)) != len(found):
         raise InvalidParameterError(f"hyperparameter {name!r}: a name occurs twice")
+    for one in found:
+        if one != one.encode(errors="replace").decode():
+            raise InvalidParameterError(f"hyperparameter {name!r}: {one!r} has half a character")
     return tuple(found)
 
 

@@ -66,11 +66,21 @@ def read(places: Places) -> Job:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        out = dict(pairs)
+        if len(out) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidParameterError(f"{path.name}: {twice!r} is there twice")
+        return out
+
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes(), object_pairs_hook=once)
     except FileNotFoundError:
         # SageMaker writes all three; a person who tries the image may leave some out.
         return {}
+    except InvalidParameterError:
+        raise
     except ValueError as error:
         raise InvalidParameterError(f"{path.name}: this is no JSON: {error}") from None
     if not isinstance(found, dict):

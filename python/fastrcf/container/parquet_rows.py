@@ -75,13 +75,17 @@ class ParquetRows:
         if not self.names:
             raise refused(file, "there is no column" + (" beside the label" if given else ""))
         if order is not None:
-            self.names = _ordered(file, self.names, order)
+            self.names = _ordered(file, self.names, order, self._label)
         if not keep_labels:
             self._label = None
         for name in (*self.names, *([self._label] if self._label else [])):
             dtype = schema.field(name).type
             if kind_of(dtype) != "number":
-                raise refused(file, f"it holds {dtype}, not numbers", column=name)
+                raise refused(
+                    file,
+                    f"it holds {dtype}, not numbers; write it as numbers or leave it out",
+                    column=name,
+                )
 
     def __iter__(self) -> Iterator[Rows]:
         columns = [*([self._label] if self._label else []), *self.names]
@@ -127,8 +131,17 @@ class ParquetRows:
             raise refused(self._file, str(error), column=name) from None
 
 
-def _ordered(file: str, names: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ...]:
+def _ordered(
+    file: str, names: tuple[str, ...], order: tuple[str, ...], label: str | None
+) -> tuple[str, ...]:
     for name in order:
+        if name == label:
+            raise refused(
+                file,
+                "it is the first one, which is taken for the label, and no label in files before "
+                "this one; labels come first, and ContentType with ;label_size=0 has none",
+                column=name,
+            )
         if name not in names:
             raise refused(file, "the column is missing; files before this one have it", column=name)
     for name in names:

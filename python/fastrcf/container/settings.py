@@ -103,7 +103,11 @@ def execution_parameters() -> dict[str, int | str]:
 
 
 def _is_true(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").strip().lower() == "true"
+    text = environment.get(name, "").strip()
+    found = {"true": True, "1": True, "false": False, "0": False, "": False}.get(text.lower())
+    if found is None:
+        raise InvalidParameterError(f"{name}: {text!r} is neither true nor false")
+    return found
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -55,7 +55,7 @@ class Question:
         output = "score"
         for attribute in attributes.replace(";", ",").split(","):
             name, _, value = attribute.partition("=")
-            if name.strip() == "output":
+            if name.strip().lower() == "output":
                 output = value.strip()
         for known in OUTPUTS:
             if output == known:
