@@ -94,7 +94,12 @@ def main(texts: tuple[Path, ...], check: bool, back: bool) -> None:
         if not source.exists():
             raise click.ClickException(f"there is no {source}")
         make = text_of if back else notebook_of
-        content = make(source.read_text(encoding="utf-8"))
+        try:
+            content = make(source.read_text(encoding="utf-8"))
+        # Readers trip over what is no notebook in ways of their own.
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise click.ClickException(f"{source} cannot be read: {reason}") from None
         if not target.exists() or target.read_text(encoding="utf-8") != content:
             made.append((source, target, content))
     for source, target, content in made:

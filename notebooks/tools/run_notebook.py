@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
+import re
 import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from xml.etree import ElementTree
 
 import click
 import jupytext
 import nbformat
 import yaml
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -72,30 +75,49 @@ class Run:
 
 
 def read(path: Path) -> NotebookNode:
-    """Read a notebook or its text form."""
-    notebook: NotebookNode = jupytext.read(path)
+    """Read a notebook or its text form.
+
+    Raises
+    ------
+    click.ClickException
+        The file is none.
+    """
+    try:
+        notebook: NotebookNode = jupytext.read(path)
+        nbformat.validate(notebook)
+    # Readers trip over what is no notebook in ways of their own.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise click.ClickException(f"{path} is no notebook: {reason}") from None
     return notebook
 
 
 def with_parameters(notebook: NotebookNode, given: Mapping[str, Any]) -> NotebookNode:
     """Put values of parameters behind the cell that is tagged ``parameters``.
 
+    Of a notebook that has run with some already, behind those too: the last ones count.
+
     Raises
     ------
     ParameterError
         The notebook has no such parameter.
     """
+    if not given:
+        return notebook
     tagged = [i for i, cell in enumerate(notebook.cells) if _DEFAULTS in _tags(cell)]
-    known = _assigned(notebook.cells[tagged[0]].source) if tagged else []
+    before = [i for i, cell in enumerate(notebook.cells) if _GIVEN in _tags(cell)]
+    try:
+        known = _assigned(notebook.cells[tagged[0]].source) if tagged else []
+    except SyntaxError as error:
+        raise ParameterError(f"its cell of parameters is no plain Python: {error}") from None
     for name in given:
         if name not in known:
             raise ParameterError(
                 f"the notebook has no parameter {name!r}; it has {', '.join(known) or 'none'}"
             )
-    if given:
-        source = "\n".join(f"{name} = {value!r}" for name, value in given.items())
-        cell = nbformat.v4.new_code_cell(source, metadata={"tags": [_GIVEN]})
-        notebook.cells.insert(tagged[0] + 1, cell)
+    source = "\n".join(f"{name} = {value!r}" for name, value in given.items())
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": [_GIVEN]})
+    notebook.cells.insert(max([tagged[0], *before]) + 1, cell)
     return notebook
 
 
@@ -148,6 +170,11 @@ def run(notebook: NotebookNode, folder: Path, timeout: float, kernel: str | None
         error = f"took more than {timeout:g} seconds"
     except DeadKernelError as raised:
         error = f"the kernel died: {raised}"
+    except NoSuchKernel as raised:
+        raise click.ClickException(
+            f"there is no kernel {raised.name!r} here (jupyter kernelspec list): --kernel names "
+            "another, set_kernelspec.py puts it into notebooks"
+        ) from None
     if error:
         failed = _last_started(notebook)
     return Run(notebook, time.monotonic() - started, failed, error)
@@ -264,19 +291,78 @@ def _parameters(_: object, __: object, given: tuple[str, ...]) -> dict[str, Any]
         name, equals, value = one.partition("=")
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"{one!r} is not of the form name=value")
-        values[name] = yaml.safe_load(value)
+        if name in values:
+            raise click.BadParameter(f"{name} is given twice")
+        values[name] = _value(one, value)
     return values
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-5 is a number, and a date is the text that it is."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        first: [pair for pair in pairs if not pair[0].endswith(":timestamp")]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def _value(given: str, text: str) -> Any:
+    """Read the value of a parameter, which has to be one that a cell can hold."""
+    try:
+        # A loader of SafeLoader's: nothing is made but plain values.
+        value = yaml.load(text, _Loader)
+        # To YAML 12:30 is a number of base 60.
+        if type(value) in (int, float) and ":" in text:
+            value = text.strip()
+        if ast.literal_eval(repr(value)) == value:
+            return value
+    except yaml.YAMLError:
+        raise click.BadParameter(f"{given!r}: its value is no YAML; quotes make it text") from None
+    except (ValueError, SyntaxError):
+        pass
+    raise click.BadParameter(f"{given!r}: its value is none that a cell can hold")
+
+
+def _finite(_: object, __: object, given: float) -> float:
+    if not math.isfinite(given):
+        raise click.BadParameter(f"{given} is not finite")
+    return given
+
+
+def _check_places(notebook: Path, places: tuple[Path | None, ...]) -> None:
+    """Refuse, before anything runs, to write one file over another."""
+    seen = {notebook.resolve(): "the notebook itself"}
+    for path in places:
+        if path is not None:
+            if path.resolve() in seen:
+                raise click.UsageError(f"{path} is {seen[path.resolve()]}: write to another file")
+            seen[path.resolve()] = "written already"
+
+
+_OUT = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The executed notebook.")
-@click.option("--html", type=click.Path(path_type=Path), help="It as a page.")
-@click.option("--junit", "xml", type=click.Path(path_type=Path), help="Its cells as tests.")
+@click.option("-o", "--out", type=_OUT, help="The executed notebook.")
+@click.option("--html", type=_OUT, help="It as a page.")
+@click.option("--junit", "xml", type=_OUT, help="Its cells as tests.")
 @click.option(
     "-p", "--parameter", "given", multiple=True, callback=_parameters, help="name=value, as YAML."
 )
-@click.option("--timeout", default=1800.0, show_default=True, help="Seconds for the whole run.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=1800.0,
+    show_default=True,
+    callback=_finite,
+    help="Seconds for the whole run.",
+)
 @click.option("--kernel", help="Another kernel than the notebook names.")
 @click.option("--upload", "target", help="s3://bucket/prefix: where to copy what was written.")
 def main(
@@ -290,6 +376,7 @@ def main(
     target: str | None,
 ) -> None:
     """Run NOTEBOOK, or its text form, from a clean kernel."""
+    _check_places(notebook, (out, html, xml))
     if target is not None:
         _check_target(target, (out, html, xml))
     try:

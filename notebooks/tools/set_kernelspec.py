@@ -11,6 +11,8 @@ if one would be.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,10 @@ import nbformat
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+
+# As Jupyter has them.
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def with_kernel(notebook: NotebookNode, name: str, display_name: str) -> bool:
@@ -42,17 +48,20 @@ def read(path: Path) -> NotebookNode:
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
-    except (nbformat.ValidationError, nbformat.reader.NotJSONError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
+    # Readers trip over what is no notebook in ways of their own.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise click.ClickException(f"{path} is no notebook: {reason}") from None
     return notebook
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Replace a notebook as a whole."""
+    """Replace a notebook as a whole; of a link what it leads to."""
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         nbformat.write(notebook, beside)
+        shutil.copymode(path, beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -70,6 +79,10 @@ def write(notebook: NotebookNode, path: Path) -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if something would be.")
 def main(notebooks: tuple[Path, ...], kernel: str, display_name: str | None, check: bool) -> None:
     """Set the kernel of NOTEBOOKS."""
+    if not _NAME.fullmatch(kernel):
+        raise click.UsageError(
+            f"{kernel!r} is no name of a kernel: letters, digits, hyphens, points and underscores"
+        )
     shown = display_name or ("Python 3 (ipykernel)" if kernel == "python3" else kernel)
     # All are read before one is written.
     read_in = [(path, read(path)) for path in notebooks]

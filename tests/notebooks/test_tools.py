@@ -116,6 +116,13 @@ def test_a_run_that_takes_too_long_ends(text):
     [
         (["-p", "m=1"], "has no parameter 'm'; it has n, wait"),
         (["-p", "n"], "'n' is not of the form name=value"),
+        (["-p", "n=1", "-p", "n=2"], "n is given twice"),
+        (["-p", "n=[1, 2"], "its value is no YAML"),
+        (["-p", "n=.nan"], "its value is none that a cell can hold"),
+        (["--timeout", "nan"], "nan is not finite"),
+        (["--timeout", "0"], "0.0 is not in the range x>0"),
+        (["-o", "."], "is a directory"),
+        (["-o", "a.ipynb", "--html", "./a.ipynb"], "is written already"),
         (["--upload", "bucket"], "does not begin with s3://"),
         (["--upload", "s3:///runs", "-o", "a.ipynb"], "names no bucket"),
         (["--upload", "s3://bucket"], "nothing to upload without --out"),
@@ -126,6 +133,70 @@ def test_wrong_use_is_told_before_anything_runs(text, arguments, said):
     done = call("run_notebook", text, *arguments)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_the_notebook_itself_is_not_written(text):
+    done = call("run_notebook", text, "-o", text)
+    assert (done.returncode, text.read_text()) == (2, TEXT)
+    assert "is the notebook itself" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("1e-5", 1e-5),
+        ("-2E3", -2000.0),
+        ("'1e-5'", "1e-5"),
+        ("2026-01-01", "2026-01-01"),
+        ("12:30", "12:30"),
+        ("true", True),
+        ("s3://bucket/a b", "s3://bucket/a b"),
+        ("[1, a]", [1, "a"]),
+    ],
+)
+def test_values_of_parameters(given, value):
+    loaded("run_notebook")
+    read = sys.modules["tool_run_notebook"]._value(f"n={given}", given)
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_the_last_parameters_count(text, tmp_path):
+    first, second = tmp_path / "1.ipynb", tmp_path / "2.ipynb"
+    assert call("run_notebook", text, "-p", "n=8", "-o", first).returncode == 0
+    assert call("run_notebook", first, "-p", "n=5", "-o", second).returncode == 0
+    assert outputs(second)[0] == "a share of 0.2\n"
+
+
+def test_a_kernel_that_is_not_there_is_said(text):
+    done = call("run_notebook", text, "--kernel", "nowhere")
+    assert done.returncode == 1
+    assert "there is no kernel 'nowhere' here" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"cells": 5}', b"\xff\xfe", b"no"])
+@pytest.mark.parametrize("tool", ["run_notebook", "set_kernelspec", "pair --back"])
+def test_what_is_no_notebook_is_said(tmp_path, tool, content):
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(content)
+    done = call(*tool.split(), path)
+    assert done.returncode == 1
+    assert f"{path} is no notebook: " in done.stderr or f"{path} cannot be read: " in done.stderr
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_and_a_mode_stay(tmp_path):
+    path, link = tmp_path / "a.ipynb", tmp_path / "b.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    assert call("set_kernelspec", "--kernel", "other", link).returncode == 0
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert json.loads(path.read_text())["metadata"]["kernelspec"]["name"] == "other"
+    for name in ("", "my kernel"):
+        done = call("set_kernelspec", "--kernel", name, path)
+        assert done.returncode == 2
+        assert "is no name of a kernel" in done.stderr
 
 
 def test_a_kernel_is_set_once(tmp_path):
