@@ -297,7 +297,7 @@ def _parameters(_: object, __: object, given: tuple[str, ...]) -> dict[str, Any]
     return values
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML in which 1e-5 is a number, and a date is the text that it is."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
