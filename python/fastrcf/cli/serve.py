@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 from fastrcf.cli.options import MODEL_IN, Finite, refuse_given
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+_USUAL = (("http", "80"), ("https", "443"))
 _ORIGIN_HELP = (
     "Origin of pages that may ask, as https://example.org; * for any. May be given several times."
 )
@@ -131,8 +134,14 @@ def _check(model: str | None, given: dict[str, Any]) -> None:
     if given["learn"] and given["reload"]:
         raise click.UsageError("--reload: a model that learns is not replaced")
     for origin in given["origins"]:
-        if origin != "*" and (not origin.startswith(("http://", "https://")) or origin[-1] == "/"):
-            raise click.UsageError(f"--cors {origin}: expected https://host, or *")
+        found = _ORIGIN.fullmatch(origin)
+        if origin != "*" and found is None:
+            raise click.UsageError(
+                f"--cors {origin}: expected * or https://host, in lower case as browsers send it, "
+                "with a port but without a path; --cors again for another"
+            )
+        if found is not None and (found["scheme"], found["port"]) in _USUAL:
+            raise click.UsageError(f"--cors {origin}: browsers leave out :{found['port']}")
 
 
 def _new_key(path: Path, name: str) -> None:

@@ -208,7 +208,13 @@ BAD = {
     "ModelUri": ["bucket/key", "s3://bucket", "s3://bucket/", "s3://b/ k", "https://b/k"],
     "Threshold": ["high", "1e3", "nan", "."],
     "KmsKeyArn": ["alias/x", KEY.replace("key/", "alias/")],
-    "CorsOrigin": ["example.com", "https://a'b", "https://a.example/path", "https://a,https://b"],
+    "CorsOrigin": [
+        "example.com",
+        "https://Shop.example",
+        "https://a'b",
+        "https://a.example/path",
+        "https://a,https://b",
+    ],
     "AlarmEmail": ["someone", "a b@c"],
     # ARNs of endpoints are in lower case, and policies are compared letter by letter.
     "EndpointName": ["RCF", "-a", "a-", "a" * 64],

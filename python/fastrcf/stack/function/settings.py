@@ -18,7 +18,8 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _STREAM = re.compile(r"[a-zA-Z0-9_.\-]{1,64}")
 _ENDPOINT = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _NAMESPACE = re.compile(r"(?!AWS/)[a-zA-Z0-9._\-/#:]{1,255}")
-_ORIGIN = re.compile(r"\*|https?://[a-zA-Z0-9.\-]+(:\d{1,5})?")
+# As browsers send it: in lower case.
+_ORIGIN = re.compile(r"\*|https?://[a-z0-9.\-]+(:\d{1,5})?")
 # Lambda takes as much in and gives as much back; a gateway takes more and hands it no further.
 PAYLOAD = 6_291_556
 
@@ -151,7 +152,8 @@ class Settings:
         for origin in self.cors_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise InvalidParameterError(
-                    f"FASTRCF_CORS_ORIGIN: {origin!r} is no origin (https://example.com), nor *"
+                    f"FASTRCF_CORS_ORIGIN: {origin!r} is no origin, in lower case as "
+                    "browsers send it (https://example.com), nor *"
                 )
 
     @property
