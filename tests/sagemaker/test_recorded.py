@@ -43,6 +43,8 @@ def test_csv_with_comments_and_row_numbers(tmp_path):
         ("", "no column 'score'"),
         ("score\n", "there are no scores"),
         ("# only a comment\n", "no column 'score'"),
+        ("score,score\n1,2\n", "two columns are named 'score'"),
+        ("index,score,index\n1,2,3\n", "two columns are named 'index'"),
         ("a,b\n1,2\n", "no column 'score' among a, b"),
         ("score\n1\nnan\n", "line 3: 'nan' is no finite number"),
         ("score\n1\n1e999\n", "line 3"),

@@ -184,3 +184,22 @@ def test_scores():
 def test_matrices_of_scipy_with_duplicates_and_disorder():
     matrix = sp.coo_matrix(([1.0, 2.0, 4.0], ([0, 0, 1], [2, 2, 0])), shape=(2, 3))
     np.testing.assert_array_equal(decode_recordio(encode_recordio(matrix))[0], matrix.toarray())
+
+
+def test_integers_of_scipy_that_are_too_large_are_named_by_their_place():
+    x = np.array([[0, 0, 0], [1, 0, 2**40], [0, 2**41, 0]])
+    with pytest.raises(
+        InvalidInputError, match="row 1, column 2: 1099511627776 is beyond"
+    ) as error:
+        encode_recordio(sp.csr_matrix(x))
+    assert (error.value.row, error.value.column) == (1, 2)
+
+
+def test_what_is_no_bytes():
+    with pytest.raises(InvalidInputError, match=r"labels: row 1: 1099511627776 is beyond 32 bits"):
+        encode_recordio(np.ones((2, 2)), [0, 2**40])
+    with pytest.raises(InvalidInputError, match=r"found a name: open\('rows\.pbr', 'rb'\)"):
+        list(read_recordio("rows.pbr"))
+    for read in (decode_recordio, decode_scores):
+        with pytest.raises(TypeError):
+            read(5)

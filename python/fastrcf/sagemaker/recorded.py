@@ -158,6 +158,9 @@ def _csv(text: str, score: str, index: str | None) -> tuple[Floats, Integers | N
     names = [name.strip() for name in next(reader, [])]
     if score not in names:
         raise InvalidInputError(f"no column {score!r} among {', '.join(names[:12]) or 'none'}")
+    for name in (score, index or INDEX):
+        if names.count(name) > 1:
+            raise InvalidInputError(f"two columns are named {name!r}")
     if index is not None and index not in names:
         raise InvalidInputError(f"no column {index!r} among {', '.join(names[:12])}")
     index = INDEX if index is None and INDEX in names else index

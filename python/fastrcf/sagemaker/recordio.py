@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from fastrcf._input import to_matrix
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from fastrcf._typing import Floats
 
@@ -61,10 +62,16 @@ def encode_recordio(X: Any, labels: Any = None) -> bytes:
     if type(X).__module__.startswith("scipy.sparse"):
         matrix = X.tocsr(copy=True)
         matrix.sum_duplicates()
+        columns = np.ascontiguousarray(matrix.indices, np.int64)
+        starts = np.ascontiguousarray(matrix.indptr, np.int64)
+
+        def place(i: int) -> tuple[int, int]:
+            return int(np.searchsorted(starts, i, "right")) - 1, int(columns[i])
+
         return _fastrcf.recordio_encode_sparse(
-            _numbers(matrix.data, "values"),
-            np.ascontiguousarray(matrix.indices, np.int64),
-            np.ascontiguousarray(matrix.indptr, np.int64),
+            _numbers(matrix.data, "values", place),
+            columns,
+            starts,
             matrix.shape[1],
             given,
         )
@@ -100,7 +107,7 @@ def decode_recordio(data: Any, **limits: int) -> tuple[Any, Any]:
         before; the message names the record and the byte, ``row`` is the record.
     """
     decoder = _decoder(False, **limits)
-    decoder.push(bytes(data))
+    decoder.push(bytes(memoryview(data)))
     decoder.finish()
     rows = decoder.take()
     return (np.empty((0, 0), np.float32), None) if rows is None else rows
@@ -181,7 +188,7 @@ def decode_scores(data: Any) -> Floats:
         If a record is malformed or has no score, or more than one.
     """
     decoder = _decoder(True)
-    decoder.push(bytes(data))
+    decoder.push(bytes(memoryview(data)))
     decoder.finish()
     taken = decoder.take()
     if taken is None:
@@ -205,6 +212,10 @@ def _decoder(
 
 
 def _pieces(source: Iterable[bytes] | IO[bytes]) -> Iterator[bytes]:
+    if isinstance(source, (str, PathLike)):
+        raise InvalidInputError(
+            f"expected bytes or a file, found a name: open({str(source)!r}, 'rb')"
+        )
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield bytes(source)
     elif hasattr(source, "read"):
@@ -223,8 +234,13 @@ def _table(x: Any) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(to_matrix(x))
 
 
-def _numbers(x: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
-    """Give an array of a kind that a tensor has; what it has no kind for is refused."""
+def _numbers(
+    x: np.ndarray[Any, Any], name: str, place: Callable[[int], tuple[int, int]] | None = None
+) -> np.ndarray[Any, Any]:
+    """Give an array of a kind that a tensor has; what it has no kind for is refused.
+
+    ``place`` gives row and column of a value where ``x`` is not a matrix.
+    """
     if x.dtype in (np.float32, np.float64, np.int32) and x.dtype.isnative:
         return np.ascontiguousarray(x)
     if x.dtype.kind == "f":
@@ -235,12 +251,12 @@ def _numbers(x: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     if x.dtype.kind != "b":
         beyond = np.argwhere((x > limits.max) | (x < limits.min))
         if len(beyond):
-            place = tuple(int(i) for i in beyond[0])
-            row, column = place[0], place[1] if len(place) > 1 else None
+            first = tuple(int(i) for i in beyond[0])
+            at = first if place is None else place(first[0])
+            row, column = at[0], at[1] if len(at) > 1 else None
             raise InvalidInputError(
-                f"row {row}"
-                + (f", column {column}" if column is not None else "")
-                + f": {x[place]} is beyond 32 bits, which integers have in RecordIO; "
+                (f"labels: row {row}" if column is None else f"row {row}, column {column}")
+                + f": {x[first]} is beyond 32 bits, which integers have in RecordIO; "
                 "convert them to floats",
                 row=row,
                 column=column,
