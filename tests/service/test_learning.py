@@ -157,13 +157,20 @@ def test_states_that_do_not_fit(model, state, tmp_path, forest, with_categories)
     ours, _ = learner(model, state)
     send(ours, [[1, 2, 3]], key="a")
     ours.save()
+    keys = state.keys.read_bytes()
     forest.save(tmp_path / "forest.rcf")
     with pytest.raises(FastRCFError, match="goes on from model"):
         begin(tmp_path / "forest.rcf", state)
     state.keys.write_bytes(b"nonsense")
     with pytest.raises(ModelFileError, match="keys"):
         begin(model, state)
+    # Without its keys it may be any model, which would be overwritten.
     state.keys.unlink()
+    before = state.path.read_bytes()
+    with pytest.raises(FastRCFError, match="a file that no server has written"):
+        begin(model, state)
+    assert state.path.read_bytes() == before
+    state.keys.write_bytes(keys)
     begin(model, state)
     with_categories.save(state.path)
     with pytest.raises(FastRCFError, match="other columns"):

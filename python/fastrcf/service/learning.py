@@ -120,6 +120,13 @@ def begin(
                 "give another --state, or remove it"
             )
         answers.fill(kept)
+    elif state.path.exists():
+        # The keys are written first. Without them this file is somebody's, and would be lost.
+        raise FastRCFError(
+            f"--state {state.path}: a file that no server has written, as there is no "
+            f"{state.keys.name} beside it; it would be overwritten. Name a file that is not "
+            "there; to go on from this one, serve it as the model"
+        )
     if state.path.exists():
         again = LivingModel(load(state.path), version, threshold=threshold)
         if type(again.model) is not type(living.model) or again.names != living.names:
