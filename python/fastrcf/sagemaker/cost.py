@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import sys
@@ -70,12 +71,17 @@ class Prices:
             If the file is not such a table.
         """
         chosen = path or os.environ.get(VARIABLE)
-        if chosen:
-            text = Path(chosen).read_text(encoding="utf-8")
-        else:
-            text = files("fastrcf.sagemaker").joinpath("prices.json").read_text(encoding="utf-8")
+        data = (
+            Path(chosen).read_bytes()
+            if chosen
+            else files("fastrcf.sagemaker").joinpath("prices.json").read_bytes()
+        )
         try:
-            table = json.loads(text)
+            table = json.loads(data, object_pairs_hook=_once)
+            for name in table:
+                near = difflib.get_close_matches(name, cls.__dataclass_fields__, 1, 0.8)
+                if near and name != near[0]:
+                    raise ValueError(f"{name!r} is not known; is {near[0]!r} meant?")
             return cls(
                 as_of=str(table["as_of"]),
                 region=str(table["region"]),
@@ -87,8 +93,12 @@ class Prices:
                 stack={str(k): _price(v) for k, v in table.get("stack", {}).items()},
                 source=str(table.get("source", "")),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise InvalidParameterError(f"{chosen}: no table of prices: {error!r}") from None
+        except KeyError as error:
+            raise InvalidParameterError(
+                f"{chosen}: no table of prices: {error} is missing"
+            ) from None
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise InvalidParameterError(f"{chosen}: no table of prices: {error}") from None
 
     def instances(
         self,
@@ -125,6 +135,14 @@ class Prices:
         per_hour = 3600 * self.serverless_gb_seconds * memory_mb / 1024
         text = f"serverless, {memory_mb} MB, for an hour of calls one after the other"
         return Estimate(what, text, per_hour, None, self, region)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return out
 
 
 def _price(value: Any) -> float:
