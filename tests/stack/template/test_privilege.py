@@ -183,6 +183,22 @@ def test_firehose_writes_below_its_prefixes_alone(statements, template, values):
     assert not allows(granted, "s3:DeleteObject", f"{OUT}/results/x")
 
 
+def test_who_comes_in_is_of_this_account_by_what_each_service_tells(template, values):
+    """A condition on what a service does not tell never holds: nothing would work."""
+    found = Resolver(template.content, values(**EVERYTHING), PSEUDO).resources()
+    keys = {
+        name: list(statement.get("Condition", {}).get("StringEquals", {}).items())
+        for name in ("DeliveryRole", "TrainerRole", "NotebookRole")
+        for statement in found[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    }
+    # Firehose's documentation has the external id, SageMaker's the global key.
+    assert keys["DeliveryRole"] == [("sts:ExternalId", ACCOUNT)]
+    assert keys["TrainerRole"] == keys["NotebookRole"] == [("aws:SourceAccount", ACCOUNT)]
+    gateway = found["FunctionPermission"]["Properties"]
+    assert "SourceAccount" not in gateway
+    assert gateway["SourceArn"].startswith(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:")
+
+
 @pytest.mark.parametrize("kind", ["endpoint", "model", "training-job"])
 def test_the_notebook_reaches_what_has_the_prefix_alone(statements, kind):
     granted = statements("NotebookRole", **EVERYTHING)
