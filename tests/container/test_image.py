@@ -54,6 +54,13 @@ def test_what_is_copied_is_let_through_to_the_build():
     assert {f"!{name}" for name in copied} == set(ignored[1:])
 
 
+def test_of_several_wheels_the_one_that_fits_is_taken():
+    """make function leaves one for the function's architecture beside the machine's."""
+    (steps,) = [rest for word, rest in instructions() if word == "RUN" and "container.txt" in rest]
+    assert "fastrcf-*.whl" not in steps
+    assert "--no-index --no-deps --find-links . fastrcf" in " ".join(steps.split())
+
+
 def test_the_locked_packages_are_those_of_the_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
