@@ -235,3 +235,6 @@ def test_categories_have_one_name_whatever_rows_they_come_with(kind, of):
     for i in range(3):
         alone = kind({name: values[i : i + 1] for name, values in columns.items()})
         np.testing.assert_array_equal(detector.score(alone), expected[i : i + 1])
+    # Nor with the kind of table, but for the types that it has.
+    np.testing.assert_array_equal(detector.score(pd.DataFrame(columns)), expected)
+    np.testing.assert_array_equal(detector.score(pa.table(columns)), expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from numbers import Real
@@ -33,7 +34,7 @@ from fastrcf.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fastrcf._typing import Columns, Rows
+    from fastrcf._typing import Columns, Integers, Rows
 
     Encode = Callable[[int, list[str]], list[float]]
 
@@ -155,6 +156,17 @@ class Table:
     def _series(self) -> list[Any]:
         # All at once: to ask a frame for one names all of its columns, each time.
         return list(self.frame.iter_columns())
+
+    def texts(self, name: str) -> tuple[list[str], Integers]:
+        """Give the categories of a column by their names, and for each row which one it is."""
+        known: list[str] = []
+
+        def encode(_: int, names: list[str]) -> list[float]:
+            known.extend(names)
+            return [float(i) for i in range(len(names))]
+
+        (codes,) = self.columns([name], {name}, encode)
+        return known, codes.astype(np.int64)
 
     def columns(self, names: list[str], categorical: set[str], encode: Encode) -> Any:
         """Give the columns as the engine takes them, categories as numbers."""
@@ -289,6 +301,9 @@ def _category(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
+    if isinstance(value, timedelta):
+        # That of pandas writes itself in a way of its own.
+        value = timedelta(value.days, value.seconds, value.microseconds)
     return str(value)
 
 

@@ -123,6 +123,10 @@ def categories(column: pa.ChunkedArray) -> Values:
     """Give a column as text; missing values are bad."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
+    if pa.types.is_timestamp(column.type):
+        # As tables of other kinds have them.
+        texts = [None if moment is None else str(moment) for moment in column.to_pylist()]
+        column = pa.chunked_array([pa.array(texts, pa.string())])
     try:
         text = pc.cast(_plain(column), pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

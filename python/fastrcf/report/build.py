@@ -10,7 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from fastrcf import _columns
+from fastrcf._input import is_missing
+from fastrcf._layout import dense
+from fastrcf._parameters import count, names
 from fastrcf._tables import Table, as_batches
+from fastrcf.detector import Detector
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.files import values
 from fastrcf.files.sinks import open_whole
@@ -18,12 +22,11 @@ from fastrcf.report.gather import Chunk, Gatherer
 from fastrcf.report.render import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from os import PathLike
 
     from numpy.typing import NDArray
 
-    from fastrcf.detector import Detector
     from fastrcf.report.facts import Facts
 
 _ROWS = 1 << 16
@@ -106,7 +109,8 @@ def build(
     InvalidInputError
         If a row cannot be used, or there are none.
     InvalidParameterError
-        If ``top`` is below 1, or the model looks at the column of labels or times.
+        If ``top`` is below 1, the model looks at the column of labels or times, or both are
+        one.
     NotFittedError
         If the detector is not fitted.
 
@@ -120,18 +124,22 @@ def build(
     >>> report.facts.data.n_rows
     5000
     """
+    if not isinstance(detector, Detector):
+        raise InvalidParameterError(
+            f"detector: expected a Detector, found {type(detector).__name__}"
+        )
     columns = detector.columns
-    if top < 1:
-        raise InvalidParameterError(f"top: {top} is below 1")
-    if isinstance(keep, str):
-        raise InvalidParameterError("keep: expected a sequence of names, found one string")
+    top, keep = count("top", top, 1), names("keep", keep)
+    if label is not None and label == time:
+        raise InvalidParameterError(f"label and time: both are {label!r}")
     for what, column in (("label", label), ("time", time)):
         if column is not None and column in columns:
             raise InvalidParameterError(f"{what}: {column!r} is a column that the model looks at")
     gatherer = Gatherer(detector, name=name, keep=keep, label=label, time=time, top=top)
-    others = [name for name in (label, time, *keep) if name is not None]
+    categories = {name for name, kind in detector.scaling.items() if kind == "category"}
+    asked = [name for name in (label, time) if name is not None]
     for batch in as_batches(tables):
-        table = _arrow(batch, columns, others)
+        table = _arrow(batch, columns, categories, asked, keep)
         for first in range(0, max(1, table.num_rows), _ROWS):
             part = table.slice(first, _ROWS)
             with _counted_on(batch.first_row + first):
@@ -139,23 +147,48 @@ def build(
     return Report(gatherer.facts())
 
 
-def _arrow(batch: Table, columns: Sequence[str], others: Sequence[str]) -> Any:
-    """Give the columns that are needed as Arrow, those of an array by the fitted names."""
+def _arrow(
+    batch: Table,
+    columns: Sequence[str],
+    categories: Container[str],
+    asked: Sequence[str],
+    keep: Sequence[str],
+) -> Any:
+    """Give the columns that are needed as Arrow, those of an array by the fitted names.
+
+    The model's own come as it takes them, whatever they are; those to keep as text where
+    Arrow has no type for them.
+    """
     if batch.frame is None:
         if batch.array.shape[1] != len(columns):
             raise InvalidInputError(
                 f"expected {len(columns)} columns in the fitted order, found "
                 f"{batch.array.shape[1]}: arrays have no names"
             )
-        batch = Table(list(columns), batch.n_rows, array=batch.array)
+        batch = Table(list(columns), batch.n_rows, array=batch.array, first_row=batch.first_row)
     made = {}
-    for name in dict.fromkeys([*columns, *others]):
+    for name in dict.fromkeys([*columns, *asked, *keep]):
         column = batch.column(name)
+        if name in categories:
+            known, places = batch.texts(name)
+            made[name] = pa.array(known, pa.string()).take(pa.array(places))
+            continue
         try:
             made[name] = pa.array(column) if batch.frame is None else column.to_arrow()
         except (pa.ArrowException, TypeError, ValueError) as error:
-            raise InvalidInputError(f"column {name!r}: {error}") from None
+            if name in columns:
+                made[name] = pa.array(dense(batch.columns([name], set(), _no_category))[:, 0])
+            elif name in asked:
+                raise InvalidInputError(f"column {name!r}: {error}") from None
+            else:
+                made[name] = pa.array(
+                    [None if is_missing(value) else str(value) for value in column.to_list()]
+                )
     return pa.table(made)
+
+
+def _no_category(place: int, names: list[str]) -> list[float]:
+    raise AssertionError("numbers have no categories")
 
 
 def _chunk(
