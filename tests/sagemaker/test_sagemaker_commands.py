@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -301,3 +302,26 @@ def test_wrong_use(model, table, run, tmp_path):
         code, _, err = run("sagemaker", *words)
         assert (code, "this is DATA, which would be lost" in err) == (1, True)
     assert table.read_bytes() == whole
+
+
+def test_predict_reads_standard_input_once(table, run, tmp_path, monkeypatch):
+    pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
+    from tests.sagemaker.aws import Container, sums_as_json
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    rows = pl.read_csv(table)
+    lines = "".join(f'{{"a":{a!r},"b":{b!r}}}\n' for a, b in rows.select("a", "b").iter_rows())
+    for text, words in (
+        (table.read_text(), ["--input-format", "csv", "--drop", "odd"]),
+        (lines, ["--input-format", "jsonl"]),
+    ):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        out = tmp_path / "s.csv"
+        with Container(sums_as_json) as container:
+            code, _, err = run(
+                "sagemaker", "predict", "e", "-", "-o", out, "--url", container.url, *words
+            )
+        assert code == 0, err
+        np.testing.assert_allclose(pl.read_csv(out)["score"], rows["a"] + rows["b"], atol=1e-3)

@@ -191,7 +191,7 @@ def predict(
 
     # A detector knows its columns; an endpoint takes those that are given.
     roles: dict[str, Role] = dict.fromkeys(chosen, "number")
-    n = run(asked, data, out, answer, "predicting", read, output_format, keep, (), roles=roles)
+    n = run(asked, table, out, answer, "predicting", read, output_format, keep, (), roles=roles)
     click.echo(f"{n:,} rows scored by {endpoint}", err=True)
 
 

@@ -80,7 +80,7 @@ def detect(
 
 def run(
     model: Any,
-    data: str,
+    data: str | Input,
     out: str,
     answer: Callable[[Clean], pa.Table],
     what: str,
@@ -97,7 +97,8 @@ def run(
     Parameters
     ----------
     model, data, out
-        The model, the table and the output file.
+        The model, the table (opened already, if its columns were looked at: standard input
+        can be opened once) and the output file.
     answer : callable
         Gives the new columns for a batch.
     what : str
@@ -120,7 +121,7 @@ def run(
     int
         Rows that were answered.
     """
-    table = Input.of(data, read)
+    table = data if isinstance(data, Input) else Input.of(data, read)
     roles = model_roles(model, table, columns) if roles is None else roles
     roles = roles if waiting is None else waiting.roles(roles)
     kept = list(keep)
