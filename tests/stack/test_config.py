@@ -65,6 +65,9 @@ def test_nothing_is_asked_without_a_stack_or_if_not_wanted(folder, asked):
 def test_the_region_is_where_aws_has_it_too(folder):
     environment = {"AWS_DEFAULT_REGION": "a", "AWS_REGION": "b"}
     assert Config.load(environment=environment).region == "b"
+    # Whose region it is, it does not say: one of the stack goes before.
+    (folder / "outputs.json").write_text(json.dumps({"Region": "d"}))
+    assert Config.load(folder / "outputs.json", environment=environment).region == "d"
     environment["FASTRCF_REGION"] = "c"
     assert Config.load(environment=environment).sources["region"] == "environment FASTRCF_REGION"
 
@@ -76,6 +79,19 @@ def test_a_stacks_outputs_as_a_file(folder):
     assert found.api_url == "https://x.example"
     environment = {"FASTRCF_CONFIG": str(path)}
     assert Config.load(environment=environment).api_url == "https://x.example"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"outcome": "created", "outputs": {"ApiUrl": "https://x.example"}, "curl": "curl"},
+        [{"OutputKey": "ApiUrl", "OutputValue": "https://x.example", "Description": "d"}],
+    ],
+)
+def test_outputs_as_commands_print_them(folder, held):
+    path = folder / "outputs.json"
+    path.write_text(json.dumps(held))
+    assert Config.load(path, environment={}).api_url == "https://x.example"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +119,8 @@ def test_files_that_are_named_must_be_there(folder):
 def test_what_is_no_setting_is_refused(folder):
     with pytest.raises(InvalidParameterError, match="argument colour: is no setting"):
         Config.load(environment={}, colour="red")
+    with pytest.raises(InvalidParameterError, match="argument region: expected text, found 7"):
+        Config.load(environment={}, region=7)
 
 
 def test_what_is_missing_is_named_with_the_ways_to_give_it(folder):

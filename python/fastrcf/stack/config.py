@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # A file that is read if it is there, and the variable that names another.
 FILE, FILE_VARIABLE = "fastrcf.toml", "FASTRCF_CONFIG"
 _AUTH = ("IAM", "APIKEY")
-# Variables of the layer of the environment that are not FASTRCF_ and the name.
-_VARIABLES = {"region": ("FASTRCF_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")}
+# Where AWS's own tools look for the region: of no stack, so all else goes before.
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class Config:
         Parameters
         ----------
         path : path, optional
-            TOML, or JSON of the same or of a stack's outputs by their names. Default:
-            what FASTRCF_CONFIG names, else ``fastrcf.toml`` here if it is there.
+            TOML, or JSON of the same, of a stack's outputs by their names, as AWS's tools
+            print them, or what ``fastrcf stack deploy --json`` printed. Default: what
+            FASTRCF_CONFIG names, else ``fastrcf.toml`` here if it is there.
         environment : mapping of str to str, optional
             Default: the process's. The variable of ``api_url`` is FASTRCF_API_URL.
         session : boto3.Session, optional
@@ -99,15 +100,18 @@ class Config:
         """
         environment = os.environ if environment is None else environment
         known = tuple(one.name for one in fields(cls) if one.name != "sources")
-        for name in given:
+        for name, value in given.items():
             if name not in known:
                 raise InvalidParameterError(
                     f"argument {name}: is no setting; there are {', '.join(known)}"
                 )
+            if value is not None and not isinstance(value, str):
+                raise InvalidParameterError(f"argument {name}: expected text, found {value!r}")
         layers = [
             {name: (value, "argument") for name, value in given.items() if value},
             _from_environment(known, environment),
             _from_file(known, path, environment),
+            _region_of_aws(environment),
         ]
         stack, region = (_first(layers, name) for name in ("stack_name", "region"))
         if ask and stack:
@@ -167,10 +171,17 @@ def _first(layers: list[Layer], name: str) -> str:
 def _from_environment(known: tuple[str, ...], environment: Mapping[str, str]) -> Layer:
     found: Layer = {}
     for name in known:
-        for variable in _VARIABLES.get(name, (f"FASTRCF_{name.upper()}",)):
-            if environment.get(variable):
-                found.setdefault(name, (environment[variable], f"environment {variable}"))
+        variable = f"FASTRCF_{name.upper()}"
+        if environment.get(variable):
+            found[name] = (environment[variable], f"environment {variable}")
     return found
+
+
+def _region_of_aws(environment: Mapping[str, str]) -> Layer:
+    for variable in _REGIONS:
+        if environment.get(variable):
+            return {"region": (environment[variable], f"environment {variable}")}
+    return {}
 
 
 def _from_outputs(known: tuple[str, ...], stack: str, region: str, session: Any) -> Layer:
@@ -202,11 +213,12 @@ def _from_file(
     if not chosen and not Path(FILE).is_file():
         return {}
     file = Path(chosen or FILE)
-    text = file.read_text(encoding="utf-8")
     try:
+        text = file.read_text(encoding="utf-8")
         held = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         raise InvalidParameterError(f"{file}: cannot be read: {error}") from None
+    held = _outputs_in(held)
     if not isinstance(held, dict):
         raise InvalidParameterError(f"{file}: has no names")
     found: Layer = {}
@@ -224,6 +236,17 @@ def _from_file(
         if value:
             found[name] = (value, f"file {file}")
     return found
+
+
+def _outputs_in(held: Any) -> Any:
+    """Give the outputs of what a deployment, or AWS's own tools, printed; all else as it is."""
+    if isinstance(held, dict) and isinstance(held.get("outputs"), dict):
+        return held["outputs"]
+    if isinstance(held, list) and all(
+        isinstance(one, dict) and {"OutputKey", "OutputValue"} <= set(one) for one in held
+    ):
+        return {one["OutputKey"]: one["OutputValue"] for one in held}
+    return held
 
 
 def _name(key: str) -> str:
