@@ -293,6 +293,12 @@ class TestMultiModel:
         assert client.ask("DELETE", "/models/m0")[0] == 200
         assert self.load(client, "another", url)[0] == 200
 
+    @pytest.mark.parametrize("name", ["", "a/b", "/"])
+    def test_a_name_that_no_path_has(self, client, folder, name):
+        status, told = self.load(client, name, folder("small"))
+        assert (status, told["error"]) == (400, "invalid_input")
+        assert json.loads(client.ask("GET", "/models")[2]) == {"models": []}
+
     def test_what_is_no_model(self, client, tmp_path, folder):
         for url in (str(tmp_path / "absent"), "", ".", "/", "/\0"):
             assert self.load(client, "x", url)[0] == 400

@@ -49,8 +49,12 @@ class Models:
         ------
         Problem
             409 if the name is taken, 507 if memory does not suffice, 400 if there is no
-            model.
+            model, or its name is none that a path can have.
         """
+        if not name or "/" in name:
+            raise Problem(
+                400, "invalid_input", f"model_name: {name!r}: no path /models/NAME could name it"
+            )
         with self._lock:
             if name in self._models:
                 raise Problem(409, "loaded", f"the model {name!r} is loaded")
