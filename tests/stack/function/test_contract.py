@@ -267,6 +267,18 @@ def test_answers_beyond_lambdas_limit():
     assert events.result_of(fits)["statusCode"] == 200
 
 
+def test_direct_answers_beyond_lambdas_limit(model, monkeypatch):
+    given = {"data": "\n".join([ROW] * 40), "metadata": ["a"]}
+    answering = function(model)
+    whole = len(json.dumps(answering(given)))
+    monkeypatch.setattr("fastrcf.stack.function.function.PAYLOAD", whole)
+    assert len(answering(given)) == 40
+    monkeypatch.setattr("fastrcf.stack.function.function.PAYLOAD", whole - 1)
+    refused = answering(given)
+    assert (refused["status"], refused["error"]) == (413, "too_large")
+    assert "send fewer rows" in refused["message"]
+
+
 def test_origins(model):
     answering = function(model, cors_origin="https://a.example,https://b.example")
     for origin, allowed in {"https://b.example": True, "https://evil.example": False}.items():

@@ -100,12 +100,7 @@ def result_of(response: Response) -> dict[str, Any]:
     body = response.body.decode() if is_text else base64.b64encode(response.body).decode("ascii")
     # Quotation marks within the body are escaped once more: the result is JSON itself.
     if len(body) + body.count('"') + body.count("\\") + body.count("\n") > PAYLOAD - 4096:
-        problem = Problem(
-            413,
-            "too_large",
-            f"the answer has more than the {PAYLOAD >> 20} MiB that a function gives back; "
-            "send fewer rows a request",
-        )
+        problem = too_much()
         body, is_text, status = problem.body().decode(), True, problem.status
         headers = {**response.headers, "content-type": "application/json"}
     else:
@@ -116,6 +111,16 @@ def result_of(response: Response) -> dict[str, Any]:
         "body": body,
         "isBase64Encoded": not is_text,
     }
+
+
+def too_much() -> Problem:
+    """Give the problem of an answer that Lambda does not give back."""
+    return Problem(
+        413,
+        "too_large",
+        f"the answer has more than the {PAYLOAD >> 20} MiB that a function gives back; "
+        "send fewer rows a request",
+    )
 
 
 def _mapping(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
