@@ -277,6 +277,22 @@ def test_the_first_rows_may_come_from_several_threads(n_rows):
     f._core.check()
 
 
+@pytest.mark.parametrize("key", [None, "x0"])
+def test_the_first_rows_of_a_series_may_come_from_several_threads(key):
+    for _ in range(10):
+        s = fastrcf.SeriesDetector(key_column=key, n_trees=2, sample_size=8, random_state=1)
+        start = threading.Barrier(8)
+
+        def process(s=s, start=start):
+            rows = np.ones((3, 2))
+            start.wait()
+            s.process(rows)
+
+        in_threads(*[process] * 8)
+        assert s.n_seen == 24
+        assert pickle.loads(pickle.dumps(s)).process(np.ones((1, 2))) is not None
+
+
 def test_bad_first_rows_of_one_thread_do_not_spoil_those_of_another():
     for _ in range(20):
         f = fastrcf.RandomCutForest(5, 16, random_state=1)

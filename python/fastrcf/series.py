@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -159,6 +161,7 @@ class SeriesDetector:
         self._core: _Core | None = None
         self._names: list[str] = []
         self._held = Held()
+        self._lock = threading.Lock()
         # Parameters are checked at once, if only as those of one column.
         made = self._make(self._wanted or [read.UNNAMED])
         if self._wanted is not None:
@@ -239,22 +242,25 @@ class SeriesDetector:
             out of the order of time where alerts a day are asked for.
         """
         seen = read.as_rows(table)
-        core = self._core
-        names = self._choose(seen) if core is None else self._names
-        values = read.values(seen, names)
-        times = None if self._time is None else read.times(seen, self._time)
-        keys = None if self._key is None else read.keys(seen, self._key)
-        made = self._make(names) if core is None else core
-        if keys is not None and isinstance(made, _fastrcf.SeriesSet):
-            warn_of_drops(self._held.beyond(made, keys), self._max_series)
-        if times is not None and self._engine["alerts_per_day"] is not None:
-            warn_of_order(times, str(self._time))
-        with named_columns(names):
-            if isinstance(made, _fastrcf.SeriesDetector):
-                found = made.process(values, times)
-            else:
-                found = made.process(keys or [], values, times)
-        self._core, self._names = made, names
+        # One thread at a time brings it to life; rows of the others come after.
+        with self._lock if self._core is None else nullcontext():
+            core = self._core
+            names = self._choose(seen) if core is None else self._names
+            values = read.values(seen, names)
+            times = None if self._time is None else read.times(seen, self._time)
+            keys = None if self._key is None else read.keys(seen, self._key)
+            made = self._make(names) if core is None else core
+            if keys is not None and isinstance(made, _fastrcf.SeriesSet):
+                warn_of_drops(self._held.beyond(made, keys), self._max_series)
+            if times is not None and self._engine["alerts_per_day"] is not None:
+                warn_of_order(times, str(self._time))
+            with named_columns(names):
+                if isinstance(made, _fastrcf.SeriesDetector):
+                    found = made.process(values, times)
+                else:
+                    found = made.process(keys or [], values, times)
+            self._names = names
+            self._core = made
         return to_native(self._detection(found), seen)
 
     def _choose(self, table: Table) -> list[str]:
@@ -426,11 +432,12 @@ class SeriesDetector:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_core"] = None if self._core is None else self._core.to_bytes()
-        state["_held"] = Held()
+        del state["_held"], state["_lock"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._held, self._lock = Held(), threading.Lock()
         if state["_core"] is not None:
             core = _fastrcf.loads(state["_core"])
             if not isinstance(core, (_fastrcf.SeriesDetector, _fastrcf.SeriesSet)):
