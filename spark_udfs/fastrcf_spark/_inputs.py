@@ -47,16 +47,24 @@ def found(
         if _vectors.is_vector(kind):
             return _packed(_vectors.as_lists(columns[0], len(names)), names, categories)
         if _is_list(kind):
+            if pa.types.is_null(kind.value_type):
+                columns = [columns[0].cast(pa.list_(pa.float64()))]
+                kind = columns[0].type
             if not _numbers.is_number(kind.value_type):
                 raise InvalidInputError(f"the array holds {kind.value_type}, not numbers")
             return _packed(_numbers.float_lists(columns[0]), names, categories)
         if pa.types.is_struct(kind):
             columns = _fields(columns[0], names, named)
+        elif pa.types.is_null(kind):
+            # All of them are missing, whatever would have held them.
+            columns = list(columns) * len(names)
     if len(columns) != len(names):
         raise InvalidInputError(
             f"the model takes {len(names)} columns ({some(names)}), or one array, struct or "
             f"vector of them; found {len(columns)}"
         )
+    pairs = zip(names, columns, strict=True)
+    columns = [_typed(column, name in categories) for name, column in pairs]
     for name, column in zip(names, columns, strict=True):
         if not _numbers.is_number(column.type) and not (
             name in categories and _numbers.is_text(column.type)
@@ -64,8 +72,15 @@ def found(
             raise InvalidInputError(f"column {name!r} holds {column.type}, not numbers")
     sent = [f"c{i}" for i in range(len(names))]
     text = [place for place, name in zip(sent, names, strict=True) if name in categories]
-    batch = pa.RecordBatch.from_arrays(list(columns), names=sent)
+    batch = pa.RecordBatch.from_arrays(columns, names=sent)
     return batch, {"names": list(names), "columns": sent, "text": text, "packed": None}
+
+
+def _typed(column: pa.Array, text: bool) -> pa.Array:
+    """Give NULL in a query, and nothing but nulls of pandas, the type that they lack."""
+    if not pa.types.is_null(column.type):
+        return column
+    return column.cast(pa.string() if text else pa.float64())
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -74,6 +74,40 @@ def checked(df: DataFrame, keys: str | Sequence[str], whose: str = "the data fra
     return names
 
 
+def check_alike(df: DataFrame, models: DataFrame, names: Sequence[str]) -> None:
+    """Make sure that a table of models has the key columns of a data frame, written alike.
+
+    Raises
+    ------
+    fastrcf.InvalidInputError
+        As :func:`checked`, and if equal values would have other texts in the two. Text itself
+        goes with what is cast to text.
+    """
+    checked(models, names, "the table of models")
+    for name in names:
+        kinds = [table.schema[name].dataType for table in (df, models)]
+        forms = {_form(kind) for kind in kinds}
+        if len(forms) > 1 and not (
+            "text" in forms and forms.isdisjoint({BinaryType.__name__, TimestampType.__name__})
+        ):
+            here, there = (kind.simpleString() for kind in kinds)
+            raise fastrcf.InvalidInputError(
+                f"keys: column {name!r} holds {here} in the data frame and {there} in the table of "
+                "models, which are written differently: cast one to the type of the other"
+            )
+
+
+def _form(kind: DataType) -> str:
+    """Name how the values of a type are written as a part of a key."""
+    if isinstance(kind, StringType):
+        return "text"
+    if isinstance(kind, DecimalType) and kind.scale:
+        return f"decimals of {kind.scale} places"
+    if isinstance(kind, (DecimalType, IntegralType)):
+        return "whole numbers"
+    return type(kind).__name__
+
+
 def text(df: DataFrame, keys: Sequence[str]) -> Column:
     """Give the key of a row as text; null is a key of its own.
 

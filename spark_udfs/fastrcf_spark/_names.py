@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 CASE = "spark.sql.caseSensitive"
 
 
+def listed(names: str | Sequence[str]) -> list[str]:
+    """Give one name, or several, as a list."""
+    return [names] if isinstance(names, str) else list(names)
+
+
 def namesake(spark: SparkSession, name: str, names: Sequence[str]) -> str | None:
     """Find among names the one that is the same to Spark; None where there is none."""
     if name in names:

@@ -110,7 +110,11 @@ class ModelParams(HasFeaturesCol, HasInputCols, HasPredictionCol, HasHandleInval
 
     def inputs(self) -> list[str] | str:
         """Give the columns of inputs, or the one column that holds all."""
-        return self.getInputCols() if self.isSet(self.inputCols) else str(self.getFeaturesCol())
+        given = self.isSet(self.inputCols)
+        if not given and not self.isSet(self.featuresCol):
+            # Of a model that wraps a detector: the columns that it was fitted to.
+            given = self.hasDefault(self.inputCols)
+        return self.getInputCols() if given else str(self.getFeaturesCol())
 
 
 class EstimatorParams(ModelParams, HasSeed, HasWeightCol):

@@ -88,8 +88,9 @@ def located(path: str, given: fs.FileSystem | None = None) -> Place:
             f"{_ALIASES.get(scheme, scheme)}{path[len(scheme) :]}"
         )
     except (ValueError, NotImplementedError, OSError) as error:
+        why = str(error).partition("\n")[0]
         raise fastrcf.InvalidInputError(
-            f"PyArrow cannot reach {scheme}://... ({error}): give a filesystem, or let Spark read "
+            f"PyArrow cannot reach {scheme}://... ({why}): give a filesystem, or let Spark read "
             "it: score(spark.read.parquet(...), model)"
         ) from None
     inner = inner.rstrip("/")

@@ -46,7 +46,4 @@ def _array(column: Any) -> pa.Array:
             # Vectors, dense or sparse.
             column = column.map(lambda vector: None if vector is None else vector.toArray())
     array = pa.Array.from_pandas(column)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    # A column of nothing but nulls has no type of its own.
-    return array.cast(pa.float64()) if pa.types.is_null(array.type) else array
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

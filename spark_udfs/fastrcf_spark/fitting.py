@@ -116,10 +116,10 @@ def fit(
     if watch is not None:
         watch.begin(df.sparkSession)
     seed = secrets.randbits(64) if seed is None else seed
-    found = _learnable.inputs(df, columns, categorical, names, key, weight, time_column)
-    given = {"categorical": list(categorical), "random_state": seed, **parameters}
+    given = {"categorical": categorical, "random_state": seed, **parameters}
     # Refuses parameters before anything runs.
     fastrcf.Detector(alert_rate=alert_rate, **given)
+    found = _learnable.inputs(df, columns, categorical, names, key, weight, time_column)
     _check_scaling(parameters.get("scaling"), found)
     df, found = _learnable.gathered(df, found)
     good, known, dropped = _good(df, found, missing, seed)

@@ -117,7 +117,7 @@ def fit_per_key(
     names = _keys.checked(df, keys)
     features = _keys.chosen(df, columns, names, ())
     parameters: dict[str, Any] = {
-        "categorical": list(categorical),
+        "categorical": categorical,
         "scaling": scaling if isinstance(scaling, str) else dict(scaling),
         "score": score,
         "relations": relations,
@@ -275,7 +275,7 @@ def score_per_key(
     models : DataFrame
         The key columns and ``model``: the bytes of a detector or forest, or null. One row a key.
     keys : str or sequence of str
-        The columns of both that make a key.
+        The columns of both that make a key, of the same types.
     columns : str or sequence of str, optional
         The models' inputs; default: what :func:`fit_per_key` has noted in the table of models,
         or the columns of ``fallback``.
@@ -385,7 +385,7 @@ def _joined(
     if rows_per_task is not None and rows_per_task < 1:
         raise fastrcf.InvalidParameterError(f"rows_per_task: {rows_per_task} is less than 1")
     names = _keys.checked(df, keys)
-    _keys.checked(models, names, "the table of models")
+    _keys.check_alike(df, models, names)
     _is_of_models(models)
     other = None if fallback is None else loaded(fallback)
     if plan["function"] == "detect" and not isinstance(other, (fastrcf.Detector, type(None))):

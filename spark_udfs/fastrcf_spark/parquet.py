@@ -136,8 +136,12 @@ def score_parquet(
     """
     model = loaded(model)
     check_missing(missing, model)
-    if partitions is not None and partitions < 1:
-        raise fastrcf.InvalidParameterError(f"partitions: {partitions} is less than 1")
+    if partitions is not None and (partitions < 1 or int(partitions) != partitions):
+        raise fastrcf.InvalidParameterError(f"partitions: {partitions} is no whole number from 1")
+    if isinstance(keep, str):
+        raise fastrcf.InvalidParameterError(f"keep: a list of names, found {keep!r}")
+    if row_id is not None and (isinstance(row_id, str) or len(row_id) != 2):
+        raise fastrcf.InvalidParameterError(f"row_id: two names or None, found {row_id!r}")
     systems, files, uris = _listed(paths, filesystem)
     names, given = _named(model, columns)
     kept = list(dict.fromkeys(keep))
@@ -179,6 +183,9 @@ def score_parquet(
     try:
         result.write.mode("error").parquet(str(output))
     except Exception as error:
+        if "[PATH_ALREADY_EXISTS]" in str(error):
+            # Spark would have a mode set, which there is not.
+            raise fastrcf.InvalidParameterError(f"{output} is there already") from None
         if "No FileSystem for scheme" not in str(error) and "ClassNotFound" not in str(error):
             raise
         raise fastrcf.InvalidInputError(

@@ -141,10 +141,14 @@ class RandomCutForestEstimator(Estimator[Any], EstimatorParams, MLReadable[Any],
             relations=self.getRelations(),
         )
         model = RandomCutForestModel(detector)
-        if isinstance(columns, str):
-            model.clear(model.inputCols)
         model._resetUid(self.uid)
-        return self._copyValues(model)
+        self._copyValues(model)
+        # Of further columns, which are categories, the model has to be given the values too.
+        if isinstance(columns, str):
+            model._set(featuresCol=columns)
+        else:
+            model._set(inputCols=detector.columns)
+        return model
 
     def write(self) -> StageWriter:
         """Give what writes this estimator."""
@@ -171,7 +175,7 @@ class RandomCutForestModel(Model, ModelParams, MLReadable[Any], MLWritable):
         self._detector: fastrcf.Detector | None = None
         if detector is not None:
             self._take(detector)
-            self._set(inputCols=detector.columns)
+            self._setDefault(inputCols=detector.columns)
 
     def _take(self, detector: object) -> None:
         if not isinstance(detector, fastrcf.Detector):
@@ -199,6 +203,8 @@ class RandomCutForestModel(Model, ModelParams, MLReadable[Any], MLWritable):
         detector, columns = self.detector, self.inputs()
         found = _features.find(dataset, detector, columns)
         score, grade = self.getScoreCol(), self.getGradeCol()
+        if not score:
+            raise fastrcf.InvalidParameterError("scoreCol: '' is no name of a column")
         prediction = str(self.getPredictionCol())
         added = [name for name in (score, prediction, grade) if name]
         for place, name in enumerate(added):

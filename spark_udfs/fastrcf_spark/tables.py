@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType
 
     from fastrcf_spark._shipping import Model
     from fastrcf_spark.watch import Watch
@@ -47,7 +48,7 @@ def score(
     keep: Literal["all"] | Sequence[str] = "all",
     output: str = "score",
     missing: Missing = "error",
-    key: Sequence[str] = (),
+    key: str | Sequence[str] = (),
     watch: Watch | None = None,
 ) -> DataFrame:
     """Score every row of a data frame, batch or stream: higher is more unusual.
@@ -72,7 +73,7 @@ def score(
         What happens to rows with a value that is null, NaN, infinite or beyond 1e30: the query
         fails and names the row; the score is null; or, forests only, what is null or NaN is
         filled as the forest expects it (:meth:`RandomCutForest.impute`).
-    key : sequence of str
+    key : str or sequence of str
         Columns that an error names a row by; default: its place in its partition.
     watch : Watch, optional
         Counts rows, alerts and bad rows; those of a stream as its micro-batches are done.
@@ -96,7 +97,7 @@ def score(
         model,
         features,
         kept,
-        {"missing": missing, "key": list(key)},
+        {"missing": missing, "key": _names.listed(key)},
         [StructField(output, DoubleType())],
         "score_batches",
     )
@@ -112,7 +113,7 @@ def detect(
     reasons: bool = True,
     prefix: str = "",
     missing: Literal["error", "null"] = "error",
-    key: Sequence[str] = (),
+    key: str | Sequence[str] = (),
     watch: Watch | None = None,
     per_day: int | None = None,
     entity: str | None = None,
@@ -159,6 +160,7 @@ def detect(
         )
     check_missing(missing, detector)
     features, kept = _features.find(df, detector, columns), _kept(df, keep)
+    key = _names.listed(key)
     limit = _limit.checked(df, per_day, entity, time_column)
     added = [
         StructField(f"{prefix}score", DoubleType()),
@@ -170,7 +172,7 @@ def detect(
     outputs = [field.name for field in added]
     sent = kept if limit is None else list(dict.fromkeys([*kept, limit.entity, limit.time, *key]))
     _free(df.sparkSession, outputs, sent)
-    plan = {"reasons": reasons, "missing": missing, "key": list(key)}
+    plan = {"reasons": reasons, "missing": missing, "key": key}
     result = _mapped(df, detector, features, sent, plan, added, "detect_batches")
     if limit is not None:
         result = _limit.best(result, limit, prefix, key)
@@ -236,17 +238,32 @@ def _mapped(
 
 
 def _kept(df: DataFrame, keep: Literal["all"] | Sequence[str]) -> list[str]:
-    names = [field.name for field in df.schema.fields]
-    if len(set(names)) < len(names):
+    types = {field.name: field.dataType for field in df.schema.fields}
+    if len(types) < len(df.schema.fields):
         raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
-    if isinstance(keep, str):
-        if keep != "all":
-            raise fastrcf.InvalidParameterError(f"keep: 'all' or a list of names, found {keep!r}")
-        return names
-    for name in keep:
-        if name not in names:
+    if isinstance(keep, str) and keep != "all":
+        raise fastrcf.InvalidParameterError(f"keep: 'all' or a list of names, found {keep!r}")
+    kept = list(types if isinstance(keep, str) else dict.fromkeys(keep))
+    for name in kept:
+        if name not in types:
             raise fastrcf.InvalidInputError(f"keep: the data frame has no column {name!r}")
-    return list(dict.fromkeys(keep))
+        if _UNSENT & _kinds(types[name]):
+            raise fastrcf.InvalidInputError(
+                f"keep: column {name!r} holds {types[name].simpleString()}, which Spark takes from "
+                "no Python worker: cast it to string, or name the columns to keep"
+            )
+    return kept
+
+
+# Types of Spark that have no counterpart in Arrow there.
+_UNSENT = {"CalendarIntervalType", "YearMonthIntervalType"}
+
+
+def _kinds(kind: DataType) -> set[str]:
+    """Name a type and those within it."""
+    inner = [getattr(kind, name, None) for name in ("elementType", "keyType", "valueType")]
+    inner += [field.dataType for field in getattr(kind, "fields", ())]
+    return {type(kind).__name__}.union(*(_kinds(each) for each in inner if each is not None))
 
 
 def _free(spark: SparkSession, outputs: list[str], kept: list[str]) -> None:

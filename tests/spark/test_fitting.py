@@ -358,6 +358,7 @@ def test_refused_before_anything_runs(df):
         ({"alert_rate": 0.9}, "alert_rate: 0.9"),
         ({"n_trees": 0}, "n_trees"),
         ({"scaling": {"nobody": "log"}}, "'nobody' is not among the columns"),
+        ({"categorical": "items"}, "categorical: expected a sequence of names, found one string"),
         ({"alerts_per_day": 3}, "one needs the other"),
         ({"weight": "amount", "alerts_per_day": 3, "time_column": "id"}, "counts rows"),
     ):

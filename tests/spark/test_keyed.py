@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import functions as F
 
 import fastrcf
+from fastrcf_spark import _keys
 from fastrcf_spark.keyed import detect_per_key, fit_per_key, score_per_key
 from tests.spark.needs import needs_spark_4
 
@@ -306,6 +307,61 @@ def test_keys_that_run_together_are_told_apart(spark):
     assert {key: row["n_fitted"] for key, row in found.items()} == dict.fromkeys(rows, 40)
 
 
+TYPES = {
+    "moment": "timestamp_seconds(1764547200 + 3600 * (id % 2))",
+    "time": "CAST(timestamp_seconds(id % 2) AS timestamp_ntz)",
+    "day": "date_add(DATE'2026-01-01', CAST(id % 2 AS int))",
+    "price": "CAST(id % 2 AS decimal(10, 2))",
+    "bytes": "CAST(CAST(id % 2 AS string) AS binary)",
+    "truth": "id % 2 = 0",
+    "number": "CAST(id % 2 AS smallint)",
+    "text": "CAST(id % 2 AS string)",
+}
+
+
+def test_keys_of_every_type_in_any_time_zone(spark, keyed):
+    df = spark.createDataFrame(keyed).select("id", *INPUTS)
+    df = df.withColumns({name: F.expr(text) for name, text in TYPES.items()})
+    spark.conf.set("spark.sql.session.timeZone", "America/New_York")
+    try:
+        models = fit_per_key(df, list(TYPES), INPUTS, **FIT)
+        assert models.select(*TYPES).schema == df.select(*TYPES).schema
+        found = spark.createDataFrame(models.toArrow(), models.schema)
+        used = score_per_key(df, found, list(TYPES), columns=INPUTS).groupBy("model_used").count()
+        assert used.collect() == [("key", len(keyed))]
+    finally:
+        spark.conf.unset("spark.sql.session.timeZone")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "fits"),
+    [
+        ("price", "decimal(10,1)", False),
+        ("price", "decimal(12,2)", True),
+        ("price", "string", True),
+        ("number", "decimal(5,0)", True),
+        ("number", "decimal(5,1)", False),
+        ("number", "bigint", True),
+        ("text", "int", True),
+        ("text", "binary", False),
+        ("moment", "timestamp_ntz", False),
+        ("moment", "string", False),
+        ("day", "timestamp_ntz", False),
+        ("day", "string", True),
+    ],
+)
+def test_keys_that_are_written_differently_are_refused(classic, name, kind, fits):
+    df = classic.range(4).withColumn(name, F.expr(TYPES[name]))
+    other = df.select(F.col(name).cast(kind), F.lit(b"").alias("model"))
+    if fits:
+        assert _keys.check_alike(df, other, [name]) is None
+        texts = [{row[0] for row in d.select(_keys.text(d, [name])).collect()} for d in (df, other)]
+        assert texts[0] == texts[1]
+    else:
+        with pytest.raises(fastrcf.InvalidInputError, match=re.escape(f" and {kind} in the table")):
+            _keys.check_alike(df, other, [name])
+
+
 @pytest.mark.parametrize("rows", [1, 2])
 def test_what_is_missing_is_called_so_by_the_name_of_its_column(spark, keyed, models, rows):
     # Asked for in another order than that in which the detectors were fitted.
@@ -332,7 +388,9 @@ def test_refused_before_anything_runs(spark, keyed, models, by_hand):
         fit_per_key(df, "sim", ["amuont"])
     with pytest.raises(out, match="max_rows: 10 is less than min_rows, 64"):
         fit_per_key(df, "sim", max_rows=10)
-    with pytest.raises(out, match="alert_rate: 2 is"):
+    with pytest.raises(out, match="categorical: expected a sequence of names, found one string"):
+        fit_per_key(df, "sim", categorical="items")
+    with pytest.raises(out, match="alert_rate: 2"):
         fit_per_key(df, "sim", alert_rate=2)
     with pytest.raises(out, match="missing: 'null'"):
         fit_per_key(df, "sim", missing="null")

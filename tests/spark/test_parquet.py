@@ -68,7 +68,7 @@ def test_the_result_is_written_by_spark(spark, folder, table, detector, tmp_path
     assert written.columns == ["id", "odd"]
     assert (by_id(written)["odd"].to_numpy() == detector.score(table)).all()
     assert pq.read_table(out).num_rows == len(table)
-    with pytest.raises(Exception, match=r"(?i)exists"):
+    with pytest.raises(fastrcf.InvalidParameterError, match="scores is there already"):
         score_parquet(spark, folder, detector, output=out)
 
 
@@ -358,14 +358,33 @@ def test_refused_before_anything_runs(classic, folder, table, detector, tmp_path
         score_parquet(classic, tmp_path / "taken.parquet", detector, keep=["Score"])
     with pytest.raises(named, match="called 'Row', to Spark the same as 'row'"):
         score_parquet(classic, folder, detector, row_id=("Row", "row"))
-    with pytest.raises(fastrcf.InvalidParameterError, match="partitions: 0"):
-        score_parquet(classic, folder, detector, partitions=0)
+    for wrong, match in [
+        ({"partitions": 0}, "partitions: 0"),
+        ({"partitions": 2.5}, "partitions: 2.5"),
+        ({"keep": "all"}, "keep: a list of names, found 'all'"),
+        ({"row_id": "at"}, "row_id: two names or None, found 'at'"),
+    ]:
+        with pytest.raises(fastrcf.InvalidParameterError, match=match):
+            score_parquet(classic, folder, detector, **wrong)
     forest = fastrcf.RandomCutForest(10, 16, random_state=1)
     forest.insert(np.arange(60.0).reshape(20, 3))
     with pytest.raises(named, match="a forest knows no names"):
         score_parquet(classic, folder, forest)
     with pytest.raises(named, match="has 3 columns, 2 are given"):
         score_parquet(classic, folder, forest, ["amount", "speed"])
+
+
+def test_a_file_system_that_cannot_be_is_told_in_one_line(monkeypatch):
+    class Unreachable:
+        @staticmethod
+        def from_uri(uri):
+            raise OSError("Unable to load libjvm\n  attempted /a\n  attempted /b")
+
+    monkeypatch.setattr(_parquet_files.fs, "FileSystem", Unreachable)
+    with pytest.raises(fastrcf.InvalidInputError) as told:
+        _parquet_files.located("hdfs://host/x")
+    assert "hdfs://... (Unable to load libjvm): give a filesystem" in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_files_that_change_after_they_were_listed_are_refused(classic, table, detector, tmp_path):

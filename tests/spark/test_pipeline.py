@@ -174,6 +174,27 @@ def test_the_alert_rate_of_a_model_moves_its_threshold(df, table, model, detecto
     assert 200 < found.sum() < 400
 
 
+def test_a_wrapped_detector_takes_its_columns_or_the_column_that_is_named(
+    df, table, model, detector, tmp_path
+):
+    assembled = VectorAssembler(inputCols=INPUTS, outputCol="x").transform(df).select("id", "x")
+    assert model.getInputCols() == INPUTS
+    for given in (model, model.copy({model.featuresCol: "x"})):
+        given.save(str(tmp_path / given.getFeaturesCol()))
+        loaded = RandomCutForestModel.load(str(tmp_path / given.getFeaturesCol()))
+        for each in (given, loaded):
+            judged = each.transform(df if given is model else assembled).select("id", "score")
+            assert by_id(judged)["score"].to_pylist() == detector.score(table).tolist()
+
+
+def test_further_columns_are_categories_of_the_model_too(classic, table):
+    df = classic.createDataFrame(table)
+    some = RandomCutForestEstimator(inputCols=["amount"], categoricalCols=["items"], **SMALL)
+    fitted = some.fit(df)
+    assert fitted.getInputCols() == fitted.detector.columns == ["amount", "items"]
+    assert fitted.transform(df).where("score IS NOT NULL").count() == len(table)
+
+
 def test_names_of_vectors(spark, df):
     from pyspark.ml.functions import array_to_vector
 
@@ -240,6 +261,8 @@ def test_refused_before_anything_runs(classic, table, model):
         model.copy({model.predictionCol: "score"}).transform(df)
     with pytest.raises(fastrcf.InvalidInputError, match="no column 'amount'"):
         model.transform(df.drop("amount"))
+    with pytest.raises(fastrcf.InvalidParameterError, match="scoreCol: '' is no name"):
+        model.copy({model.scoreCol: ""}).transform(df)
     empty = RandomCutForestModel()
     for act in (lambda: empty.detector, empty.write, lambda: empty.transform(df)):
         with pytest.raises(fastrcf.NotFittedError, match="has no detector"):

@@ -248,7 +248,11 @@ def test_refused_before_anything_runs(df, detector):
         with pytest.raises(named, match="'x' holds array<string>, not an array of numbers"):
             judge(texts, detector, "x")
     with pytest.raises(named, match="key: the data frame has no column 'nobody'"):
-        score(df, detector, key=["nobody"])
+        score(df, detector, key="nobody")
+    spans = df.selectExpr("*", "array(INTERVAL 2 MONTH) AS span")
+    with pytest.raises(named, match="keep: column 'span' holds array<interval month>, which Spark"):
+        score(spans, detector)
+    assert score(spans, detector, keep=["id"]).columns == ["id", "score"]
     forest = fastrcf.RandomCutForest(10, 16, random_state=1)
     forest.insert(np.arange(60.0).reshape(20, 3))
     with pytest.raises(named, match="a forest knows no names"):

@@ -239,6 +239,18 @@ def test_no_rows_nothing_but_nulls_and_many_batches(spark, df, table, detector, 
     assert (found == detector.score(table)).all()
 
 
+def test_null_in_sql_is_a_missing_value_wherever_it_stands(spark, df, detector, kind):
+    df.createOrReplaceTempView("nulls")
+    ways = ["amount, speed, NULL", "NULL, NULL, NULL", "NULL", "array(NULL, NULL, NULL)"]
+    ways += ["CAST(NULL AS array<double>)", "struct(amount, speed, NULL AS items)"]
+    spark.udf.register("rcf", score_udf(detector, kind=kind, spark=spark, missing="null"))
+    asked = ", ".join(f"rcf({way})" for way in ways)
+    assert spark.sql(f"SELECT {asked} FROM nulls LIMIT 1").collect() == [(None,) * len(ways)]
+    spark.udf.register("rcf", score_udf(detector, kind=kind, spark=spark))
+    with pytest.raises(Exception, match="column 'items': the value is missing"):
+        spark.sql("SELECT rcf(amount, speed, NULL) FROM nulls").collect()
+
+
 def test_a_large_model_travels_as_a_file(spark, df, table, detector, monkeypatch, kind):
     small = _shipping.ship
     monkeypatch.setattr("fastrcf_spark.udf.ship", lambda spark, model: small(spark, model, 0))
