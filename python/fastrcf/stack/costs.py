@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 # Metrics that the function sends, which are paid for in hours in which there are requests.
 METRICS = 10
-# Firehose counts a record as a multiple of this many bytes.
+# Firehose counts a record as a multiple of this many bytes; the results of a request share one.
 _RECORD = 5120
-# A line in the function's log for each request, and a record's bytes in S3.
-_LOG_BYTES, _STORED_BYTES = 700, 120
+# A line in the function's log for each request, and of a row's result in Firehose and in S3.
+_LOG_BYTES, _RESULT_BYTES, _STORED_BYTES = 700, 300, 120
 # X-Ray's own rule: a request a second, and of the others one in twenty.
 _TRACED = 0.05
 
@@ -184,8 +185,9 @@ def stack_cost(
     if load.requests:
         add("metrics", f"{METRICS} metrics", METRICS, price("metric_month"), idle=False)
     if "AWS::KinesisFirehose::DeliveryStream" in kinds:
-        rows = load.requests * load.rows
-        taken, kept = rows * _RECORD / 2**30, rows * _STORED_BYTES / 2**30
+        records = math.ceil(load.rows * _RESULT_BYTES / _RECORD)
+        taken = load.requests * records * _RECORD / 2**30
+        kept = load.requests * load.rows * _STORED_BYTES / 2**30
         add(
             "Firehose",
             f"{taken:,.4g} GB in records of 5 KB",

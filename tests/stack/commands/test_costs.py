@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from fastrcf.cli import main
@@ -53,6 +54,32 @@ def test_a_million_requests(template):
     assert found["Firehose"] == pytest.approx(1e6 * 5120 / 2**30 * 0.029)
     x86 = of(bill(template, load, Architecture="x86_64"))["function's time"]
     assert x86 == pytest.approx(5000 * 1.667e-05)
+
+
+def test_the_results_of_a_request_share_a_record(template):
+    """As the function sends them: a thousand rows are no thousand records of 5 KB."""
+    from fastrcf.service.messages import Answered
+    from fastrcf.stack import costs
+    from fastrcf.stack.function.delivery import lines_of
+
+    scores = np.random.default_rng(1).normal(20, 1, 1000)
+    metadata = ["2026-01-01 00:00:00", "traffic-1-1000", "Web"]
+    answered = Answered(
+        route="/invocations",
+        request_id="0" * 36,
+        model_version="0" * 12,
+        scores=scores,
+        grades=scores / 40,
+        alerts=scores > 22,
+        seconds=0.0,
+        metadata=metadata,
+        output=[{}] * 1000,
+    )
+    a_row = len(lines_of(answered)) / 1000
+    assert 0.7 * costs._RESULT_BYTES < a_row < costs._RESULT_BYTES
+    found = of(bill(template, Load(1e6, rows=1000)))
+    records = -(-1000 * costs._RESULT_BYTES // 5120)
+    assert found["Firehose"] == pytest.approx(1e6 * records * 5120 / 2**30 * 0.029)
 
 
 def test_what_the_table_has_not_is_no_zero(template, tmp_path):
