@@ -48,6 +48,9 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
             ({"test": X}, "test: expected"),
             ({"instance_count": 11}, "11 instances need as many objects, the data has 10 rows"),
             ({"max_seconds": 0}, "max_seconds"),
+            ({"volume_gb": "10"}, "volume_gb: expected an integer"),
+            ({"tags": [{"Key": "a", "Value": "b"}]}, "tags: expected {name: text}"),
+            ({"tags": {"a": 1}}, "tags: expected {name: text}"),
             ({"role": "me"}, "role: expected arn:aws:iam"),
             ({"name": "my_job"}, "name: 'my_job' is not"),
             ({"name": "a" * 64}, "is not 1 to 63"),
@@ -55,6 +58,8 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
         ]:
             with pytest.raises(InvalidParameterError, match=words):
                 train(X, **given | wrong, session=clients)
+        with pytest.raises(InvalidInputError, match="data: there are no rows"):
+            train(X[:0], **given, session=clients)
         with pytest.raises(InvalidInputError, match="row 0, column 1"):
             train([[1, np.inf]], **given, session=clients)
         with pytest.raises(InvalidInputError, match=r"labels: row 1: 0\.5 is neither"):
@@ -74,6 +79,7 @@ def test_bad_input_is_refused_before_anything_is_paid_or_sent():
             ({"delete_after": 5}, "not a minute"),
             ({"delete_after": float("nan")}, "not a minute"),
             ({"delete_after": 3600}, "needs scheduler_role"),
+            ({"tags": ["a"]}, "tags: expected {name: text}"),
             ({"scheduler_role": ROLE}, "nothing ends by itself without delete_after"),
         ]:
             given = {"role": ROLE, "accept_cost": True} | wrong

@@ -6,9 +6,11 @@ import os
 import re
 import time
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from secrets import token_hex
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Self
 
 from fastrcf.errors import InvalidParameterError
@@ -181,6 +183,21 @@ def check_role(role: str, parameter: str = "role") -> str:
             f"{parameter}: expected arn:aws:iam::ACCOUNT:role/NAME, found {role!r}"
         )
     return role
+
+
+def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
+    """Give tags as AWS takes them.
+
+    Raises
+    ------
+    InvalidParameterError
+        If they are no names and texts.
+    """
+    pairs = (tags or {}).items() if isinstance(tags, (Mapping, NoneType)) else [(tags, None)]
+    for pair in pairs:
+        if not all(isinstance(text, str) for text in pair):
+            raise InvalidParameterError(f"tags: expected {{name: text}}, found {tags!r}")
+    return [{"Key": key, "Value": value} for key, value in pairs]
 
 
 def split_uri(uri: str, name: str = "uri") -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastrcf._parameters import count
 from fastrcf.errors import InvalidParameterError
-from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name
+from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, tag_list
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
 from fastrcf.sagemaker.errors import aws_errors, is_refusal
@@ -109,6 +109,8 @@ def deploy(
     if image is not None:
         check_image(image)
     ends = ENDPOINT.time(delete_after, scheduler_role)
+    given = tag_list(tags)
+    marks: dict[str, Any] = {"Tags": given} if given else {}
     instance_count = count("instance_count", instance_count, 1)
     endpoint = Endpoint(name, clients, **calling)
     table = prices or Prices.load()
@@ -123,8 +125,6 @@ def deploy(
     undo: list[Callable[[], Any]] = []
     asked = False
     sagemaker = clients.sagemaker
-    marks = {"Tags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()]}
-    marks = marks if tags else {}
     try:
         if not isinstance(model, Model):
             if isinstance(model, TrainingJob):

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 from fastrcf._parameters import count
 from fastrcf.container.hyperparameters import parse
 from fastrcf.container.metrics import METRIC_DEFINITIONS
-from fastrcf.errors import InvalidParameterError
+from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.sagemaker._named import ByName, Job
-from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, split_uri
+from fastrcf.sagemaker._session import (
+    Clients,
+    check_name,
+    check_role,
+    new_name,
+    split_uri,
+    tag_list,
+)
 from fastrcf.sagemaker.channel import Channel, check_labels, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.errors import aws_errors
@@ -168,11 +175,15 @@ def train(
     output = f"s3://{bucket}/{prefix}".rstrip("/")
     instance_count = count("instance_count", instance_count, 1)
     max_seconds = count("max_seconds", max_seconds, 1)
+    volume_gb = count("volume_gb", volume_gb, 1)
+    marks = tag_list(tags)
     name = check_name(name or new_name("train"))
     check_role(role)
     if isinstance(data, str):
         data = Channel("train", data, n_features=feature_dim)
     rows = None if isinstance(data, Channel) else single(data)
+    if rows is not None and not len(rows):
+        raise InvalidInputError("data: there are no rows")
     width = rows.shape[1] if rows is not None else data.n_features
     if feature_dim is None:
         feature_dim = width
@@ -257,8 +268,8 @@ def train(
         if spot:
             request["EnableManagedSpotTraining"] = True
             request["StoppingCondition"]["MaxWaitTimeInSeconds"] = 2 * max_seconds
-        if tags:
-            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if marks:
+            request["Tags"] = marks
         with aws_errors(f"creating training job {name}"):
             clients.sagemaker.create_training_job(**request)
     except BaseException:
