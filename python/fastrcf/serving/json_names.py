@@ -8,13 +8,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fastrcf.serving.problems import bad_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fastrcf.serving.problems import Problem
 
 # An escape of JSON; its group is half of a character, without the other half.
@@ -22,6 +21,8 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+# Characters of a name that are looked at, and shown.
+_LONGEST = 80
 _SPACE = re.compile(r"\s*")
 
 
@@ -69,13 +70,13 @@ def as_pairs(body: bytes, what: str = "JSON") -> list[Any]:
     return found
 
 
-def check(pairs: Any, known: Sequence[str], place: str, *, others: bool, row: int | None) -> None:
+def check(pairs: Any, known: tuple[str, ...], place: str, *, others: bool, row: int | None) -> None:
     """Refuse an object with a name twice, or one that may be meant for a known one.
 
     Parameters
     ----------
     pairs : Pairs, or anything that is no object and is passed over
-    known : sequence of str
+    known : tuple of str
     place : str
         Where it is, for messages; empty for the body itself.
     others : bool
@@ -95,12 +96,18 @@ def check(pairs: Any, known: Sequence[str], place: str, *, others: bool, row: in
     for name, _ in pairs:
         if name in known:
             continue
-        near = difflib.get_close_matches(name.lower(), known, 1, 0.8)
+        near = _near(name[:_LONGEST], known)
         if near:
-            raise _bad(place, f'{_shown(name)} is not known; is "{near[0]}" meant?', row)
+            raise _bad(place, f'{_shown(name)} is not known; is "{near}" meant?', row)
         if not others:
             listed = ", ".join(known)
             raise _bad(place, f"{_shown(name)} is not known; known are {listed}", row)
+
+
+@lru_cache(256)
+def _near(name: str, known: tuple[str, ...]) -> str | None:
+    # Rows have the same names: each is looked at once.
+    return next(iter(difflib.get_close_matches(name.lower(), known, 1, 0.8)), None)
 
 
 def within(pairs: Any, name: str) -> Any:
@@ -134,4 +141,4 @@ def _bad(place: str, what: str, row: int | None) -> Problem:
 
 
 def _shown(name: str) -> str:
-    return json.dumps(name[:80], ensure_ascii=False)
+    return json.dumps(name[:_LONGEST], ensure_ascii=False)
