@@ -20,7 +20,13 @@ from fastrcf.cli import main  # noqa: E402
 from fastrcf.container.hyperparameters import parse  # noqa: E402
 from fastrcf.container.metrics import METRIC_DEFINITIONS  # noqa: E402
 from fastrcf.errors import InvalidParameterError  # noqa: E402
-from fastrcf.sagemaker import TrainingJob, deploy, train  # noqa: E402
+from fastrcf.sagemaker import (  # noqa: E402
+    JobFailedError,
+    ServiceError,
+    TrainingJob,
+    deploy,
+    train,
+)
 from fastrcf.sagemaker._session import Clients  # noqa: E402
 from tests.sagemaker.aws import ROLE  # noqa: E402
 from tests.sagemaker.ours import IMAGE, served, trained  # noqa: E402
@@ -198,6 +204,37 @@ def test_options_of_tables_and_of_s3_are_told_apart(words, said, capfd):
 def test_options_of_instances_and_of_calls_are_told_apart(words, said, capfd):
     run("deploy", "job", "--role", ROLE, *words, code=2)
     assert said in re.sub(r"\s+", " ", capfd.readouterr().err)
+
+
+def test_who_leaves_early_is_told_what_goes_on(aws, tmp_path, rng, capfd, monkeypatch):
+    boto3.client("s3").create_bucket(
+        Bucket="rows", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    table = tmp_path / "rows.csv"
+    pl.DataFrame(rng.normal(size=(100, 2)), schema=["x", "y"]).write_csv(table)
+    paid = ("--role", ROLE, "--accept-cost", "--poll", 0)
+    run("train", table, "--output", "s3://rows/o", *paid, "--name", "first")
+    stops = "aws sagemaker stop-training-job --training-job-name"
+    deletes = "fastrcf sagemaker delete e ends it and its cost"
+    for error, code, stays in (
+        (KeyboardInterrupt(), 130, True),
+        (ServiceError("no answer"), 1, True),
+        (JobFailedError("it failed"), 1, False),
+    ):
+
+        def left(self, *, error=error, **given):
+            raise error
+
+        name = f"job-{code}-{stays}".lower()
+        with monkeypatch.context() as patch:
+            patch.setattr("fastrcf.sagemaker.training.TrainingJob.wait", left)
+            patch.setattr("fastrcf.sagemaker.endpoint.Endpoint.wait", left)
+            run("train", table, "--output", "s3://rows/o", *paid, "--name", name, code=code)
+            assert (f"{stops} {name} ends it" in capfd.readouterr().err) == stays
+            run("deploy", "first", *paid, "--name", "e", code=code)
+            # One that failed has to be deleted too.
+            assert deletes in capfd.readouterr().err
+        run("delete", "e")
 
 
 def test_the_job_has_the_container_s_metrics_and_a_managed_one_no_further_names(aws, rng):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,14 @@ from fastrcf.sagemaker.cost import Prices
 from fastrcf.sagemaker.deletion import delete as delete_all
 from fastrcf.sagemaker.deployment import deploy as begin_endpoint
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
-from fastrcf.sagemaker.errors import aws_errors, boto
+from fastrcf.sagemaker.errors import JobFailedError, aws_errors, boto
 from fastrcf.sagemaker.payload import MAX_PAYLOAD
 from fastrcf.sagemaker.recordio import CONTENT_TYPE as RECORDIO
 from fastrcf.sagemaker.training import MOST_TEXT, TrainingJob
 from fastrcf.sagemaker.training import train as begin_training
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fastrcf._typing import Floats
     from fastrcf.files import Clean, Format, Options, Role
@@ -42,6 +43,18 @@ def open_session(profile: str | None, region: str | None) -> Any:
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
+
+
+@contextmanager
+def _told_if_left(text: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Say what to do about what was begun, if waiting for it ends early."""
+    try:
+        yield
+    except but:
+        raise
+    except BaseException:
+        _say(text)
+        raise
 
 
 def train(
@@ -107,7 +120,9 @@ def train(
         **given,
     )
     if not no_wait:
-        job.wait(poll=poll, tell=_say)
+        ends = f"aws sagemaker stop-training-job --training-job-name {job.name} ends it"
+        with _told_if_left(f"{job.name} may go on and cost: {ends}", but=JobFailedError):
+            job.wait(poll=poll, tell=_say)
     told = {"job": job.name, "status": job.status, **told}
     if told["status"] == "Completed":
         told |= {"model_data": job.model_data, "metrics": job.metrics}
@@ -148,14 +163,16 @@ def deploy(
         tell=_say,
         **given,
     )
-    if not no_wait:
-        endpoint.wait(poll=poll, tell=_say)
-    status = endpoint.status
+    ends = f"fastrcf sagemaker delete {endpoint.name} ends it and its cost"
+    with _told_if_left(ends):
+        if not no_wait:
+            endpoint.wait(poll=poll, tell=_say)
+        status = endpoint.status
     if as_json:
         click.echo(json.dumps({"endpoint": endpoint.name, "status": status}))
         return
     click.echo(f"{endpoint.name}: {status}")
-    click.echo(f"fastrcf sagemaker delete {endpoint.name} ends it and its cost", err=True)
+    _say(ends)
 
 
 def predict(
