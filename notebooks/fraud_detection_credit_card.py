@@ -151,7 +151,9 @@ table, source = payments()
 table = table.sort_values("Time", kind="stable", ignore_index=True)
 missing = {*cards.COLUMNS, cards.LABEL} - {*table.columns}
 assert not missing, f"the table lacks {sorted(missing)}"
+assert budget >= 1, "budget: one alert a day is the least"
 fraud = table["Class"].to_numpy() == 1
+assert fraud.sum() >= 20, f"{fraud.sum()} frauds are too few to check anything by: more rows"
 weight = np.where(fraud, 1.0, STANDS_FOR if source == "part of the table" else 1.0)
 figures |= {"source": source, "rows": len(table), "frauds": int(fraud.sum())}
 print(f"{source}: {len(table):,} payments, {fraud.sum():,} frauds")
@@ -811,21 +813,23 @@ figures["traffic"] = {
 # (`fastrcf stack cost --requests-per-month 1000000` estimates it by a dated table of prices). They
 # are skipped unless `aws` is true. The first deploys the model, shows what the stack's alarms say
 # and asks its outputs where the API is; the second sends it signed traffic; the third **deletes
-# all of it**, which you may also do later with the same command.
+# all of it**, which you may also do later with the same command. The function's code is made of the
+# wheel that `make function` leaves in `dist`: run that first.
 # [docs/deploy.md](../docs/deploy.md) explains each step.
 
 # %%
 PREFIX = "card-fraud-notebook"
-DEPLOY = ["stack", "deploy", str(model), "--prefix", PREFIX, "--yes"]
+DEPLOY = ["stack", "deploy", str(model.resolve()), "--prefix", PREFIX, "--yes"]
 STATUS = ["stack", "status", "--prefix", PREFIX]
 DESTROY = ["stack", "destroy", "--prefix", PREFIX, "--yes"]
 
 
 def shell(*words):
-    """Run a command of ours; give what it printed."""
+    """Run a command of ours in the clone's root, where dist is; give what it printed."""
     print("$ fastrcf", *words)
     command = [sys.executable, "-m", "fastrcf.cli", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd="..")
+    return done.stdout
 
 
 if aws:

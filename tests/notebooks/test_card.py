@@ -2,6 +2,9 @@
 
 import ast
 import re
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -46,6 +49,20 @@ def check(run):
 def made_up(tmp_path_factory):
     folder = tmp_path_factory.mktemp("card")
     return execute(folder, "made-up", data="simulator", rows=40_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [(["rows=50"], "0 frauds are too few"), (["rows=20000", "budget=0"], "budget: one alert")],
+)
+def test_too_little_to_check_is_said_before_anything_is_learnt(tmp_path, parameters, said):
+    given = [f"out={tmp_path}", "data=simulator", *parameters]
+    command = [sys.executable, NOTEBOOKS / "tools" / "run_notebook.py", NOTEBOOK]
+    words = [word for one in given for word in ("-p", one)]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1
+    assert said in done.stderr
 
 
 @pytest.mark.slow
@@ -148,6 +165,25 @@ def test_what_it_would_ask_of_aws_are_commands_that_exist():
         command = app.commands[first].commands[second]
         # Parsed, not run.
         assert command.make_context(second, list(words)).params["prefix"]
+
+
+def test_commands_run_where_the_functions_wheel_is():
+    """`make function` leaves it in dist of the clone, and not beside the notebooks."""
+    tree = ast.parse(NOTEBOOK.with_suffix(".py").read_text())
+    (shell,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "shell"]
+    ran, folder = {}, NOTEBOOK.parent
+
+    def run(command, **given):
+        ran.update(given, command=command)
+        return SimpleNamespace(stdout="done")
+
+    names = {"sys": sys, "subprocess": SimpleNamespace(run=run, PIPE=None)}
+    exec(compile(ast.Module([shell], []), str(NOTEBOOK), "exec"), names)
+    assert names["shell"]("stack", "cost") == "done"
+    assert ran["command"][1:] == ["-m", "fastrcf.cli", "stack", "cost"]
+    assert (folder / ran["cwd"] / "Makefile").is_file()
+    # From there a path that was meant from here would lead elsewhere.
+    assert "str(model.resolve())" in NOTEBOOK.with_suffix(".py").read_text()
 
 
 def test_money_is_spent_on_request_only():
