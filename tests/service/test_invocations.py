@@ -184,6 +184,15 @@ def test_whatever_is_wrong_is_named_and_nothing_is_asked(both, told, given, word
     assert both._classifier.asked == 0
 
 
+@pytest.mark.parametrize("field", ["data", "metadata", "model"])
+def test_bytes_that_are_no_text_are_refused(service, field):
+    for text in (b'"\xe9"', b'["\xe9"]', b"[" * 100_000):
+        fields = {"data": b'"1,2,3"', "metadata": b'["a"]', field: text}
+        given = b"{%b}" % b",".join(b'"%b":%b' % (k.encode(), v) for k, v in fields.items())
+        status, found = ask(service, "/invocations", given)
+        assert (status, found["error"]) == (400, "invalid_input")
+
+
 def test_no_classifier_is_said_so(service):
     status, found = ask(service, "/invocations", body(model="fraud_classifier"))
     assert (status, found["error"]) == (400, "no_classifier")

@@ -118,7 +118,7 @@ def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifie
     data = bytes(sent.data)
     if data[:1] == b'"':
         # A table would be made a matrix once more by each who looks at it.
-        read = matrix(rows.csv(_anything.decode(data).encode()))
+        read = matrix(rows.csv(_value("data", data).encode()))
     elif data[:1] == b"[":
         read = rows.json(data)
     else:
@@ -169,7 +169,7 @@ def _of_detector(found: Detection | Floats) -> list[dict[str, Any]]:
 
 
 def _metadata(sent: Sent) -> list[str]:
-    given = _value(sent.metadata)
+    given = _value("metadata", sent.metadata)
     if given is None:
         raise _field("metadata", "it is not there; expected a list of texts")
     if not isinstance(given, list):
@@ -188,7 +188,7 @@ def _metadata(sent: Sent) -> list[str]:
 
 def _models(sent: Sent, asked: Mapping[str, str], classifier: Classifier | None) -> tuple[str, ...]:
     # Empty is as if it were not there: the original's gateway always sends it.
-    model = _value(sent.model) or asked.get("model") or None
+    model = _value("model", sent.model) or asked.get("model") or None
     if model is None:
         return MODELS if classifier is not None else MODELS[:1]
     if model not in MODELS:
@@ -200,8 +200,14 @@ def _models(sent: Sent, asked: Mapping[str, str], classifier: Classifier | None)
     return (model,)
 
 
-def _value(raw: msgspec.Raw | msgspec.UnsetType) -> Any:
-    return None if isinstance(raw, msgspec.UnsetType) else _anything.decode(raw)
+def _value(name: str, raw: msgspec.Raw | bytes | msgspec.UnsetType) -> Any:
+    if isinstance(raw, msgspec.UnsetType):
+        return None
+    try:
+        return _anything.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # What passes a field over looks at nothing in it.
+        raise _field(name, f"it is no JSON: {error}") from None
 
 
 def _field(name: str, what: str) -> Problem:
