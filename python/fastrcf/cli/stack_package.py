@@ -16,7 +16,7 @@ _FILE = click.Path(exists=True, dir_okay=False)
     type=click.Path(),
     default=".",
     show_default=True,
-    help="File to write, or a folder.",
+    help="File to write, NAME.zip, or a folder.",
 )
 @click.option("--arch", type=click.Choice(["arm64", "x86_64"]), default="arm64", show_default=True)
 @click.option("--wheel", type=_FILE, help="Of fastrcf.  [default: the one in dist]")

@@ -99,7 +99,8 @@ def build(
     Parameters
     ----------
     out : path
-        File to write, or a folder: then ``fastrcf-VERSION-ARCH.zip`` in it.
+        File to write, whose name ends with ``.zip``; else a folder, which is made if it is not
+        there: then ``fastrcf-VERSION-ARCH.zip`` in it.
     arch : {"arm64", "x86_64"}
         Lambda's architecture.
     wheel : path, optional
@@ -159,7 +160,7 @@ def build(
         tell(f"compiling by {compiler}")
         held |= compiled(held, compiler)
     place = Path(out)
-    if place.is_dir():
+    if place.is_dir() or place.suffix != ".zip":
         place = place / f"{'-'.join(own.name.split('-')[:2])}-{arch}.zip"
     tell(f"writing {place}")
     _write(place, held)

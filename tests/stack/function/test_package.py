@@ -88,6 +88,12 @@ def test_what_it_holds(wheel, numpy, tmp_path):
     assert len(made.code_sha256) == 44
 
 
+def test_a_folder_that_is_not_there_is_made(wheel, numpy, tmp_path):
+    path = package.build(tmp_path / "new" / "dist", wheel=wheel, wheels=[numpy])
+    assert path == tmp_path / "new" / "dist" / "fastrcf-1.0-arm64.zip"
+    assert path.is_file()
+
+
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
