@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
-from fastrcf.errors import InvalidParameterError
+from fastrcf.errors import FastRCFError, InvalidParameterError
 from fastrcf.stack.local import LocalCloud
 from tests.stack.conftest import FAR, ROW
 from tests.stack.function.calls import stored
@@ -103,6 +103,19 @@ def test_wrong_parameters_write_nothing(model, tmp_path):
     with pytest.raises(InvalidParameterError, match="CORS"):
         LocalCloud(model, tmp_path / "c", settings={"FASTRCF_CORS_ORIGIN": "x"})
     assert not (tmp_path / "c").exists()
+
+
+def test_a_folder_is_one_clouds(model, tmp_path):
+    """A second one would put its keys over those of the first."""
+    out = tmp_path / "c"
+    with LocalCloud(model, out, auth="key") as cloud:
+        before = cloud.key_file.read_text()
+        with pytest.raises(FastRCFError, match="another local cloud writes there"):
+            LocalCloud(model, out, auth="key")
+        assert cloud.key_file.read_text() == before
+        assert Caller(cloud)("GET", "/ping", headers={"x-api-key": before.strip()}).status == 200
+    with LocalCloud(model, out, auth="key") as cloud:
+        assert cloud.key_file.read_text() != before
 
 
 def test_without_an_origin_preflights_are_answered_and_allow_nothing(cloud):

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
     from fastrcf.stack.local.authorization import Authorizer
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
+
 Auth = Literal["iam", "key", "none"]
 AUTHS: tuple[Auth, ...] = ("iam", "key", "none")
 STREAM = "fastrcf-results"
@@ -123,6 +128,7 @@ class LocalCloud:
         self.key = secrets.token_urlsafe(30)
         self.keys = LocalKeys("LOCAL" + secrets.token_hex(8).upper(), secrets.token_hex(20), REGION)
         self.auth = auth
+        self._taken = self._take_folder()
         self._make_folder()
         self._lines = _Lines(self.log)
         self._gateway = Gateway(
@@ -172,6 +178,7 @@ class LocalCloud:
             )
         finally:
             self._lines.close()
+            os.close(self._taken)
             with contextlib.suppress(AttributeError):
                 self._sink.close()
 
@@ -203,8 +210,26 @@ class LocalCloud:
             return Anyone()
         return ApiKey(self.key) if self.auth == "key" else Signed(self.keys)
 
-    def _make_folder(self) -> None:
+    def _take_folder(self) -> int:
+        """Have the folder for oneself, until the file that is given is closed.
+
+        Another cloud would put its keys over ours, which our callers then sign with.
+        """
         self.out.mkdir(parents=True, exist_ok=True)
+        taken = os.open(self.out / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if fcntl is not None:
+                fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(taken)
+            self._listener.close()
+            raise FastRCFError(
+                f"{self.out}: another local cloud writes there; give each a folder of its own "
+                "(--out)"
+            ) from None
+        return taken
+
+    def _make_folder(self) -> None:
         if self.auth == "key":
             _write_private(self.key_file, self.key + "\n")
         if self.auth == "iam":
