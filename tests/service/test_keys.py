@@ -64,6 +64,26 @@ def test_files_that_cannot_be_used(tmp_path, text, words):
     assert "thekeyitself" not in str(caught.value)
 
 
+def test_a_file_of_bytes_is_no_file_of_keys(tmp_path):
+    path = tmp_path / "keys"
+    path.write_bytes(b"\xff\xfe")
+    for act in (ApiKeys.load, lambda path: new_key(path, "web")):
+        with pytest.raises(KeyFileError, match="not UTF-8"):
+            act(path)
+    assert path.read_bytes() == b"\xff\xfe"
+
+
+def test_when_all_are_withdrawn_nobody_may_ask(tmp_path):
+    path = tmp_path / "keys"
+    key = new_key(path, "web")
+    path.write_text("# withdrawn\n")
+    keys = ApiKeys.load(path, withdrawn=True)
+    assert len(keys) == 0
+    with pytest.raises(Problem) as caught:
+        keys.head({"x-api-key": key})
+    assert caught.value.status == 403
+
+
 @given(st.text(max_size=60))
 def test_no_other_key_opens(text):
     keys = ApiKeys({"web": hash_of("right")})

@@ -143,6 +143,29 @@ def test_keys_are_made_asked_for_and_taken_away(model, tmp_path):
     assert job not in told
 
 
+def test_the_last_key_is_taken_away_and_what_is_no_file_of_keys_stops_nothing(model, tmp_path):
+    keys = tmp_path / "keys"
+    key = new_key(keys, "web")
+    text = keys.read_bytes()
+    with started(model, "--api-keys", keys) as running:
+        assert running.ask("/v1/score", ROW, x_api_key=key)[0] == 200
+        for content, said, status in (
+            (b"\xff", "the former keys stay", 200),
+            (b"", "nobody may ask", 403),
+            (b"\xfe", "the former keys stay", 403),
+        ):
+            keys.write_bytes(content)
+            running.process.send_signal(signal.SIGHUP)
+            running.wait_for(said)
+            assert running.ask("/v1/score", ROW, x_api_key=key)[0] == status
+        keys.write_bytes(text)
+        running.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while running.ask("/v1/score", ROW, x_api_key=key)[0] == 403:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def test_a_key_is_taken_away_while_the_model_file_is_gone(model, tmp_path):
     keys = tmp_path / "keys"
     a, b = (new_key(keys, name) for name in "ab")

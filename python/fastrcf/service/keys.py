@@ -39,16 +39,21 @@ class ApiKeys:
     ----------
     hashes : mapping of str to str
         Hexadecimal SHA-256 of each key by name; at least one.
+    withdrawn : bool, default False
+        Whether there may be none: nobody may ask then.
     """
 
-    def __init__(self, hashes: Mapping[str, str]) -> None:
-        if not hashes:
+    def __init__(self, hashes: Mapping[str, str], *, withdrawn: bool = False) -> None:
+        if not (hashes or withdrawn):
             raise KeyFileError("there is no key: fastrcf serve --new-key NAME --api-keys FILE")
         self._hashes = [(name, text.encode()) for name, text in hashes.items()]
 
+    def __len__(self) -> int:
+        return len(self._hashes)
+
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> ApiKeys:
-        """Read a file of keys.
+    def load(cls, path: str | os.PathLike[str], *, withdrawn: bool = False) -> ApiKeys:
+        """Read a file of keys, of which all may have been withdrawn.
 
         Raises
         ------
@@ -56,7 +61,7 @@ class ApiKeys:
             Names the line.
         OSError
         """
-        return cls(read(path))
+        return cls(read(path), withdrawn=withdrawn)
 
     def head(self, headers: Mapping[str, str]) -> str:
         """Give the name of the key in ``X-Api-Key`` or ``Authorization: Bearer``.
@@ -96,7 +101,11 @@ def hash_of(key: str) -> str:
 def read(path: str | os.PathLike[str]) -> dict[str, str]:
     """Give the hashes of a file by name."""
     hashes: dict[str, str] = {}
-    for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), 1):
+    try:
+        text = Path(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path}: it is no file of keys: not UTF-8") from None
+    for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()
         if not line:
             continue
@@ -128,9 +137,9 @@ def new_key(path: str | os.PathLike[str], name: str) -> str:
     if not _NAME.fullmatch(name):
         raise KeyFileError(f"{name!r}: a name has letters, digits, '.', '_' and '-', at most 64")
     path = Path(path)
-    text = path.read_text("utf-8") if path.exists() else _TOP
     if path.exists() and name in read(path):
         raise KeyFileError(f"{path} has a key of {name!r} already: take its line out first")
+    text = path.read_text("utf-8") if path.exists() else _TOP
     key = _PREFIX + secrets.token_urlsafe(_BYTES)
     if text and not text.endswith("\n"):
         text += "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
+
+
+log = logging.getLogger("fastrcf.service")
 
 
 class Watch:
@@ -66,7 +70,11 @@ class Watch:
             seen = [before if now is None else now for now, before in pairs]
             if asked or seen != self._seen:
                 self._seen = seen
-                self._act()
+                try:
+                    self._act()
+                except Exception:
+                    # A defect: the next change may go well.
+                    log.exception("loading anew failed")
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

@@ -161,7 +161,10 @@ class Server:
         settings = self._settings
         if settings.api_keys is not None and isinstance(self._auth, ByKey):
             try:
-                self._auth.keys = ApiKeys.load(settings.api_keys)
+                # A file that has lost its last key withdraws it.
+                self._auth.keys = ApiKeys.load(settings.api_keys, withdrawn=True)
+                if not len(self._auth.keys):
+                    log.warning("%s has no key: nobody may ask", settings.api_keys)
             except (FastRCFError, OSError) as error:
                 log.error("the former keys stay: %s", error)
         if self._learner is not None:
