@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import polars as pl
@@ -167,10 +168,22 @@ def test_what_is_refused_changes_nothing(made, finished, tmp_path):
         (tmp_path / "empty", InvalidInputError, {}),
         (made, InvalidParameterError, {"timezone": "Mars/Base"}),
         (made, InvalidParameterError, {"alerts_per_thousand": 0.0}),
+        (made, InvalidParameterError, {"until": datetime(2030, 1, 1, tzinfo=UTC)}),
+        (made, InvalidParameterError, {"until": datetime(2026, 3, 2, 5, tzinfo=UTC)}),
+        (made, InvalidParameterError, {"until": datetime(2026, 3, 4)}),
     ):
         with pytest.raises(error):
             week.run(source, out, **options)
         assert names(out) == names(finished)
+
+
+def test_too_few_days_change_nothing(finished, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "out")
+    short = tmp_path / "short"
+    generator.generate(short, generator.Parameters(sims=20, days=2, seed=3))
+    with pytest.raises(InvalidInputError, match="the sessions are of 2 days: three are needed"):
+        week.run(short, out)
+    assert names(out) == names(finished)
 
 
 @pytest.mark.slow

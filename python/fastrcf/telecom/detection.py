@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 import fastrcf
+from fastrcf._parameters import names, number
 from fastrcf.errors import (
     InvalidInputError,
     InvalidParameterError,
@@ -28,6 +29,7 @@ from fastrcf.errors import (
 from fastrcf.telecom import kinds
 from fastrcf.telecom.alerts import AlertRule, crowds, into_cases, open_alerts, threshold_for
 from fastrcf.telecom.budget import USUAL, Budget
+from fastrcf.telecom.checked import frames, known, moment
 from fastrcf.telecom.durations import plain_rule, timed_rule
 from fastrcf.telecom.evidence import SLOW, VIEWS, Evidence, merged
 from fastrcf.telecom.findings import Findings, of_silence, summaries
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 #: Sessions of an alert that its kind and its reasons are told by: the first, and the highest.
 EXPLAINED: Final = 6
+#: The days without a past are not learnt from.
+WARM_UP: Final = timedelta(days=1)
 _NOTE: Final = "telecom"
 _FOREST: Final = "forest"
 # Who has less of a session's surprise is not asked for its reasons.
@@ -95,18 +99,18 @@ class SessionDetector:
         alert_rule: AlertRule | None = None,
         silence_rule: SilenceRule | None = None,
         calibration: timedelta = timedelta(days=1),
-        warm_up: timedelta = timedelta(days=1),
+        warm_up: timedelta = WARM_UP,
         views: Mapping[str, Sequence[str]] = VIEWS,
         **detector: Any,
     ) -> None:
         self.budget = Budget(alerts_per_thousand, alerts_per_day)
         self.alerts_per_thousand = self.budget.alerts_per_thousand
         self.alerts_per_day = self.budget.alerts_per_day
-        if not 0 <= silence_share < 1:
+        self.silence_share = number("silence_share", silence_share)
+        if not 0 <= self.silence_share < 1:
             raise InvalidParameterError(f"silence_share: {silence_share} is not in [0, 1)")
-        self.columns = list(columns)
+        self.columns = names("columns", columns)
         self.views = {name: tuple(of) for name, of in views.items()}
-        self.silence_share = float(silence_share)
         self.alert_rule = alert_rule or AlertRule()
         self.silence_rule = silence_rule or SilenceRule()
         self.calibration = calibration
@@ -136,7 +140,8 @@ class SessionDetector:
         InvalidInputError
             If a feature lacks, or the sessions end before the detector is warm.
         """
-        warm = _moment(features["start_ts"].min()) + self.warm_up
+        frames(features=features, sessions=sessions)
+        warm = known(features["start_ts"].min()) + self.warm_up
         features = features.filter(pl.col("start_ts") >= warm)
         if features.is_empty():
             raise InvalidInputError(
@@ -150,12 +155,12 @@ class SessionDetector:
         scored = self._scored(features, learn=sims)
         share = 0.0 if sessions is None else self.silence_share
         self._share = 1 - share
-        last = _moment(features["start_ts"].max()) + _MOMENT
+        last = known(features["start_ts"].max()) + _MOMENT
         self.threshold = self._threshold(scored, features, last)
-        learnt = last - _moment(features["start_ts"].min())
+        learnt = last - known(features["start_ts"].min())
         budget = self.budget.cases(len(features), learnt)
         if sessions is not None and share:
-            quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
+            quiet = quiet_times(sessions, known(sessions["start_ts"].max()), self.silence_rule)
             self.silence_ratio = ratio_for(quiet, budget * share, self.silence_rule)
         return self
 
@@ -163,7 +168,7 @@ class SessionDetector:
         """Find the score above which sessions of the days before open as many cases as may be."""
         before = pl.col("start_ts").is_between(until - self.calibration, until, closed="left")
         ranked = scored.with_row_index("row").filter(before).sort("score", descending=True)
-        time = min(self.calibration, until - _moment(scored["start_ts"].min()))
+        time = min(self.calibration, until - known(scored["start_ts"].min()))
         n_cases = self.budget.cases(len(ranked), time) * self._share
         kinds_so_far: list[str] = []
         n = min(len(ranked), math.ceil(8 * n_cases) + 1)
@@ -234,6 +239,7 @@ class SessionDetector:
         return list(dict.fromkeys([*self.columns, *views]))
 
     def _check(self, features: pl.DataFrame) -> None:
+        frames(features=features)
         missing = [name for name in self.features if name not in features.columns]
         if missing:
             raise InvalidInputError(f"there are no features {', '.join(missing)}")
@@ -337,7 +343,9 @@ class SessionDetector:
         NotFittedError
             Before :meth:`fit`.
         """
-        first = since or _moment(features["start_ts"].min())
+        frames(features=features, sessions=sessions)
+        earliest = known(features["start_ts"].min())
+        first = earliest if since is None else moment("since", since)
         # What is longer ago has no part in what is judged.
         features = features.filter(pl.col("start_ts") > first - max(TOGETHER, SLOWLY))
         scored = self.score(features)
@@ -363,7 +371,7 @@ class SessionDetector:
             ),
         )
         if sessions is not None and not math.isnan(self.silence_ratio):
-            quiet = quiet_times(sessions, _moment(sessions["start_ts"].max()), self.silence_rule)
+            quiet = quiet_times(sessions, known(sessions["start_ts"].max()), self.silence_rule)
             silent = silences(quiet, self.silence_ratio, self.silence_rule)
             silent = silent.filter(pl.col("opened") >= first)
             alerts = pl.concat([alerts, of_silence(silent, len(alerts))], how="diagonal")
@@ -488,9 +496,3 @@ class SessionDetector:
             ) from None
         made._detector = model
         return made
-
-
-def _moment(found: object) -> datetime:
-    if not isinstance(found, datetime):
-        raise InvalidInputError("there are no sessions")
-    return found

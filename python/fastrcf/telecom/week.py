@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 import fastrcf
-from fastrcf.errors import InvalidInputError
-from fastrcf.telecom import baselines, kept, writing
-from fastrcf.telecom.detection import SessionDetector
+from fastrcf.errors import InvalidInputError, InvalidParameterError
+from fastrcf.telecom import baselines, checked, kept, writing
+from fastrcf.telecom.detection import WARM_UP, SessionDetector
 from fastrcf.telecom.evaluation import evaluate_findings
 from fastrcf.telecom.feature_files import features_folder
 from fastrcf.telecom.peers import PeerTable
@@ -142,7 +142,8 @@ def run(
     InvalidInputError
         If there are too few days.
     InvalidParameterError
-        If both budgets are given, or one is out of its range.
+        If both budgets are given, one is out of its range, or ``until`` leaves nothing to learn
+        from or nothing to judge.
 
     Notes
     -----
@@ -160,6 +161,7 @@ def run(
     )
     local_offset(timezone, pl.Series([datetime.now(UTC)]))
     made_of = kept.facts(source, timezone)
+    moment = learnt_until(read_sessions(source, ["start_ts"]), until)
     anew = kept.why_anew(out, made_of) if resume else ""
     if resume and say is not None:
         say("features are kept" if anew is None else f"features are computed anew: {anew}")
@@ -172,7 +174,6 @@ def run(
     with timed(steps, "read", progress):
         features = read_features(out / "features", detector.features)
         sessions = read_sessions(source, NEEDED)
-        moment = until or split(features)
     with timed(steps, "learn", progress):
         before = pl.col("start_ts") < moment
         detector.fit(features.filter(before), sessions.filter(before))
@@ -339,7 +340,30 @@ def put_aside(source: str | PathLike[str]) -> dict[str, int] | None:
     return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
-def split(features: pl.DataFrame) -> datetime:
+def learnt_until(sessions: pl.DataFrame, until: datetime | None) -> datetime:
+    """Say where learning ends: at a given moment, or after four sevenths of the days.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer than three days: one to warm up, one to learn from, one to judge.
+    InvalidParameterError
+        If nothing is to be learnt from before the moment, or nothing to be judged behind it.
+    """
+    if until is None:
+        return split(sessions)
+    until, starts = checked.moment("until", until), sessions["start_ts"]
+    first, last = checked.known(starts.min()), checked.known(starts.max())
+    if until > last or starts.is_between(first + WARM_UP, until, closed="left").sum() == 0:
+        raise InvalidParameterError(
+            f"until: sessions begin from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}; the "
+            f"first day is not learnt from, so {until:%Y-%m-%d %H:%M} leaves nothing to learn "
+            "from or nothing to judge"
+        )
+    return until
+
+
+def split(sessions: pl.DataFrame) -> datetime:
     """Find the midnight where learning ends, after four sevenths of the days.
 
     Raises
@@ -347,11 +371,11 @@ def split(features: pl.DataFrame) -> datetime:
     InvalidInputError
         If there are fewer than three days: one to warm up, one to learn from, one to judge.
     """
-    days = features["start_ts"].dt.truncate("1d").unique().sort()
+    days = sessions["start_ts"].dt.truncate("1d").unique().sort()
     if len(days) < 3:
         raise InvalidInputError(
-            f"the sessions are of {len(days)} days: three are needed, one to warm up, one to learn "
-            "from and one to judge"
+            f"the sessions are of {len(days)} {'day' if len(days) == 1 else 'days'}: three are "
+            "needed, one to warm up, one to learn from and one to judge"
         )
     first: Any = days[0]
     learnt = min(len(days) - 1, max(2, round(LEARNT * len(days))))
