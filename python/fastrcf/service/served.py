@@ -129,7 +129,8 @@ class LocalModel:
             model = model.freeze()
         if not isinstance(model, (Detector, FrozenForest)) and not _is_managed(model):
             raise InvalidInputError(
-                f"{type(model).__name__}: such a model answers rows only while it learns: --learn"
+                f"{type(model).__name__}: such a model answers rows only while it learns: fastrcf "
+                "serve --learn --state FILE has it do so"
             )
         self._model = model
         self.version = version
