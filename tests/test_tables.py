@@ -151,6 +151,13 @@ def test_what_is_no_time_is_refused_in_words(times):
         fastrcf.Detector(**PER_DAY).fit(pd.DataFrame({"t": times, "a": USUAL}))
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("times", [[[1]] * N, [b"x"] * N, [datetime.timedelta(1)] * N])
+def test_columns_without_an_order_are_no_times(kind, times):
+    with pytest.raises(fastrcf.InvalidInputError, match=r"t'?: expected"):
+        fastrcf.Detector(**PER_DAY).fit(kind({"t": times, "a": USUAL}))
+
+
 @pytest.mark.parametrize("kind", [dict, pd.DataFrame, pl.DataFrame, pa.table])
 def test_truth_values_are_no_times(kind):
     with pytest.raises(fastrcf.InvalidInputError, match="column 't': expected datetimes"):

@@ -112,7 +112,7 @@ def rate_of(alerts_per_day: float, rows: int, days: float) -> float:
 def span(table: Table, name: str) -> tuple[Any, Any]:
     """Give the first and the last time of a column; those of texts in seconds."""
     column = table.column(name)
-    if not table.holds_texts(name):
+    if table.has_order(name):
         try:
             return column.min(), column.max()
         except TypeError:

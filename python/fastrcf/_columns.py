@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._input import as_frame, as_series, is_frame, is_missing, is_series, narwhals
+from fastrcf._input import (
+    as_frame,
+    as_series,
+    is_frame,
+    is_kind,
+    is_missing,
+    is_series,
+    narwhals,
+)
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -54,6 +62,12 @@ def _values(name: str, series: Any, first_row: int) -> NDArray[Any]:
     nw = narwhals()
     if series.null_count():
         _refuse(name, series.is_null().to_numpy(), "the value is missing", first_row)
+    native = series.to_native()
+    # Of pandas they come as objects, which are looked at one by one.
+    unknown = series.dtype == nw.Unknown and not is_kind(native, "pandas", "Series")
+    if len(series) and (unknown or series.dtype.is_nested()):
+        kind = getattr(native, "dtype", getattr(native, "type", None))
+        raise InvalidInputError(f"{name}: expected one value a row, found {kind}")
     if isinstance(series.dtype, nw.Datetime):
         # The clock of the column's own time zone.
         series = series.dt.replace_time_zone(None)

@@ -132,13 +132,15 @@ class Table:
             return not _are_numbers(column.to_list())
         return column.dtype in (nw.String, nw.Categorical, nw.Enum)
 
-    def holds_texts(self, name: str) -> bool:
-        """Whether a column holds text; objects that may be anything are none."""
+    def has_order(self, name: str) -> bool:
+        """Whether a column may hold times of which all tools know the first and the last."""
+        column = self.column(name)
         if self.frame is None:
-            return self.is_text(name)
+            return not self.is_text(name)
         import narwhals as nw
 
-        return bool(self.column(name).dtype != nw.Object) and self.is_text(name)
+        known = (nw.Datetime, nw.Date, nw.Boolean, nw.Object)
+        return bool(column.dtype.is_numeric() or column.dtype in known)
 
     def column(self, name: str) -> Any:
         """Give a column as a Narwhals series or an array."""
