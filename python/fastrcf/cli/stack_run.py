@@ -15,6 +15,7 @@ from fastrcf.cli import DONE, FAILED, stack_show
 from fastrcf.cli.adapter import open_session
 from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker.cost import Prices
+from fastrcf.sagemaker.errors import ServiceError
 from fastrcf.stack import plan as planning
 from fastrcf.stack._clients import StackClients
 from fastrcf.stack.calling import curl_line, key_command, read_key
@@ -94,6 +95,10 @@ def deploy(
     table = Prices.load(prices)
     with tempfile.TemporaryDirectory() as folder:
         early = planning.make_plan(clients, wanted, "0" * 64)
+        if show_key and early.parameters["AuthMode"] != "APIKEY":
+            raise InvalidParameterError(
+                "--show-key: the API has no key while AuthMode is IAM: its callers sign"
+            )
         before = early.stack.parameters if early.stack else None
         accept_hourly(
             early.template, early.parameters, before, table, clients.region, accept_cost, _say
@@ -123,10 +128,18 @@ def deploy(
     assert done.stack is not None
     outputs = done.stack.outputs
     line = curl_line(outputs, plan.columns, detect=plan.has_threshold)
-    key = read_key(clients, outputs) if show_key else None
+    key = unread = None
+    if show_key:
+        try:
+            key = read_key(clients, outputs)
+        except ServiceError as error:
+            # What was deployed is told first.
+            unread = error
     if as_json:
         told = {"outcome": done.outcome, "outputs": outputs, "curl": line}
         click.echo(json.dumps({**told, "api_key": key} if key else told))
+        if unread is not None:
+            raise unread
         return DONE
     _say(
         f"stack {prefix}: nothing to change"
@@ -140,6 +153,8 @@ def deploy(
     elif "ApiKeyId" in outputs:
         click.echo(f"\nThe key is shown by:\n{key_command(outputs)}")
     _say(f"\nfastrcf stack destroy --prefix {prefix} ends it and its cost")
+    if unread is not None:
+        raise unread
     return DONE
 
 

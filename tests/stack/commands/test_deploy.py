@@ -210,6 +210,31 @@ def test_a_failure_tells_the_first_reasons(cloud, model, code, capsys):
     assert "ROLLBACK_COMPLETE: OutputBucket (AWS::S3::Bucket)" in capsys.readouterr().err
 
 
+def test_a_key_that_there_is_not_is_not_asked_for(cloud, clients, model, code, capsys):
+    absent(cloud)
+    assert deploy(model, "--code", code, "--yes", "--show-key") == 1
+    assert "has no key while AuthMode is IAM" in capsys.readouterr().err
+    assert clients.s3.list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_key_that_aws_does_not_tell_hides_nothing_of_what_was_made(
+    cloud, clients, model, code, capsys, more
+):
+    absent(cloud)
+    absent(cloud)
+    answers(cloud, "CREATE", CHANGES)
+    keyed = {**OUTPUTS, "AuthMode": "APIKEY", "ApiKeyId": "id7"}
+    executed(cloud, "CREATE_COMPLETE", outputs=keyed)
+    with Stubber(clients.gateway) as gateway:
+        gateway.add_client_error("get_api_key", "AccessDeniedException", "no")
+        asked = ("--code", code, "--yes", "--show-key", "--set", "AuthMode=APIKEY", *more)
+        assert deploy(model, *asked) == 1
+    told = capsys.readouterr()
+    assert OUTPUTS["ApiUrl"] in told.out
+    assert "asking for the API key: the credentials do not allow it" in told.err
+
+
 def test_a_change_set_that_fails_tells_why(cloud, model, code, capsys):
     absent(cloud)
     absent(cloud)
