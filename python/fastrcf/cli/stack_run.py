@@ -176,14 +176,15 @@ def status(
     """Tell how a stack is; exit code 1 if an alarm is on."""
     clients = StackClients.of(open_session(profile, region))
     found = read_status(clients, check_prefix(prefix))
-    key = read_key(clients, found.stack.outputs) if show_key else None
     if as_json:
         told = found.to_dict()
-        click.echo(json.dumps({**told, "api_key": key} if key else told))
+        if show_key:
+            told["api_key"] = read_key(clients, found.stack.outputs)
+        click.echo(json.dumps(told))
     else:
         stack_show.show_status(found)
-        if key:
-            click.echo(f"API key: {key}")
+        if show_key:
+            click.echo(f"API key: {read_key(clients, found.stack.outputs)}")
     return FAILED if found.ringing else DONE
 
 

@@ -90,6 +90,16 @@ def test_the_command_fails_if_an_alarm_is_on(stubbed, monkeypatch, capsys):
     assert told["stack"]["status"] == "UPDATE_COMPLETE"
 
 
+def test_a_key_that_there_is_not_hides_no_status(stubbed, monkeypatch, capsys):
+    with stubbed(*SERVICES) as (clients, stubs):
+        monkeypatch.setattr(StackClients, "of", classmethod(lambda cls, *given: clients))
+        answer(stubs, environment=variables(), alarms=[("a", "OK")])
+        assert main(["stack", "status", "--prefix", PREFIX, "--show-key"]) == 1
+        told = capsys.readouterr()
+    assert "alarms: 0 of 1 on" in told.out
+    assert "the stack has no API key" in told.err
+
+
 def test_what_aws_does_not_tell_is_named(stubbed):
     with stubbed(*SERVICES) as (clients, stubs):
         stubs["cloudformation"].add_response(
