@@ -8,6 +8,7 @@ there, which reads DATA by its own paths. The model comes to this machine.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
@@ -44,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Go through the session."""
     given = parser().parse_args(argv)
+    if not Path(given.output).absolute().parent.is_dir():
+        # Else it would be told when all has been done.
+        raise SystemExit(f"{given.output}: there is no such folder on this disk")
     spark = SparkSession.builder.remote(given.remote).getOrCreate()
     events = spark.read.parquet(given.data)
 
@@ -71,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     spark.udf.register("rcf_score", score_udf(detector, spark=spark))
     events.createOrReplaceTempView("events")
-    names = ", ".join(f"`{name}`" for name in detector.columns)
+    names = ", ".join("`" + name.replace("`", "``") + "`" for name in detector.columns)
     query = f"SELECT count(*) AS n FROM events WHERE rcf_score({names}) > {detector.threshold!r}"
     (row,) = spark.sql(query).collect()
     print(f"by SQL: {row['n']:,} alerts")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
@@ -46,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Fit."""
     given = parser().parse_args(argv)
+    if not Path(given.output).absolute().parent.is_dir():
+        # Else it would be told when all has been done.
+        raise SystemExit(f"{given.output}: there is no such folder on the driver's disk")
     logging.basicConfig(format="%(message)s")
     logging.getLogger("fastrcf_spark").setLevel(logging.INFO)
     spark = SparkSession.builder.appName("fastrcf: fit").getOrCreate()

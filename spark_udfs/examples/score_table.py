@@ -6,6 +6,7 @@ Run it by ``spark-submit spark_udfs/examples/score_table.py MODEL DATA -o OUT``,
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
@@ -38,9 +39,21 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def refuse_within(output: str, data: str) -> None:
+    """End where output would be among the data, or take their place."""
+    # The scheme apart: s3 and s3a are one.
+    places = [
+        path.split(":", 1)[1] if ":/" in path else os.path.abspath(path) for path in (output, data)
+    ]
+    short, long = sorted((f"/{place.strip('/')}/" for place in places), key=len)
+    if long.startswith(short):
+        raise SystemExit(f"{output} is where the rows are, {data}: write to a folder apart")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Score."""
     given = parser().parse_args(argv)
+    refuse_within(given.output, given.data)
     spark = SparkSession.builder.appName("fastrcf: score").getOrCreate()
     if "://" in given.model:
         (file,) = spark.read.format("binaryFile").load(given.model).select("content").collect()

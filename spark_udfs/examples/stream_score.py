@@ -7,6 +7,7 @@ or by python. Started again with the same checkpoint it goes on where it ended.
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
@@ -39,9 +40,22 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def refuse_within(output: str, data: str) -> None:
+    """End where output would be among the data, or take their place."""
+    # The scheme apart: s3 and s3a are one.
+    places = [
+        path.split(":", 1)[1] if ":/" in path else os.path.abspath(path) for path in (output, data)
+    ]
+    short, long = sorted((f"/{place.strip('/')}/" for place in places), key=len)
+    if long.startswith(short):
+        raise SystemExit(f"{output} is where the rows are, {data}: write to a folder apart")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Score a stream."""
     given = parser().parse_args(argv)
+    for made in (given.output, given.checkpoint):
+        refuse_within(made, given.folder)
     spark = SparkSession.builder.appName("fastrcf: stream").getOrCreate()
     schema = spark.read.parquet(given.folder).schema
     rows = (

@@ -211,8 +211,9 @@ def _check_fit(
 ) -> None:
     if not 0 <= seed < 2**63 or int(seed) != seed:
         raise fastrcf.InvalidParameterError(f"seed: {seed!r} is not between 0 and 2**63 - 1")
-    if min_rows < 2:
-        raise fastrcf.InvalidParameterError(f"min_rows: {min_rows} is less than 2")
+    for name, rows in (("min_rows", min_rows), ("max_rows", max_rows)):
+        if rows is not None and (not isinstance(rows, int) or rows < 2):
+            raise fastrcf.InvalidParameterError(f"{name}: {rows!r} is not an integer from 2")
     if max_rows is not None and max_rows < min_rows:
         raise fastrcf.InvalidParameterError(
             f"max_rows: {max_rows} is less than min_rows, {min_rows}: no key would get a model"
@@ -469,8 +470,7 @@ def _looked_at(
 
 
 def _is_of_models(models: DataFrame) -> None:
-    types = {field.name: field.dataType for field in models.schema.fields}
-    if not isinstance(types.get("model"), BinaryType):
+    if ("model", "binary") not in models.dtypes:
         raise fastrcf.InvalidInputError(
             "the table of models needs a column 'model' of bytes, as fit_per_key makes it"
         )

@@ -136,6 +136,24 @@ def test_score_with_reasons(classic, tmp_path, data, model, detector, table, cap
     assert f"3,000 rows, {alerts} alerts, 0 without a score" in capsys.readouterr().out
 
 
+@pytest.mark.smoke
+def test_what_is_read_is_not_written_over_nor_among(classic, data, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.listdir(data))
+    uri = Path(data).as_uri()
+    for given in ((data, "data"), (uri, f"{data}/"), ("data", f"{uri}/out"), (f"{data}/0*", data)):
+        with pytest.raises(SystemExit, match="is where the rows are"):
+            example("score_table").main([model, given[0], "-o", given[1], "--overwrite"])
+        with pytest.raises(SystemExit, match="is where the rows are"):
+            example("stream_score").main([model, given[0], "-o", given[1], "--checkpoint", "c"])
+    with pytest.raises(SystemExit, match="is where the rows are"):
+        example("stream_score").main([model, data, "-o", "data2", "--checkpoint", f"{data}/c"])
+    for name in ("fit_table", "connect_session"):
+        with pytest.raises(SystemExit, match=r"no/m\.rcf: there is no such folder"):
+            example(name).main([data, "-o", "no/m.rcf"])
+    assert sorted(os.listdir(data)) == before
+
+
 def test_a_stream_goes_on_where_it_ended(classic, tmp_path, data, model, detector, table, capsys):
     out = str(tmp_path / "out")
     given = [model, data, "-o", out, "--checkpoint", str(tmp_path / "check"), "--files", "2"]

@@ -392,6 +392,8 @@ def test_refused_before_anything_runs(spark, keyed, models, by_hand):
         fit_per_key(df, "sim", categorical="items")
     with pytest.raises(out, match="alert_rate: 2"):
         fit_per_key(df, "sim", alert_rate=2)
+    with pytest.raises(out, match=r"max_rows: 10000.0 is not an integer"):
+        fit_per_key(df, "sim", max_rows=1e4)
     with pytest.raises(out, match="missing: 'null'"):
         fit_per_key(df, "sim", missing="null")
     with pytest.raises(refused, match="does not say which columns"):
