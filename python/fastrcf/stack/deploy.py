@@ -105,9 +105,16 @@ def deploy(
             return Deployed("declined", plan.stack)
         last = events.newest(clients, proposed.stack_id)
         changes.execute(clients, proposed)
-        stack = events.follow(
-            clients, proposed.stack_id, last, poll=poll, timeout=timeout, tell=on_event
-        )
+        try:
+            stack = events.follow(
+                clients, proposed.stack_id, last, poll=poll, timeout=timeout, tell=on_event
+            )
+        except KeyboardInterrupt:
+            tell(
+                "CloudFormation goes on by itself: fastrcf stack status --prefix "
+                f"{names.prefix} --region {names.region} tells how far it is"
+            )
+            raise
     if wanted.notebooks is not None:
         count = upload_folder(clients, names.model_bucket, "notebooks", wanted.notebooks)
         tell(f"uploaded {count} files for the notebook, which takes them at its next start")

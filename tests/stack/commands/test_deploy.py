@@ -312,6 +312,20 @@ def test_a_question_that_is_interrupted_leaves_no_empty_stack(
     assert deploy(model, "--code", code) != 0
 
 
+def test_who_does_not_wait_is_told_that_it_goes_on(cloud, code, capsys, monkeypatch):
+    existing(cloud)
+    answers(cloud, "UPDATE", CHANGES[:1])
+    cloud.add_response("describe_stack_events", {"StackEvents": []})
+    cloud.add_response("execute_change_set", {}, {"ChangeSetName": SET})
+
+    def interrupted(*given, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrcf.stack.events.follow", interrupted)
+    assert deploy("--code", code, "--yes") != 0
+    assert "CloudFormation goes on by itself" in capsys.readouterr().err
+
+
 def test_a_bucket_of_an_earlier_stack_is_named(cloud, clients, model, code, capsys):
     left = f"{PREFIX}-{ACCOUNT}-{REGION}-out"
     bucket(clients, left)
