@@ -134,6 +134,27 @@ def test_wrong_use_is_told(week):
         SessionDetector().fit(week[1].head(1))
     with pytest.raises(InvalidInputError, match="there are no sessions"):
         SessionDetector().fit(week[1].clear())
+    for name, value in (("alerts_per_thousand", "x"), ("alerts_per_day", True)):
+        with pytest.raises(InvalidParameterError, match=f"{name}: expected a number"):
+            SessionDetector(**{name: value})
+    with pytest.raises(InvalidParameterError, match="columns: expected a sequence of names"):
+        SessionDetector("log_overlap")
+
+
+def test_tables_of_others_and_moments_without_a_zone_are_refused_in_words(week, detector):
+    features = week[1]
+    for table, said in (
+        (features.lazy(), "found polars's LazyFrame: call collect"),
+        (features.to_pandas(), "found pandas's DataFrame: pl.from_pandas"),
+    ):
+        for call in (detector.fit, detector.score, detector.explain, detector.detect):
+            with pytest.raises(InvalidInputError, match=said):
+                call(table)
+    with pytest.raises(InvalidInputError, match="sessions: expected a DataFrame of Polars"):
+        session_features({"sim_id": ["a"]})
+    for since in (datetime(2026, 3, 6), "2026-03-06", pl.datetime(2026, 3, 6)):
+        with pytest.raises(InvalidParameterError, match="since: expected a datetime with a time"):
+            detector.detect(features, since=since)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3))

@@ -136,6 +136,52 @@ def test_a_refused_record_changes_nothing(detector, made, records):
     assert stream(detector, made).push_all([]) == []
 
 
+NO_RECORDS = [
+    (None, "expected a record by name, found NoneType"),
+    ({"start_ts": "2026-03-02"}, "start_ts: expected a datetime"),
+    ({"end_ts": True}, "end_ts: expected a datetime"),
+    ({"end_ts": 10**30}, "end_ts: expected a datetime"),
+    ({"bytes_up": 2**80}, "bytes_up: expected a whole number"),
+    ({"bytes_down": "12"}, "bytes_down: expected a whole number"),
+    ({"sms_mo": float("inf")}, "sms_mo: expected a whole number"),
+    ({"cost": "3"}, "cost: expected a number"),
+    ({"cell_lat": float("inf")}, "cell_lat: expected a number"),
+    ({"customer": ["a"]}, "customer: expected text"),
+    ({"visited_plmn": {}}, "visited_plmn: expected text"),
+]
+
+
+def test_what_is_no_record_costs_none_of_the_others(detector, made, records):
+    rows = list(records.head(60).iter_rows(named=True))
+    bad = [None if of is None else {**rows[30], **of} for of, _ in NO_RECORDS]
+    answers = stream(detector, made).push_all([*rows[:30], *bad, *rows[30:]])
+    for answer, (_, said) in zip(answers[30 : 30 + len(bad)], NO_RECORDS, strict=True):
+        assert isinstance(answer, InvalidInputError)
+        assert said in str(answer)
+    expected = stream(detector, made).push_all(rows)
+    assert answers[:30] + answers[30 + len(bad) :] == expected
+
+
+def test_what_is_nan_is_missing(detector, made, records):
+    row = next(records.iter_rows(named=True))
+    nan = {**row, "cost": float("nan"), "sms_mo": float("nan"), "customer": float("nan")}
+    missing = {**row, "cost": None, "sms_mo": None, "customer": None}
+    assert stream(detector, made).push(nan) == stream(detector, made).push(missing)
+
+
+def test_records_that_cannot_be_read_to_their_end_change_nothing(detector, made, records):
+    rows = list(records.head(30).iter_rows(named=True))
+
+    def broken():
+        yield from rows
+        raise OSError("the queue is gone")
+
+    live = stream(detector, made)
+    with pytest.raises(OSError, match="the queue is gone"):
+        live.push_all(broken())
+    assert live.push_all(rows) == stream(detector, made).push_all(rows)
+
+
 def test_late_records_see_what_was_before_them(detector, made, records):
     rows = list(records.head(400).iter_rows(named=True))
     in_time = {one.session_id: one.score for one in stream(detector, made).push_all(rows)}

@@ -200,7 +200,12 @@ def test_what_cannot_be():
         PlaceDetector().score(peers)
     with pytest.raises(InvalidInputError, match="nothing to learn from"):
         PlaceDetector().fit(peers, moment)
+    for wrong in (None, "2026-03-06", moment.date(), moment.replace(tzinfo=None)):
+        with pytest.raises(InvalidParameterError, match="until: expected a datetime with a time"):
+            PlaceDetector().fit(peers, wrong)
     bare = PeerTable.fit(busy(days=3).drop("cell"))
     assert hours(bare, "cell").is_empty()
     fitted = PlaceDetector().fit(peers, moment + timedelta(days=2))
     assert fitted.detect(bare, moment).events.is_empty()
+    with pytest.raises(InvalidParameterError, match="since: expected a datetime with a time"):
+        fitted.detect(peers, "2026-03-06")

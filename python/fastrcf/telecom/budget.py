@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from fastrcf._parameters import number
 from fastrcf.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -42,16 +43,20 @@ class Budget:
             raise InvalidParameterError(
                 f"alerts_per_thousand: {thousand} and alerts_per_day: {day}: give one of them"
             )
+        if thousand is not None:
+            thousand = number("alerts_per_thousand", thousand)
+        if day is not None:
+            day = number("alerts_per_day", day)
         if thousand is not None and not 0 < thousand <= 100:
             raise InvalidParameterError(
-                f"alerts_per_thousand: {thousand} is not above 0 and at most 100"
+                f"alerts_per_thousand: {thousand:g} is not above 0 and at most 100"
             )
         if day is not None and not 0 < day < float("inf"):
-            raise InvalidParameterError(f"alerts_per_day: {day} is not above 0 and finite")
+            raise InvalidParameterError(f"alerts_per_day: {day:g} is not above 0 and finite")
         if day is None:
             thousand = USUAL if thousand is None else thousand
         for name, value in (("alerts_per_thousand", thousand), ("alerts_per_day", day)):
-            object.__setattr__(self, name, None if value is None else float(value))
+            object.__setattr__(self, name, value)
 
     def cases(self, sessions: int, time: timedelta) -> float:
         """Give the cases that so many sessions may open in so long a time."""

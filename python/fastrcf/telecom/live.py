@@ -155,7 +155,8 @@ class SessionStream:
         """
         answers: list[Judged | InvalidInputError | None] = []
         rows: list[dict[str, Any]] = []
-        for record in records:
+        # All of them before the first changes anything: what gives them may fail.
+        for record in list(records):
             try:
                 found = self._features.push(record)
             except InvalidInputError as error:
@@ -257,7 +258,7 @@ class SessionStream:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None or value != value else str(value)
 
 
 def _moment(when: Any) -> datetime:

@@ -16,6 +16,7 @@ import polars as pl
 
 import fastrcf
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
+from fastrcf.telecom.checked import moment
 from fastrcf.telecom.place_hours import COLUMNS, LEAST_A_DAY, LEAST_HOURS, LEVELS, hours
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ class PlaceDetector:
         ------
         InvalidInputError
             If no place has sessions enough before ``until``.
+        InvalidParameterError
+            If ``until`` is no datetime with a time zone.
         """
+        until = moment("until", until)
         learnt = hours(peers, self.level).filter(pl.col("hour") < until)
         if learnt.is_empty():
             raise InvalidInputError(
@@ -112,6 +116,7 @@ class PlaceDetector:
         """
         if not self._fitted:
             raise NotFittedError("fit the detector of places first")
+        since = None if since is None else moment("since", since)
         found = hours(peers, self.level, since)
         scores = self._detector.score(_seen(found)) if len(found) else np.zeros(0)
         return found.with_columns(score=pl.Series(scores, dtype=pl.Float64))

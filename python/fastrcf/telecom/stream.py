@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from fastrcf.errors import InvalidInputError, InvalidParameterError
-from fastrcf.telecom import catalogue
+from fastrcf.errors import InvalidParameterError
+from fastrcf.telecom import catalogue, checked
 from fastrcf.telecom.feature import DAY_MS, WINDOWS, Values
 from fastrcf.telecom.peers import SCHEMA, PeerTable
 from fastrcf.telecom.stream_peers import LivePeers
@@ -114,28 +114,25 @@ class FeatureStream:
         Raises
         ------
         InvalidInputError
-            If it has no session_id, sim_id, start_ts or end_ts, or is later than may be. Nothing
-            has changed.
+            If it has no session_id, sim_id, start_ts or end_ts, a value is not as the schema has
+            it, or it is later than may be. Nothing has changed.
         """
-        for name in ("session_id", "sim_id", "start_ts", "end_ts"):
-            if record.get(name) is None:
-                raise InvalidInputError(f"the record has no {name}")
-        start, end = _micros(record["start_ts"], "start_ts"), _micros(record["end_ts"], "end_ts")
-        name = str(record["sim_id"])
+        row = checked.record(record)
+        start, end, name = row["start_ts"], row["end_ts"], row["sim_id"]
         sim = self._sims.get(name)
         if sim is None:
             sim = Sim(self._keep, self._most)
-        facts = sim.push(read(record, start, end, start + self._offset(start)))
+        facts = sim.push(read(row, start, end, start + self._offset(start)))
         self._sims[name] = sim
         if self._peers is not None:
-            facts |= self._peers.facts(record, facts, start)
+            facts |= self._peers.facts(row, facts, start)
         values = Values(facts)
         found = np.array([f.value(values) for f in self._features]).astype(np.float32)
         return dict(zip(self.names, found.tolist(), strict=True))
 
     def forget(self, before: datetime) -> int:
         """Drop SIMs without a record since then; returns how many."""
-        time = _micros(before, "before")
+        time = checked.micros(before, "before")
         old = [name for name, sim in self._sims.items() if sim.last_start < time]
         for name in old:
             del self._sims[name]
@@ -152,11 +149,3 @@ class FeatureStream:
         there = (_EPOCH + timedelta(microseconds=start)).astimezone(self._zone)
         offset = there.utcoffset()
         return 0 if offset is None else offset // _MICROSECOND
-
-
-def _micros(when: Any, name: str) -> int:
-    if isinstance(when, datetime):
-        if when.tzinfo is None:
-            raise InvalidInputError(f"{name} has no time zone")
-        return (when - _EPOCH) // _MICROSECOND
-    return int(when)

@@ -13,6 +13,7 @@ import polars as pl
 
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.telecom import schema
+from fastrcf.telecom.checked import frames
 from fastrcf.telecom.feature import DAY_MS
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def canonical(
     InvalidInputError
         If a column lacks, has null where it must not, or holds another type.
     """
+    if not isinstance(frame, pl.LazyFrame):
+        frames(sessions=frame)
     lazy = frame.lazy()
     names = lazy.collect_schema().names()
     for name in needed:
