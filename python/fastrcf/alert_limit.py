@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf import _columns, _fastrcf
+from fastrcf import _columns
 from fastrcf._input import is_missing
 from fastrcf._parameters import count, number
+from fastrcf._writing import write
 from fastrcf.errors import InvalidInputError, InvalidParameterError, ModelFileError
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class AlertLimit:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write ``bytes(limit)`` to a file, whole or not at all."""
-        _fastrcf.write_atomically(path, bytes(self))
+        write(path, bytes(self))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> AlertLimit:

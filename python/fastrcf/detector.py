@@ -13,6 +13,7 @@ from fastrcf._alert_rate import AlertRate, days_of, rate_of, span
 from fastrcf._parameters import check_kind, count, flag, names, notes, number, seed
 from fastrcf._refusals import named_columns, refuse_untyped
 from fastrcf._tables import Table, as_batches, as_table
+from fastrcf._writing import write
 from fastrcf.detection import Detection, Reason, Relation, to_native
 from fastrcf.errors import (
     InvalidInputError,
@@ -467,7 +468,7 @@ class Detector(AlertRate):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector to a model file, whole or not at all."""
-        _fastrcf.write_atomically(path, bytes(self))
+        write(path, bytes(self))
 
     def __bytes__(self) -> bytes:
         return self._fitted().to_bytes()

@@ -13,6 +13,7 @@ from fastrcf import _fastrcf, _layout
 from fastrcf._input import to_rows
 from fastrcf._parameters import DEPTH, check_kind, count, notes, number, seed
 from fastrcf._questions import Forecasts, Questions
+from fastrcf._writing import write
 from fastrcf.errors import InvalidParameterError, ModelFileError, NotReadyError
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class RandomCutForest(Questions, Forecasts):
         OSError
             If the file cannot be written; a file that was there is as before.
         """
-        _fastrcf.write_atomically(path, bytes(self))
+        write(path, bytes(self))
 
     def _alive(self) -> _fastrcf.Forest:
         if self._core is None:
@@ -334,7 +335,7 @@ class FrozenForest(Questions):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the forest to a model file, whole or not at all."""
-        _fastrcf.write_atomically(path, bytes(self))
+        write(path, bytes(self))
 
     def __bytes__(self) -> bytes:
         return self._core.to_bytes()

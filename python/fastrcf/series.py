@@ -14,6 +14,7 @@ from fastrcf import _series_input as read
 from fastrcf._parameters import count, names, notes, number, seed
 from fastrcf._refusals import named_columns, refuse_untyped
 from fastrcf._series_warnings import Held, warn_of_drops, warn_of_order
+from fastrcf._writing import write
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
@@ -424,7 +425,7 @@ class SeriesDetector:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector to a model file, whole or not at all."""
-        _fastrcf.write_atomically(path, bytes(self))
+        write(path, bytes(self))
 
     def __bytes__(self) -> bytes:
         return self._begun().to_bytes()

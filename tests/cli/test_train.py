@@ -89,8 +89,6 @@ def test_times_in_text_are_read(payments, done, table, tmp_path):
         (["--drop", "nothing"], "no column 'nothing'"),
         (["--label", "Fraud"], "no column 'Fraud'"),
         (["--time", "when"], "no column 'when'"),
-        (["--alert-rate", "2"], "alert_rate: 2.0 is not above 0"),
-        (["--trees", "0"], "n_trees"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(table, run, tmp_path, words, said):

@@ -232,6 +232,8 @@ def report(model: str, data: str, out: str, **options: Any) -> None:
     """
     from fastrcf.cli.report import report as run
 
+    if options["label"] is None and (options["positive"] or options["normal"]):
+        raise click.UsageError("--positive and --normal need --label")
     run(fastrcf.load(model), model, data, out, **options)
 
 
@@ -313,6 +315,7 @@ def stream(model: str | None, **options: Any) -> None:
     """
     from fastrcf.cli.stream import stream as run
     from fastrcf.cli.stream_models import new_model
+    from fastrcf.cli.tables import of_csv
 
     names = (
         "time_column key_column period threshold alert_rate alerts_per_day shingle_size n_trees "
@@ -321,6 +324,11 @@ def stream(model: str | None, **options: Any) -> None:
     given = {name: options.pop(name) for name in names.split()}
     if options["read"].format not in (None, "csv", "jsonl"):
         raise click.UsageError("--input-format: streams are csv or jsonl")
+    given_of_csv = of_csv(options["read"])
+    if options["read"].encoding != "utf-8":
+        raise click.UsageError("--encoding: streams are UTF-8")
+    if options["read"].format == "jsonl" and given_of_csv:
+        raise click.UsageError(f"{given_of_csv[0]} is of CSV: the stream is jsonl")
     if options["state"] is None and (options["save_every"] or options["skip_seen"]):
         raise click.UsageError("--save-every and --skip-seen need --state")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ import fastrcf
 from fastrcf.cli.evaluation import truth
 from fastrcf.cli.tables import Input, model_roles
 from fastrcf.cli.train import fit
-from fastrcf.files import open_sink
+from fastrcf.errors import InvalidInputError
+from fastrcf.files import PassOver, find_files, open_sink
+from fastrcf.files.formats import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,6 +94,10 @@ def demo(
         _Clock(),
         Path(out),
     )
+    if data == STANDARD:
+        raise InvalidInputError("-: DATA is read several times; put it into a file")
+    if data is not None:
+        find_files(data)
     folder.mkdir(parents=True, exist_ok=True)
     if data is None:
         from fastrcf.cli.demo_data import transactions
@@ -113,6 +119,8 @@ def demo(
             random_state=random_state,
         )
     _tell_trained(console, detector, data, label, [*drop, *left_out])
+    # Bad rows have been told.
+    read = replace(read, bad=PassOver())
 
     model = folder / "model.rcf"
     with clock.step("save"):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrcf._separation import Separation, sentence
-from fastrcf.cli.tables import Input, model_roles
+from fastrcf.cli.tables import Input, add_roles, model_roles
 from fastrcf.errors import InvalidInputError
 from fastrcf.files.sources import kind_of
 
@@ -68,12 +68,7 @@ def evaluate(
     table = Input.of(data, read)
     roles = model_roles(model, table, columns)
     names = list(roles)
-    for name in (label, time_column):
-        if name in roles:
-            raise InvalidInputError(f"{name!r} is a column that the model looks at")
-    roles[label] = "label"
-    if time_column is not None:
-        roles[time_column] = "time"
+    add_roles(roles, label, time_column)
     scores, labels, times = [], [], []
     separation = Separation()
     for batch in table.batches(roles, "scoring"):

@@ -52,7 +52,13 @@ def describe(path: str) -> dict[str, Any]:
             "rows_streamed": model.n_seen - model.n_fitted,
             "alert_rate": model.alert_rate,
             "threshold": model.threshold,
+            "score": model.score_kind,
         }
+        if model.rows_per_day is not None:
+            described |= {
+                "rows_per_day": model.rows_per_day,
+                "alerts_per_day": model.alerts_per_day,
+            }
     elif isinstance(model, fastrcf.SeriesDetector):
         described |= {
             "rows_seen": model.n_seen,

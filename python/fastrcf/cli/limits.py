@@ -69,7 +69,17 @@ class Waiting:
         self._file.close()
 
     def roles(self, roles: dict[str, Role]) -> dict[str, Role]:
-        """Add the roles of the two columns to a model's own."""
+        """Add the roles of the two columns to a model's own.
+
+        Raises
+        ------
+        InvalidInputError
+            If the column of times is one of entities or categories.
+        """
+        if self._time == self._entity:
+            raise InvalidInputError(f"--entity and --time: both are {self._time!r}")
+        if roles.get(self._time) == "category":
+            raise InvalidInputError(f"--time: {self._time!r} is a category to the model, no time")
         added: dict[str, Role] = {self._entity: "category", self._time: "time"}
         return added | roles
 

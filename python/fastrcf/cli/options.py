@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import math
+import os
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from fastrcf.files import FORMATS, Aside, Options, Refuse
+from fastrcf.errors import InvalidInputError
+from fastrcf.files import FORMATS, Aside, Options, Refuse, find_files
+from fastrcf.files.formats import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -82,7 +85,9 @@ def reading(command: Command) -> Command:
             "delimiter": _delimiter(given.pop("delimiter")),
             "encoding": _encoding(given.pop("encoding")),
         }
-        with _bad_rows(given.pop("skip_bad_rows")) as bad:
+        aside = given.pop("skip_bad_rows")
+        _refuse_to_lose(given, aside)
+        with _bad_rows(aside) as bad:
             return command(*args, read=Options(**fields, bad=bad), **given)
 
     with_options.__name__ = command.__name__
@@ -106,6 +111,47 @@ def refuse_given(names: Iterable[str], why: str) -> None:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name in names and source is not ParameterSource.DEFAULT:
             raise click.UsageError(f"{parameter.opts[0]} {why}")
+
+
+def _refuse_to_lose(given: dict[str, Any], aside: Path | None) -> None:
+    """See that no file that is read is written too, and none written twice.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the option and the file.
+    """
+    data, out = given.get("data"), given.get("out")
+    try:
+        read = [] if data is None else find_files(data)
+    except InvalidInputError:
+        # Whoever reads them says so.
+        read = []
+    known = [("DATA", one) for one in read]
+    known += [(f"the {name}", given[name]) for name in ("model", "state") if given.get(name)]
+    for option, path in (("-o", out), ("--skip-bad-rows", aside)):
+        for what, one in known:
+            if path is not None and _are_same(path, one):
+                raise InvalidInputError(
+                    f"{option} {path}: this is {what}, which would be lost; name another"
+                )
+    if out is not None and aside is not None and Path(out).absolute() == aside.absolute():
+        raise InvalidInputError(f"--skip-bad-rows {aside}: this is the output; name another")
+
+
+def _are_same(one: str | Path, other: str) -> bool:
+    """Whether two names are of one file that is there; standard streams are none."""
+    if STANDARD in (str(one), other) or not (os.path.isfile(one) and os.path.isfile(other)):
+        return False
+    return os.path.samefile(one, other)
+
+
+def as_options(error: Exception) -> click.UsageError:
+    """Say of a parameter that is out of its range by which option it was given."""
+    names, colon, what = str(error).partition(": ")
+    own = {"n_trees": "trees", "random_state": "seed", "n_threads": "threads"}
+    given = " and ".join("--" + own.get(n, n).replace("_", "-") for n in names.split(" and "))
+    return click.UsageError(f"{given}{colon}{what}")
 
 
 def _delimiter(text: str | None) -> str | None:

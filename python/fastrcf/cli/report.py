@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastrcf.cli.evaluation import truth
-from fastrcf.cli.tables import Input, check_detector, model_roles
+from fastrcf.cli.tables import Input, add_roles, check_detector, model_roles
 from fastrcf.errors import InvalidInputError
 from fastrcf.files import check_place
 from fastrcf.files.formats import STANDARD
@@ -64,13 +64,7 @@ def report(
     table = Input.of(data, replace(read, bad=tally))
     roles = model_roles(detector, table)
     names = list(roles)
-    for name in (label, time_column):
-        if name in roles:
-            raise InvalidInputError(f"{name!r} is a column that the model looks at")
-    if label is not None:
-        roles[label] = "label"
-    if time_column is not None:
-        roles[time_column] = "time"
+    add_roles(roles, label, time_column)
     gatherer = Gatherer(detector, name=model, keep=keep, label=label, time=time_column, top=top)
     for batch in table.batches(roles, "scoring", keep):
         gatherer.add(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastrcf.cli.interrupts import stop_if_asked
 from fastrcf.cli.progress import progress
 from fastrcf.errors import InvalidInputError
-from fastrcf.files import clean, find_files, no_value, open_source
+from fastrcf.files import clean, find_files, guess_format, no_value, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,8 +36,17 @@ class Input:
 
     @classmethod
     def of(cls, data: str, options: Options) -> Input:
-        """Find the files and open the first one."""
+        """Find the files and open the first one.
+
+        Raises
+        ------
+        InvalidInputError
+            If options are of CSV, and no file is.
+        """
         files = find_files(data)
+        given = of_csv(options)
+        if given and all((options.format or guess_format(file)) != "csv" for file in files):
+            raise InvalidInputError(f"{given[0]} is of CSV files: {data} is none")
         return cls(files, open_source(files[0], options), options)
 
     def numeric(self, without: Sequence[str] = ()) -> list[str]:
@@ -124,6 +133,35 @@ def model_roles(model: Any, data: Input, columns: Sequence[str] = ()) -> dict[st
             f"numbers: {', '.join(names[:12])}; choose with --columns"
         )
     return dict.fromkeys(names, "number")
+
+
+def of_csv(options: Options) -> list[str]:
+    """Name the options that were given and mean something for CSV alone."""
+    given = {
+        "--names": bool(options.names),
+        "--no-header": not options.header,
+        "--delimiter": options.delimiter is not None,
+        "--encoding": options.encoding != "utf-8",
+    }
+    return [option for option, is_given in given.items() if is_given]
+
+
+def add_roles(roles: dict[str, Role], label: str | None, time_column: str | None) -> None:
+    """Add the columns of labels and times to those that a model takes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model looks at one of them, or both are one.
+    """
+    if label is not None and label == time_column:
+        raise InvalidInputError(f"--label and --time: both are {label!r}")
+    wanted: list[tuple[str | None, Role]] = [(label, "label"), (time_column, "time")]
+    for name, role in wanted:
+        if name in roles:
+            raise InvalidInputError(f"{name!r} is a column that the model looks at")
+        if name is not None:
+            roles[name] = role
 
 
 def check_detector(model: Any, instead: str = "") -> None:

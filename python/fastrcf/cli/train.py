@@ -12,8 +12,9 @@ import click
 import fastrcf
 from fastrcf._separation import Separation
 from fastrcf.cli.evaluation import arrays, codes, told
+from fastrcf.cli.options import as_options
 from fastrcf.cli.tables import Input
-from fastrcf.errors import InvalidInputError
+from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.files import check_place
 
 if TYPE_CHECKING:
@@ -136,6 +137,12 @@ def fit(
     _known(names, {"--columns": columns, "--categorical": categorical, "--drop": drop})
     _known(names, {"--label": [label] if label else [], "--time": [time_column or names[0]]})
     away = {*drop, label, time_column}
+    for name in (*columns, *categorical):
+        if name in away:
+            raise click.UsageError(
+                f"{name!r} is to be looked at (--columns, --categorical) and not to be (--drop, "
+                "--label, --time)"
+            )
     chosen = list(columns) or table.numeric(without=[*drop, label or "", time_column or ""])
     chosen += [name for name in categorical if name not in chosen]
     chosen = [name for name in chosen if name not in away]
@@ -149,12 +156,15 @@ def fit(
         for name in chosen
     }
     per_day = parameters.get("alerts_per_day") is not None
-    detector = Detector(
-        chosen,
-        categorical=[name for name in chosen if roles[name] == "category"],
-        time_column=time_column if per_day else None,
-        **parameters,
-    )
+    try:
+        detector = Detector(
+            chosen,
+            categorical=[name for name in chosen if roles[name] == "category"],
+            time_column=time_column if per_day else None,
+            **parameters,
+        )
+    except InvalidParameterError as error:
+        raise as_options(error) from None
     if per_day and time_column is not None:
         roles[time_column] = "time"
 

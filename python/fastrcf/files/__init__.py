@@ -1,6 +1,6 @@
 """Tables in files, read and written batch by batch, so that memory stays flat."""
 
-from fastrcf.files.bad_rows import Aside, BadRow, BadRows, Refuse
+from fastrcf.files.bad_rows import Aside, BadRow, BadRows, PassOver, Refuse
 from fastrcf.files.clean import Clean, Role, clean, no_value
 from fastrcf.files.formats import FORMATS, Format, find_files, guess_format
 from fastrcf.files.sinks import check_place, open_sink, open_whole
@@ -16,6 +16,7 @@ __all__ = [
     "Format",
     "Kind",
     "Options",
+    "PassOver",
     "Refuse",
     "Role",
     "Source",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from fastrcf._writing import is_stream
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -77,11 +79,21 @@ class Refuse:
         raise InvalidInputError(str(bad), row=bad.row)
 
 
+class PassOver:
+    """Lets bad rows go that were taken before: of a table that is read again."""
+
+    count = 0
+    stops = False
+
+    def take(self, bad: BadRow) -> None:
+        """Do nothing."""
+
+
 class Aside:
     """Puts bad rows into a file of JSON lines, and counts them.
 
     The file is there, whole, once the ``with`` block has ended well, and not
-    before.
+    before. A device or a pipe, such as ``/dev/null``, gets them as they come.
 
     Parameters
     ----------
@@ -93,12 +105,16 @@ class Aside:
 
     def __init__(self, path: Path) -> None:
         self.count = 0
-        self._path = path
-        self._unfinished = path.with_name(f".{path.name}.unfinished")
+        self._path = Path(os.path.realpath(path))
+        self._is_stream = is_stream(path)
+        if self._is_stream:
+            self._path = path
+        self._unfinished = self._path.with_name(f".{self._path.name}.unfinished")
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Aside:
-        self._file = self._unfinished.open("w", encoding="utf-8")
+        place, mode = (self._path, "a") if self._is_stream else (self._unfinished, "w")
+        self._file = place.open(mode, encoding="utf-8")
         return self
 
     def take(self, bad: BadRow) -> None:
@@ -116,6 +132,8 @@ class Aside:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._is_stream:
+            return
         if kind is None:
             self._unfinished.replace(self._path)
         else:

@@ -8,13 +8,14 @@ import shutil
 import sys
 import tempfile
 from abc import ABC, abstractmethod
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fastrcf._writing import is_stream
 from fastrcf.files.formats import COMPRESSION, STANDARD, guess_format
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def check_place(path: Path) -> None:
     OSError
         Names what is in the way.
     """
+    if is_stream(path):
+        return
+    path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     if path.is_dir():
@@ -164,8 +168,9 @@ def open_whole(path: str) -> Iterator[Any]:
     """Open a file to write bytes into: all of them get there, or none.
 
     It is written beside its place and renamed once the ``with`` block has ended
-    well; otherwise what was there before stays. Standard output, too, gets all
-    or nothing.
+    well; otherwise what was there before stays. Through a link the file that it
+    names is replaced, and what replaces a file has its permissions. Standard
+    output, a device or a pipe, too, gets all or nothing.
 
     Parameters
     ----------
@@ -177,14 +182,16 @@ def open_whole(path: str) -> Iterator[Any]:
     OSError
         If it cannot be written.
     """
-    if path == STANDARD:
+    if path == STANDARD or is_stream(path):
         with tempfile.TemporaryFile() as file:
             yield file
             file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
-            sys.stdout.buffer.flush()
+            # At its end: it may be a file that others write to.
+            with nullcontext(sys.stdout.buffer) if path == STANDARD else open(path, "ab") as out:
+                shutil.copyfileobj(file, out, 1 << 20)
+                out.flush()
         return
-    place = Path(path)
+    place = Path(os.path.realpath(path))
     check_place(place)
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.unfinished")
     try:
@@ -192,6 +199,8 @@ def open_whole(path: str) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if place.exists():
+            shutil.copymode(place, unfinished)
         unfinished.replace(place)
     except BaseException:
         with suppress(FileNotFoundError):
