@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # How long the last words of a query that has ended are waited for.
-_SECONDS = 10.0
+SECONDS = 10.0
 
 
 class Batches(StreamingQueryListener):
@@ -91,5 +91,5 @@ class Batches(StreamingQueryListener):
         active = {str(query.runId) for query in self._streams.active}
         with self._changed:
             gone = self._started - active
-            self._changed.wait_for(lambda: gone <= self._ended, _SECONDS)
+            self._changed.wait_for(lambda: gone <= self._ended, SECONDS)
             return self._started <= self._ended

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 import fastrcf
 from fastrcf_spark._features import column
-from fastrcf_spark._watch_stream import Batches
+from fastrcf_spark._watch_stream import SECONDS, Batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,8 +108,24 @@ class Watch:
             self._counts = self._batches.counts
             return df.observe(name, *columns)
         observation = Observation()
-        self._counts = lambda: observation.get
+        self._counts = lambda: self._observed(observation)
         return df.observe(observation, *columns)
+
+    def _observed(self, observation: Observation) -> Mapping[str, Any]:
+        """Give what was observed; classic Spark would wait for it for ever."""
+        found: list[Mapping[str, Any]] = []
+        if not self._ended:
+            found.append(observation.get)
+        else:
+            asking = threading.Thread(target=lambda: found.append(observation.get), daemon=True)
+            asking.start()
+            asking.join(SECONDS)
+        if not found or not found[0]:
+            raise fastrcf.NotReadyError(
+                "no query has run that was watched to its end: results are lazy, write or collect "
+                "them within the with block"
+            )
+        return found[0]
 
     def _alone(self) -> None:
         if self._session is not None:
@@ -139,7 +155,7 @@ class Watch:
 
     @property
     def rows(self) -> int:
-        """Rows that the query gave, or that it fitted to; waits until it has run."""
+        """Rows that the query gave, or that it fitted to; waits for it until the block ends."""
         return self._counted("rows")
 
     @property

@@ -111,6 +111,19 @@ def test_models_of_keys_and_their_scores_are_counted(spark, events):
     assert judging.alerts == found.count(True)
 
 
+@pytest.mark.smoke
+def test_a_query_that_nobody_ran_is_not_waited_for(spark, table, detector, monkeypatch):
+    monkeypatch.setattr("fastrcf_spark.watch.SECONDS", 0.3)
+    with Watch(progress=False) as watch:
+        scored = score(frame(spark, table), detector, watch=watch)
+    for ask in (lambda: watch.rows, lambda: str(watch)):
+        with pytest.raises(fastrcf.NotReadyError, match="no query has run that was watched"):
+            ask()
+    monkeypatch.undo()
+    arrow(scored)
+    assert watch.rows == len(table)
+
+
 def test_a_fit_is_watched(spark, table):
     df = frame(spark, table).withColumn("amount", F.expr("if(id < 9, null, amount)"))
     watch = Watch("fit")
