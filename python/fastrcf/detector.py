@@ -246,7 +246,8 @@ class Detector(AlertRate):
                 first.append(low)
                 last.append(high)
         if builder is None or builder.n_seen < 2:
-            raise NotReadyError(f"{done} rows are too few to fit to: at least 2 are needed")
+            rows = "1 row is" if done == 1 else f"{done} rows are"
+            raise NotReadyError(f"{rows} too few to fit to: at least 2 are needed")
         days = None
         if self._per_day is not None:
             days = days_of(str(self._time), first, last)

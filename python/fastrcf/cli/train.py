@@ -190,6 +190,7 @@ def _known(names: Sequence[str], asked: dict[str, Sequence[str]]) -> None:
         for name in wanted:
             if name not in names:
                 raise InvalidInputError(
-                    f"{option}: there is no column {name!r}; the table has {', '.join(names[:12])}"
+                    f"{option}: there is no column {name!r}; the table has "
+                    + ", ".join(map(repr, names[:12]))
                     + (f" and {len(names) - 12} more" if len(names) > 12 else "")
                 )

@@ -75,8 +75,8 @@ def warnings(
         )
     if data.n_rows * model.alert_rate < 1 and not scores.alerts.rows:
         yield (
-            f"{words.counted(data.n_rows, 'row')} are too few to expect an alert at a rate of "
-            f"{words.share(model.alert_rate)}."
+            f"{words.counted(data.n_rows, 'row')} {'is' if data.n_rows == 1 else 'are'} too few to "
+            f"expect an alert at a rate of {words.share(model.alert_rate)}."
         )
 
 
