@@ -251,3 +251,13 @@ def test_arrays_have_the_fitted_columns_and_no_others(rng):
     )
     with pytest.raises(fastrcf.InvalidInputError, match="expected 2 columns in the fitted order"):
         detector.score(x)
+
+
+def test_reasons_are_the_largest_three_parts():
+    rows = np.random.default_rng(0).normal(size=(500, 6))
+    for reasons in fastrcf.Detector(n_trees=20, random_state=1).fit(rows).explain(rows):
+        shares = [reason.share for reason in reasons]
+        assert 1 <= len(shares) <= 3
+        assert shares == sorted(shares, reverse=True)
+        assert min(shares[1:], default=1) >= 0.08
+        assert sum(shares) <= 1 + 1e-9

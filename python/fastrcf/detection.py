@@ -101,7 +101,8 @@ class Detection:
     is_anomaly : numpy.ndarray of bool, shape (n,)
         Whether the score is above the threshold.
     reasons : list of n lists of Reason
-        Why, the largest part first; empty for rows that are no anomaly.
+        Why, the largest part first: at most three, and but for the first none with a share
+        below 0.08, so that shares need not sum to 1; empty for rows that are no anomaly.
     """
 
     score: Floats

@@ -368,7 +368,7 @@ class Detector(AlertRate):
             return to_native(self._detection(core.process(rows)), table)
 
     def explain(self, table: Any) -> list[list[Reason]]:
-        """Give the reasons of every row, anomaly or not."""
+        """Give the reasons of every row, anomaly or not, as many as a :class:`Detection` has."""
         core, table = self._asked(table)
         with named_columns(self._names, table=table):
             rows = self._rows(core, table)
