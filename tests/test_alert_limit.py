@@ -138,7 +138,7 @@ def test_datetimes_memory_and_wrong_input():
         ([True, True], ["a", None], [0, 0], "entities, row 1: the entity is missing"),
         ([True, True], [1.0, np.nan], [0, 0], "entities, row 1: the entity is missing"),
         ([True], [["a"]], [0], r"entities, row 0: \['a'\] is no entity"),
-        ([True], ["a"], [1e300], "times, row 0: 1e.300 is no time"),
+        ([True], ["a"], [1e300], r"times, row 0: 1\.0+.*e\+300 is no time"),
         ([True], ["a"], ["noon"], "times: expected datetimes .* found 'noon' in row 0"),
     ],
 )

@@ -158,6 +158,21 @@ def test_columns_without_an_order_are_no_times(kind, times):
         fastrcf.Detector(**PER_DAY).fit(kind({"t": times, "a": USUAL}))
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e6, 1e9])
+def test_times_in_parts_of_a_second_are_refused(unit):
+    times = [int(moment * unit) for moment in SECONDS]
+    said = "is no time in seconds: if it is in milliseconds"
+    with pytest.raises(fastrcf.InvalidInputError, match=f"column 't': [0-9]+ {said}"):
+        fastrcf.Detector(**PER_DAY).fit({"t": times, "a": USUAL})
+    with pytest.raises(fastrcf.InvalidInputError, match=f"time, row 0: [0-9.e+]+ {said}"):
+        fastrcf.evaluate(USUAL, np.arange(N) % 2, times)
+    limit = fastrcf.AlertLimit(1)
+    with pytest.raises(fastrcf.InvalidInputError, match=f"times, row 0: [0-9.e+]+ {said}"):
+        limit.keep_first([True] * N, ["a"] * N, times)
+    # Whose day has another length counts in another unit.
+    assert fastrcf.AlertLimit(1, day=86400 * unit).keep_first([True] * N, ["a"] * N, times).any()
+
+
 @pytest.mark.parametrize("kind", [dict, pd.DataFrame, pl.DataFrame, pa.table])
 def test_truth_values_are_no_times(kind):
     with pytest.raises(fastrcf.InvalidInputError, match="column 't': expected datetimes"):

@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from fastrcf._columns import seconds
+from fastrcf._columns import MOST_DAYS, NO_SECONDS, seconds
 from fastrcf._parameters import number, wilson
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
 
@@ -141,6 +141,8 @@ def days_of(name: str, first: list[Any], last: list[Any]) -> float:
     # Python counts with truth values.
     if isinstance(last[0], bool) or not math.isfinite(passed):
         raise _no_times(name)
+    if not isinstance(between, timedelta) and abs(max(last)) > MOST_DAYS * 86400.0:
+        raise InvalidInputError(f"column {name!r}: {max(last)} {NO_SECONDS}")
     return max(passed, 1.0) / 86400.0
 
 

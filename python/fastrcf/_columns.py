@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # What objects of a column of times may be, besides texts.
 _NUMBERS: Any = (Real, Decimal)
 _MOMENTS: Any = (date, np.datetime64)
+# Ten thousand years: what is beyond was counted in another unit.
+MOST_DAYS = 3.7e6
+NO_SECONDS = "is no time in seconds: if it is in milliseconds, or smaller parts, divide it first"
 
 
 def _column(name: str, x: Any, first_row: int = 0) -> NDArray[Any]:
@@ -150,7 +153,7 @@ def days(x: Any) -> Integers:
 def day_numbers(name: str, seconds: Floats, day: float) -> Integers:
     """Give times in seconds the numbers of their days."""
     numbers = np.floor(seconds / day)
-    _refuse(name, np.abs(numbers) >= 2.0**53, lambda row: f"{seconds[row]} is no time")
+    _refuse(name, np.abs(numbers) > MOST_DAYS, lambda row: f"{seconds[row]:.17g} {NO_SECONDS}")
     return numbers.astype(np.int64)
 
 
