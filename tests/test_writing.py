@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import fastrcf
+import fastrcf.sagemaker
+from fastrcf import _fastrcf
 from fastrcf.cli import main
 from fastrcf.files import Aside, BadRow, open_whole
 
@@ -46,6 +48,9 @@ def test_a_pipe_gets_the_bytes_and_stays_one(piped, detector):
     assert piped(forest.freeze().save) == bytes(forest.freeze())
     series = fastrcf.SeriesDetector(["a"], n_trees=5, sample_size=16)
     assert piped(series.save) == bytes(series)
+    managed = fastrcf.sagemaker.ManagedForest(50, 16, random_state=1).fit(np.eye(200, 2))
+    assert piped(managed.save) == bytes(managed)
+    assert piped(lambda path: _fastrcf.write_atomically(path, DATA)) == DATA
     limit = fastrcf.AlertLimit(1)
     assert piped(limit.save) == bytes(limit)
 

@@ -156,3 +156,12 @@ def test_columns_of_no_numbers_are_told_when_they_are_left_out(payments, run, tm
     assert code == 0
     assert "columns of dates and times were left out: day (--categorical" in err
     assert "columns of durations, lists and the like were left out: took, tags" in err
+
+
+def test_names_given_again_are_further_ones(done, tmp_path):
+    path, out = tmp_path / "d.csv", tmp_path / "m.rcf"
+    path.write_text('a,b,"c,d",x\nu,v,1,1\nu,w,2,2\nz,v,3,3\n')
+    done("train", path, "-o", out, "--categorical", "a, b", "--categorical", '"c,d"')
+    assert sorted(fastrcf.load(out).columns) == ["a", "b", "c,d", "x"]
+    done("train", path, "-o", out, "--drop", "x", "--drop", "a,b")
+    assert fastrcf.load(out).columns == ["c,d"]

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from fastrcf.cli.options import FORMAT, NAMES, OUT, Command, reading, refuse_given
+from fastrcf.cli.options import FORMAT, OUT, Command, NamesOption, reading, refuse_given
 
 _columns = click.option(
-    "--columns", type=NAMES, default=(), help="Columns to take; default: all that hold numbers."
+    "--columns", cls=NamesOption, help="Columns to take; default: all that hold numbers."
 )
-_drop = click.option("--drop", type=NAMES, default=(), help="Columns not to take.")
+_drop = click.option("--drop", cls=NamesOption, help="Columns not to take.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 # Options of ``train`` for a table here, those of reading among them, and for data in S3.
 _OF_READING = ("input_format", "no_header", "names", "delimiter", "encoding", "skip_bad_rows")
@@ -244,7 +244,7 @@ def deploy(model: str, **options: Any) -> None:
     "-o", "--out", type=OUT, required=True, help="File to write, or - for standard output."
 )
 @click.option("--output-format", type=FORMAT, help="Format of the output; default: by the ending.")
-@click.option("--keep", type=NAMES, default=(), help="Columns of DATA to pass on; 'all' for all.")
+@click.option("--keep", cls=NamesOption, help="Columns of DATA to pass on; 'all' for all.")
 @_columns
 @_drop
 @click.option("--model", help=TARGET_MODEL)

@@ -12,9 +12,9 @@ from fastrcf.cli.options import (
     FORMAT,
     MODEL_IN,
     MODEL_OUT,
-    NAMES,
     OUT,
     Command,
+    NamesOption,
     reading,
     refuse_given,
 )
@@ -52,8 +52,7 @@ def _output(command: Command) -> Command:
     )(command)
     return click.option(
         "--keep",
-        type=NAMES,
-        default=(),
+        cls=NamesOption,
         help="Columns of DATA to pass on to the output; 'all' for all.",
     )(command)
 
@@ -82,8 +81,7 @@ def _asked(options: dict[str, Any], time: str | None, needs: bool) -> Any:
 
 _forest_columns = click.option(
     "--columns",
-    type=NAMES,
-    default=(),
+    cls=NamesOption,
     help="Columns for a forest, which knows no names; default: all that hold numbers.",
 )
 
@@ -91,9 +89,9 @@ _forest_columns = click.option(
 @app.command(epilog=_EPILOG)
 @click.argument("data")
 @click.option("-o", "--out", type=MODEL_OUT, required=True, help="Model file to write.")
-@click.option("--columns", type=NAMES, default=(), help="Columns to look at; default: all numbers.")
-@click.option("--categorical", type=NAMES, default=(), help="Columns to take as categories.")
-@click.option("--drop", type=NAMES, default=(), help="Columns not to look at.")
+@click.option("--columns", cls=NamesOption, help="Columns to look at; default: all numbers.")
+@click.option("--categorical", cls=NamesOption, help="Columns to take as categories.")
+@click.option("--drop", cls=NamesOption, help="Columns not to look at.")
 @click.option("--label", help="Column of labels: not looked at.")
 @click.option("--time", "time_column", help="Column of times: not looked at.")
 @click.option(
@@ -188,8 +186,8 @@ def detect(model: str, data: str, out: str, **options: Any) -> None:
 @click.argument("model", type=MODEL_IN)
 @click.argument("data")
 @click.option("--label", required=True, help="Column that says which rows are anomalies.")
-@click.option("--positive", type=NAMES, default=(), help="Labels of anomalies.")
-@click.option("--normal", type=NAMES, default=(), help="Labels of all that is none.")
+@click.option("--positive", cls=NamesOption, help="Labels of anomalies.")
+@click.option("--normal", cls=NamesOption, help="Labels of all that is none.")
 @click.option("--time", "time_column", help="Column of times, for figures per day.")
 @click.option(
     "--bootstrap",
@@ -217,10 +215,10 @@ def evaluate(model: str, data: str, **options: Any) -> None:
     "-o", "--out", type=OUT, required=True, help="HTML file to write, or - for standard output."
 )
 @click.option("--label", help="Column that says which rows are anomalies.")
-@click.option("--positive", type=NAMES, default=(), help="Labels of anomalies.")
-@click.option("--normal", type=NAMES, default=(), help="Labels of all that is none.")
+@click.option("--positive", cls=NamesOption, help="Labels of anomalies.")
+@click.option("--normal", cls=NamesOption, help="Labels of all that is none.")
 @click.option("--time", "time_column", help="Column of times, for scores over time.")
-@click.option("--keep", type=NAMES, default=(), help="Columns of DATA to show for alerts.")
+@click.option("--keep", cls=NamesOption, help="Columns of DATA to show for alerts.")
 @click.option(
     "--top", type=click.IntRange(1), default=50, show_default=True, help="Alerts to show, at most."
 )
@@ -258,7 +256,7 @@ def inspect(model: str, as_json: bool) -> None:
 @click.option("--save-every", type=click.IntRange(1), help="Rows between further savings.")
 @click.option("--skip-seen", is_flag=True, help="The input starts with rows that FILE has seen.")
 @click.option(
-    "--columns", type=NAMES, default=(), help="Columns to look at; default: all, or all numbers."
+    "--columns", cls=NamesOption, help="Columns to look at; default: all, or all numbers."
 )
 @click.option(
     "--time",
@@ -347,8 +345,8 @@ def stream(model: str | None, **options: Any) -> None:
 @app.command(epilog=_EPILOG)
 @click.argument("data", required=False)
 @click.option("--label", help="Column of labels; only the evaluation looks at it.")
-@click.option("--drop", type=NAMES, default=(), help="Columns not to look at.")
-@click.option("--categorical", type=NAMES, default=(), help="Columns to take as categories.")
+@click.option("--drop", cls=NamesOption, help="Columns not to look at.")
+@click.option("--categorical", cls=NamesOption, help="Columns to take as categories.")
 @click.option("--alert-rate", type=float, default=0.001, show_default=True)
 @click.option("-o", "--out", type=click.Path(file_okay=False), default="demo", show_default=True)
 @click.option("--seed", "random_state", type=int, default=7, show_default=True)

@@ -7,6 +7,7 @@ import csv
 import math
 import os
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -37,6 +38,17 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         return tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
 
 
+class NamesOption(click.Option):
+    """Names between commas; given again, further ones."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **{"type": Names(), "multiple": True, "default": (), **given})
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> tuple[str, ...]:
+        """Join what each of them says."""
+        return tuple(chain.from_iterable(super().type_cast_value(ctx, value)))
+
+
 class Finite(click.FloatRange):
     """A number, neither infinite nor none."""
 
@@ -48,7 +60,6 @@ class Finite(click.FloatRange):
         return number
 
 
-NAMES = Names()
 FORMAT = click.Choice(FORMATS)
 OUT = click.Path(dir_okay=False, allow_dash=True)
 MODEL_IN = click.Path(exists=True, dir_okay=False)
@@ -64,7 +75,7 @@ def reading(command: Command) -> Command:
         click.option("--input-format", type=FORMAT, help="Format of DATA; default: by the ending."),
         click.option("--no-header", is_flag=True, help="The CSV file has no line of names."),
         click.option(
-            "--names", type=NAMES, default=(), help="Column names of a CSV file without a header."
+            "--names", cls=NamesOption, help="Column names of a CSV file without a header."
         ),
         click.option("--delimiter", help="Between CSV fields; default: by the first line."),
         click.option("--encoding", default="utf-8", show_default=True, help="Of CSV files."),

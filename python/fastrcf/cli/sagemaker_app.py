@@ -9,7 +9,7 @@ import click
 from fastrcf._parameters import DEPTH, KINDS, OWN
 from fastrcf.cli import adapter_commands
 from fastrcf.cli.costs import costs
-from fastrcf.cli.options import MODEL_IN, MODEL_OUT, NAMES, OUT, reading, refuse_given
+from fastrcf.cli.options import MODEL_IN, MODEL_OUT, OUT, NamesOption, reading, refuse_given
 
 # Options of ``compare`` that are for an endpoint, as Endpoint calls them.
 _CALLING = {
@@ -38,11 +38,11 @@ sagemaker.add_command(costs)
 @click.option("-o", "--out", type=MODEL_OUT, required=True, help="File of the forest to write.")
 @click.option("--num-trees", type=int, default=100, show_default=True, help="50 to 1000.")
 @click.option("--num-samples-per-tree", type=int, default=256, show_default=True, help="1 to 2048.")
-@click.option("--columns", type=NAMES, default=(), help="Columns to take; default: all numbers.")
-@click.option("--drop", type=NAMES, default=(), help="Columns not to take.")
+@click.option("--columns", cls=NamesOption, help="Columns to take; default: all numbers.")
+@click.option("--drop", cls=NamesOption, help="Columns not to take.")
 @click.option("--label", help="Column of labels: not taken; the service's figures are printed.")
-@click.option("--positive", type=NAMES, default=(), help="Labels of anomalies.")
-@click.option("--normal", type=NAMES, default=(), help="Labels of all that is none.")
+@click.option("--positive", cls=NamesOption, help="Labels of anomalies.")
+@click.option("--normal", cls=NamesOption, help="Labels of all that is none.")
 @click.option("--seed", "random_state", type=int, default=0, show_default=True)
 @reading
 def fit(data: str, out: str, **options: Any) -> None:
@@ -77,9 +77,7 @@ def fit(data: str, out: str, **options: Any) -> None:
 @click.option(
     "--index", "index_column", help="Column of row numbers, from 0.  [default: index, if there]"
 )
-@click.option(
-    "--columns", type=NAMES, default=(), help="Columns for a forest; default: all numbers."
-)
+@click.option("--columns", cls=NamesOption, help="Columns for a forest; default: all numbers.")
 @click.option(
     "--kind",
     type=click.Choice([OWN, *KINDS]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastrcf.cli import sessions_load
-from fastrcf.cli.options import NAMES
+from fastrcf.cli.options import NamesOption
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -124,7 +124,7 @@ sessions.add_command(sessions_load.load)
 )
 @click.option(
     "--group",
-    type=NAMES,
+    cls=NamesOption,
     default=("customer", "family"),
     help="One or two of customer, family, tariff and apn: what makes SIMs peers.  "
     "[default: customer,family]",
@@ -135,7 +135,7 @@ sessions.add_command(sessions_load.load)
     help="Table of peers of earlier days; default: made of DATA.",
 )
 @click.option("--no-peers", is_flag=True, help="Leave out features that need peers.")
-@click.option("--columns", type=NAMES, default=(), help="Features to compute; default: all.")
+@click.option("--columns", cls=NamesOption, help="Features to compute; default: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def features(data: str, out: str, **options: Any) -> None:
     """Compute the features of the sessions in DATA, a folder or a Parquet file.

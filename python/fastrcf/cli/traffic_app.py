@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fastrcf.cli.options import NAMES, reading
+from fastrcf.cli.options import NamesOption, reading
 
 _ABOVE = click.FloatRange(0, min_open=True)
 _SHARE = click.FloatRange(0, 1)
@@ -29,10 +29,10 @@ _SHARE = click.FloatRange(0, 1)
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--data", help="Rows to send, over and over; default: made-up card transactions.")
-@click.option("--columns", type=NAMES, default=(), help="Columns to send; default: all.")
+@click.option("--columns", cls=NamesOption, help="Columns to send; default: all.")
 @click.option("--label", help="Column of DATA that says which rows are frauds: not sent.")
-@click.option("--positive", type=NAMES, default=(), help="Labels of frauds.")
-@click.option("--normal", type=NAMES, default=(), help="Labels of all that is none.")
+@click.option("--positive", cls=NamesOption, help="Labels of frauds.")
+@click.option("--normal", cls=NamesOption, help="Labels of all that is none.")
 @click.option(
     "--fraud-share", type=_SHARE, metavar="P", help="Share of frauds; default: as they come."
 )

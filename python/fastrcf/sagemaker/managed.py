@@ -11,6 +11,7 @@ import numpy as np
 from fastrcf import _fastrcf
 from fastrcf._input import to_matrix, to_rows
 from fastrcf._parameters import count, seed
+from fastrcf._writing import write
 from fastrcf.answers import Attribution
 from fastrcf.errors import InvalidInputError, ModelFileError, NotFittedError
 from fastrcf.sagemaker import managed_file
@@ -234,7 +235,7 @@ class ManagedForest:
         OSError
             If the file cannot be written; a file that was there is as before.
         """
-        _fastrcf.write_atomically(path, bytes(self))
+        write(path, bytes(self))
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, n_threads: int | None = None) -> Self:

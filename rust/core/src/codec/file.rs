@@ -8,13 +8,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes a file beside its place, makes sure that it is on disk, and renames
 /// it: whoever reads the path meanwhile, and whatever happens, sees the old
-/// file or the new one. A process that is killed may leave a `.tmp` beside it.
+/// file or the new one. A process that is killed may leave a `.tmp` beside it. What is no
+/// file, such as a device or a pipe, stays what it is and takes the bytes as they come.
 ///
 /// # Errors
 /// [`Error::Io`]; the file is as before.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     // Through a link, the file that it names is replaced, not the link.
     let path = fs::canonicalize(&path).unwrap_or_else(|_| path.as_ref().to_path_buf());
+    if fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        OpenOptions::new()
+            .append(true)
+            .open(&path)?
+            .write_all(bytes)?;
+        return Ok(());
+    }
     let temporary = beside(&path)?;
     let written = write(&temporary, bytes, &path);
     if written.is_err() {
