@@ -269,7 +269,7 @@ def test_a_pipe_that_is_not_there_or_ends_early(tmp_path):
         (lambda job: job.file("t.csv", "2,1,2,3\n", "test"), "the label is neither 0 nor 1"),
         (lambda job: job.file("t.csv", "", "test"), "channel 'test': there are no rows"),
         (lambda job: job.file("z.csv", "1,2,nan\n"), "train/z.csv: row 0 (line 1), column 2"),
-        (lambda job: job.file("a.csv", "1,2,3\n"), "1 rows are too few"),
+        (lambda job: job.file("a.csv", "1,2,3\n"), "1 row is too few"),
     ],
 )
 def test_what_is_wrong_is_said_and_leaves_no_model(tmp_path, change, why):

@@ -90,7 +90,7 @@ def recognise(body: bytes) -> Sent | None:
         return None
     fields = [raw for name in _FIELDS if (raw := getattr(sent, name)) is not msgspec.UNSET]
     if body.count(b'"') != sum(2 + bytes(raw).count(b'"') for raw in fields):
-        json_names.check(json_names.as_pairs(body)[0], _FIELDS, "", others=False, row=None)
+        json_names.check(json_names.as_pairs(body)[0], _FIELDS, "", others=None, row=None)
     return sent
 
 

@@ -153,14 +153,15 @@ def _check_names(body: bytes, kind: str) -> None:
     """
     given = json_names.as_pairs(body, _what(kind))
     if kind == JSON:
-        json_names.check(given[0], _BODY, "", others=False, row=None)
+        json_names.check(given[0], _BODY, "", others=None, row=None)
         given = json_names.within(given[0], "instances")
+    beside, within = set[str](), set[str]()
     for i, instance in enumerate(given):
-        json_names.check(instance, _ROW, "", others=True, row=i)
+        json_names.check(instance, _ROW, "", others=beside, row=i)
         data = json_names.within(instance, "data")
-        json_names.check(data, _DATA, "data", others=True, row=i)
+        json_names.check(data, _DATA, "data", others=within, row=i)
         tensor = json_names.within(data, "features")
-        json_names.check(tensor, _TENSOR, "features", others=False, row=i)
+        json_names.check(tensor, _TENSOR, "features", others=None, row=i)
 
 
 def _row(i: int, instance: Instance | list[float], n_features: int) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fastrcf.serving.problems import bad_input
@@ -23,6 +22,8 @@ _ESCAPE = re.compile(
 )
 # Characters of a name that are looked at, and shown.
 _LONGEST = 80
+# Different names of a body that are compared with known ones, which takes longer than to read them.
+_MOST_OTHERS = 1000
 _SPACE = re.compile(r"\s*")
 
 
@@ -70,7 +71,9 @@ def as_pairs(body: bytes, what: str = "JSON") -> list[Any]:
     return found
 
 
-def check(pairs: Any, known: tuple[str, ...], place: str, *, others: bool, row: int | None) -> None:
+def check(
+    pairs: Any, known: tuple[str, ...], place: str, *, others: set[str] | None, row: int | None
+) -> None:
     """Refuse an object with a name twice, or one that may be meant for a known one.
 
     Parameters
@@ -79,8 +82,8 @@ def check(pairs: Any, known: tuple[str, ...], place: str, *, others: bool, row: 
     known : tuple of str
     place : str
         Where it is, for messages; empty for the body itself.
-    others : bool
-        Whether names that are unlike the known ones are passed over.
+    others : set of str, or None
+        Names unlike the known ones that the body has so far; None refuses them.
     row : int or None
 
     Raises
@@ -94,20 +97,17 @@ def check(pairs: Any, known: tuple[str, ...], place: str, *, others: bool, row: 
     if name is not None:
         raise _bad(place, f"{_shown(name)} is there twice", row)
     for name, _ in pairs:
-        if name in known:
+        if name in known or (
+            others is not None and (name in others or len(others) >= _MOST_OTHERS)
+        ):
             continue
-        near = _near(name[:_LONGEST], known)
+        near = difflib.get_close_matches(name[:_LONGEST].lower(), known, 1, 0.8)
         if near:
-            raise _bad(place, f'{_shown(name)} is not known; is "{near}" meant?', row)
-        if not others:
+            raise _bad(place, f'{_shown(name)} is not known; is "{near[0]}" meant?', row)
+        if others is None:
             listed = ", ".join(known)
             raise _bad(place, f"{_shown(name)} is not known; known are {listed}", row)
-
-
-@lru_cache(256)
-def _near(name: str, known: tuple[str, ...]) -> str | None:
-    # Rows have the same names: each is looked at once.
-    return next(iter(difflib.get_close_matches(name.lower(), known, 1, 0.8)), None)
+        others.add(name)
 
 
 def within(pairs: Any, name: str) -> Any:

@@ -20,7 +20,7 @@
 //! | columns | 8 | 16 | 30 | 64 |
 //! |---|---|---|---|---|
 //! | both: groups | 8 | 8 | 8 | 8 |
-//! | frozen: blocks, with AVX-512 | 416 | 416 | 416 | 160 |
+//! | frozen: blocks, with AVX-512 | 320 | 320 | 320 | 160 |
 //! | frozen: blocks, without | 160 | 192 | 248 | 256 |
 //! | living: frozen first | 1024 | 512 | 320 | 512 |
 //! | frozen: blocks for attribution, with AVX-512 | 256 | 256 | 256 | 256 |
@@ -28,16 +28,16 @@
 //! | living: frozen first for attribution, with AVX-512 | 1024 | 512 | 320 | 512 |
 //! | living: the same without, or of displacements | never | 1024 | 1024 | 1024 |
 //!
-//! They are those of Zen 5 and, of groups and of 64 columns, of Emerald Rapids, where
-//! the others are as good as any within a fifth, but for 8 columns: there living forests
-//! are better frozen first from some 1,500 rows on.
+//! They are those of Zen 5 and, of groups, of 64 columns and of frozen forests' blocks with
+//! AVX-512, of Emerald Rapids, where the others are as good as any within a fifth, but for
+//! 8 columns: there living forests are better frozen first from some 1,500 rows on.
 //!
-//! Microseconds a row of a frozen forest (T = 100, S = 256, Zen 5, AVX-512):
+//! Microseconds a row of a frozen forest (T = 100, S = 256, Emerald Rapids, AVX-512):
 //!
 //! | rows | 1 | 8 | 16 | 128 | 256 | 512 (blocks) | 1024 (blocks) |
 //! |---|---|---|---|---|---|---|---|
-//! | 8 columns | 3.3 | 2.9 | 2.8 | 2.8 | 2.9 | 2.5 | 1.6 |
-//! | 30 columns | 5.8 | 5.3 | 5.2 | 5.4 | 5.4 | 4.7 | 3.6 |
+//! | 8 columns | 6.0 | 5.1 | 5.0 | 5.1 | 5.0 | 3.8 | 2.8 |
+//! | 30 columns | 13.2 | 12.5 | 12.4 | 12.5 | 12.1 | 8.6 | 6.5 |
 //!
 //! Both are measured by
 //! `cargo run --release --package fastrcf --example crossover`, which takes every way
@@ -68,7 +68,7 @@ const WORTH_A_GROUP: usize = 8;
 const BLOCK_DIMENSIONS: usize = 512;
 /// Rows up to which they are better taken one by one than in a block, with as many
 /// columns as [`grove`] has whole vectors for, and with more.
-const ALONE: usize = 416;
+const ALONE: usize = 320;
 const WIDE_ALONE: usize = 160;
 /// Columns that are not wide.
 const NARROW: usize = 32;
@@ -98,11 +98,12 @@ pub(crate) fn few(rows: usize, threads: usize, in_vectors: bool) -> Way {
 /// Rows from which on whole blocks pay. A block costs so much for each node,
 /// however few rows come there, and then a tenth of what a row of a group costs.
 /// At S = 256 that is 9 us (8 columns) or 26 us (30 columns) a tree, which some 130
-/// or 260 rows make good; but some 400, where a row alone costs as little as
+/// or 260 rows make good; but some 300, where a row alone costs as little as
 /// with vectors of trees.
 fn worth_a_block(dimensions: usize, sample_size: usize, in_vectors: bool) -> usize {
     let measured = match in_vectors {
-        true if dimensions <= NARROW => ALONE,
+        // What a block costs whatever the nodes are counts where rows alone cost little.
+        true if dimensions <= NARROW => return 32 + by_sample(ALONE - 32, sample_size, 0),
         true => WIDE_ALONE,
         false => (128 + 4 * dimensions).min(256),
     };
@@ -183,9 +184,9 @@ mod tests {
     #[test]
     fn the_table_says_what_is_chosen() {
         let blocks = [
-            (8, 416, 160),
-            (16, 416, 192),
-            (30, 416, 248),
+            (8, 320, 160),
+            (16, 320, 192),
+            (30, 320, 248),
             (64, 160, 256),
         ];
         for (d, with, without) in blocks {

@@ -6,6 +6,7 @@
 //! anew for another block.
 
 use super::keys::Cuts;
+use super::node_rows::NodeRows;
 use crate::error::Result;
 use crate::intake::Points;
 use crate::kernels::descent;
@@ -14,7 +15,7 @@ use crate::kernels::simd::{LANES, Simd, TURNED};
 use crate::kernels::wide::Tiles;
 use crate::local_range::NearBuffers;
 use crate::rows::Rows;
-use crate::walk::{LEAF, Path};
+use crate::walk::Path;
 use std::ops::Range;
 
 /// Most rows of a block: their numbers take two bytes. Twice as many gain nothing
@@ -58,9 +59,7 @@ pub(crate) struct Block {
     pub(super) row: Vec<f32>,
     /// Splits above these rows.
     pub(super) above: Vec<u32>,
-    /// Rows of each split and of each leaf.
-    pub(super) split_rows: Vec<Range<u32>>,
-    pub(super) end_rows: Vec<Range<u32>>,
+    pub(super) node_rows: NodeRows,
 }
 
 impl Block {
@@ -96,17 +95,7 @@ impl Block {
             near: NearBuffers::new(lanes::stride(dimensions)),
             row: vec![0.0; lanes::stride(dimensions)],
             above: Vec::new(),
-            split_rows: Vec::new(),
-            end_rows: Vec::new(),
-        }
-    }
-
-    /// The rows of a split or of a leaf.
-    #[inline(always)]
-    pub(super) fn rows_of(&mut self, id: u32) -> &mut Range<u32> {
-        match id & LEAF {
-            0 => &mut self.split_rows[id as usize],
-            _ => &mut self.end_rows[(id & !LEAF) as usize],
+            node_rows: NodeRows::default(),
         }
     }
 

@@ -33,22 +33,23 @@ pub(crate) fn displace_part_body<S: Simd, const W: usize>(
             tiles: &block.tiles,
             values: &mut block.values,
             rows: rows.start as u32..rows.end as u32,
+            node_rows: &block.node_rows,
             has_depth: true,
             least: u32::MAX,
             unions: &mut block.unions,
             held: &mut block.held,
         };
         // The leaves of the rows: the last one may have more of them.
-        while let Some(range) = block.end_rows.get(end) {
+        while let Some(range) = block.node_rows.ends().get(end) {
             part.displaced_leaf(end, range);
             if range.end as usize > rows.end {
                 break;
             }
             end += 1;
         }
-        part.splits_above(&block.split_rows, &block.end_rows, &mut block.above);
+        part.splits_above(&mut block.above);
         for &at in block.above.iter().rev() {
-            part.displaced_split(at as usize, &block.split_rows[at as usize]);
+            part.displaced_split(at as usize, &block.node_rows.of(at));
         }
         let values = block.values.as_flattened();
         for (&row, &value) in block.order[rows].iter().zip(values) {

@@ -6,6 +6,7 @@ mod block;
 mod displaced;
 mod keys;
 mod missing;
+mod node_rows;
 mod part;
 mod score;
 mod shares;

@@ -21,13 +21,14 @@
 //!   columns, 5 % faster with 30).
 
 use super::block::Block;
+use super::node_rows::NodeRows;
 use super::tree::PartTree;
 use crate::kernels::entry;
 use crate::kernels::simd::{LANES, Simd};
 use crate::kernels::wide::Tiles;
 use crate::local_range::{self, Blend, near};
 use crate::score::norm;
-use crate::walk::{LEAF, Nodes, descend};
+use crate::walk::{Nodes, descend};
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
@@ -58,6 +59,7 @@ pub(crate) fn score_part_body<S: Simd, const W: usize>(
             tiles: &block.tiles,
             values: &mut block.values,
             rows: rows.start as u32..rows.end as u32,
+            node_rows: &block.node_rows,
             has_depth: blend.is_none_or(|blend| blend.depth != 0.0),
             least: blend.map_or(u32::MAX, |blend| blend.least),
             unions: &mut block.unions,
@@ -65,20 +67,20 @@ pub(crate) fn score_part_body<S: Simd, const W: usize>(
         };
         part.held.clear();
         // The leaves of the rows: the last one may have more of them.
-        while let Some(range) = block.end_rows.get(end) {
+        while let Some(range) = block.node_rows.ends().get(end) {
             part.leaf(end, range);
             if range.end as usize > rows.end {
                 break;
             }
             end += 1;
         }
-        part.splits_above(&block.split_rows, &block.end_rows, &mut block.above);
+        part.splits_above(&mut block.above);
         for &at in block.above.iter().rev() {
             let near = match blend {
-                Some(_) => part.neighbours(at as usize, &block.split_rows, &block.end_rows),
+                Some(_) => part.neighbours(at),
                 None => 0..0,
             };
-            part.split(at as usize, &block.split_rows[at as usize], near);
+            part.split(at, near);
         }
         if let Some(blend) = blend {
             entry::blend_rows_of_block(tree, block, blend, rows, norm, totals);
@@ -101,6 +103,7 @@ pub(super) struct Part<'a, S, const W: usize> {
     /// Of each row, what it is worth at the highest node so far.
     pub(super) values: &'a mut [[f32; LANES]],
     pub(super) rows: Range<u32>,
+    pub(super) node_rows: &'a NodeRows,
     /// Whether the expected inverse depth is asked for.
     pub(super) has_depth: bool,
     /// For local ranges: rows of a neighbourhood at least, the sums of ranges, and which
@@ -164,28 +167,19 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// The rows of a split whose neighbourhood it is: those of a child that is too small
     /// to be one.
     #[inline(always)]
-    pub(super) fn neighbours(
-        &self,
-        at: usize,
-        split_rows: &[Range<u32>],
-        end_rows: &[Range<u32>],
-    ) -> Range<u32> {
-        let split = &self.tree.splits()[at];
+    pub(super) fn neighbours(&self, at: u32) -> Range<u32> {
+        let split = &self.tree.splits()[at as usize];
         // The root is the neighbourhood of all rows of a tree that is too small.
         if split.mass < self.least && at > 0 {
             return 0..0;
         }
         let [left, right] = split.child;
-        let rows_of = |id: u32| match id & LEAF {
-            0 => &split_rows[id as usize],
-            _ => &end_rows[(id & !LEAF) as usize],
-        };
         let [small_left, small_right] =
             [left, right].map(|child| self.tree.mass_of(child) < self.least);
         match (small_left, small_right) {
-            (true, true) => split_rows[at].clone(),
-            (true, false) => rows_of(left).clone(),
-            (false, true) => rows_of(right).clone(),
+            (true, true) => self.node_rows.of(at),
+            (true, false) => self.node_rows.of(left),
+            (false, true) => self.node_rows.of(right),
             (false, false) => 0..0,
         }
     }
@@ -204,12 +198,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// The splits that hold any of the rows, in preorder: those on the way down to the
     /// first row, and those behind them that begin before the last.
     #[inline(always)]
-    pub(super) fn splits_above(
-        &self,
-        split_rows: &[Range<u32>],
-        end_rows: &[Range<u32>],
-        above: &mut Vec<u32>,
-    ) {
+    pub(super) fn splits_above(&self, above: &mut Vec<u32>) {
         let Range { start, end } = self.rows;
         let splits = self.tree.splits();
         above.clear();
@@ -217,11 +206,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         while let Some(split) = splits.get(id as usize) {
             above.push(id);
             let [left, right] = split.child;
-            let rows = match left & LEAF {
-                0 => &split_rows[left as usize],
-                _ => &end_rows[(left & !LEAF) as usize],
-            };
-            id = select_unpredictable(rows.end > start, left, right);
+            id = select_unpredictable(self.node_rows.of(left).end > start, left, right);
         }
         let (mut n, after) = (
             above.len(),
@@ -229,7 +214,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
         );
         above.resize(n + splits.len() - after, 0);
         // No branch but the last: which splits have rows cannot be foretold.
-        for (at, rows) in split_rows.iter().enumerate().skip(after) {
+        for (at, rows) in self.node_rows.splits().iter().enumerate().skip(after) {
             if rows.start >= end {
                 break;
             }
@@ -242,7 +227,8 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
     /// Takes the rows of a split's children up to it, and notes the neighbourhood of
     /// those that it is near to.
     #[inline(always)]
-    fn split(&mut self, at: usize, range: &Range<u32>, near: Range<u32>) {
+    fn split(&mut self, at: u32, near: Range<u32>) {
+        let (range, at) = (self.node_rows.of(at), at as usize);
         let near = match near.is_empty() {
             true => None,
             false => self.groups(&near),
@@ -258,7 +244,7 @@ impl<S: Simd, const W: usize> Part<'_, S, W> {
             }
             return;
         }
-        let Some((groups, head, tail)) = self.groups(range) else {
+        let Some((groups, head, tail)) = self.groups(&range) else {
             return;
         };
         let s = self.s;

@@ -126,6 +126,7 @@ pub(crate) fn attribute_part_body<S: Simd, const W: usize>(
                 tiles: &block.tiles,
                 values: &mut block.values,
                 rows: rows.start as u32..rows.end as u32,
+                node_rows: &block.node_rows,
                 has_depth: asked.depth != 0.0,
                 least: asked.blend.map_or(u32::MAX, |blend| blend.least),
                 unions: &mut block.unions,
@@ -138,28 +139,27 @@ pub(crate) fn attribute_part_body<S: Simd, const W: usize>(
         };
         // The leaves of the rows: the last one may have more of them, and so may the first.
         let first_end = end;
-        while let Some(range) = block.end_rows.get(end) {
+        while let Some(range) = block.node_rows.ends().get(end) {
             climb.leaf(end, range);
             if range.end as usize > rows.end {
                 break;
             }
             end += 1;
         }
-        climb
-            .part
-            .splits_above(&block.split_rows, &block.end_rows, &mut block.above);
+        climb.part.splits_above(&mut block.above);
         for &at in block.above.iter().rev() {
-            climb.split(at as usize, &block.split_rows, &block.end_rows);
+            climb.split(at);
         }
         if asked.depth != 0.0 {
             climb.begin_down(rows.len());
             let mut notes = climb.notes.len();
             for &at in &block.above {
-                climb.share_of_split(at as usize, &block.split_rows[at as usize], &mut notes);
+                climb.share_of_split(at as usize, &block.node_rows.of(at), &mut notes);
             }
             let mut notes = 0;
-            let last = end.min(block.end_rows.len().saturating_sub(1));
-            for (i, range) in block.end_rows[first_end..=last].iter().enumerate() {
+            let ends = block.node_rows.ends();
+            let last = end.min(ends.len().saturating_sub(1));
+            for (i, range) in ends[first_end..=last].iter().enumerate() {
                 climb.share_of_leaf(first_end + i, range, &mut notes);
             }
         }
@@ -234,20 +234,21 @@ impl<S: Simd, const W: usize> Ways<'_, S, W> {
 
     /// Takes the rows of a split's children up to it, and notes the sums of ranges.
     #[inline(always)]
-    fn split(&mut self, at: usize, split_rows: &[Range<u32>], end_rows: &[Range<u32>]) {
+    fn split(&mut self, at: u32) {
         let part = &mut self.part;
+        let (id, at) = (at, at as usize);
         let (s, tree) = (part.s, part.tree);
         let (lo, hi) = tree.bounds_at(at);
         let near = match part.least {
             u32::MAX => 0..0,
-            _ => part.neighbours(at, split_rows, end_rows),
+            _ => part.neighbours(id),
         };
         let near_groups = match near.is_empty() {
             true => None,
             false => part.groups(&near),
         };
         if part.has_depth
-            && let Some((groups, head, tail)) = part.groups(&split_rows[at])
+            && let Some((groups, head, tail)) = part.groups(&part.node_rows.of(id))
         {
             let (own, unseen) = (
                 s.splat(tree.range_at(at)),

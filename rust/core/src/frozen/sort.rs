@@ -11,7 +11,7 @@
 
 use super::block::Block;
 use super::keys::{Top, TreeKeys, Way};
-use super::tree::{PartTree, Split};
+use super::tree::PartTree;
 use crate::kernels::partition::partition;
 use crate::kernels::{descent, top};
 use std::ops::Range;
@@ -19,10 +19,7 @@ use std::ops::Range;
 /// Sorts the block's rows down the tree and notes every node's range.
 pub(super) fn sort_down(tree: &PartTree<'_>, keys: &TreeKeys, block: &mut Block) {
     let (splits, ends) = (tree.splits().len(), tree.ends().len());
-    block.split_rows.clear();
-    block.split_rows.resize(splits, 0..0);
-    block.end_rows.clear();
-    block.end_rows.resize(ends, 0..0);
+    block.node_rows.reset(splits, ends);
     match &keys.way {
         Way::Tables(tables) => by_leaf(tree, tables, block),
         Way::Top(top) if splits > 0 => {
@@ -33,7 +30,7 @@ pub(super) fn sort_down(tree: &PartTree<'_>, keys: &TreeKeys, block: &mut Block)
             // A single leaf, or nothing at all.
             block.places[..block.n].fill(0);
             count(1, block, |block, ranges| {
-                block.end_rows.fill(ranges[0].clone())
+                block.node_rows.ends_mut().fill(ranges[0].clone())
             });
         }
     }
@@ -49,10 +46,10 @@ fn by_leaf(tree: &PartTree<'_>, tables: &descent::Tables, block: &mut Block) {
         &mut block.places,
     );
     count(tree.ends().len(), block, |block, ranges| {
-        block.end_rows.clone_from_slice(ranges);
+        block.node_rows.ends_mut().clone_from_slice(ranges);
     });
     for (at, split) in tree.splits().iter().enumerate().rev() {
-        block.split_rows[at] = joined(split, block);
+        block.node_rows.join(at as u32, split.child);
     }
 }
 
@@ -67,18 +64,12 @@ fn by_top(tree: &PartTree<'_>, top: &Top, block: &mut Block) {
     );
     count(top.places.len(), block, |block, ranges| {
         for (&id, range) in top.places.iter().zip(ranges) {
-            *block.rows_of(id) = range.clone();
+            block.node_rows.set(id, range.clone());
         }
     });
     for &at in top.splits.iter().rev() {
-        block.split_rows[at as usize] = joined(&tree.splits()[at as usize], block);
+        block.node_rows.join(at, tree.splits()[at as usize].child);
     }
-}
-
-/// The rows of both children.
-fn joined(split: &Split, block: &mut Block) -> Range<u32> {
-    let [left, right] = split.child;
-    block.rows_of(left).start..block.rows_of(right).end
 }
 
 /// Sorts row numbers by their places, which are below `n_places`, and tells
@@ -123,7 +114,7 @@ fn by_node(tree: &PartTree<'_>, keys: &TreeKeys, top: &Top, block: &mut Block) {
         if tops.next_if(|&&top| top as usize == at).is_some() {
             continue;
         }
-        let Range { start, end } = block.split_rows[at];
+        let Range { start, end } = block.node_rows.of(at as u32);
         if start == end {
             continue;
         }
@@ -131,7 +122,7 @@ fn by_node(tree: &PartTree<'_>, keys: &TreeKeys, top: &Top, block: &mut Block) {
         let rows = &mut block.order[start as usize..end as usize];
         let middle = start + partition(rows, &mut block.right, column, cut) as u32;
         for (child, range) in split.child.into_iter().zip([start..middle, middle..end]) {
-            *block.rows_of(child) = range;
+            block.node_rows.set(child, range);
         }
     }
 }
