@@ -224,7 +224,8 @@ def test_a_key_that_aws_does_not_tell_hides_nothing_of_what_was_made(
     absent(cloud)
     absent(cloud)
     answers(cloud, "CREATE", CHANGES)
-    keyed = {**OUTPUTS, "AuthMode": "APIKEY", "ApiKeyId": "id7"}
+    made = "id7"
+    keyed = {**OUTPUTS, "AuthMode": "APIKEY", "ApiKeyId": made}
     executed(cloud, "CREATE_COMPLETE", outputs=keyed)
     with Stubber(clients.gateway) as gateway:
         gateway.add_client_error("get_api_key", "AccessDeniedException", "no")
