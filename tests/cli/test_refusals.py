@@ -1,5 +1,6 @@
 """Options that contradict each other, mean nothing, or would lose a file."""
 
+import gzip
 import json
 
 import polars as pl
@@ -130,3 +131,22 @@ def test_inspect_tells_of_alerts_a_day(table, done, tmp_path):
     assert told["alerts_per_day"] == pytest.approx(2)
     assert told["rows_per_day"] > 2
     assert told["score"] == "auto"
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+@pytest.mark.parametrize("after", [1, 100_000])
+def test_a_quote_without_end_is_no_value_that_takes_all_rows_in(tmp_path, run, ending, after):
+    path, out = tmp_path / f"d.{ending}", tmp_path / "m.rcf"
+    lines = ["a,note", *(f"{i},x{i}" for i in range(98)), '98,"x98', *["99,x99"] * after]
+    opened = gzip.open if ending == "csv.gz" else open
+    with opened(path, "wt") as file:
+        file.write("\n".join(lines))
+    code, _, err = run("train", path, "-o", out)
+    assert (code, out.exists()) == (1, False)
+    assert f"{path}, line 100: a quote is opened" in err
+
+
+def test_signs_of_inches_are_no_quotes(tmp_path, done):
+    path = tmp_path / "d.csv"
+    path.write_text('a,note\n1,5" pipe\n2,"two\nlines"\n3,x\n')
+    assert json.loads(done("train", path, "-o", tmp_path / "m.rcf", "--json"))["rows"] == 3

@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 
 from fastrcf.errors import InvalidInputError
 from fastrcf.files.bad_rows import BadRow
+from fastrcf.files.formats import STANDARD
 from fastrcf.files.sources import Batch, Source, open_bytes, share_read
 from fastrcf.files.values import is_number
 
@@ -125,6 +126,30 @@ class CsvSource(Source):
             if found:
                 nothing = pa.table({name: pa.array([], pa.string()) for name in columns})
                 yield Batch(nothing, self.file, _numbers(done, 0, skipped), tuple(found))
+        self._refuse_open_quote()
+
+    def _refuse_open_quote(self) -> None:
+        """See that no quote is open at the end, which would have taken all rows after it in.
+
+        The reader passes over it. Where quotes come in pairs, none is; else it may be a
+        sign of inches, so the file is read again. Standard input cannot be.
+        """
+        if self._stream.quotes % 2 == 0 or self.file == STANDARD:
+            return
+        _, stream = open_bytes(self.file)
+        with stream, io.TextIOWrapper(stream, self._options.encoding, newline="") as text:
+            lines, before = csv.reader(text, delimiter=self._delimiter, strict=True), 0
+            try:
+                for _ in lines:
+                    before = lines.line_num
+            except csv.Error as error:
+                # Text behind a closing quote is an error here, and none of the reader's.
+                if not any(said in str(error) for said in ("end of data", "field limit")):
+                    return
+                raise InvalidInputError(
+                    f"{self.file}, line {before + 1}: a quote is opened that is closed nowhere, "
+                    "so all that follows is one value and its rows are lost; close it, or double it"
+                ) from None
 
     def progress(self) -> float:
         """Share of the file that has been read."""
@@ -181,13 +206,19 @@ class Rejoined(io.RawIOBase):
     def __init__(self, start: bytes, rest: Any) -> None:
         self._start = start
         self._rest = rest
+        self.quotes = 0
 
     def readable(self) -> bool:
         """Say that it can be read."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most ``size`` bytes, all if negative."""
+        """Read at most ``size`` bytes, all if negative, and count the quotes."""
+        read = self._read(size)
+        self.quotes += read.count(b'"')
+        return read
+
+    def _read(self, size: int) -> bytes:
         if not self._start:
             return self._rest.read() if size < 0 else self._rest.read(size)  # type: ignore[no-any-return]
         if size < 0:
