@@ -173,7 +173,7 @@ def _package(arch: str, wheel: Path | None, from_index: bool, folder: Path) -> P
 def status(
     *, prefix: str, show_key: bool, profile: str | None, region: str | None, as_json: bool
 ) -> int:
-    """Tell how a stack is; exit code 1 if an alarm is on."""
+    """Tell how a stack is; exit code 1 if it is broken or an alarm is on."""
     clients = StackClients.of(open_session(profile, region))
     found = read_status(clients, check_prefix(prefix))
     if as_json:
@@ -185,7 +185,7 @@ def status(
         stack_show.show_status(found)
         if show_key:
             click.echo(f"API key: {read_key(clients, found.stack.outputs)}")
-    return FAILED if found.ringing else DONE
+    return FAILED if found.ringing or found.stack.is_broken else DONE
 
 
 def destroy(

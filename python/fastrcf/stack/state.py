@@ -43,6 +43,14 @@ class Stack:
         """Whether CloudFormation is working at it."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is left in a state that no deployment wanted, nor the one before it.
+
+        After UPDATE_ROLLBACK_COMPLETE a stack is as it was before the update.
+        """
+        return self.status.endswith("_FAILED") or self.status == "ROLLBACK_COMPLETE"
+
 
 def find_stack(clients: StackClients, name: str) -> Stack | None:
     """Describe a stack by name or id; None where there is none.

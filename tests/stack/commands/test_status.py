@@ -27,10 +27,10 @@ def variables(**changed):
     return {**found, "FASTRCF_DELIVERY_STREAM": OUTPUTS["DeliveryStream"], **changed}
 
 
-def answer(stubs, *, environment, alarms=(), memory=512):
+def answer(stubs, *, environment, alarms=(), memory=512, status="UPDATE_COMPLETE"):
     stubs["cloudformation"].add_response(
         "describe_stacks",
-        stack_answer("UPDATE_COMPLETE", parameters=parameters(Threshold="0.5"), outputs=OUTPUTS),
+        stack_answer(status, parameters=parameters(Threshold="0.5"), outputs=OUTPUTS),
     )
     told = [
         {"AlarmName": name, "StateValue": state, "StateReason": "why"} for name, state in alarms
@@ -88,6 +88,25 @@ def test_the_command_fails_if_an_alarm_is_on(stubbed, monkeypatch, capsys):
     assert "3.0 MB, version v7" in shown
     assert told["alarms"][1]["state"] == "ALARM"
     assert told["stack"]["status"] == "UPDATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("CREATE_COMPLETE", 0),
+        ("UPDATE_IN_PROGRESS", 0),
+        ("UPDATE_ROLLBACK_COMPLETE", 0),
+        ("ROLLBACK_COMPLETE", 1),
+        ("UPDATE_ROLLBACK_FAILED", 1),
+        ("DELETE_FAILED", 1),
+    ],
+)
+def test_the_command_fails_if_the_stack_is_broken(stubbed, monkeypatch, capsys, state, code):
+    with stubbed(*SERVICES) as (clients, stubs):
+        monkeypatch.setattr(StackClients, "of", classmethod(lambda cls, *given: clients))
+        answer(stubs, environment=variables(), status=state)
+        assert main(["stack", "status", "--prefix", PREFIX]) == code
+    assert state in capsys.readouterr().out
 
 
 def test_a_key_that_there_is_not_hides_no_status(stubbed, monkeypatch, capsys):
