@@ -301,8 +301,8 @@ def refusal(df: DataFrame, found: Inputs, n_bad: int, n_rows: int) -> fastrcf.In
     name, value, place = _culprit(found, checked, row["place"], row["values"])
     return fastrcf.InvalidInputError(
         f"{n_bad:,} of {n_rows:,} rows cannot be learnt from; the first by its "
-        f"{'key' if found.key else 'hash'}: {where}, {name}: {value}. missing='drop' leaves such "
-        "rows out",
+        f"{'key' if found.key else 'hash'}: {where}, {name}: {value}. missing='drop' "
+        "(handleInvalid='skip' in a pipeline) leaves such rows out",
         column=place,
     )
 

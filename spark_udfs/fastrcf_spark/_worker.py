@@ -223,7 +223,8 @@ def _refused(
         where.append(f"{name}={value!r}")
     column = "" if error.column is None else f", column {_asked(plan)[error.column]!r}"
     return InvalidInputError(
-        f"{', '.join(where)}{column}: {what}. missing='null' gives such rows no score",
+        f"{', '.join(where)}{column}: {what}. missing='null' "
+        "(handleInvalid='keep' in a pipeline) gives such rows no score",
         row=error.row,
         column=error.column,
     )

@@ -160,7 +160,7 @@ def test_invalid_rows_are_refused_kept_or_skipped(spark, df, table, model, detec
         inputCols=INPUTS, keyCols=["id"], handleInvalid="skip", **SMALL
     )
     assert skipping.fit(bad).detector.n_fitted == len(table) - len(wrong)
-    with pytest.raises(fastrcf.InvalidInputError):
+    with pytest.raises(fastrcf.InvalidInputError, match=r"handleInvalid='skip' in a pipeline"):
         skipping.copy({skipping.handleInvalid: "error"}).fit(bad)
 
 
