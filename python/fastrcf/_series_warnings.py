@@ -20,25 +20,11 @@ if TYPE_CHECKING:
 _HOUR = 3600.0
 
 
-class Held:
-    """The keys that a set of series holds, as far as they are known.
-
-    To ask for all of them for every row would take longer than the row does. A series
-    leaves when another one is dropped for it alone, which is counted.
-    """
-
-    def __init__(self) -> None:
-        self._keys: frozenset[str] = frozenset()
-        self._dropped = -1
-
-    def beyond(self, held: _fastrcf.SeriesSet, keys: Sequence[str]) -> int:
-        """Count the series of rows that find no place; at least as many are dropped."""
-        new, room = set(keys), held.max_series - held.n_series
-        if len(new) <= room:
-            return 0
-        if self._dropped != held.n_dropped or not new <= self._keys:
-            self._keys, self._dropped = frozenset(held.keys()), held.n_dropped
-        return max(0, len(new - self._keys) - room)
+def count_dropped(held: _fastrcf.SeriesSet, keys: Sequence[str]) -> int:
+    """Count the series of rows that find no place; at least as many are dropped."""
+    new, room = set(keys), held.max_series - held.n_series
+    # Most rows need not be looked up.
+    return 0 if len(new) <= room else max(0, held.count_new(list(new)) - room)
 
 
 def warn_of_drops(n: int, most: int) -> None:

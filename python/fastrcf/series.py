@@ -13,7 +13,7 @@ from fastrcf import _fastrcf
 from fastrcf import _series_input as read
 from fastrcf._parameters import count, names, notes, number, seed
 from fastrcf._refusals import named_columns, refuse_untyped
-from fastrcf._series_warnings import Held, warn_of_drops, warn_of_order
+from fastrcf._series_warnings import count_dropped, warn_of_drops, warn_of_order
 from fastrcf._writing import write
 from fastrcf.detection import Detection, Reason, to_native
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
@@ -161,7 +161,6 @@ class SeriesDetector:
         }
         self._core: _Core | None = None
         self._names: list[str] = []
-        self._held = Held()
         self._lock = threading.Lock()
         # Parameters are checked at once, if only as those of one column.
         made = self._make(self._wanted or [read.UNNAMED])
@@ -252,7 +251,7 @@ class SeriesDetector:
             keys = None if self._key is None else read.keys(seen, self._key)
             made = self._make(names) if core is None else core
             if keys is not None and isinstance(made, _fastrcf.SeriesSet):
-                warn_of_drops(self._held.beyond(made, keys), self._max_series)
+                warn_of_drops(count_dropped(made, keys), self._max_series)
             if times is not None and self._engine["alerts_per_day"] is not None:
                 warn_of_order(times, str(self._time))
             with named_columns(names):
@@ -433,12 +432,12 @@ class SeriesDetector:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_core"] = None if self._core is None else self._core.to_bytes()
-        del state["_held"], state["_lock"]
+        del state["_lock"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._held, self._lock = Held(), threading.Lock()
+        self._lock = threading.Lock()
         if state["_core"] is not None:
             core = _fastrcf.loads(state["_core"])
             if not isinstance(core, (_fastrcf.SeriesDetector, _fastrcf.SeriesSet)):

@@ -349,6 +349,13 @@ impl SeriesSet {
         })
     }
 
+    /// How many of the keys are of no series that is held.
+    fn count_new(&self, py: Python<'_>, keys: Vec<String>) -> PyResult<usize> {
+        self.read(py, |set, _| {
+            Ok(keys.iter().filter(|key| set.get(key).is_none()).count())
+        })
+    }
+
     /// A copy of one series, if it is held.
     fn series(&self, py: Python<'_>, key: &str) -> PyResult<Option<SeriesDetector>> {
         let found = self.read(py, |set, _| Ok(set.get(key).cloned()))?;

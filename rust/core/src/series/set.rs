@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::notes::{self, Notes};
 use crate::questions::never;
 use crate::rows::Rows;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Most series of a set.
 pub const MAX_SERIES: usize = 1 << 20;
@@ -257,28 +257,24 @@ impl SeriesSet {
     /// Which rows are whose, and which series make room for others: as if the rows came
     /// one by one.
     fn plan(&self, keys: &[String]) -> Vec<Part> {
-        // For each series held, its last row; for those of the call, their part.
-        let mut last: HashMap<&str, u64> = HashMap::new();
-        last.extend(
-            self.series
-                .iter()
-                .map(|(key, kept)| (key.as_str(), kept.last)),
-        );
-        let mut order: std::collections::BTreeMap<u64, &str> =
-            last.iter().map(|(&key, &last)| (last, key)).collect();
+        // Of keys of the call: their last row, none while the series is dropped; their part.
+        let mut last: HashMap<&str, Option<u64>> = HashMap::new();
+        let mut order = self.oldest(keys);
+        let mut n_held = self.series.len();
         let mut current: HashMap<&str, usize> = HashMap::new();
         let mut parts: Vec<Part> = Vec::new();
         for (row, key) in keys.iter().enumerate() {
             let number = self.n_seen + row as u64 + 1;
-            let before = last.insert(key, number);
+            let before = match last.insert(key, Some(number)) {
+                Some(before) => before,
+                None => self.series.get(key).map(|kept| kept.last),
+            };
             if let Some(before) = before {
                 order.remove(&before);
-            }
-            if before.is_none()
-                && order.len() == self.max_series
-                && let Some((_, oldest)) = order.pop_first()
-            {
-                last.remove(oldest);
+            } else if n_held < self.max_series {
+                n_held += 1;
+            } else if let Some((_, oldest)) = order.pop_first() {
+                last.insert(oldest, None);
                 let place = current.remove(oldest).unwrap_or(parts.len());
                 if place == parts.len() {
                     parts.push(Part {
@@ -305,6 +301,23 @@ impl SeriesSet {
             parts[place].rows.push(row);
         }
         parts
+    }
+
+    /// The series that rows of these keys may drop, by their last rows: as many of the
+    /// oldest as there are rows, since each renews or drops one at most.
+    fn oldest(&self, keys: &[String]) -> BTreeMap<u64, &str> {
+        let new: HashSet<&String> = keys.iter().collect();
+        let n_new = new.iter().filter(|key| !self.series.contains_key(**key));
+        if self.series.len() + n_new.count() <= self.max_series {
+            return BTreeMap::new();
+        }
+        let held = self.series.iter();
+        let mut held: Vec<_> = held.map(|(key, kept)| (kept.last, key.as_str())).collect();
+        if keys.len() < held.len() {
+            held.select_nth_unstable(keys.len());
+            held.truncate(keys.len());
+        }
+        held.into_iter().collect()
     }
 
     /// Takes the rows of one series. What it was goes to `undo`; the last series of a
