@@ -134,7 +134,7 @@ def test_inspect_tells_of_alerts_a_day(table, done, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
-@pytest.mark.parametrize("after", [1, 100_000])
+@pytest.mark.parametrize("after", [1, 1_000_000])
 def test_a_quote_without_end_is_no_value_that_takes_all_rows_in(tmp_path, run, ending, after):
     path, out = tmp_path / f"d.{ending}", tmp_path / "m.rcf"
     lines = ["a,note", *(f"{i},x{i}" for i in range(98)), '98,"x98', *["99,x99"] * after]
@@ -148,5 +148,14 @@ def test_a_quote_without_end_is_no_value_that_takes_all_rows_in(tmp_path, run, e
 
 def test_signs_of_inches_are_no_quotes(tmp_path, done):
     path = tmp_path / "d.csv"
-    path.write_text('a,note\n1,5" pipe\n2,"two\nlines"\n3,x\n')
-    assert json.loads(done("train", path, "-o", tmp_path / "m.rcf", "--json"))["rows"] == 3
+    for text in ("two\nlines", "long" * 100_000):
+        path.write_text(f'a,note\n1,5" pipe\n2,"{text}"\n3,x\n')
+        assert json.loads(done("train", path, "-o", tmp_path / "m.rcf", "--json"))["rows"] == 3
+
+
+def test_a_row_without_end_is_told_in_words(tmp_path, run):
+    path = tmp_path / "d.csv"
+    path.write_text(f"a,note\n1,x\n1,{'x' * (9 << 20)}\n2,y\n")
+    code, _, err = run("train", path, "-o", tmp_path / "m.rcf")
+    assert code == 1
+    assert f"{path}: a row is longer than 4 MB" in err

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fastrcf.files.sources import Kind, Options
 
 _BLOCK = 4 << 20
+# No value that the reader takes is as long.
+_ENDLESS = 16 * _BLOCK
 _START = 1 << 16
 _DELIMITERS = ",;\t|"
 
@@ -79,6 +81,20 @@ class CsvSource(Source):
 
     def read(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""
+        try:
+            yield from self._batches(columns)
+        except pa.ArrowInvalid as error:
+            if "straddling" not in str(error):
+                raise
+            self._refuse_open_quote()
+            raise InvalidInputError(
+                f"{self.file}: a row is longer than {_BLOCK >> 20} MB"
+            ) from None
+        # Where quotes come in pairs none is open; else one may be a sign of inches.
+        if self._stream.quotes % 2:
+            self._refuse_open_quote()
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         skipped: list[int] = []
         found: list[BadRow] = []
 
@@ -126,30 +142,30 @@ class CsvSource(Source):
             if found:
                 nothing = pa.table({name: pa.array([], pa.string()) for name in columns})
                 yield Batch(nothing, self.file, _numbers(done, 0, skipped), tuple(found))
-        self._refuse_open_quote()
 
     def _refuse_open_quote(self) -> None:
         """See that no quote is open at the end, which would have taken all rows after it in.
 
-        The reader passes over it. Where quotes come in pairs, none is; else it may be a
-        sign of inches, so the file is read again. Standard input cannot be.
+        The reader passes over it, so the file is read again. Standard input cannot be.
         """
-        if self._stream.quotes % 2 == 0 or self.file == STANDARD:
+        if self.file == STANDARD:
             return
         _, stream = open_bytes(self.file)
-        with stream, io.TextIOWrapper(stream, self._options.encoding, newline="") as text:
-            lines, before = csv.reader(text, delimiter=self._delimiter, strict=True), 0
-            try:
+        longest = csv.field_size_limit(_ENDLESS)
+        try:
+            with stream, io.TextIOWrapper(stream, self._options.encoding, newline="") as text:
+                lines, before = csv.reader(text, delimiter=self._delimiter, strict=True), 0
                 for _ in lines:
                     before = lines.line_num
-            except csv.Error as error:
-                # Text behind a closing quote is an error here, and none of the reader's.
-                if not any(said in str(error) for said in ("end of data", "field limit")):
-                    return
+        except csv.Error as error:
+            # Text behind a closing quote is an error here, and none of the reader's.
+            if any(said in str(error) for said in ("end of data", "field limit")):
                 raise InvalidInputError(
                     f"{self.file}, line {before + 1}: a quote is opened that is closed nowhere, "
                     "so all that follows is one value and its rows are lost; close it, or double it"
                 ) from None
+        finally:
+            csv.field_size_limit(longest)
 
     def progress(self) -> float:
         """Share of the file that has been read."""
