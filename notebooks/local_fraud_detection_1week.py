@@ -559,7 +559,8 @@ if known is not None:
         left.plot(100 * recall, 100 * precision, lw=1.5, label=f"{name}, {value:.2f}")
     left.axhline(100 * truth.mean(), color=MUTED, lw=1, ls=":", label="without skill")
     left.set(title="Sessions: average precision", xlabel="recall, %", ylabel="precision, %")
-    left.legend(fontsize=8)
+    # Where nothing is: to look for the best place among a million points takes a second.
+    left.legend(loc="upper right", fontsize=8)
 
     budgets = 1000 * n_alerts / len(findings.scored) * np.array([0.25, 0.5, 1, 2, 4])
     curves = {}

@@ -474,7 +474,8 @@ else:
         label="at the threshold",
     )
     axes.set(title="Sessions", xlabel="recall, %", ylabel="precision, %", ylim=(0, 103))
-    axes.legend()
+    # Where nothing is: to look for the best place among many points takes long.
+    axes.legend(loc="upper right")
     plt.show()
 
 # %% [markdown]

@@ -90,7 +90,7 @@ class Executed:
         """Hold the run to what any notebook has to be."""
         nbformat.validate(self.notebook)
         noise = [o.text for o in self.outputs() if o.get("name") == "stderr"]
-        assert noise == []
+        assert noise == [], noise
         assert [o for o in self.outputs() if o.output_type == "error"] == []
         pictures = self.pictures()
         assert len(pictures) == n_pictures
