@@ -106,7 +106,7 @@ def fit(
     fastrcf.NotReadyError
         With fewer than two rows.
     """
-    _check(seed, missing, n_rows, alerts_per_day, time_column)
+    _check(seed, missing, n_rows)
     if weight is not None and alerts_per_day is not None:
         raise fastrcf.InvalidParameterError(
             "alerts_per_day counts rows, which have no weight; give alert_rate"
@@ -118,7 +118,9 @@ def fit(
     seed = secrets.randbits(64) if seed is None else seed
     given = {"categorical": categorical, "random_state": seed, **parameters}
     # Refuses parameters before anything runs.
-    fastrcf.Detector(alert_rate=alert_rate, **given)
+    fastrcf.Detector(
+        alert_rate=alert_rate, alerts_per_day=alerts_per_day, time_column=time_column, **given
+    )
     found = _learnable.inputs(df, columns, categorical, names, key, weight, time_column)
     _check_scaling(parameters.get("scaling"), found)
     df, found = _learnable.gathered(df, found)
@@ -159,13 +161,7 @@ def fit(
     return detector
 
 
-def _check(
-    seed: int | None,
-    missing: str,
-    n_rows: int | None,
-    alerts_per_day: float | None,
-    time_column: str | None,
-) -> None:
+def _check(seed: int | None, missing: str, n_rows: int | None) -> None:
     if missing not in MISSING:
         raise fastrcf.InvalidParameterError(f"missing: {missing!r} is none of {', '.join(MISSING)}")
     if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 1 << 64):
@@ -174,10 +170,6 @@ def _check(
         )
     if n_rows is not None and (not isinstance(n_rows, int) or n_rows < 2):
         raise fastrcf.InvalidParameterError(f"n_rows: {n_rows!r} is not an integer of at least 2")
-    if (alerts_per_day is None) != (time_column is None):
-        raise fastrcf.InvalidParameterError("alerts_per_day and time_column: one needs the other")
-    if alerts_per_day is not None and not alerts_per_day > 0:
-        raise fastrcf.InvalidParameterError(f"alerts_per_day: {alerts_per_day} is not above 0")
 
 
 def _check_scaling(scaling: Any, found: _learnable.Inputs) -> None:

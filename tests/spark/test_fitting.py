@@ -360,6 +360,8 @@ def test_refused_before_anything_runs(df):
         ({"scaling": {"nobody": "log"}}, "'nobody' is not among the columns"),
         ({"categorical": "items"}, "categorical: expected a sequence of names, found one string"),
         ({"alerts_per_day": 3}, "one needs the other"),
+        ({"alerts_per_day": float("inf"), "time_column": "id"}, "inf is not above 0"),
+        ({"alerts_per_day": 3, "time_column": "id", "alert_rate": 0.01}, "give one of them"),
         ({"weight": "amount", "alerts_per_day": 3, "time_column": "id"}, "counts rows"),
     ):
         with pytest.raises(parameter, match=said):
