@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fastrcf.sagemaker.sampling import Plan
 
 MEASURES = ("scale", "correlation", "rmse")
+# What is asked of each run that allows it.
+CORRELATION = 0.998
 # Of our trainings: the least, the middle 95 % and the median, the largest.
 QUANTILES = (0.0, 0.025, 0.5, 0.975, 1.0)
 # No run tells more scores above its cutoff.
@@ -68,11 +70,18 @@ class Found:
         return min(self.chance(measure) for measure in MEASURES)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain values for JSON; of our trainings least, quantiles and largest."""
+        """Give plain values for JSON; of our trainings least, quantiles and largest.
+
+        ``correlated`` is the share of them that have the correlation asked for.
+        """
         shares = np.quantile(list(self.ours.values()), QUANTILES, axis=1).T
         return {
             **vars(self),
             "trainings": len(self.ours["scale"]),
+            "correlated": _short(
+                sum(one >= CORRELATION for one in self.ours["correlation"])
+                / len(self.ours["correlation"])
+            ),
             "theirs": {name: _short(value) for name, value in self.theirs.items()},
             "ours": {
                 name: [_short(value) for value in row]

@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from benches.detection.paired import compare
 from benches.managed import ranking
-from benches.managed.measure import MEASURES
+from benches.managed.measure import CORRELATION, MEASURES
 from benches.managed.run import RESULTS
 from benches.managed.runs import ABOVE, LEFT_OUT, RUNS, WHOLE
 from benches.plots import OURS, STYLE
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 PAGE, PICTURE = "docs/managed.md", "docs/figures/managed.svg"
 THEIRS, BAND = "#c4442b", "#c9d8ec"
-# What is asked of all runs together, and of each that allows it.
-SCALE, CORRELATION = 0.01, 0.998
+# What is asked of all runs together.
+SCALE = 0.01
 
 
 class Goal(NamedTuple):
@@ -57,12 +58,23 @@ def scales(results: dict[str, Any]) -> tuple[float, float]:
     return mean(found), stdev(found) / sqrt(len(found))
 
 
+def at_most(n: int, chances: Sequence[float]) -> float:
+    """Give the chance that at most ``n`` of independent events with these chances happen."""
+    of_counts = np.ones(1)
+    for chance in chances:
+        of_counts = np.convolve(of_counts, [1 - chance, chance])
+    return float(of_counts[: n + 1].sum())
+
+
 def goals(results: dict[str, Any]) -> list[Goal]:
     """Hold the runs against what was asked."""
     scale, error = scales(results)
+    # What a run allows is what trainings of one service do: not each of them reaches it.
     allow = [one for one in results["runs"] if one["ours"]["correlation"][2] >= CORRELATION]
+    usual = sum(one["correlated"] for one in allow)
     reach = [one for one in allow if one["theirs"]["correlation"] >= CORRELATION]
     below = [one["name"] for one in allow if one not in reach]
+    as_few = at_most(len(reach), [one["correlated"] for one in allow])
     figures = [(one, name) for one in results["runs"] for name in MEASURES]
     beyond = [
         f"{name} of {one['name']}"
@@ -78,10 +90,13 @@ def goals(results: dict[str, Any]) -> list[Goal]:
             abs(scale - 1) <= SCALE,
         ),
         Goal(
-            f"correlation at least {CORRELATION}, of the runs where half of ours have it",
-            f"{len(allow)} of {len(allow)}",
-            f"{len(reach)}" + (f" (not {', '.join(below)})" if below else ""),
-            not below,
+            f"correlation at least {CORRELATION}, of the {len(allow)} runs where half of ours "
+            "have it",
+            f"as many as of ours, {usual:.1f} on average",
+            f"{len(reach)}"
+            + (f" (not {', '.join(below)})" if below else "")
+            + f", as few by chance: {as_few:.2f}",
+            as_few >= 0.05,
         ),
         Goal(
             "figures of runs beyond all trainings of ours",

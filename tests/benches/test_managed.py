@@ -58,9 +58,17 @@ def test_chances_count_what_is_as_far():
     found = Found("x", 3, 4, "blocks", {"scale": 1.05, "correlation": 0.9, "rmse": 0.31}, ours)
     assert [found.chance(name) for name in measure.MEASURES] == [0.75, 0.5, 0.25]
     assert found.to_dict()["ours"]["rmse"] == [0.1, 0.105, 0.2, 0.295, 0.3]
+    reached = Found("x", 3, 4, "blocks", found.theirs, ours | {"correlation": [0.998, 1.0, 0.9]})
+    assert reached.to_dict()["correlated"] == pytest.approx(2 / 3, abs=1e-5)
     center = np.array([1.0, 2.0, 4.0])
     assert against(2 * center, center)["scale"] == pytest.approx(2)
     assert against(center + np.array([0, 0, 3]), center)["rmse"] == pytest.approx(np.sqrt(3))
+
+
+def test_as_few_by_chance():
+    assert report.at_most(0, [0.5, 0.5]) == pytest.approx(0.25)
+    assert report.at_most(1, [0.9, 0.8, 1.0]) == pytest.approx(0.1 * 0.2)
+    assert report.at_most(3, [0.9, 0.8, 1.0]) == 1.0
 
 
 def test_recorded_rows_that_do_not_fit_are_refused(made):
@@ -126,6 +134,7 @@ def test_a_run_beyond_ours_is_a_missed_goal():
             "trainings": 99,
             "theirs": {"scale": 1.05, "correlation": 0.99, "rmse": 0.1},
             "ours": {"correlation": [0.99, 0.995, 0.999, 0.9995, 1.0]},
+            "correlated": 0.8,
             "chance": {"scale": chance, "correlation": 0.5, "rmse": 0.5},
         }
 
