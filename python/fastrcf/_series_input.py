@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrcf._columns import seconds
+from fastrcf._columns import day_numbers, seconds
 from fastrcf._frames import series_to_array
 from fastrcf._input import as_array, as_series, is_frame, is_series, numbers
 from fastrcf._tables import Table, as_table
@@ -16,6 +16,7 @@ from fastrcf.errors import InvalidInputError
 if TYPE_CHECKING:
     from fastrcf._typing import Columns, Floats
 
+DAY = 86_400.0
 # Name of the one column of a series that has none.
 UNNAMED = "value"
 
@@ -75,10 +76,16 @@ def _column(table: Table, j: int, name: str) -> Floats:
     return np.ascontiguousarray(found, dtype=np.float64)
 
 
-def times(table: Table, name: str) -> Floats:
-    """Give a column of times in seconds."""
+def times(table: Table, name: str, has_days: bool) -> Floats:
+    """Give a column of times in seconds.
+
+    Those that days are told by are refused where they count something smaller.
+    """
     column = table.column(name)
-    return seconds(name, column if table.frame is None else column.to_native())
+    found = seconds(name, column if table.frame is None else column.to_native())
+    if has_days:
+        day_numbers(name, found, DAY)
+    return found
 
 
 def keys(table: Table, name: str) -> list[str]:

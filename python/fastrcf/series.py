@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from fastrcf._tables import Table
 
 _Core: TypeAlias = "_fastrcf.SeriesDetector | _fastrcf.SeriesSet"
-DAY = 86_400.0
 # Of a single column; several are judged row by row unless asked otherwise.
 EPISODE, HABITUATION = 100, 6000.0
 # With habituation, which makes scores smaller, and without.
@@ -145,7 +144,7 @@ class SeriesDetector:
         if alerts_per_day is not None and time_column is None:
             raise InvalidParameterError("alerts_per_day: needs time_column")
         if period == "day":
-            period = DAY
+            period = read.DAY
         self._engine: dict[str, Any] = {
             "n_trees": count("n_trees", n_trees, 1),
             "sample_size": count("sample_size", sample_size, 2),
@@ -247,7 +246,7 @@ class SeriesDetector:
             core = self._core
             names = self._choose(seen) if core is None else self._names
             values = read.values(seen, names)
-            times = None if self._time is None else read.times(seen, self._time)
+            times = None if self._time is None else read.times(seen, self._time, self._has_days)
             keys = None if self._key is None else read.keys(seen, self._key)
             made = self._make(names) if core is None else core
             if keys is not None and isinstance(made, _fastrcf.SeriesSet):
@@ -262,6 +261,11 @@ class SeriesDetector:
             self._names = names
             self._core = made
         return to_native(self._detection(found), seen)
+
+    @property
+    def _has_days(self) -> bool:
+        """Whether a second of its times has to be one."""
+        return self._engine["period"] == read.DAY or self._engine["alerts_per_day"] is not None
 
     def _choose(self, table: Table) -> list[str]:
         others = (self._time, self._key)

@@ -287,6 +287,7 @@ def test_series_of_keys_with_gaps_go_on_from_their_state(piped, tmp_path):
         (("--time", "t", "--shingle", 2), "", "--shingle is of a forest"),
         (("--time", "t", "--period", "week"), "", "neither day, none nor seconds"),
         (("--time", "t"), "t,x\nnoon,1\n", "'noon' is no time"),
+        (("--time", "t"), "t,x\n1704067200000,1\n", "if it is in milliseconds"),
         (("--time", "t"), "t,x\n,1\n", "the value is missing"),
         (("--time", "t"), "x\n1\n", "there is no column 't'"),
         (("--time", "t"), "t,x\n1,a\n", "no column of the first row holds a number"),

@@ -41,7 +41,7 @@ TEXTS = [
 
 
 def read(table, name="t"):
-    return _series_input.times(_series_input.as_rows(table), name)
+    return _series_input.times(_series_input.as_rows(table), name, has_days=True)
 
 
 @pytest.mark.parametrize("kind", TABLES)
@@ -82,6 +82,19 @@ def test_a_bad_time_is_named_with_its_row(kind, bad):
         read(TABLES[kind]({"t": ["2024-01-01", bad]}))
     assert f"found {bad!r} in" in str(caught.value)
     assert caught.value.row == 1
+
+
+@pytest.mark.parametrize("unit", [1e3, 1e6, 1e9])
+def test_times_in_parts_of_a_second_are_refused_where_days_are_told_by_them(unit):
+    table = {"t": np.arange(50) * 3600 * unit + 1704067200 * unit, "v": np.arange(50.0)}
+    for given in ({}, {"period": None, "alerts_per_day": 1}):
+        detector = fastrcf.SeriesDetector(time_column="t", **given)
+        said = r"^t, row 0: [0-9.e+]+ is no time in seconds: if it is in milliseconds"
+        with pytest.raises(fastrcf.InvalidInputError, match=said):
+            detector.process(table)
+        assert detector.n_seen == 0
+    other = fastrcf.SeriesDetector(time_column="t", period=3600 * unit, sample_size=16)
+    assert len(other.process(pd.DataFrame(table))) == 50
 
 
 @pytest.mark.parametrize("kind", TABLES)

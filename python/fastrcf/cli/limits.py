@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrcf import AlertLimit, Detector, SeriesDetector
-from fastrcf.cli.stream_models import Answering, LearningModel, Values, seconds
+from fastrcf.cli.stream_models import Answering, LearningModel, Values, time_of
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -175,9 +175,9 @@ class _Limited:
         for name in (self._entity, self._time):
             if row.get(name) is None or row[name] == "":
                 return name, "the value is missing"
-        moment = seconds(row[self._time])
-        if moment is None:
-            return self._time, f"{row[self._time]!r} is no time: expected seconds or an ISO date"
+        moment = time_of(row[self._time])
+        if isinstance(moment, str):
+            return self._time, moment
         return [*found, str(row[self._entity]), moment]
 
     def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:

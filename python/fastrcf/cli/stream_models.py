@@ -11,11 +11,11 @@ import click
 import numpy as np
 
 from fastrcf import Detector, RandomCutForest, SeriesDetector
-from fastrcf._series_input import key_name
+from fastrcf._columns import MOST_DAYS, NO_SECONDS
+from fastrcf._series_input import DAY, key_name
 from fastrcf._series_warnings import is_unsorted, late
 from fastrcf.errors import InvalidInputError, InvalidParameterError
 from fastrcf.files.values import parse_number
-from fastrcf.series import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -331,16 +331,16 @@ class _Series:
             if isinstance(number, tuple):
                 return number
             out.append(number)
-        for other, read in ((self._time, seconds), (self._key, key_name)):
-            if other is None:
-                continue
-            value = row.get(other)
-            if value is None or value == "":
+        for other in (self._time, self._key):
+            if other is not None and row.get(other) in (None, ""):
                 return other, _MISSING
-            known = read(value)
-            if known is None:
-                return other, f"{value!r} is no time: expected seconds or an ISO date and time"
-            out.append(known)
+        if self._time is not None:
+            moment = time_of(row[self._time], self._model._has_days)
+            if isinstance(moment, str):
+                return self._time, moment
+            out.append(moment)
+        if self._key is not None:
+            out.append(key_name(row[self._key]))
         return out
 
     def process(self, values: list[list[Any]]) -> list[dict[str, Any]]:
@@ -362,6 +362,19 @@ class _Series:
 def _holds_number(value: Any) -> bool:
     # An empty field may be a number that is missing.
     return value is None or value == "" or isinstance(_number("", value, math.inf), float)
+
+
+def time_of(value: Any, has_days: bool = True) -> float | str:
+    """Read a time, in seconds, or say what is wrong with it.
+
+    Those that days are told by are wrong where they count something smaller.
+    """
+    moment = seconds(value)
+    if moment is None:
+        return f"{value!r} is no time: expected seconds or an ISO date and time"
+    if has_days and abs(moment) > MOST_DAYS * DAY:
+        return f"{value!r} {NO_SECONDS}"
+    return moment
 
 
 def seconds(value: Any) -> float | None:
