@@ -93,7 +93,7 @@ def test_times_in_parts_of_a_second_are_refused_where_days_are_told_by_them(unit
         with pytest.raises(fastrcf.InvalidInputError, match=said):
             detector.process(table)
         assert detector.n_seen == 0
-    other = fastrcf.SeriesDetector(time_column="t", period=3600 * unit, sample_size=16)
+    other = fastrcf.SeriesDetector(time_column="t", period=600 * unit, sample_size=16)
     assert len(other.process(pd.DataFrame(table))) == 50
 
 
