@@ -1,7 +1,9 @@
 """The service as clients see it: over a socket, on loopback."""
 
 import json
+import logging
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +17,7 @@ from fastrcf.service.auth import ByKey
 from fastrcf.service.core import LocalModel, Service, ServiceLimits
 from fastrcf.service.cross_origin import CrossOrigin
 from fastrcf.service.keys import ApiKeys, hash_of
+from fastrcf.service.logs import Lines
 from fastrcf.serving.limits import Limits
 from tests.service.conftest import COLUMNS
 from tests.serving.live import serving
@@ -242,3 +245,20 @@ def test_logs_have_no_values_and_no_keys(detector, caplog):
     told = caplog.text + repr([line | {"request_id": ""} for line in lines])
     for word in ("90000", "777", "secret"):
         assert word not in told
+
+
+def test_a_defect_is_told_by_its_place_alone():
+    def broken(value):
+        raise ValueError(f"could not convert {value}")
+
+    try:
+        broken("4711-0815")
+    except ValueError:
+        record = logging.LogRecord(
+            "fastrcf.service", logging.ERROR, "", 0, "a defect", (), sys.exc_info()
+        )
+    told = json.loads(Lines().format(record))
+    assert told["error"] == "ValueError"
+    assert [place.partition(":")[0] for place in told["at"]] == ["test_app.py"] * 2
+    assert told["at"][1].endswith(" broken")
+    assert "4711" not in repr(told)

@@ -193,6 +193,18 @@ def test_compressed_bodies_are_refused(model):
         assert running.ask("/v1/score", plain, content_encoding="identity")[0] == 200
 
 
+@pytest.mark.parametrize("options", [(), ("--no-access-log",)])
+def test_no_path_that_a_client_made_up_is_in_the_log(model, options):
+    with started(model, *options) as running:
+        assert running.ask("/cards/4711-0815?holder=secret")[0] == 404
+        assert running.ask("/v1/score", b"1,2,777.25x", content_type="text/csv")[0] == 400
+        running.process.send_signal(signal.SIGTERM)
+        told = repr([running.log, running.lines()])
+    for word in ("4711-0815", "secret", "777.25x"):
+        assert word not in told
+    assert ("'request'" in told) is not bool(options)
+
+
 def test_signatures_and_public_metrics(model):
     auth = pytest.importorskip("botocore.auth")
     from botocore.awsrequest import AWSRequest

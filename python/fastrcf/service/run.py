@@ -226,9 +226,9 @@ def serve(settings: Settings) -> None:
     except BaseException:
         listener.close()
         raise
-    if settings.access_log:
-        # Each request has a line of its own, which tells what was wrong with it.
-        logging.getLogger("fastrcf.serving").setLevel(logging.WARNING)
+    # Each request has a line of its own, which tells what was wrong with it, or none is wanted;
+    # and these lines have paths as clients made them up.
+    logging.getLogger("fastrcf.serving").setLevel(logging.WARNING)
     _warm(server.service)
     version = server.service.served.version
     server.begin()

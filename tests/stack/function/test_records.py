@@ -212,6 +212,14 @@ def test_traces_are_passed_through(model):
     headers = answering(given, Context())["headers"]
     assert headers["x-amzn-trace-id"] == lines[0]["trace_id"]
     assert lines[0]["trace_id"].startswith("Root=1-5759e988")
+    for told in ("card=4711", "Root=4711", "xRoot=1-5759e988-bd862e3fe1be46a994272793"):
+        given["multiValueHeaders"]["X-Amzn-Trace-Id"] = [told]
+        assert answering(given, Context())["headers"]["x-amzn-trace-id"] == told
+        assert "trace_id" not in lines[-1]
+    root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    given["multiValueHeaders"]["X-Amzn-Trace-Id"] = [f"Self=4711;{root};Sampled=1"]
+    answering(given, Context())
+    assert lines[-1]["trace_id"] == root
     assert "x-amzn-trace-id" not in answering(event("/ping", method="GET"), None)["headers"]
 
 

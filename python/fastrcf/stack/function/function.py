@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ _RESERVE, _DELIVERY = 4.5, 5.0
 _SHADOW = 3.5
 STORED = "x-fastrcf-stored"
 _TRACE = "x-amzn-trace-id"
+_ROOT = re.compile(r"(?<![^;])Root=1-[0-9a-f]{8}-[0-9a-f]{24}(?![^;])")
 
 
 class FunctionFailed(FastRCFError):
@@ -207,8 +209,9 @@ class Function:
                 apart = self._shadow.difference(self._notes.rows, answered.scores)
                 if apart is not None:
                     metrics["ShadowDifference"] = apart
-        if trace:
-            told["trace_id"] = trace
+        # A client may send anything there.
+        if found := _ROOT.search(trace):
+            told["trace_id"] = found[0]
         if self.cold_start_ms is not None:
             metrics["ColdStartMs"], self.cold_start_ms = self.cold_start_ms, None
         self._write(records.embed(settings.metrics_namespace, settings.solution, metrics, told))

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fastrcf.service.logs import places
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -90,17 +92,8 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             # The message of an error may hold what came; where it is from may not.
             line["error"] = record.exc_info[0].__name__
-            line["at"] = _places(record.exc_info[2])
+            line["at"] = places(record.exc_info[2])
         return _json.encode(line).decode()
-
-
-def _places(trace: Any) -> list[str]:
-    places = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return places
 
 
 def log_as_json(level: str) -> None:
