@@ -156,10 +156,10 @@ def test_metadata_that_would_break_csv_is_taken_as_it_is(both, told):
         (body(7), "data: expected"),
         (body(None), "data: expected"),
         (body({"amount": 1}), "data: expected"),
-        (body(""), "no rows"),
-        (body([]), "no rows"),
-        (body("1,2"), "row 0: 2 values"),
-        (body("1,2,x"), "row 0, column 'hour'"),
+        (body(""), "data: the body has no rows"),
+        (body([]), "data: the body has no rows"),
+        (body("1,2"), "data: row 0: 2 values"),
+        (body("1,2,x"), "data: row 0, column 'hour'"),
         (body("1,2,\ud800"), "\\ud800 at byte 14 is half of a character"),
         (body() | {"metadata": ["a", "\udc00"]}, "\\udc00 at byte"),
         (body(modle="fraud_classifier"), '"modle" is not known; is "model" meant?'),
@@ -168,11 +168,11 @@ def test_metadata_that_would_break_csv_is_taken_as_it_is(both, told):
         ('{"data":"1,2,3","metadata":["a"],"metadata":["b"]}', '"metadata" is there twice'),
         (
             '{"data":[{"amount":1,"items":2,"items":3,"hour":4}],"metadata":["a"]}',
-            "row 0: column 'items' is there twice",
+            "data: row 0: column 'items' is there twice",
         ),
         (body([1, 2, None]), "row 0, column 'hour': the value is missing"),
         (body("1,2,1e31"), "row 0, column 'hour'"),
-        (body("1,2,nan"), "row 0, column 'hour'"),
+        (body("1,2,nan"), "data: row 0, column 'hour'"),
     ],
 )
 def test_whatever_is_wrong_is_named_and_nothing_is_asked(both, told, given, words):

@@ -92,6 +92,7 @@ def test_the_same_key_again_gets_the_first_answer_and_learns_nothing(model, stat
         send(ours, [[1, 2, 4]], key="a"),
         send(ours, [[1, 2, 3]], key="a", path="/v1/detect"),
         send(ours, [[1, 2, 3]], key="a", accept="text/csv"),
+        send(ours, [[1, 2, 3]], key="a", model="anomaly_detector"),
     ):
         assert (changed[0], changed[1]["error"]) == (422, "key_reused")
     assert living.learnt == 2
@@ -378,6 +379,30 @@ def test_a_state_that_cannot_be_written_is_told_and_not_fatal(model, tmp_path):
         while not (folder / "s").exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_whatever_keeps_a_snapshot_from_being_made_the_next_is_tried(
+    model, state, monkeypatch, caplog
+):
+    ours, _ = learner(model, state, interval=0.05)
+    send(ours, [[1, 2, 3]])
+    failures = [MemoryError(), RuntimeError("777.25")]
+    write = Answers.to_bytes
+
+    def failing(answers, origin):
+        if failures:
+            raise failures.pop()
+        return write(answers, origin)
+
+    monkeypatch.setattr(Answers, "to_bytes", failing)
+    ours.start()
+    deadline = time.monotonic() + 10
+    while not ours.snapshots:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    ours.stop()
+    assert caplog.messages.count("the snapshot was not written") == 2
+    assert state.path.exists()
 
 
 def test_a_state_is_of_one_process(model, state):

@@ -167,5 +167,7 @@ def digest_of(request: Request) -> bytes:
         headers.get("content-type", ""),
         headers.get("accept", ""),
         headers.get("x-amzn-sagemaker-custom-attributes", ""),
+        # May be there rather than in the body.
+        headers.get("model", ""),
     )
     return sha256(msgspec.msgpack.encode(told) + request.body).digest()

@@ -115,16 +115,27 @@ def read(sent: Sent, rows: Rows, asked: Mapping[str, str], classifier: Classifie
     models = _models(sent, asked, classifier)
     if isinstance(sent.data, msgspec.UnsetType):
         raise _field("data", "it is not there; expected a text of CSV, or a list")
-    data = bytes(sent.data)
-    if data[:1] == b'"':
-        # A table would be made a matrix once more by each who looks at it.
-        read = matrix(rows.csv(_value("data", data).encode()))
-    elif data[:1] == b"[":
-        read = rows.json(data)
-    else:
+    return Asked(_rows(bytes(sent.data), rows), metadata, models)
+
+
+def _rows(data: bytes, rows: Rows) -> Any:
+    if data[:1] not in (b'"', b"["):
         raise _field("data", "expected a text of CSV, or a list of values or rows")
-    rows.columns.check_finite(read)
-    return Asked(read, metadata, models)
+    text = _value("data", data).encode() if data[:1] == b'"' else None
+    try:
+        # A table would be made a matrix once more by each who looks at it.
+        read = rows.json(data) if text is None else matrix(rows.csv(text))
+        rows.columns.check_finite(read)
+    except Problem as problem:
+        raise Problem(
+            problem.status,
+            problem.kind,
+            f"data: {problem}",
+            row=problem.row,
+            column=problem.column,
+            headers=problem.headers,
+        ) from None
+    return read
 
 
 def output(

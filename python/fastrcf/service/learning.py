@@ -236,6 +236,9 @@ class Learner:
             except OSError as error:
                 # The rows stay in memory: the next one may succeed.
                 log.error("the snapshot was not written: %s", error.strerror or error)
+            except Exception:
+                # No memory for it, or a defect: without this thread a kill would lose all.
+                log.exception("the snapshot was not written")
 
     def gauges(self) -> list[tuple[str, str, float]]:
         """Give what metrics tell of learning."""
