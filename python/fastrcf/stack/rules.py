@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastrcf.errors import InvalidParameterError
@@ -12,12 +13,18 @@ if TYPE_CHECKING:
 
     from fastrcf.stack.template import Template
 
-# Where a resource or action of a role may be everything, and why, by role and statement.
+_MANAGED = "ManagedPolicyArns"
+# Where a role may reach beyond the stack, and why, by role and statement.
 ALLOWED = {
     ("FunctionRole", "Traces"): "X-Ray's traces have no ARN",
     ("TrainerRole", "Metrics"): "metrics have no ARN; a condition holds it to SageMaker's",
     ("TrainerRole", "ImageToken"): "a token of ECR is the account's",
+    ("TrainerRole", "Images"): "the algorithm's image is Amazon's, of another account by region",
+    ("TrainerRole", "Logs"): "all training jobs of an account log to one group",
+    ("GatewayLogRole", _MANAGED): "what API Gateway needs to log, AWS keeps in this policy",
 }
+# What names a part of the stack, or begins with its prefix.
+_OWN = re.compile(r"\$\{(?!AWS::)")
 _PSEUDO = frozenset({*PSEUDO, "AWS::NoValue"})
 # Whose fall into a stack's deletion has to be said.
 _STATEFUL = ("AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::SQS::Queue")
@@ -101,9 +108,14 @@ def _roles(content: dict[str, Any]) -> Iterator[str]:
         ]
         if len(principals) != 1:
             yield f"{name}: may be assumed by {len(principals)} services rather than one"
+        if _MANAGED in properties and (name, _MANAGED) not in ALLOWED:
+            yield f"{name}: has policies that AWS may change, and no reason is given"
         for policy in properties.get("Policies", []):
             for statement in _statements(policy["PolicyDocument"]["Statement"]):
                 yield from _statement(name, statement)
+    for name, one in content["Resources"].items():
+        if one["Type"].startswith("AWS::IAM::") and one["Type"] != "AWS::IAM::Role":
+            yield f"{name}: is {one['Type']}; rights are looked at within roles alone"
 
 
 def _statement(role: str, statement: dict[str, Any]) -> Iterator[str]:
@@ -116,9 +128,11 @@ def _statement(role: str, statement: dict[str, Any]) -> Iterator[str]:
     for action in _listed(statement.get("Action", [])):
         if "*" in str(action):
             yield f"{role}, {sid}: action {action} has a wildcard"
-    for resource in _listed(statement.get("Resource", [])):
-        if resource == "*" and (role, sid) not in ALLOWED:
-            yield f"{role}, {sid}: applies to everything, and no reason is given"
+    for resource in _texts(statement.get("Resource", [])):
+        before, wildcard, _ = resource.partition("*")
+        if wildcard and not _OWN.search(before) and (role, sid) not in ALLOWED:
+            what = "everything" if resource == "*" else f"{resource}, not the stack's own alone"
+            yield f"{role}, {sid}: applies to {what}, and no reason is given"
 
 
 def _deletions(content: dict[str, Any]) -> Iterator[str]:
@@ -153,6 +167,15 @@ def _statements(found: Any) -> Iterator[dict[str, Any]]:
                     yield part
         else:
             yield one
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give all texts of a part, also those within functions."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -25,6 +25,22 @@ def test_the_template_keeps_all_rules(template):
             "FunctionRole, DeadLetters: applies to everything",
         ),
         (
+            "endpoint/${EndpointName}",
+            "endpoint/*",
+            "FunctionRole, Endpoint: applies to arn:${AWS::Partition}:sagemaker:${AWS::Region}:"
+            "${AWS::AccountId}:endpoint/*, not the stack's own alone",
+        ),
+        (
+            "- !Sub ${ModelBucket.Arn}/models/current.rcf",
+            "- arn:aws:s3:::*/models/current.rcf",
+            "FunctionRole, Model: applies to arn:aws:s3:::*/models/current.rcf",
+        ),
+        (
+            "  DeadLetterQueuePolicy:\n    Type: AWS::SQS::QueuePolicy",
+            "  DeadLetterQueuePolicy:\n    Type: AWS::IAM::ManagedPolicy",
+            "DeadLetterQueuePolicy: is AWS::IAM::ManagedPolicy",
+        ),
+        (
             "Service: lambda.amazonaws.com",
             "Service: [lambda.amazonaws.com, ecs.amazonaws.com]",
             "FunctionRole: may be assumed by 2 services",
@@ -92,15 +108,17 @@ def test_rules_read_what_others_have_written(resource):
     assert problems(Template(f"Resources: {{A: {resource}}}"))
 
 
-def test_reasons_are_of_statements_that_there_are(template):
-    there = set()
-    for name, one in template.content["Resources"].items():
-        for policy in one.get("Properties", {}).get("Policies", []):
-            for statement in policy["PolicyDocument"]["Statement"]:
-                if statement.get("Resource") == "*":
-                    there.add((name, statement["Sid"]))
-    assert there == set(ALLOWED)
-    assert all(reason.strip() for reason in ALLOWED.values())
+@pytest.mark.parametrize("place", ALLOWED)
+def test_each_reason_is_needed(template, monkeypatch, place):
+    role, statement = place
+    assert ALLOWED[place].strip()
+    monkeypatch.delitem(ALLOWED, place)
+    found = problems(template)
+    assert found
+    expected = (
+        f"{role}: has policies" if statement == "ManagedPolicyArns" else f"{role}, {statement}: "
+    )
+    assert all(problem.startswith(expected) for problem in found), found
 
 
 def methods(template):
