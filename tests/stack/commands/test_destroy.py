@@ -177,10 +177,14 @@ def test_the_name_is_enough_if_asked_for(clients):
 @pytest.mark.parametrize(
     "call",
     [
+        "cloudwatch-logs.TagResource",
         "sagemaker.DeleteEndpoint",
+        "sagemaker.DeleteEndpointConfig",
         "sagemaker.DeleteModel",
         "cloudformation.DeleteStack",
         "s3.DeleteObjects",
+        "s3.AbortMultipartUpload",
+        "s3.DeleteBucket",
         "cloudwatch-logs.DeleteLogGroup",
     ],
 )
@@ -188,7 +192,12 @@ def test_an_interrupted_run_is_finished_by_the_next(everything, call):
     """The second call of each kind does not come back: the power is gone."""
     service = call.split(".")[0].replace("cloudwatch-", "")
     client = getattr(everything, service)
-    only = call in ("sagemaker.DeleteEndpoint", "cloudformation.DeleteStack")
+    only = call in (
+        "cloudwatch-logs.TagResource",
+        "sagemaker.DeleteEndpoint",
+        "sagemaker.DeleteEndpointConfig",
+        "cloudformation.DeleteStack",
+    )
     calls = []
 
     def fail(**given):
