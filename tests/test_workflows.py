@@ -47,7 +47,7 @@ def test_twins_of_sparks_tests_run_somewhere():
 def test_unsafe_code_is_looked_at_every_week():
     workflow = read("weekly.yml")
     assert workflow[True]["schedule"]
-    (job,) = workflow["jobs"].values()
+    job = workflow["jobs"]["unsafe"]
     assert job["strategy"]["matrix"]["check"] == ["miri", "asan"]
     assert [step["run"] for step in job["steps"] if "run" in step] == ["make ${{ matrix.check }}"]
     (rust,) = [step for step in job["steps"] if step.get("uses", "").startswith(ACTION)]
@@ -56,6 +56,17 @@ def test_unsafe_code_is_looked_at_every_week():
     makefile = (ROOT / "Makefile").read_text()
     for target in ("miri", "asan"):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_stack_is_looked_at_in_all_regions_every_week():
+    runs = [step["run"] for step in read("weekly.yml")["jobs"]["stack"]["steps"] if "run" in step]
+    # By default it looks at all.
+    assert runs == ["make stack-lint"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^REGIONS \?= ALL_REGIONS$", makefile, re.MULTILINE)
+    assert re.search(
+        r"^stack-lint:.*\n(\t.*\n)*\t.*cfn-lint --regions \$\(REGIONS\) ", makefile, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
