@@ -43,8 +43,8 @@ demo: $(VENV)/.engine
 # the release build that users get, which is the engine's: kernels for all instruction sets and
 # widths are compiled once.
 # Without make's flags, which tell of places for jobs that cargo is not given.
-RUST_UNITS := env -u MAKEFLAGS cargo test --workspace --quiet --lib
-RUST_TESTS := env -u MAKEFLAGS cargo test --workspace --quiet --release
+RUST_UNITS := env -u MAKEFLAGS -u MFLAGS cargo test --workspace --quiet --lib
+RUST_TESTS := env -u MAKEFLAGS -u MFLAGS cargo test --workspace --quiet --release
 # What takes longest of the engine and of tests, for .ci/run.
 rust-core-built:
 	cargo build --release --package fastrcf --quiet
