@@ -45,6 +45,7 @@ def local(model: str, out: str, **options: Any) -> None:
     if options["burst"] is not None and options["rate"] is None:
         raise click.UsageError("--burst needs --rate")
     check_extra()
+    from fastrcf.service import logs
     from fastrcf.stack.local.cloud import LocalCloud
     from fastrcf.stack.local.hints import lines_for
 
@@ -67,4 +68,6 @@ def local(model: str, out: str, **options: Any) -> None:
         for line in lines_for(cloud):
             click.echo(line)
 
+    # What Python writes otherwise has the message of a defect, which may hold what came.
+    logs.prepare("warning")
     cloud.run(started)

@@ -24,9 +24,9 @@ COMMAND = [sys.executable, "-m", "fastrcf.cli", "stack", "local"]
 
 
 @contextmanager
-def started(*words):
+def started(*words, command=COMMAND):
     process = subprocess.Popen(
-        [*COMMAND, *map(str, words), "--port", "0"],
+        [*command, *map(str, words), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,6 +87,31 @@ def test_options_reach_the_function(model, tmp_path):
         process.send_signal(signal.SIGINT)
         process.wait(20)
     assert len(stored(tmp_path / "o" / "firehose")[0]["features"]) == 3
+
+
+def test_a_defect_is_told_by_its_place_alone(model, tmp_path):
+    broken = """
+import sys
+from fastrcf.cli import main
+from fastrcf.stack.function.function import Function
+
+def answer(self, request):
+    raise ValueError(request.body)
+
+Function._answer = answer
+sys.exit(main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", broken, "stack", "local"]
+    with started(model, "--auth", "none", "--out", tmp_path / "o", command=command) as process:
+        port = int(lines_until_curl(process)[0].split("/")[2].rpartition(":")[2])
+        status, told, _ = ask(port, data="777.25,2,3")
+        process.send_signal(signal.SIGTERM)
+        said, log = process.communicate(timeout=20)
+    assert (status, told["error"]) == (500, "internal")
+    (line,) = map(json.loads, log.splitlines())
+    assert (line["message"], line["error"]) == ("a defect", "ValueError")
+    assert line["at"][-1].endswith(" answer")
+    assert "777.25" not in said + log + (tmp_path / "o" / "function.log").read_text()
 
 
 def ask(port, headers=None, data=ROW):
