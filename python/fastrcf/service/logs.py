@@ -8,12 +8,11 @@ import sys
 import threading
 from collections import deque
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from fastrcf.serving.problems import places
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _WAITING = 100_000
@@ -38,16 +37,6 @@ class Lines(logging.Formatter):
             told["error"] = record.exc_info[0].__name__
             told["at"] = places(record.exc_info[2])
         return _encode(told).decode()
-
-
-def places(trace: TracebackType | None) -> list[str]:
-    """Give where an error is from, the outermost call first: file, line and function."""
-    found = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        found.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return found
 
 
 def prepare(level: str = "info", stream: IO[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from fastrcf.serving.problems import Problem, as_problem, busy
+from fastrcf.serving.problems import Problem, as_problem, busy, places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,7 +76,9 @@ class Door:
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request for a path that does not exist."""
-    problem = _told(scope, Problem(404, "not_found", "there is nothing at this path"))
+    problem = Problem(404, "not_found", "there is nothing at this path")
+    # A path that a client made up may hold anything.
+    log.info("%s: %d %s", scope["method"], problem.status, problem.kind)
     await respond(send, problem.status, problem.body(), _JSON)
 
 
@@ -91,7 +93,8 @@ def _told(scope: Scope, error: Exception) -> Problem:
     """Make a problem of an error, and log it."""
     problem = as_problem(error)
     if problem is None:
-        log.exception("%s %s: a defect", scope["method"], scope["path"])
+        where = " > ".join(places(error.__traceback__))
+        log.error("%s: a defect: %s at %s", scope["method"], type(error).__name__, where)
         return Problem(500, "internal", "a defect of this server; its log has more")
     # Messages may hold values of rows, which no log should.
     place = "" if problem.row is None else f" row={problem.row}"

@@ -34,7 +34,7 @@ class Limits:
     waiting : int
         Requests that are worked on or wait; with more, 503.
     body_seconds : float
-        How long a body may take to come; then 408.
+        How long a body may take to come, and before it a head; then 408.
     stop_seconds : float
         How long requests may take to end once the server is told to stop.
     """

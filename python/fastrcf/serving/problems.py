@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fastrcf.errors import FastRCFError, InvalidInputError, NotReadyError
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class Problem(Exception):
@@ -48,6 +51,19 @@ class Problem(Exception):
             if getattr(self, name) is not None:
                 told[name] = getattr(self, name)
         return msgspec.json.encode(told)
+
+
+def places(trace: TracebackType | None) -> list[str]:
+    """Give where an error is from, the outermost call first: file, line and function.
+
+    What logs tell of a defect: its message may hold values of rows, which no log should.
+    """
+    found = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found
 
 
 def bad_input(message: str, row: int | None = None, column: int | None = None) -> Problem:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fastrcf.serving.limits import Load
 
 log = logging.getLogger("fastrcf.serving")
+# Load balancers keep connections for a minute and must not find them closed.
+KEPT_SECONDS = 75
 # For what a thread is about to finish when the server has stopped.
 _LAST_SECONDS = 1.0
 
@@ -78,6 +80,8 @@ def run(
     """
     try:
         import uvicorn
+
+        from fastrcf.serving.heads import limited
     except ImportError:
         raise MissingExtraError(
             "a server needs further packages: pip install 'fastrcf[serve]'"
@@ -91,7 +95,7 @@ def run(
 
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=limited(load.limits.body_seconds),
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="off",
@@ -99,8 +103,7 @@ def run(
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        # Load balancers keep connections for a minute and must not find them closed.
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=round(load.limits.stop_seconds),
     )
     server = Server(config)

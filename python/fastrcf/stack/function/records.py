@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastrcf.service.logs import places
+from fastrcf.serving.problems import places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
