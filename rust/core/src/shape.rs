@@ -24,13 +24,16 @@
 //! | frozen: blocks, without | 160 | 192 | 248 | 256 |
 //! | living: frozen first | 1024 | 512 | 320 | 512 |
 //! | frozen: blocks for attribution, with AVX-512 | 256 | 256 | 256 | 256 |
-//! | frozen: the same without, with room: not measured | 1024 | 1024 | 1024 | 1024 |
-//! | living: frozen first for attribution, with AVX-512 | 1024 | 512 | 320 | 512 |
+//! | frozen: the same with AVX2 | 512 | 512 | 273 | 128 |
+//! | frozen: the same without | 1024 | 1024 | 1024 | 1024 |
+//! | living: frozen first for attribution, with AVX2 or more | 1024 | 512 | 320 | 512 |
 //! | living: the same without, or of displacements | never | 1024 | 1024 | 1024 |
 //!
 //! They are those of Zen 5 and, of groups, of 64 columns and of frozen forests' blocks with
 //! AVX-512, of Emerald Rapids, where the others are as good as any within a fifth, but for
-//! 8 columns: there living forests are better frozen first from some 1,500 rows on.
+//! 8 columns: there living forests are better frozen first from some 1,500 rows on. Those of
+//! attributions without AVX-512 are of Zen 1, whose vectors of AVX2 are worked on by halves:
+//! newer processors gain more by blocks.
 //!
 //! Microseconds a row of a frozen forest (T = 100, S = 256, Emerald Rapids, AVX-512):
 //!
@@ -44,7 +47,7 @@
 //! at each n and tells which is best beside the one that is chosen here; attributions,
 //! which are walked row by row or taken in blocks, with `-- parts` behind it.
 
-use crate::kernels::grove;
+use crate::kernels::{self, Level, grove};
 
 /// A way that rows take through a forest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +78,6 @@ const NARROW: usize = 32;
 /// Rows from which on it pays to freeze a forest first to attribute scores, if few of
 /// its boxes are stored.
 const WORTH_FREEZING_FOR_PARTS: usize = 1024;
-/// Rows from which on they are attributed in blocks, with AVX-512 and without.
-const PARTS_IN_BLOCKS: [usize; 2] = [256, 1024];
 /// Sample size at which the crossovers were measured.
 const MEASURED_SAMPLE: usize = 256;
 
@@ -142,27 +143,32 @@ pub(crate) fn is_worth_freezing_for_parts(rows: usize, all_stored: bool) -> bool
 }
 
 /// Rows from which on they are attributed in blocks. With AVX-512 256 rows are as quick
-/// that way at 8 columns, and a quarter quicker at 30.
-fn worth_a_block_of_parts(sample_size: usize, in_vectors: bool) -> usize {
-    let [with, without] = PARTS_IN_BLOCKS;
-    by_sample(if in_vectors { with } else { without }, sample_size, 32)
+/// that way at 8 columns, and a quarter quicker at 30; with AVX2 wide rows gain early.
+fn worth_a_block_of_parts(dimensions: usize, sample_size: usize, level: Level) -> usize {
+    let measured = match level {
+        Level::Avx512 | Level::Avx512Vbmi => 256,
+        Level::Avx2 => (8192 / dimensions).clamp(128, 512),
+        Level::Portable | Level::Neon => 1024,
+    };
+    by_sample(measured, sample_size, 32)
 }
 
 /// Whether so many rows of so many columns are attributed in blocks.
 pub(crate) fn takes_blocks_for_parts(rows: usize, dimensions: usize, sample_size: usize) -> bool {
-    can_take_blocks(dimensions) && rows >= worth_a_block_of_parts(sample_size, grove::in_vectors())
+    let level = kernels::level();
+    can_take_blocks(dimensions) && rows >= worth_a_block_of_parts(dimensions, sample_size, level)
 }
 
 /// Rows from which on it pays to freeze a living forest first, which attributes in blocks
 /// then: the same as for scores, since both the time that freezing takes and what a row
-/// spares are. None where that was not measured, which is without AVX-512.
+/// spares are. None where a block gains little over walks, which is without AVX2.
 pub(crate) fn worth_freezing_for_blocks_of_parts(
     dimensions: usize,
     sample_size: usize,
-    in_vectors: bool,
+    level: Level,
 ) -> Option<usize> {
-    let least = worth_a_block_of_parts(sample_size, in_vectors);
-    (in_vectors && can_take_blocks(dimensions))
+    let least = worth_a_block_of_parts(dimensions, sample_size, level);
+    (level >= Level::Avx2 && can_take_blocks(dimensions))
         .then(|| worth_freezing(dimensions, sample_size).max(least))
 }
 
@@ -207,14 +213,26 @@ mod tests {
             [few(7, 2, false), few(99, 2, true)],
             [Way::Groups, Way::Alone]
         );
-        for (d, frozen) in [(8, 1024), (16, 512), (30, 320), (64, 512)] {
-            let limit = if grove::in_vectors() { 256 } else { 1024 };
+        for (d, avx2, frozen) in [
+            (8, 512, 1024),
+            (16, 512, 512),
+            (30, 273, 320),
+            (64, 128, 512),
+        ] {
+            let limits = [Level::Avx512, Level::Avx2, Level::Portable];
+            let limits = limits.map(|level| worth_a_block_of_parts(d, 256, level));
+            assert_eq!(limits, [256, avx2, 1024]);
+            let limit = worth_a_block_of_parts(d, 256, kernels::level());
             assert!(takes_blocks_for_parts(limit, d, 256));
             assert!(!takes_blocks_for_parts(limit - 1, d, 256));
-            let first = [true, false].map(|v| worth_freezing_for_blocks_of_parts(d, 256, v));
-            assert_eq!(first, [Some(frozen), None]);
+            let first = [Level::Avx512Vbmi, Level::Avx2, Level::Neon];
+            let first = first.map(|level| worth_freezing_for_blocks_of_parts(d, 256, level));
+            assert_eq!(first, [Some(frozen), Some(frozen), None]);
         }
-        assert_eq!(worth_freezing_for_blocks_of_parts(513, 256, true), None);
+        assert_eq!(
+            worth_freezing_for_blocks_of_parts(513, 256, Level::Avx512),
+            None
+        );
         assert!(is_worth_freezing_for_parts(1024, false));
         assert!(!is_worth_freezing_for_parts(1023, false));
         assert!(!is_worth_freezing_for_parts(100_000, true));

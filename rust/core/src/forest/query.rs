@@ -5,7 +5,7 @@ use crate::attribution::Attribution;
 use crate::config::ScoreKind;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
-use crate::kernels::grove;
+use crate::kernels;
 use crate::novelty::{self, Novelty};
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
@@ -52,10 +52,9 @@ impl Forest {
     /// Whether it pays where so many rows are attributed.
     pub(crate) fn is_worth_freezing_for_parts(&self, kind: ScoreKind, n_rows: usize) -> bool {
         let (d, sample_size) = (self.n_dimensions(), self.config.sample_size);
-        let in_vectors = grove::in_vectors();
         let least = match kind {
             ScoreKind::Displacement => None,
-            _ => shape::worth_freezing_for_blocks_of_parts(d, sample_size, in_vectors),
+            _ => shape::worth_freezing_for_blocks_of_parts(d, sample_size, kernels::level()),
         };
         let stored = resting_limit(self.intake.stride()) == 1;
         least.is_some_and(|least| n_rows >= least)
