@@ -214,7 +214,16 @@ def test_recordio(rows, dtype):
         (b'{"instances":[]}', JSON, None, None, "no rows"),
         (b'{"instances":[{"features":[1,2,3]},{"features":[1,"x",3]}]}', JSON, 1, 1, "float"),
         (b'{"instances":[[1,2,3],[1,2,null]]}', JSON, 1, 2, "float"),
-        (b'{"instances":[[1,2,NaN]]}', JSON, None, None, "no JSON"),
+        (b'{"instances":[[1,2,3],[1,2,NaN]]}', JSON, 1, 2, "row 1, column 2: the body is no JSON"),
+        (b'{"instances":[{"features":[1,2,3]},{"features":[1,-Infinity,3]}]}', JSON, 1, 1, "JSON"),
+        (b'{"instances":[{"data":{"features":{"values":[1,NaN,3]}}}]}', JSON, 0, None, "no JSON"),
+        (b'{"instances":[[1,2,3],[4,5', JSON, 1, 1, "truncated"),
+        (b'{"instances":[{"id":"],[\\"","features":[1,2,3]},{x}]}', JSON, 1, None, "malformed"),
+        (b'{"configuration":[1,x],"instances":[[1,2,3]]}', JSON, None, None, "malformed"),
+        (b'{"instances":[{"x":' + b"[" * 100000, JSON, None, None, "no JSON"),
+        (b'{"features":[1,2,3]}\n\n[1,2,3]\n{"features":[1,NaN,3]}', JSON_LINES, 2, 1, "no JSON"),
+        (b'{"features":[1,2,3]},\n{"features":[1,2,3]}', JSON_LINES, 1, None, "malformed"),
+        (b'{"features":[1,2,3]}\n{"features":[1,2', JSON_LINES, 1, 1, "truncated"),
         (b'{"instances":[[1,2,1e999]]}', JSON, 0, 2, "range"),
         (b'{"instances":[{"features":[1,2]}]}', JSON, 0, None, "2 values"),
         (b'{"instances":[{}]}', JSON, 0, None, "neither"),
@@ -232,6 +241,11 @@ def test_malformed(body, kind, row, column, words):
     assert words in str(told)
     if kind != RECORDIO or row is not None:
         assert (told.row, told.column) == (row, column)
+
+
+def test_large_json_is_not_walked_through_for_the_place():
+    said = problem(b" " * (8 << 20) + b'{"instances":[[1,2,NaN]]}', JSON)
+    assert (said.row, said.column) == (None, None)
 
 
 @pytest.mark.parametrize(

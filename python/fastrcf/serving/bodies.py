@@ -16,6 +16,7 @@ import numpy as np
 from fastrcf.sagemaker.recordio import CONTENT_TYPE as RECORDIO
 from fastrcf.sagemaker.recordio import decode_recordio
 from fastrcf.serving import csv_bodies, json_names
+from fastrcf.serving.json_places import broken_at
 from fastrcf.serving.media import CSV, HEADERS, JSON, Media
 from fastrcf.serving.problems import Problem, bad_input
 
@@ -121,7 +122,8 @@ def _instances(body: bytes, kind: str, n_features: int) -> Matrix:
     except msgspec.ValidationError as error:
         raise _misfit(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise json_names.broken(body, _what(kind), error) from None
+        place = broken_at(body, error, lines=kind != JSON)
+        raise json_names.broken(body, _what(kind), error, *place) from None
     if body.count(b'"') != sum(map(_quotes, given), 2 * (kind == JSON)):
         _check_names(body, kind)
     if not given:

@@ -115,7 +115,13 @@ def within(pairs: Any, name: str) -> Any:
     return dict(pairs).get(name) if isinstance(pairs, Pairs) else None
 
 
-def broken(body: bytes, what: str, error: Exception) -> Problem:
+def broken(
+    body: bytes,
+    what: str,
+    error: Exception,
+    row: int | None = None,
+    column: int | None = None,
+) -> Problem:
     """Give the problem of a body that is not what it should be.
 
     Parameters
@@ -125,6 +131,8 @@ def broken(body: bytes, what: str, error: Exception) -> Problem:
         What it should be: JSON, or JSON lines.
     error : Exception
         What the decoder says.
+    row, column : int or None
+        Where it is, if that is known.
     """
     for escape in _ESCAPE.finditer(body):
         if escape[1]:
@@ -132,7 +140,10 @@ def broken(body: bytes, what: str, error: Exception) -> Problem:
             return bad_input(
                 f"the body is no {what}: {half} at byte {escape.start()} is half of a character"
             )
-    return bad_input(f"the body is no {what}: {error}")
+    places = (("row", row), ("column", column))
+    where = ", ".join(f"{name} {place}" for name, place in places if place is not None)
+    said = f"the body is no {what}: {error}"
+    return bad_input(f"{where}: {said}" if where else said, row, column)
 
 
 def _bad(place: str, what: str, row: int | None) -> Problem:
