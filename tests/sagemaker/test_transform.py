@@ -156,6 +156,9 @@ def test_ends_that_cannot_be_are_refused_first():
     with stubbed("sagemaker", "scheduler") as (clients, _, _):
         for wrong, words in [
             ({"stop_after": 59}, "stop_after: 59 is not a minute or more"),
+            ({**ENDS, "stop_after": float("nan")}, "stop_after: nan is not a minute or more"),
+            ({**ENDS, "stop_after": float("inf")}, "stop_after: inf seconds end after all dates"),
+            ({**ENDS, "stop_after": 1e12}, "stop_after: 1000000000000.0 seconds end after"),
             ({"stop_after": 60}, "needs scheduler_role, .* allows sagemaker:StopTransformJob"),
             ({"stop_after": 60, "scheduler_role": "me"}, "scheduler_role: expected"),
         ]:

@@ -51,7 +51,8 @@ class End:
         Raises
         ------
         InvalidParameterError
-            If the time is less than a minute, there is no role, or a role without a time.
+            If the time is less than a minute or no date is as late, there is no role, or a
+            role without a time.
         """
         if after is None:
             if role is not None:
@@ -67,7 +68,12 @@ class End:
                 f"take on and that allows sagemaker:{self.action[0].upper()}{self.action[1:]}"
             )
         check_role(role, "scheduler_role")
-        return datetime.now(UTC) + timedelta(seconds=float(after))
+        try:
+            return datetime.now(UTC) + timedelta(seconds=float(after))
+        except OverflowError:
+            raise InvalidParameterError(
+                f"{self.parameter}: {after!r} seconds end after all dates"
+            ) from None
 
     def create(self, clients: Clients, of: str, at: datetime, role: str) -> None:
         """Schedule it.
