@@ -11,7 +11,7 @@ import pytest
 
 boto3 = pytest.importorskip("boto3", reason="boto3 is not installed (extra sagemaker)")
 
-from botocore.exceptions import ReadTimeoutError  # noqa: E402, F401
+from botocore.exceptions import ClientError, ReadTimeoutError  # noqa: E402, F401
 from botocore.stub import ANY, Stubber  # noqa: E402, F401
 
 from fastrcf.sagemaker import Channel  # noqa: E402

@@ -19,6 +19,7 @@ from tests.sagemaker.aws import (
     IMAGE,
     NOW,
     ROLE,
+    ClientError,
     ReadTimeoutError,
     quiet,
     session,
@@ -216,11 +217,21 @@ def expect_config_described(sagemaker, at):
     )
 
 
-LOST = [KeyboardInterrupt(), ReadTimeoutError(endpoint_url="http://x")]
+# botocore sends what got no answer again, and AWS refuses that for the first's sake.
+AGAIN = ClientError(
+    {
+        "Error": {
+            "Code": "ValidationException",
+            "Message": "Cannot create already existing endpoint",
+        }
+    },
+    "CreateEndpoint",
+)
+LOST = [KeyboardInterrupt(), ReadTimeoutError(endpoint_url="http://x"), AGAIN]
 OWN = {"EndpointConfigName": "rcf"}
 
 
-@pytest.mark.parametrize("error", LOST, ids=["interrupt", "timeout"])
+@pytest.mark.parametrize("error", LOST, ids=["interrupt", "timeout", "again"])
 @pytest.mark.parametrize("found", ["none", "ours", "another's", "another configuration's"])
 def test_an_endpoint_whose_answer_is_lost(monkeypatch, error, found):
     monkeypatch.setattr("fastrcf.sagemaker.leaving.time.sleep", lambda seconds: None)

@@ -1,5 +1,6 @@
 """Training jobs: each call that is made of AWS, and what becomes of its failures."""
 
+import numpy as np
 import pytest
 
 from fastrcf.errors import InvalidParameterError
@@ -12,7 +13,18 @@ from fastrcf.sagemaker import (
     TrainingJob,
     train,
 )
-from tests.sagemaker.aws import ANY, ARN, DATA, IMAGE, NOW, ROLE, quiet, stubbed
+from tests.sagemaker.aws import (
+    ANY,
+    ARN,
+    DATA,
+    IMAGE,
+    NOW,
+    ROLE,
+    ClientError,
+    ReadTimeoutError,
+    quiet,
+    stubbed,
+)
 
 OURS = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/fastrcf:1"
 
@@ -124,6 +136,36 @@ def test_train_says_what_to_do_about_failures(code, words):
                 tell=quiet,
             )
     assert error.value.code == code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        ReadTimeoutError(endpoint_url="http://x"),
+        # botocore sends what got no answer again, and AWS refuses that for the first's sake.
+        ClientError(
+            {"Error": {"Code": "ResourceInUse", "Message": "a job with this name already exists"}},
+            "CreateTrainingJob",
+        ),
+    ],
+    ids=["interrupt", "timeout", "again"],
+)
+def test_a_job_whose_answer_is_lost_keeps_its_rows(monkeypatch, error):
+    def create_training_job(**given):
+        raise error
+
+    told = []
+    given = {"role": ROLE, "output": "s3://b/out", "name": "job", "accept_cost": True}
+    with stubbed("sagemaker", "s3") as (clients, _, s3):
+        monkeypatch.setattr(clients.sagemaker, "create_training_job", create_training_job)
+        monkeypatch.setattr("fastrcf.sagemaker.training.remove", lambda *_: told.append("removed"))
+        s3.add_response("list_objects_v2", {"KeyCount": 0})
+        s3.add_response("put_object", {})
+        with pytest.raises((KeyboardInterrupt, ServiceError)):
+            train(np.ones((4, 2)), session=clients, tell=told.append, **given)
+    assert told[1].startswith("training job job may be there, and cost")
+    assert len(told) == 2
 
 
 def job_described(status, secondary, **more):

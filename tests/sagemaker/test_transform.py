@@ -1,6 +1,7 @@
 """Batch transforms: what the service is sent."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -150,6 +151,31 @@ def test_a_job_whose_answer_is_lost_keeps_its_end(monkeypatch, error):
         with pytest.raises((KeyboardInterrupt, ServiceError)):
             create(clients, **ENDS)
     assert cancelled == []
+
+
+@pytest.mark.parametrize("found", ["ours", "another's", "not known"])
+def test_a_job_that_a_lost_call_has_made_keeps_its_end(found):
+    """botocore sends what got no answer again, and AWS refuses that for the first's sake."""
+    with stubbed("sagemaker", "scheduler") as (clients, sagemaker, scheduler):
+        expect_stop(scheduler)
+        said = "Job name must be unique, and a job with this name already exists"
+        sagemaker.add_client_error("create_transform_job", "ResourceInUse", said)
+        if found == "not known":
+            sagemaker.add_client_error("describe_transform_job", "ThrottlingException")
+        else:
+            sagemaker.add_response("describe_transform_job", described("InProgress"))
+            end = NOW + timedelta(seconds=1 if found == "another's" else -1)
+            scheduler.add_response("get_schedule", {"CreationDate": end}, {"Name": "t-stop"})
+        if found == "another's":
+            scheduler.add_response("delete_schedule", {}, {"Name": "t-stop"})
+        cancelled = []
+        clients.scheduler.meta.events.register(
+            "provide-client-params.scheduler.DeleteSchedule",
+            lambda params, **_: cancelled.append(params),
+        )
+        with pytest.raises(ServiceError, match="already exists"):
+            create(clients, **ENDS)
+    assert len(cancelled) == (found == "another's")
 
 
 def test_ends_that_cannot_be_are_refused_first():

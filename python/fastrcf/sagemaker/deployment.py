@@ -10,7 +10,7 @@ from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._session import Clients, check_name, check_role, new_name, tag_list
 from fastrcf.sagemaker.cost import Prices, accept
 from fastrcf.sagemaker.endpoint import Endpoint, Serverless
-from fastrcf.sagemaker.errors import aws_errors, is_refusal
+from fastrcf.sagemaker.errors import aws_errors, may_be_made
 from fastrcf.sagemaker.image import check_image
 from fastrcf.sagemaker.leaving import MAY_BE_THERE, end_unanswered, warn
 from fastrcf.sagemaker.model import Model
@@ -163,7 +163,7 @@ def deploy(
         with aws_errors(f"creating endpoint {name}"):
             sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, **marks)
     except BaseException as error:
-        if asked and not is_refusal(error) and not _ended(clients, name, tell or warn):
+        if asked and may_be_made(error) and not _ended(clients, name, tell or warn):
             # Its configuration, and above all its end, stay with it.
             raise
         for step in reversed(undo):

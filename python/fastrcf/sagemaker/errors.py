@@ -83,6 +83,15 @@ def is_refusal(error: BaseException) -> bool:
     return isinstance(error, ServiceError) and isinstance(answer, dict)
 
 
+def may_be_made(error: BaseException) -> bool:
+    """Whether what was asked for may be there, though no answer says that it was made.
+
+    botocore sends a call again whose answer was lost; AWS then refuses the second for what
+    the first has made, in the words that it has for what was there before.
+    """
+    return not is_refusal(error) or "already exist" in str(error).lower()
+
+
 @contextmanager
 def aws_errors(what: str) -> Iterator[None]:
     """Raise botocore's errors in the block as :class:`ServiceError`.

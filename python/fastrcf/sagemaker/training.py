@@ -21,9 +21,10 @@ from fastrcf.sagemaker._session import (
 )
 from fastrcf.sagemaker.channel import Channel, check_labels, remove, upload
 from fastrcf.sagemaker.cost import Prices, accept
-from fastrcf.sagemaker.errors import aws_errors
+from fastrcf.sagemaker.errors import aws_errors, may_be_made
 from fastrcf.sagemaker.hyperparameters import Hyperparameters
 from fastrcf.sagemaker.image import check_image, image_uri, is_managed
+from fastrcf.sagemaker.leaving import warn
 from fastrcf.sagemaker.payload import single
 from fastrcf.sagemaker.steps import Deleted
 from fastrcf.sagemaker.stored import of_job
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 # Characters of a hyperparameter, as botocore's description of the interface has them.
 MOST_TEXT = 2500
+_MAY_BE_THERE = (
+    "training job {0} may be there, and cost: aws sagemaker stop-training-job --training-job-name "
+    "{0} ends it, fastrcf sagemaker delete {0} --job then removes its rows"
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,8 @@ def train(
     InvalidInputError, InvalidParameterError
         If data or a parameter cannot be used; nothing was uploaded.
     ServiceError
-        If AWS refuses; what was uploaded is removed again.
+        If AWS refuses; what was uploaded is removed again. Where no answer came the job
+        may be there, which is told, and its rows stay.
     """
     bucket, prefix = split_uri(output, "output")
     output = f"s3://{bucket}/{prefix}".rstrip("/")
@@ -235,6 +241,7 @@ def train(
     channels: list[Channel] = []
     uploaded: list[Channel] = []
     where = {"format": format, "session": clients}
+    asked = False
     try:
         if rows is None:
             channels.append(data)
@@ -270,9 +277,14 @@ def train(
             request["StoppingCondition"]["MaxWaitTimeInSeconds"] = 2 * max_seconds
         if marks:
             request["Tags"] = marks
+        asked = True
         with aws_errors(f"creating training job {name}"):
             clients.sagemaker.create_training_job(**request)
-    except BaseException:
+    except BaseException as error:
+        if asked and may_be_made(error):
+            # It would be left without the rows that it is to train on.
+            (tell or warn)(_MAY_BE_THERE.format(name))
+            raise
         for channel in uploaded:
             remove(channel, clients)
         raise

@@ -13,7 +13,13 @@ from fastrcf.errors import InvalidParameterError
 from fastrcf.sagemaker._named import ByName, Job
 from fastrcf.sagemaker._session import check_name, new_name, split_uri
 from fastrcf.sagemaker.cost import Prices, accept
-from fastrcf.sagemaker.errors import ResponseError, ServiceError, aws_errors, is_refusal
+from fastrcf.sagemaker.errors import (
+    ResponseError,
+    ServiceError,
+    aws_errors,
+    is_refusal,
+    may_be_made,
+)
 from fastrcf.sagemaker.payload import CONTENT_TYPES, parse_scores
 from fastrcf.sagemaker.schedules import TRANSFORM
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastrcf._typing import Floats
+    from fastrcf.sagemaker._session import Clients
     from fastrcf.sagemaker.model import Model
 
 _SPLIT = {"csv": "Line", "jsonlines": "Line", "recordio": "RecordIO", "json": "None"}
@@ -138,7 +145,7 @@ class BatchTransform(ByName, Job):
                 clients.sagemaker.create_transform_job(**request)
         except BaseException as error:
             # Where no answer came there may be a job, and its end stays with it.
-            if ends is not None and is_refusal(error):
+            if ends is not None and not _may_be_ours(clients, name, error):
                 with suppress(Exception):
                     TRANSFORM.cancel(clients, name)
             raise
@@ -179,3 +186,19 @@ class BatchTransform(ByName, Job):
         if not out:
             raise ServiceError(f"{self._said}: no scores below s3://{bucket}/{prefix}")
         return out
+
+
+def _may_be_ours(clients: Clients, name: str, error: BaseException) -> bool:
+    """Whether a call that ended in an error may have made the job: it is not older than its end."""
+    if not may_be_made(error):
+        return False
+    if not is_refusal(error):
+        return True
+    try:
+        with aws_errors(f"batch transform {name}"):
+            made = clients.sagemaker.describe_transform_job(TransformJobName=name)["CreationTime"]
+            schedule = clients.scheduler.get_schedule(Name=TRANSFORM.name(name))
+    except ServiceError:
+        # Not known: a job without an end would cost the most.
+        return True
+    return bool(made >= schedule["CreationDate"])
