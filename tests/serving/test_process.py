@@ -181,6 +181,46 @@ def test_ping_is_answered_two_seconds_after_the_start(root):
     assert best < 2
 
 
+def test_sigterm_while_the_model_is_read_is_not_lost(root):
+    """As a container's first process, whose signals the kernel drops where it has no handler."""
+    code = """
+import os, sys, time
+os.getpid = lambda: 1
+from fastrcf.cli import main
+from fastrcf.container import artifact
+def load(folder):
+    print("reads", flush=True)
+    time.sleep(30)
+artifact.load = load
+sys.exit(main())
+"""
+    command = [sys.executable, "-c", code, "container", "serve", "--root", str(root)]
+    with started(root, command, ready=False) as (process, _):
+        assert process.stdout.readline() == "reads\n"
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (128 + signal.SIGTERM, "")
+
+
+def test_sigterm_before_the_first_request_can_be_taken_is_not_lost(root):
+    code = """
+import os, signal, sys
+import uvicorn
+serve = uvicorn.Server.serve
+def late(*given, **more):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return serve(*given, **more)
+uvicorn.Server.serve = late
+from fastrcf.cli import main
+sys.exit(main())
+"""
+    command = [sys.executable, "-c", code, "container", "serve", "--root", str(root)]
+    with started(root, command, ready=False) as (process, _):
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert "stopped" in out
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_server_stops_at_once(root, signum):
     with started(root) as (process, _):

@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 done, 1 failed, 2 wrong use; further ones are a command's own.
     """
+    if arguments is None:
+        interrupts.end_first_process()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:

@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost.
+"""Ctrl-C that is not lost, and a container's SIGTERM.
 
 The exception that Python raises at Ctrl-C can be swallowed on its way: by an
 extension module that clears errors (pyarrow does while it looks for pandas), or
@@ -7,6 +7,7 @@ by a finalizer. So it is also noted, and loops ask.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -38,6 +39,20 @@ def noted() -> Iterator[None]:
 def _note(number: int, frame: Any) -> None:
     _asked.set()
     raise KeyboardInterrupt
+
+
+def end_first_process() -> None:
+    """Let SIGTERM end this process also where it is a container's first, without tini.
+
+    The kernel keeps from that one each signal that it has no handler for: one that comes
+    while a server still reads its model, or a command runs, would be lost.
+    """
+    if os.getpid() == 1 and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
 
 
 def was_asked() -> bool:

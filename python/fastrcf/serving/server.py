@@ -107,12 +107,16 @@ def run(
         timeout_graceful_shutdown=round(load.limits.stop_seconds),
     )
     server = Server(config)
-    stop(lambda: setattr(server, "should_exit", True))
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    stop(end)
     load.waiting = lambda: len(server.server_state.tasks)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     if threading.current_thread() is threading.main_thread():
-        # Uvicorn raises what stopped it once more at the end: SIGTERM was obeyed by then.
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        # Until Uvicorn has a handler of its own; what stopped it it raises once more at the end.
+        signal.signal(signal.SIGTERM, end)
     with listener:
         server.run([listener])
 
