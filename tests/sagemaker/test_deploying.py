@@ -227,11 +227,15 @@ AGAIN = ClientError(
     },
     "CreateEndpoint",
 )
-LOST = [KeyboardInterrupt(), ReadTimeoutError(endpoint_url="http://x"), AGAIN]
+BROKEN = ClientError(
+    {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}},
+    "CreateEndpoint",
+)
+LOST = [KeyboardInterrupt(), ReadTimeoutError(endpoint_url="http://x"), AGAIN, BROKEN]
 OWN = {"EndpointConfigName": "rcf"}
 
 
-@pytest.mark.parametrize("error", LOST, ids=["interrupt", "timeout", "again"])
+@pytest.mark.parametrize("error", LOST, ids=["interrupt", "timeout", "again", "broken"])
 @pytest.mark.parametrize("found", ["none", "ours", "another's", "another configuration's"])
 def test_an_endpoint_whose_answer_is_lost(monkeypatch, error, found):
     monkeypatch.setattr("fastrcf.sagemaker.leaving.time.sleep", lambda seconds: None)

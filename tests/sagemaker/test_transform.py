@@ -13,6 +13,7 @@ from fastrcf.sagemaker import (
     ServiceError,
 )
 from tests.sagemaker.aws import ANY, ARN, NOW, ROLE, ReadTimeoutError, quiet, stubbed
+from tests.sagemaker.described import absent
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_job_whose_answer_is_lost_keeps_its_end(monkeypatch, error):
     assert cancelled == []
 
 
-@pytest.mark.parametrize("found", ["ours", "another's", "not known"])
+@pytest.mark.parametrize("found", ["ours", "another's", "none", "not known"])
 def test_a_job_that_a_lost_call_has_made_keeps_its_end(found):
     """botocore sends what got no answer again, and AWS refuses that for the first's sake."""
     with stubbed("sagemaker", "scheduler") as (clients, sagemaker, scheduler):
@@ -162,11 +163,13 @@ def test_a_job_that_a_lost_call_has_made_keeps_its_end(found):
         sagemaker.add_client_error("create_transform_job", "ResourceInUse", said)
         if found == "not known":
             sagemaker.add_client_error("describe_transform_job", "ThrottlingException")
+        elif found == "none":
+            absent(sagemaker, "describe_transform_job", "transform job")
         else:
             sagemaker.add_response("describe_transform_job", described("InProgress"))
             end = NOW + timedelta(seconds=1 if found == "another's" else -1)
             scheduler.add_response("get_schedule", {"CreationDate": end}, {"Name": "t-stop"})
-        if found == "another's":
+        if found in ("another's", "none"):
             scheduler.add_response("delete_schedule", {}, {"Name": "t-stop"})
         cancelled = []
         clients.scheduler.meta.events.register(
@@ -175,7 +178,7 @@ def test_a_job_that_a_lost_call_has_made_keeps_its_end(found):
         )
         with pytest.raises(ServiceError, match="already exists"):
             create(clients, **ENDS)
-    assert len(cancelled) == (found == "another's")
+    assert len(cancelled) == (found in ("another's", "none"))
 
 
 def test_ends_that_cannot_be_are_refused_first():

@@ -87,9 +87,14 @@ def may_be_made(error: BaseException) -> bool:
     """Whether what was asked for may be there, though no answer says that it was made.
 
     botocore sends a call again whose answer was lost; AWS then refuses the second for what
-    the first has made, in the words that it has for what was there before.
+    the first has made, in the words that it has for what was there before. A failure of AWS's
+    own says nothing of how far it came.
     """
-    return not is_refusal(error) or "already exist" in str(error).lower()
+    if not is_refusal(error):
+        return True
+    answer = getattr(error.__cause__, "response", {})
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    return bool(status >= 500) or "already exist" in str(error).lower()
 
 
 @contextmanager

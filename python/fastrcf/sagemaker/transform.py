@@ -22,6 +22,7 @@ from fastrcf.sagemaker.errors import (
 )
 from fastrcf.sagemaker.payload import CONTENT_TYPES, parse_scores
 from fastrcf.sagemaker.schedules import TRANSFORM
+from fastrcf.sagemaker.steps import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,10 +196,15 @@ def _may_be_ours(clients: Clients, name: str, error: BaseException) -> bool:
     if not is_refusal(error):
         return True
     try:
-        with aws_errors(f"batch transform {name}"):
-            made = clients.sagemaker.describe_transform_job(TransformJobName=name)["CreationTime"]
+        job = ask(
+            f"batch transform {name}",
+            lambda: clients.sagemaker.describe_transform_job(TransformJobName=name),
+        )
+        if job is None:
+            return False
+        with aws_errors("schedule"):
             schedule = clients.scheduler.get_schedule(Name=TRANSFORM.name(name))
     except ServiceError:
         # Not known: a job without an end would cost the most.
         return True
-    return bool(made >= schedule["CreationDate"])
+    return bool(job["CreationTime"] >= schedule["CreationDate"])
