@@ -55,25 +55,27 @@ def limited(seconds: float) -> type[HttpToolsProtocol]:
             if self._is_whole:
                 self._stop()
             elif self._n_bytes > MOST_BYTES:
-                self._refuse(431, "head_too_large", f"the head has more than {MOST_BYTES:,} bytes")
+                said = f"the head has more than {MOST_BYTES:,} bytes"
+                self._refuse(Problem(431, "head_too_large", said))
             elif self._timer is None:
                 self._timer = self.loop.call_later(seconds, self._too_slow)
 
         def _too_slow(self) -> None:
-            self._refuse(408, "too_slow", f"the head did not come within {seconds:g} seconds")
+            said = f"the head did not come within {seconds:g} seconds"
+            self._refuse(Problem(408, "too_slow", said))
 
         def _stop(self) -> None:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
 
-        def _refuse(self, status: int, kind: str, message: str) -> None:
+        def _refuse(self, problem: Problem) -> None:
             self._stop()
             # An answer that is under way ends with the connection.
             if not self.transport.is_closing() and (
                 self.cycle is None or self.cycle.response_complete
             ):
-                self.transport.write(_answer(Problem(status, kind, message)))
+                self.transport.write(_answer(problem))
             self.transport.close()
 
     return Limited
