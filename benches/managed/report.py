@@ -69,7 +69,7 @@ def at_most(n: int, chances: Sequence[float]) -> float:
 def goals(results: dict[str, Any]) -> list[Goal]:
     """Hold the runs against what was asked."""
     scale, error = scales(results)
-    # What a run allows is what trainings of one service do: not each of them reaches it.
+    # Trainings of one service do not all reach it either: how many do is told beside.
     allow = [one for one in results["runs"] if one["ours"]["correlation"][2] >= CORRELATION]
     usual = sum(one["correlated"] for one in allow)
     reach = [one for one in allow if one["theirs"]["correlation"] >= CORRELATION]
@@ -90,13 +90,12 @@ def goals(results: dict[str, Any]) -> list[Goal]:
             abs(scale - 1) <= SCALE,
         ),
         Goal(
-            f"correlation at least {CORRELATION}, of the {len(allow)} runs where half of ours "
-            "have it",
-            f"as many as of ours, {usual:.1f} on average",
+            f"correlation at least {CORRELATION}, of the runs where half of ours have it",
+            f"{len(allow)} of {len(allow)}",
             f"{len(reach)}"
             + (f" (not {', '.join(below)})" if below else "")
-            + f", as few by chance: {as_few:.2f}",
-            as_few >= 0.05,
+            + f"; of ours {usual:.1f} on average, as few by chance: {as_few:.2f}",
+            not below,
         ),
         Goal(
             "figures of runs beyond all trainings of ours",
