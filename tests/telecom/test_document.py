@@ -10,12 +10,13 @@ from fastrcf.cli import main
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "telecom.md"
 
 
-@pytest.mark.timeout(240)
+# No piece looks at the report.
+@pytest.mark.usefixtures("no_pictures")
 def test_the_pieces_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pieces = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(pieces) == 3
-    assert main(["sessions", "generate", "--sims", "600", "--seed", "1", "-o", "week"]) == 0
+    assert main(["sessions", "generate", "--sims", "100", "--seed", "1", "-o", "week"]) == 0
     assert main(["sessions", "detect", "week", "-o", "out"]) == 0
     names = {}
     for number, piece in enumerate(pieces):
