@@ -27,14 +27,15 @@ use crate::config::{ForestConfig, ScoreKind};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::intake::Intake;
-use crate::kernels::grove::{self, Grove};
-use crate::kernels::lanes;
+use crate::kernels::grove::Grove;
+use crate::kernels::{self, lanes};
 use crate::local_range::Blend;
 use crate::lockstep::Lockstep;
 use crate::notes::Notes;
 use crate::parallel;
 use crate::questions::{self, Trees, never};
 use crate::rows::Rows;
+use crate::shape;
 use crate::state::{FlatNode, ForestState, TreeState};
 use crate::tree::{NONE, Tree};
 use std::ops::Range;
@@ -482,7 +483,7 @@ impl Trees for FrozenForest {
     }
 
     fn one_by_one(&self) -> bool {
-        grove::in_vectors() && self.groves().is_some()
+        shape::better_alone(self.n_dimensions(), kernels::level()) && self.groves().is_some()
     }
 
     fn add_scores_of_row(

@@ -4,7 +4,7 @@
 //! the compiler builds for each instruction set ([`shells`]); those with rows in
 //! the lanes over the few operations of [`simd`], which each set has its own
 //! way to do; [`descent`], [`grove`], [`partition`], [`rank`] and [`top`]
-//! have a way for AVX-512 beside the plain one. The level is
+//! have a way for AVX-512 beside the plain one, and [`grove`] one for AVX2. The level is
 //! found once at run time; `FASTRCF_SIMD` forces a lower one
 //! ([`forced_level`]). No level changes a bit of any result: there is no fused multiply-add
 //! and no approximate division, and sums have one order ([`lanes`]).

@@ -6,7 +6,7 @@
 //! ([`super::vectors`]), and `vpcompressd` moves the trees that go on together.
 
 use super::vectors::{Narrow, Vectors, Wide};
-use super::{Asked, Buffers, ENOUGH, GROUPS, Grove, LANES, LEAF, Node, TREES};
+use super::{Asked, Buffers, ENOUGH, GROUPS, Grove, LANES, LEAF, Node, TREES, exposed};
 use std::arch::x86_64::*;
 
 /// Groups of trees that go down at a time at most.
@@ -55,7 +55,7 @@ unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, asked: Asked, b:
         }
         let mut n = grove.lens.len();
         if asked != Asked::Depth {
-            b.settle_homes(n);
+            b.settle_homes::<LANES>(n);
             visit_homes(row, n, b);
             b.take_bits(n);
         }
@@ -69,13 +69,6 @@ unsafe fn through<V: Vectors>(grove: &Grove, q: &[f32], row: V, asked: Asked, b:
             n = b.settle(row, ended);
         }
     }
-}
-
-/// A pointer that vectors have made of the address of a tree's first box, and that
-/// therefore has lost what it may point to: the same with what [`pass`] exposed.
-#[inline(always)]
-pub(super) fn exposed(at: *const f32) -> *const f32 {
-    std::ptr::with_exposed_provenance(at.addr())
 }
 
 /// The words of sixteen nodes that begin so many bytes behind `nodes`: cuts,

@@ -16,20 +16,26 @@
 //! on a way is the level of the deepest.
 //!
 //! A node is 16 bytes with the sum of its box's ranges. With AVX-512 ([`avx512`])
-//! sixteen trees are in the lanes of a vector, and 100 trees of 256 rows take
-//! 3.3 us at 8 columns, half of them to begin and go down, and 5.7 us at 30
-//! (`shape.rs`); without, the plain way takes twice as long. Asking for boxes
-//! before the way up gains nothing where vectors have so many under way.
+//! sixteen trees are in the lanes of a vector, with AVX2 ([`avx2`]) eight; else one is
+//! taken after the other ([`plain`]). Through 100 trees of 256 rows
+//! a row takes 51,000 instructions by AVX2 at 8 columns and 78,000 at 30, where the plain way
+//! built for AVX2 took 189,000 and 271,000; times are in `shape.rs`. Asking for boxes before
+//! the way up gains nothing where sixteen are under way, and a fifth where eight are.
 //!
 //! Asadi, Lin and de Vries (2014) take several rows down one tree in turns; here it is
 //! one row and several trees, and the way up as well, which their trees do not have.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod eights;
 mod plain;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
+use super::Level;
 use super::simd::LANES;
 use crate::local_range::bits;
 
@@ -39,7 +45,7 @@ const GROUPS: usize = TREES / LANES;
 /// Room for what a vector writes beyond the last tree.
 const ROOM: usize = TREES + LANES;
 /// Leaves of a tree at most.
-pub(crate) const MOST_LEAVES: usize = LEAF as usize;
+const MOST_LEAVES: usize = LEAF as usize;
 /// Levels of a tree at most; what is noted of each has to stay near.
 const MOST_LEVELS: usize = 256;
 /// The bit that leaves have set in their number.
@@ -105,11 +111,6 @@ pub(crate) struct Found<'a> {
     pub(crate) near: &'a [(usize, usize)],
     /// Trees where its leaf is the neighbourhood, so that `local` does not hold.
     pub(crate) crowded: &'a [usize],
-}
-
-/// Whether the machine has vectors of trees.
-pub(crate) fn in_vectors() -> bool {
-    cfg!(target_arch = "x86_64") && super::level() >= super::Level::Avx512
 }
 
 impl Grove {
@@ -225,10 +226,13 @@ impl Grove {
     /// Takes the row through the trees.
     fn pass(&self, q: &[f32], asked: Asked, b: &mut Buffers) {
         #[cfg(target_arch = "x86_64")]
-        if in_vectors() {
+        match super::level() {
             // SAFETY: `level` returned this set, so the machine has it; and
             // `values`, which calls this, has seen to the rest.
-            return unsafe { avx512::pass(self, q, asked, b) };
+            Level::Avx512 | Level::Avx512Vbmi => return unsafe { avx512::pass(self, q, asked, b) },
+            // SAFETY: the same.
+            Level::Avx2 => return unsafe { avx2::pass(self, q, asked, b) },
+            Level::Portable | Level::Neon => {}
         }
         plain::pass(self, q, asked, b);
     }
@@ -298,10 +302,10 @@ impl Default for Buffers {
 
 impl Buffers {
     /// Makes the levels of the first `n` trees' neighbourhoods places, and those of the
-    /// lanes behind them; notes where there is no box for them.
+    /// lanes behind them in vectors of so many; notes where there is no box for them.
     #[inline(always)]
-    fn settle_homes(&mut self, n: usize) {
-        for t in 0..n.next_multiple_of(LANES) {
+    fn settle_homes<const VECTOR: usize>(&mut self, n: usize) {
+        for t in 0..n.next_multiple_of(VECTOR) {
             let (level, deepest) = (self.homes[t], self.depths[t] - 1);
             self.homes[t] = level.min(deepest) * TREES as u32 + t as u32;
             if level > deepest && t < n {
@@ -358,6 +362,15 @@ impl Buffers {
         }
         going
     }
+}
+
+/// A pointer that vectors have made of the address of a tree's first box, and that
+/// therefore has lost what it may point to: the same with what the
+/// ways with vectors have exposed.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn exposed(at: *const f32) -> *const f32 {
+    std::ptr::with_exposed_provenance(at.addr())
 }
 
 /// A row as an instruction set holds it.

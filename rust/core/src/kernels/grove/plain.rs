@@ -2,7 +2,7 @@
 //! columns is all that there is of vectors.
 //!
 //! Loads of different trees overlap all the same, which is what a row alone waits
-//! for. With AVX2 it takes twice what [`super::avx512`] does.
+//! for.
 
 use super::{Asked, Buffers, ENOUGH, GROUPS, Grove, LANES, LEAF, Row, TREES};
 use crate::kernels::{lanes, prefetch};
@@ -39,20 +39,14 @@ impl Row for Plain<'_> {
     }
 }
 
-kernel! {
-    /// The grove's way. [`Grove::values`] has checked the row and the boxes, and
-    /// made room.
-    pub(crate) fn pass(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) = pass_body;
-}
-
-#[inline(always)]
-fn pass_body(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) {
+/// The grove's way. [`Grove::values`] has checked the row and the boxes, and made room.
+pub(super) fn pass(grove: &Grove, q: &[f32], asked: Asked, b: &mut Buffers) {
     for group in 0..grove.first.len() {
         descend(grove, group, q, b);
     }
     let mut n = grove.lens.len();
     if asked != Asked::Depth {
-        b.settle_homes(n);
+        b.settle_homes::<LANES>(n);
         let boxes = b.boxes.as_ptr().cast::<*const f32>();
         for (&place, local) in b.homes[..n].iter().zip(&mut b.local) {
             // SAFETY: all places down to the one above a tree's leaf have been

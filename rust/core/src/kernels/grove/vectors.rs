@@ -4,8 +4,7 @@
 //! made, so that each of the four last sums ([`super::super::lanes`] fixes their
 //! order) is one for several boxes.
 
-use super::avx512::exposed;
-use super::{ENOUGH, LANES, Row};
+use super::{ENOUGH, LANES, Row, exposed};
 use std::arch::x86_64::*;
 
 /// A row in vectors.
