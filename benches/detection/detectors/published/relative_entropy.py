@@ -45,13 +45,16 @@ class RelativeEntropy(StreamDetector):
             return scores
         limit = chi2.isf(RARE, N_BINS - 1) / (2 * WINDOW)
         shares = _shares(values, width)
-        known = shares[:1]
-        for row in range(1, len(shares)):
-            entropy = rel_entr(shares[row], known).sum(axis=1)
-            if not (entropy < limit).any():
-                scores[row + WINDOW - 1] = 1.0
-                known = np.vstack((known, shares[row]))
-        return scores
+        agrees = np.zeros(len(shares), dtype=np.bool_)
+        row = 0
+        while True:
+            # Those that are like this distribution, all at once: there are few to come back to.
+            agrees |= rel_entr(shares, shares[row]).sum(axis=1) < limit
+            ahead = np.flatnonzero(~agrees[row + 1 :])
+            if len(ahead) == 0:
+                return scores
+            row += 1 + int(ahead[0])
+            scores[row + WINDOW - 1] = 1.0
 
 
 def _shares(values: Rows, width: float) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -34,10 +35,16 @@ class WindowedGaussian(StreamDetector):
         rows = np.arange(1, len(values))
         ends = np.where(rows <= WINDOW, rows, WINDOW + STEP * ((rows - WINDOW) // STEP))
         windows, which = np.unique(ends, return_inverse=True)
-        before = [values[max(0, end - WINDOW) : end] for end in windows.tolist()]
-        mean = np.array([window.mean() for window in before])
-        spread = np.array([window.std() for window in before])
+        before = [_moments(values[max(0, end - WINDOW) : end]) for end in windows.tolist()]
+        mean, spread = np.array(before).reshape(-1, 2).T
         spread[spread == 0.0] = SPREAD
         deviations = np.abs(values[1:] - mean[which]) / spread[which]
         likely = 1.0 - 0.5 * erfc(deviations / np.sqrt(2.0))
         return np.concatenate(([0.0], np.round(likely, DIGITS)))
+
+
+def _moments(window: Rows) -> tuple[float, float]:
+    """Give mean and deviation, as NumPy's methods do, which take twice as long: each asks anew."""
+    mean = np.add.reduce(window) / len(window)
+    apart = window - mean
+    return mean, math.sqrt(np.add.reduce(apart * apart) / len(window))
