@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -20,9 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture(scope="module")
 def small():
-    """One small week, judged by all."""
+    """One small week, judged by all, and by somebody who is not installed."""
+
+    def lacks(train, judged, random_state):
+        raise ImportError("no module", name="nobody")
+
     results = Results("2026-03-01T00:00:00", {"cores": 2, "versions": {}}, 160, 4, 3.0)
-    judge(results, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(others.OTHERS, "nobody's", lacks)
+        judge(results, 3)
     return results
 
 
@@ -93,16 +100,11 @@ def test_weeks_are_put_together():
     assert report.delay(results).splitlines()[-1] == "| clone | 1.5 h |"
 
 
-def test_what_is_not_installed_is_told(monkeypatch):
-    def lacks(train, judged, random_state):
-        raise ImportError("no module", name="pyod")
-
-    monkeypatch.setattr("benches.telecom.detection.OTHERS", {"pyod ECOD": lacks})
-    results = Results("2026-03-01", {"cores": 2, "versions": {}}, 60, 4, 3.0)
-    judge(results, 3)
-    assert results.absent == {"pyod ECOD": "pyod is not installed"}
-    assert "pyod ECOD" not in results.names
-    assert "Left out: pyod ECOD, pyod is not installed." in report.measured(results)
+def test_what_is_not_installed_is_told(small):
+    assert small.absent["nobody's"] == "nobody is not installed"
+    assert "nobody's" not in small.names
+    alone = replace(small, absent={"nobody's": "nobody is not installed"})
+    assert "Left out: nobody's, nobody is not installed." in report.measured(alone)
 
 
 @pytest.mark.parametrize("name", others.OTHERS)

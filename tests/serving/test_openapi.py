@@ -31,7 +31,8 @@ def hold_to_it(application, mode, prepare=lambda case: None, examples=None):
 
         @settings(
             suppress_health_check=list(HealthCheck),
-            max_examples=examples or settings.default.max_examples,
+            # Each example of each operation is a request: few are enough for what always runs.
+            max_examples=examples or max(10, settings.default.max_examples // 3),
         )
         @given(operation.as_strategy(generation_mode=mode))
         def answered_as_described(case):
