@@ -25,6 +25,7 @@ def made_by(run, tmp_path, *words):
     return checked(path.read_text(encoding="utf-8")), err
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_a_page_from_files(payments, table, model, run, tmp_path, ending):
     page, err = made_by(run, tmp_path, model, table(ending), *WORDS)
@@ -104,6 +105,7 @@ def test_bad_rows_stop_it_or_are_put_aside_and_told(payments, table, model, run,
     assert "there are no rows to report on: all 1 were put aside" in err
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_files_say_stays_text(payments, run, tmp_path):
     name = f"amount {SCRIPT}"
     frame = payments.rename({"amount": name}).with_columns(shop=pl.lit(SCRIPT))

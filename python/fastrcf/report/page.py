@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,17 @@ def page(
     **of
         What it shows.
     """
+    environment = _environment(package, tuple((filters or {}).items()))
+    text = environment.get_template(name).render(**of)
+    # A figure and its unit stay in one line.
+    return re.sub(r"(?<=\d) %", "\u00a0%", text).rstrip() + "\n"
+
+
+@functools.cache
+def _environment(
+    package: str, filters: tuple[tuple[str, Callable[..., Any]], ...]
+) -> jinja2.Environment:
+    """Make what fills a package's templates; it keeps them compiled."""
 
     def part(wanted: str) -> str:
         return _text(_HERE if wanted in _SHARED else package, wanted)
@@ -50,7 +62,7 @@ def page(
         share=words.share,
         plain=words.plain,
         percent=_percent,
-        **(filters or {}),
+        **dict(filters),
     )
     environment.globals.update(
         counted=words.counted,
@@ -58,9 +70,7 @@ def page(
         style=Markup(_text(_HERE, "style.css")),
         version=fastrcf.__version__,
     )
-    text = environment.get_template(name).render(**of)
-    # A figure and its unit stay in one line.
-    return re.sub(r"(?<=\d) %", "\u00a0%", text).rstrip() + "\n"
+    return environment
 
 
 def _text(package: str, name: str) -> str:
