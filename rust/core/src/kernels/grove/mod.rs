@@ -35,7 +35,6 @@ mod plain;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-use super::Level;
 use super::simd::LANES;
 use crate::local_range::bits;
 
@@ -226,13 +225,18 @@ impl Grove {
     /// Takes the row through the trees.
     fn pass(&self, q: &[f32], asked: Asked, b: &mut Buffers) {
         #[cfg(target_arch = "x86_64")]
-        match super::level() {
-            // SAFETY: `level` returned this set, so the machine has it; and
-            // `values`, which calls this, has seen to the rest.
-            Level::Avx512 | Level::Avx512Vbmi => return unsafe { avx512::pass(self, q, asked, b) },
-            // SAFETY: the same.
-            Level::Avx2 => return unsafe { avx2::pass(self, q, asked, b) },
-            Level::Portable | Level::Neon => {}
+        {
+            use super::Level;
+            match super::level() {
+                // SAFETY: `level` returned this set, so the machine has it; and
+                // `values`, which calls this, has seen to the rest.
+                Level::Avx512 | Level::Avx512Vbmi => {
+                    return unsafe { avx512::pass(self, q, asked, b) };
+                }
+                // SAFETY: the same.
+                Level::Avx2 => return unsafe { avx2::pass(self, q, asked, b) },
+                Level::Portable | Level::Neon => {}
+            }
         }
         plain::pass(self, q, asked, b);
     }
