@@ -227,15 +227,15 @@ impl Grove {
         #[cfg(target_arch = "x86_64")]
         {
             use super::Level;
-            match super::level() {
+            let level = super::level();
+            if level >= Level::Avx512 {
                 // SAFETY: `level` returned this set, so the machine has it; and
                 // `values`, which calls this, has seen to the rest.
-                Level::Avx512 | Level::Avx512Vbmi => {
-                    return unsafe { avx512::pass(self, q, asked, b) };
-                }
+                return unsafe { avx512::pass(self, q, asked, b) };
+            }
+            if level == Level::Avx2 {
                 // SAFETY: the same.
-                Level::Avx2 => return unsafe { avx2::pass(self, q, asked, b) },
-                Level::Portable | Level::Neon => {}
+                return unsafe { avx2::pass(self, q, asked, b) };
             }
         }
         plain::pass(self, q, asked, b);
