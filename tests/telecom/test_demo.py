@@ -77,15 +77,6 @@ def test_it_ends_with_three_alerts_in_words_and_the_report(seen):
     checked((out / "report.html").read_text())
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_elsewhere_nothing_is_shown_of_it(tmp_path, capfd):
-    words = ["sessions", "demo", "-o", str(tmp_path / "demo"), "--sims", "100", "--days", "3"]
-    assert main([*words, "--json"]) == 0
-    out, err = capfd.readouterr()
-    assert err == ""
-    assert json.loads(out)["report"] == str(tmp_path / "demo" / "report.html")
-
-
 def test_its_report_in_chromium(seen, tmp_path):
     browser.check(seen[0] / "report.html", tmp_path)
 

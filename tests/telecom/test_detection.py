@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 
 import fastrcf
 from fastrcf import InvalidInputError, InvalidParameterError, ModelFileError, NotFittedError
+from fastrcf.cli import main
 from fastrcf.cli.app import app
 from fastrcf.detection import Reason
 from fastrcf.telecom import generator, kinds
@@ -262,10 +263,16 @@ def test_average_precision_is_scikit_learns():
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_the_demo_tells_and_leaves_everything(tmp_path):
+@pytest.mark.usefixtures("no_pictures")
+def test_the_demo_tells_and_leaves_everything(tmp_path, capfd):
     out = tmp_path / "demo"
     asked = ["sessions", "demo", "-o", str(out), "--sims", "100", "--days", "4", "--json"]
-    told = json.loads(CliRunner().invoke(app, asked, catch_exceptions=False).stdout)
+    assert main(asked) == 0
+    printed, shown = capfd.readouterr()
+    # Where there is no terminal nothing is shown of what it does.
+    assert shown == ""
+    told = json.loads(printed)
+    assert told["report"] == str(out / "report.html")
     assert told["sessions"] > told["judged"] > 0
     assert {step for step, _ in told["seconds"].items()} >= {"make up", "features", "report"}
     assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")

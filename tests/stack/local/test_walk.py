@@ -88,6 +88,8 @@ def serving(command, folder):
 def test_requests_are_sent_answered_and_stored(trained, tmp_path, way):
     (tmp_path / "model.rcf").write_bytes(trained.read_bytes())
     local, (variables, words) = commands(way)
+    # As many as the page's, without the wait between them.
+    words += ["--rate", str(REQUESTS), "--duration", "1"]
     json_option = [] if "--json" in words else ["--json"]
     with serving(local, tmp_path) as port:
         sent = [word.replace(":8800/", f":{port}/") for word in words]
