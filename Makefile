@@ -42,8 +42,9 @@ demo: $(VENV)/.engine
 # The crates' own tests are built with checks of overflow; the others, and what documents say, take
 # the release build that users get, which is the engine's: kernels for all instruction sets and
 # widths are compiled once.
-# Without make's flags, which tell of places for jobs that cargo is not given.
-RUST_UNITS := env -u MAKEFLAGS -u MFLAGS cargo test --workspace --quiet --lib
+# Without make's flags, which tell of places for jobs that cargo is not given. Python's crate has
+# no such tests, and would have the core compiled once more.
+RUST_UNITS := env -u MAKEFLAGS -u MFLAGS cargo test --workspace --exclude fastrcf-python --quiet --lib
 RUST_TESTS := env -u MAKEFLAGS -u MFLAGS cargo test --workspace --quiet --release
 # What takes longest of the engine and of tests, for .ci/run.
 rust-core-built:
