@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import polars as pl
 import pytest
@@ -144,6 +145,29 @@ def test_a_quote_without_end_is_no_value_that_takes_all_rows_in(tmp_path, run, e
     code, _, err = run("train", path, "-o", out)
     assert (code, out.exists()) == (1, False)
     assert f"{path}, line 100: a quote is opened" in err
+
+
+@pytest.mark.parametrize("after", [1, 100_000])
+def test_a_quote_without_end_is_found_on_standard_input_too(tmp_path, run, monkeypatch, after):
+    path, out = tmp_path / "d.csv", tmp_path / "m.rcf"
+    # The line is told though lines end within quotes before.
+    usual = ['1,"two\nlines"', '2,"a ""word"""'] * 49
+    for last, wanted in (('98,"x98', 1), ('98,5" pipe', 0)):
+        path.write_text("\n".join(["a,note", *usual, last, *["99,x99"] * after]))
+        with open(path) as file, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", file)
+            code, _, err = run("train", "-", "--input-format", "csv", "-o", out)
+        assert (code, out.exists()) == (wanted, not wanted)
+        assert not wanted or "-, line 149: a quote is opened" in err
+        out.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n7,1\n"])
+def test_a_first_row_that_is_longer_than_what_is_looked_at_tells_its_columns(tmp_path, done, end):
+    path = tmp_path / "d.csv"
+    path.write_text(f"note,a\n{'x' * 90_000},1\ny,2" + end)
+    told = json.loads(done("train", path, "-o", tmp_path / "m.rcf", "--json"))
+    assert (told["rows"], told["columns"]) == (2 + end.count(","), ["a"])
 
 
 def test_signs_of_inches_are_no_quotes(tmp_path, done):

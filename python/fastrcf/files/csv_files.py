@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +42,9 @@ class CsvSource(Source):
         self._options = options
         self._raw, stream = open_bytes(path)
         start = _read_start(stream)
-        self._stream = Rejoined(start, stream)
+        # Of other encodings bytes tell neither quotes nor lines.
+        is_kept = path == STANDARD and '"\n'.encode(options.encoding) == b'"\n'
+        self._stream = Rejoined(start, stream, keep=is_kept)
         text = _decoded(path, start, options.encoding)
         self._delimiter = options.delimiter or max(_DELIMITERS, key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text), delimiter=self._delimiter)
@@ -55,9 +57,9 @@ class CsvSource(Source):
             ) from None
         if not sample:
             raise InvalidInputError(f"{path}: the file is empty")
-        if len(start) >= _START:
+        if len(start) >= _START and len(sample) > 2:
             # The last line may be cut off.
-            sample[1:] = sample[1:-1]
+            sample.pop()
         self.names = self._header(sample[0])
         rows = sample[int(options.header) :][:1000]
         self.kinds = {name: _guess(rows, j) for j, name in enumerate(self.names)}
@@ -146,17 +148,22 @@ class CsvSource(Source):
     def _refuse_open_quote(self) -> None:
         """See that no quote is open at the end, which would have taken all rows after it in.
 
-        The reader passes over it, so the file is read again. Standard input cannot be.
+        The reader passes over it, so the file is read again; of standard input, which cannot
+        be, the rows from where quotes last came in pairs.
         """
         if self.file == STANDARD:
-            return
-        _, stream = open_bytes(self.file)
+            if self._stream.rest is None:
+                return
+            stream: IO[bytes] = io.BytesIO(self._stream.rest)
+            done = self._stream.lines
+        else:
+            stream, done = open_bytes(self.file)[1], 0
         longest = csv.field_size_limit(_ENDLESS)
         try:
             with stream, io.TextIOWrapper(stream, self._options.encoding, newline="") as text:
-                lines, before = csv.reader(text, delimiter=self._delimiter, strict=True), 0
+                lines, before = csv.reader(text, delimiter=self._delimiter, strict=True), done
                 for _ in lines:
-                    before = lines.line_num
+                    before = done + lines.line_num
         except csv.Error as error:
             # Text behind a closing quote is an error here, and none of the reader's.
             if any(said in str(error) for said in ("end of data", "field limit")):
@@ -208,7 +215,8 @@ def _numbers(done: int, n: int, skipped: list[int]) -> Integers:
 
 def _read_start(stream: Any) -> bytes:
     start: bytes = stream.read(_START)
-    while start and b"\n" not in start:
+    # With a row at least, by which columns are told.
+    while start and start.count(b"\n") < 2:
         more = stream.read(_START)
         if not more:
             break
@@ -217,12 +225,25 @@ def _read_start(stream: Any) -> bytes:
 
 
 class Rejoined(io.RawIOBase):
-    """A stream whose start was read already."""
+    """A stream whose start was read already.
 
-    def __init__(self, start: bytes, rest: Any) -> None:
+    Attributes
+    ----------
+    quotes : int
+        Those read so far.
+    rest : bytes or None
+        If it keeps them: the lines read since quotes last came in pairs at the end of one.
+        None where they are more than a value may be long.
+    lines : int
+        Those before the rest.
+    """
+
+    def __init__(self, start: bytes, rest: Any, *, keep: bool = False) -> None:
         self._start = start
         self._rest = rest
         self.quotes = 0
+        self.rest: bytes | None = b"" if keep else None
+        self.lines = 0
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -231,8 +252,28 @@ class Rejoined(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Read at most ``size`` bytes, all if negative, and count the quotes."""
         read = self._read(size)
+        if self.rest is not None:
+            self._keep(read)
         self.quotes += read.count(b'"')
         return read
+
+    def _keep(self, read: bytes) -> None:
+        # From behind, quote by quote: the last end of a line that is in no quotes.
+        assert self.rest is not None
+        is_open = (self.quotes + read.count(b'"')) % 2
+        end, line = len(read), -1
+        while end >= 0 and line < 0:
+            quote = read.rfind(b'"', 0, end)
+            if not is_open:
+                line = read.rfind(b"\n", quote + 1, end)
+            is_open, end = 1 - is_open, quote
+        if line >= 0:
+            self.lines += self.rest.count(b"\n") + read.count(b"\n", 0, line + 1)
+            self.rest = read[line + 1 :]
+        elif len(self.rest) < _ENDLESS:
+            self.rest += read
+        else:
+            self.rest = None
 
     def _read(self, size: int) -> bytes:
         if not self._start:
