@@ -44,19 +44,22 @@ class KnnCad(StreamDetector):
         shingles = sliding_window_view(values, WIDTH)
         weights, trained = np.eye(WIDTH), shingles[:n_trained]
         # Sums of distances, of the training set first and then of every row.
-        sums: list[float] = []
+        sums = np.empty(n_trained + len(values))
+        n_sums = 0
         silent = -1
         for row in range(period - 1, len(values)):
             seen = row + 1
             if seen % period in (0, period // 2):
                 weights = _inverse(trained, weights)
-            if not sums:
-                sums = [_sum(trained, one, weights, N_NEAREST + 1) for one in trained]
+            if n_sums == 0:
+                n_sums = n_trained
+                sums[:n_sums] = [_sum(trained, one, weights, N_NEAREST + 1) for one in trained]
             item = shingles[row - WIDTH + 1]
             found = _sum(trained, item, weights, N_NEAREST)
-            earlier = np.array(sums[-n_trained:])
+            earlier = sums[n_sums - n_trained : n_sums]
             scores[row] = np.count_nonzero(earlier < found) / n_trained
-            sums.append(found)
+            sums[n_sums] = found
+            n_sums += 1
             if seen >= 2 * period:
                 first = seen - 2 * period + 1
                 trained = shingles[first : first + n_trained]
