@@ -1,4 +1,5 @@
 import copy
+import os
 import pickle
 import signal
 import subprocess
@@ -151,27 +152,36 @@ def test_saving_keeps_links_and_permissions(tmp_path):
     assert bytes(fastrcf.load(target)) == bytes(small(sampling="window"))
 
 
+# One process makes the forest; those that save it, and are killed, are copies of it.
 SAVER = """
-import sys, numpy as np, fastrcf
-forest = fastrcf.RandomCutForest(50, 64, random_state=1)
+import os, sys, numpy as np, fastrcf
+forest = fastrcf.RandomCutForest(50, 64, random_state=1, n_threads=1)
 forest.insert(np.random.default_rng(0).normal(size=(500, 20)))
-print("ready", flush=True)
-while True:
-    forest.save(sys.argv[1])
+for _ in range(12):
+    saver = os.fork()
+    if saver == 0:
+        print(os.getpid(), flush=True)
+        while True:
+            forest.save(sys.argv[1])
+    os.waitpid(saver, 0)
 """
 
 
 def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path):
     path = tmp_path / "m.rcf"
     wait = np.random.default_rng(4)
-    for _ in range(12):
-        child = subprocess.Popen(
-            [sys.executable, "-c", SAVER, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        with child:
-            assert child.stdout.readline() == "ready\n"
-            time.sleep(wait.uniform(0.02, 0.05))
-            child.send_signal(signal.SIGKILL)
-        if path.exists():
-            assert fastrcf.load(path).n_seen == 500
+    words = [sys.executable, "-c", SAVER, str(path)]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as maker:
+        try:
+            for saver in maker.stdout:
+                time.sleep(wait.uniform(0.02, 0.05))
+                os.kill(int(saver), signal.SIGKILL)
+                if path.exists():
+                    assert fastrcf.load(path).n_seen == 500
+        except BaseException:
+            os.killpg(maker.pid, signal.SIGKILL)
+            raise
+    assert maker.returncode == 0
     assert path.exists()

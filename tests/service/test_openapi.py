@@ -19,7 +19,7 @@ QUIET = Options()
     [
         ("detector", 10),
         pytest.param("detector", 50, marks=pytest.mark.slow),
-        pytest.param("with_categories", 200, marks=pytest.mark.slow),
+        pytest.param("with_categories", 100, marks=pytest.mark.slow),
     ],
 )
 def test_a_service_is_as_described(request, which, examples, mode):
