@@ -151,6 +151,36 @@ def test_what_is_no_time_is_refused_in_words(times):
         fastrcf.Detector(**PER_DAY).fit(pd.DataFrame({"t": times, "a": USUAL}))
 
 
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("place", [0, 7, N - 1])
+def test_a_row_without_a_time_is_not_passed_over(kind, place):
+    for times, missing in ((MOMENTS, None), (SECONDS, None), (SECONDS, float("nan"))):
+        times = [missing if i == place else time for i, time in enumerate(times)]
+        table = kind({"t": times, "a": USUAL})
+        said = f"column 't', row {place}: the time is missing"
+        with pytest.raises(fastrcf.InvalidInputError, match=said):
+            fastrcf.Detector(**PER_DAY).fit(table)
+
+
+def test_half_a_character_is_told_with_its_place():
+    half = pd.DataFrame(
+        {"a": USUAL, "c": pd.Series(["é"] * 7 + ["x\ud800"] * (N - 7), dtype=object)}
+    )
+    named = half[["a"]].set_axis(pd.Index(["é\ud800"], dtype=object), axis=1)
+    for table in (half, half.to_numpy()):
+        last = "c" if table is half else "x1"
+        with pytest.raises(fastrcf.InvalidInputError, match=f"row 7, column '{last}': .* half a"):
+            fastrcf.Detector(categorical=[last]).fit(table)
+    with pytest.raises(fastrcf.InvalidInputError, match=r"row 7, column 'c': .* half a character"):
+        fastrcf.SeriesDetector(key_column="c").process(half)
+    for work in (fastrcf.Detector().fit, fastrcf.SeriesDetector().process):
+        with pytest.raises(fastrcf.InvalidInputError, match=r"'é\\ud800' of a column holds half"):
+            work(named)
+    for kind in (fastrcf.Detector, fastrcf.SeriesDetector):
+        with pytest.raises(fastrcf.InvalidParameterError, match=r"columns: .* half a character"):
+            kind(columns=["a", "\ud800"])
+
+
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 @pytest.mark.parametrize("times", [[[1]] * N, [b"x"] * N, [datetime.timedelta(1)] * N])
 def test_columns_without_an_order_are_no_times(kind, times):

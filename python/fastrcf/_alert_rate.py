@@ -6,6 +6,8 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastrcf._columns import MOST_DAYS, NO_SECONDS, seconds
 from fastrcf._parameters import number, wilson
 from fastrcf.errors import InvalidInputError, InvalidParameterError, NotFittedError
@@ -112,6 +114,7 @@ def rate_of(alerts_per_day: float, rows: int, days: float) -> float:
 def span(table: Table, name: str) -> tuple[Any, Any]:
     """Give the first and the last time of a column; those of texts in seconds."""
     column = table.column(name)
+    _refuse_missing(table, name, column)
     if table.has_order(name):
         try:
             return column.min(), column.max()
@@ -121,6 +124,21 @@ def span(table: Table, name: str) -> tuple[Any, Any]:
     native = column if table.frame is None else column.to_native()
     times = seconds(name, native, table.first_row)
     return float(times.min()), float(times.max())
+
+
+def _refuse_missing(table: Table, name: str, column: Any) -> None:
+    """Refuse rows without a time, which first and last would pass over in silence.
+
+    A column of none at all is no column of times, which is told elsewhere.
+    """
+    if table.frame is None:
+        gaps = np.isnan(column) if column.dtype.kind == "f" else np.zeros(0, dtype=bool)
+    else:
+        gaps = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
+        gaps = gaps.to_numpy().astype(bool)
+    if gaps.any() and (table.first_row or not gaps.all()):
+        row = int(np.flatnonzero(gaps)[0]) + table.first_row
+        raise InvalidInputError(f"column {name!r}, row {row}: the time is missing", row=row)
 
 
 def days_of(name: str, first: list[Any], last: list[Any]) -> float:

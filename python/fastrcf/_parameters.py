@@ -52,12 +52,12 @@ def notes(given: Any) -> dict[str, str]:
     if not isinstance(given, Mapping):
         raise InvalidParameterError(f"notes: expected a mapping, found {type(given).__name__}")
     for name, text in given.items():
-        if not isinstance(name, str) or not isinstance(text, str) or not _is_unicode(name + text):
+        if not isinstance(name, str) or not isinstance(text, str) or not is_unicode(name + text):
             raise InvalidParameterError(f"notes: {name!r}: {text!r} is not text")
     return dict(given)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Whether text can be written: halves of a character cannot."""
     try:
         text.encode()
@@ -105,7 +105,11 @@ def names(name: str, value: Any) -> list[str]:
         raise InvalidParameterError(f"{name}: expected a sequence of names, found one string")
     if isinstance(value, (set, frozenset)) or not hasattr(value, "__iter__"):
         raise InvalidParameterError(f"{name}: expected a sequence of names, found {value!r}")
-    return [str(one) for one in value]
+    given = [str(one) for one in value]
+    for one in given:
+        if not is_unicode(one):
+            raise InvalidParameterError(f"{name}: {one!r} holds half a character")
+    return given
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:

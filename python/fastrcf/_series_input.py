@@ -10,6 +10,7 @@ import numpy as np
 from fastrcf._columns import day_numbers, seconds
 from fastrcf._frames import series_to_array
 from fastrcf._input import as_array, as_series, is_frame, is_series, numbers
+from fastrcf._parameters import is_unicode
 from fastrcf._tables import Table, as_table
 from fastrcf.errors import InvalidInputError
 
@@ -101,7 +102,13 @@ def keys(table: Table, name: str) -> list[str]:
     for row, key in enumerate(column):
         if key is None or key != key:
             raise InvalidInputError(f"row {row}, column {name!r}: the key is missing", row=row)
-    return [key_name(key) for key in column]
+    named = [key_name(key) for key in column]
+    for row, key in enumerate(named):
+        if not key.isascii() and not is_unicode(key):
+            raise InvalidInputError(
+                f"row {row}, column {name!r}: the key {key!r} holds half a character", row=row
+            )
+    return named
 
 
 def key_name(key: Any) -> str:

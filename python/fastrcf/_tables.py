@@ -29,6 +29,7 @@ from fastrcf._input import (
     unmasked,
     with_gaps,
 )
+from fastrcf._parameters import is_unicode
 from fastrcf.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -197,7 +198,10 @@ class Table:
         for j, name in enumerate(names):
             column = self.column(name)
             if name in categorical:
-                out.append(_category_numbers(j, column, encode))
+                try:
+                    out.append(_category_numbers(j, column, encode))
+                except UnicodeEncodeError:
+                    raise _half(j, column) from None
             elif self.frame is None:
                 out.append(_number_column(j, column))
             else:
@@ -297,6 +301,14 @@ def _missing(j: int, row: int) -> InvalidInputError:
     return InvalidInputError(f"row {row}, column {j}: the value is missing", row=row, column=j)
 
 
+def _half(j: int, column: Any) -> InvalidInputError:
+    values = column.tolist() if isinstance(column, np.ndarray) else column.to_list()
+    texts = [str(value) for value in values]
+    row = next(i for i, text in enumerate(texts) if not is_unicode(text))
+    what = f"{texts[row]!r} holds half a character"
+    return InvalidInputError(f"row {row}, column {j}: {what}", row=row, column=j)
+
+
 def _category(value: Any) -> str:
     """Name a category alike whatever table it comes from."""
     if isinstance(value, (bool, np.bool_)):
@@ -331,6 +343,9 @@ def as_table(x: Any) -> Table:
         names = [str(name) for name in frame.columns]
         if len(set(names)) < len(names):
             raise InvalidInputError("two columns of the table have the same name")
+        for name in names:
+            if not name.isascii() and not is_unicode(name):
+                raise InvalidInputError(f"the name {name!r} of a column holds half a character")
         return Table(names, len(frame), frame=frame, native=x)
     return _array_table(as_array(x), x)
 
