@@ -31,6 +31,9 @@ def test_a_detector_takes_what_a_forest_takes_and_names_what_it_does_not(rng):
         with pytest.raises(fastrcf.InvalidInputError, match=message):
             detector.process(given)
         assert bytes(detector) == before
+    for rows in ([{"a": 1.0, "b": 2.0}] * 3, {"a": 1.0, "b": 2.0}):
+        with pytest.raises(fastrcf.InvalidInputError, match=r"'a' is one value .*DataFrame\(rows"):
+            detector.fit(rows)
     with pytest.raises(fastrcf.InvalidInputError, match="expected a table"):
         detector.score({"a": [1.0], "b": [1.0, 2.0]})
     with pytest.raises(fastrcf.InvalidInputError, match="row 1, column 'c': the value is missing"):

@@ -279,6 +279,17 @@ def arrow_table(x: Any) -> Any:
             return pa.Table.from_batches([pa.record_batch(x)])
         return pa.table(x)
     except (TypeError, ValueError, pa.ArrowException) as error:
+        columns = x if type(x) is dict else {}
+        single = [
+            name
+            for name, value in columns.items()
+            if isinstance(value, str) or not hasattr(value, "__iter__")
+        ]
+        if single:
+            raise InvalidInputError(
+                f"expected a table: {single[0]!r} is one value and no column of them; rows as "
+                "dictionaries become a table by pandas.DataFrame(rows)"
+            ) from None
         raise InvalidInputError(f"expected a table: {error}") from None
 
 
