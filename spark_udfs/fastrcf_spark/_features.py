@@ -23,6 +23,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
+from fastrcf_spark import _names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,12 +99,13 @@ def find(df: DataFrame, model: Model, columns: str | Sequence[str] | None) -> Fe
         fitted, width = model.columns, len(model.columns)
     else:
         fitted, width = None, int(model.n_features or 0)
+    _names.check_frame(df)
     types = {field.name: field.dataType for field in df.schema.fields}
     if columns is None:
         if fitted is None:
             raise fastrcf.InvalidInputError("a forest knows no names: name its columns")
         columns = fitted
-    wanted = [columns] if isinstance(columns, str) else list(columns)
+    wanted = _names.listed(columns)
     _known(wanted, types)
     if len(wanted) == 1 and _holds_all(types[wanted[0]]):
         kind: Literal["array", "vector"] = (
@@ -191,7 +193,9 @@ def packed(features: Features) -> Column:
     if features.kind == "vector":
         from pyspark.ml.functions import vector_to_array
 
-        return vector_to_array(column(features.columns[0]), "float64")
+        vector = column(features.columns[0])
+        # Spark's own refuses what is missing, in words that name neither row nor column.
+        return F.when(vector.isNotNull(), vector_to_array(vector, "float64"))
     if features.kind == "array":
         name, kind = features.columns[0], features.types[0]
         inner = kind.elementType if isinstance(kind, ArrayType) else kind

@@ -19,6 +19,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
+from fastrcf_spark import _names
 from fastrcf_spark._features import (
     PREFIX,
     Features,
@@ -49,6 +50,16 @@ _KINDS = (
 )
 
 
+def check_table(df: DataFrame, who: str) -> None:
+    """Refuse a stream, and what is no data frame."""
+    _names.check_frame(df)
+    if df.isStreaming:
+        raise fastrcf.InvalidInputError(
+            f"{who} takes tables; for streams there are process_stream and score, or call it on "
+            "the batches of foreachBatch"
+        )
+
+
 def checked(df: DataFrame, keys: str | Sequence[str], whose: str = "the data frame") -> list[str]:
     """Give the names of key columns, once it is sure that they can be keys.
 
@@ -57,7 +68,7 @@ def checked(df: DataFrame, keys: str | Sequence[str], whose: str = "the data fra
     fastrcf.InvalidInputError
         If a column is missing, occurs twice, or is of a type that cannot be a key.
     """
-    names = [keys] if isinstance(keys, str) else list(keys)
+    names = _names.listed(keys)
     types = {field.name: field.dataType for field in df.schema.fields}
     if not names:
         raise fastrcf.InvalidInputError("keys: name at least one column")
@@ -83,6 +94,7 @@ def check_alike(df: DataFrame, models: DataFrame, names: Sequence[str]) -> None:
         As :func:`checked`, and if equal values would have other texts in the two. Text itself
         goes with what is cast to text.
     """
+    _names.check_frame(models, "models")
     checked(models, names, "the table of models")
     for name in names:
         kinds = [table.schema[name].dataType for table in (df, models)]
@@ -153,15 +165,13 @@ def chosen(
     fastrcf.InvalidInputError
         If columns are missing or of a wrong type, or there are none.
     """
-    types = {field.name: field.dataType for field in df.schema.fields}
-    if len(types) < len(df.schema.fields):
-        raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
+    types = _names.types(df)
     if columns is None:
         out = {*keys, *spared}
         columns = [name for name in types if name not in out and _is_number(types[name])]
         if not columns:
             raise fastrcf.InvalidInputError("the data frame has no column of numbers; name some")
-    wanted = [columns] if isinstance(columns, str) else list(columns)
+    wanted = _names.listed(columns)
     _known(wanted, types)
     if not wanted:
         raise fastrcf.InvalidInputError("columns: name at least one")

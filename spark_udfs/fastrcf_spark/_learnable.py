@@ -19,6 +19,7 @@ from pyspark.sql.types import (
 )
 
 import fastrcf
+from fastrcf_spark import _names
 from fastrcf_spark._features import PACKED, Features, column, is_vector, numbers, packed
 
 if TYPE_CHECKING:
@@ -95,10 +96,8 @@ def inputs(
     fastrcf.InvalidInputError
         If columns are missing or of a wrong type.
     """
-    types = {field.name: field.dataType for field in df.schema.fields}
-    if len(types) < len(df.schema.fields):
-        raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
-    keys = (key,) if isinstance(key, str) else tuple(key or ())
+    types = _names.types(df)
+    keys = tuple(_names.listed(key or ()))
     for what, given in (("key", keys), ("weight", (weight,)), ("time_column", (time,))):
         for name in given:
             if name is not None and name not in types:
@@ -153,7 +152,7 @@ def _features(
     if columns is None:
         wanted = [name for name, kind in types.items() if _is_number(kind) and name not in apart]
     else:
-        wanted = [columns] if isinstance(columns, str) else [str(name) for name in columns]
+        wanted = _names.listed(columns)
     wanted += [name for name in categorical if name not in wanted]
     if not wanted:
         raise fastrcf.InvalidInputError("the data frame has no column that holds numbers")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import fastrcf
 from fastrcf._alert_rate import rate_of
-from fastrcf_spark import _learnable, _sampling
+from fastrcf_spark import _learnable, _names, _sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +111,7 @@ def fit(
         raise fastrcf.InvalidParameterError(
             "alerts_per_day counts rows, which have no weight; give alert_rate"
         )
+    _names.check_frame(df)
     if df.isStreaming:
         raise fastrcf.InvalidInputError("a stream has no end to sample to: fit to a table")
     if watch is not None:

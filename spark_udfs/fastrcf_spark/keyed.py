@@ -113,7 +113,7 @@ def fit_per_key(
     fastrcf.MissingExtraError
         On Spark 3.5.
     """
-    _is_table(df, "fit_per_key")
+    _keys.check_table(df, "fit_per_key")
     names = _keys.checked(df, keys)
     features = _keys.chosen(df, columns, names, ())
     parameters: dict[str, Any] = {
@@ -380,7 +380,7 @@ def _joined(
     sorted so, and read batch by batch. That takes no more memory for large keys, which a
     function over groups must hold whole.
     """
-    _is_table(df, f"{plan['function']}_per_key")
+    _keys.check_table(df, f"{plan['function']}_per_key")
     if plan["missing"] not in ("error", "null"):
         raise fastrcf.InvalidParameterError(f"missing: {plan['missing']!r} is none of error, null")
     if rows_per_task is not None and rows_per_task < 1:
@@ -473,14 +473,6 @@ def _is_of_models(models: DataFrame) -> None:
     if ("model", "binary") not in models.dtypes:
         raise fastrcf.InvalidInputError(
             "the table of models needs a column 'model' of bytes, as fit_per_key makes it"
-        )
-
-
-def _is_table(df: DataFrame, who: str) -> None:
-    if df.isStreaming:
-        raise fastrcf.InvalidInputError(
-            f"{who} takes tables; for streams there are process_stream and score, or call it on "
-            "the batches of foreachBatch"
         )
 
 

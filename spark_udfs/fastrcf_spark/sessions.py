@@ -184,14 +184,13 @@ def _listed(features: Sequence[str] | None) -> list[str] | None:
 
 def _checked(df: DataFrame, times: Sequence[str] = _TIMES) -> list[str]:
     """Refuse what is no table of sessions; returns its columns."""
+    _names.check_frame(df)
     if df.isStreaming:
         raise fastrcf.InvalidInputError(
             "sessions are taken in tables; for single records there are "
             "fastrcf.telecom.stream.FeatureStream and fastrcf.telecom.live.SessionStream"
         )
-    types = {field.name: field.dataType for field in df.schema.fields}
-    if len(types) < len(df.schema.fields):
-        raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
+    types = _names.types(df)
     for name in ("session_id", "sim_id", *times):
         if name not in types:
             raise fastrcf.InvalidInputError(f"the sessions have no column {name!r}")

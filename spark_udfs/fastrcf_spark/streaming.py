@@ -31,7 +31,7 @@ from pyspark.sql.types import (
 
 import fastrcf
 from fastrcf._parameters import check_kind
-from fastrcf_spark import _features, _keys
+from fastrcf_spark import _features, _keys, _names
 from fastrcf_spark import _stream_columns as _columns
 from fastrcf_spark._keys import KEY
 from fastrcf_spark._shipping import deferred
@@ -140,6 +140,7 @@ def process_stream(
     fastrcf.MissingExtraError
         On Spark 3.5, and on Spark Connect before 4.1.
     """
+    _names.check_frame(df)
     if not df.isStreaming:
         raise fastrcf.InvalidInputError(
             "process_stream takes a stream (spark.readStream); for tables there is fit_per_key"

@@ -238,12 +238,10 @@ def _mapped(
 
 
 def _kept(df: DataFrame, keep: Literal["all"] | Sequence[str]) -> list[str]:
-    types = {field.name: field.dataType for field in df.schema.fields}
-    if len(types) < len(df.schema.fields):
-        raise fastrcf.InvalidInputError("two columns of the data frame have the same name")
+    types = _names.types(df)
     if isinstance(keep, str) and keep != "all":
         raise fastrcf.InvalidParameterError(f"keep: 'all' or a list of names, found {keep!r}")
-    kept = list(types if isinstance(keep, str) else dict.fromkeys(keep))
+    kept = list(types if isinstance(keep, str) else dict.fromkeys(_names.listed(keep)))
     for name in kept:
         if name not in types:
             raise fastrcf.InvalidInputError(f"keep: the data frame has no column {name!r}")

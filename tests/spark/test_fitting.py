@@ -235,6 +235,9 @@ def test_categories_arrays_and_vectors(df, table):
     vectors = VectorAssembler(inputCols=INPUTS, outputCol="x").transform(df).select("id", "x")
     found = fit(vectors, "x", names=INPUTS, seed=1, key="id", n_rows=500, **SMALL)
     assert bytes(found) == bytes(plain)
+    missing = vectors.select("id", F.when(F.col("id") != 77, F.col("x")).alias("x"))
+    with pytest.raises(fastrcf.InvalidInputError, match="id=77, column 'x': the vector is missing"):
+        fit(missing, "x", key="id")
     # Without a key, the vector itself tells rows apart.
     assert fit(vectors.drop("id"), "x", seed=1, n_rows=500, **SMALL).n_fitted == 500
 
@@ -336,6 +339,8 @@ def test_refused_before_anything_runs(df):
     for given, said in (
         ({"columns": ["nobody"]}, "no column 'nobody'"),
         ({"columns": ["amount", "amount"]}, "a name occurs twice"),
+        ({"columns": [F.col("amount")]}, "by their names: expected text, found Column"),
+        ({"key": [F.col("id")]}, "by their names: expected text, found Column"),
         ({"key": "nobody"}, "key: the data frame has no column 'nobody'"),
         ({"weight": "nobody"}, "weight: the data frame has no column"),
         ({"names": ["a"]}, "names: they are for the elements"),
@@ -366,6 +371,8 @@ def test_refused_before_anything_runs(df):
     ):
         with pytest.raises(parameter, match=said):
             fit(df, **given)
+    with pytest.raises(named, match="expected a data frame of Spark, found str; spark"):
+        fit("sessions/")
     with pytest.raises(TypeError, match="n_tree"):
         fit(df, n_tree=3)
     stream = df.sparkSession.readStream.format("rate").load()

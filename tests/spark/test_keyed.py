@@ -398,6 +398,8 @@ def test_refused_before_anything_runs(spark, keyed, models, by_hand):
         fit_per_key(df, "sim", missing="null")
     with pytest.raises(refused, match="does not say which columns"):
         score_per_key(df, table, "sim")
+    with pytest.raises(refused, match="models: expected a data frame of Spark, found str; spark"):
+        score_per_key(df, "models/", "sim")
     with pytest.raises(refused, match="the table of models has no column 'day'"):
         score_per_key(df, table, "day", columns=INPUTS)
     with pytest.raises(refused, match="needs a column 'model' of bytes"):

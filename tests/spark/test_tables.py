@@ -153,6 +153,8 @@ def test_bad_rows_are_named_or_left_without_a_score(df, table, detector):
 
 
 def test_bad_arrays_are_named_or_left_without_a_score(df, detector):
+    from pyspark.ml.functions import array_to_vector
+
     packed = F.array(*[F.col(name).cast("double") for name in INPUTS])
     short = F.when(F.col("id") == 5, F.array(F.lit(1.0)))
     none = F.when(F.col("id") == 6, F.lit(None).cast("array<double>"))
@@ -164,6 +166,12 @@ def test_bad_arrays_are_named_or_left_without_a_score(df, detector):
     assert [i for i, value in enumerate(scores) if value is None] == [5, 6, 7]
     with pytest.raises(Exception, match="the array has 1 elements, the model 3 columns"):
         arrow(score(arrays.where("id = 5"), detector, "x"))
+    vectors = arrays.where("id > 7").select("id", array_to_vector("x").alias("x"))
+    vectors = vectors.withColumn("x", F.when(F.col("id") != 9, F.col("x")))
+    found = by_id(score(vectors, detector, "x", keep=["id"], missing="null"))
+    assert found["score"].to_pylist() == [*scores[8:9], None, *scores[10:]]
+    with pytest.raises(Exception, match="id=9: the array is missing"):
+        arrow(score(vectors, detector, "x", key="id"))
 
 
 @pytest.mark.smoke
@@ -233,8 +241,17 @@ def test_only_bad_rows_no_rows_and_one_row(spark, table, detector):
 
 
 @pytest.mark.smoke
-def test_refused_before_anything_runs(df, detector):
+def test_refused_before_anything_runs(df, table, detector):
     named = fastrcf.InvalidInputError
+    for judge in (score, detect):
+        with pytest.raises(
+            named, match=r"a data frame of Spark, found pyarrow\.Table; spark\.crea"
+        ):
+            judge(table, detector)
+        with pytest.raises(named, match="by their names: expected text, found Column"):
+            judge(df, detector, [F.col(name) for name in INPUTS])
+        with pytest.raises(named, match="2 columns of the data frame have the same name, 'id'"):
+            judge(df.select("*", "id"), detector)
     with pytest.raises(named, match="no column 'amount'"):
         score(df.drop("amount"), detector)
     with pytest.raises(named, match="'amount' holds string, not numbers"):
