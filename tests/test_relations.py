@@ -58,6 +58,17 @@ def test_relations_are_found_told_and_watched(rng):
     assert unwatched.detect(broken)["is_anomaly"].to_pylist() == [False]
 
 
+def test_whether_relations_are_looked_for_is_kept_where_there_are_none(rng):
+    noise = {name: rng.normal(size=500) for name in "abc"}
+    related = {**noise, "c": noise["a"] + noise["b"]}
+    for relations, found in [("auto", ["a + b - c"]), ("off", [])]:
+        detector = fastrcf.Detector(relations=relations).fit(noise)
+        assert detector.relations == []
+        again = fastrcf.loads(bytes(detector))
+        assert bytes(again) == bytes(detector)
+        assert [r.text for r in again.fit(related).relations] == found
+
+
 def test_of_a_sum_of_many_columns_words_name_those_that_vary_most(rng):
     parts = rng.normal(size=(6000, 12)) * np.where(np.arange(12) < 9, 1.0, 20.0)
     data = {f"p{j}": parts[:, j] for j in range(12)} | {"total": parts.sum(axis=1)}

@@ -180,7 +180,7 @@ class Detector(AlertRate):
                 if kinds < 0
             },
             score=core.score_kind,
-            relations="auto" if core.relations() else "off",
+            relations="auto" if core.seeks_relations else "off",
             track_threshold=core.tracks,
             time_decay=engine["time_decay"],
             alert_rate=core.alert_rate,

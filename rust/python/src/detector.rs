@@ -161,6 +161,11 @@ impl Detector {
         })
     }
 
+    #[getter]
+    fn seeks_relations(&self, py: Python<'_>) -> PyResult<bool> {
+        self.get(py, fastrcf::Detector::seeks_relations)
+    }
+
     fn copy(&self, py: Python<'_>) -> PyResult<Detector> {
         self.get(py, fastrcf::Detector::clone).map(Detector::of)
     }

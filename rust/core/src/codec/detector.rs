@@ -40,7 +40,7 @@ pub(super) fn write(state: &DetectorState, n_views: usize, out: &mut Sections) {
     out.add(*b"RELA", section);
     let mut section = Writer::default();
     section.u32(kind_code(state.kind));
-    section.u32(u32::from(state.tracks));
+    section.u32(u32::from(state.tracks) | u32::from(!state.seeks_relations) << 1);
     section.f64(state.alert_rate);
     section.f64(state.threshold);
     section.u64(state.n_fitted);
@@ -200,11 +200,10 @@ pub(super) fn read(file: &mut Container<'_>) -> Result<(DetectorState, usize)> {
         .map(|(_, kind)| *kind)
         .find(|&kind| kind_code(kind) == code)
         .ok_or_else(|| section.error(format!("score {code} is unknown")))?;
-    let tracks = match section.u32()? {
-        0 => false,
-        1 => true,
-        other => return Err(section.error(format!("flag {other} is neither 0 nor 1"))),
-    };
+    let flags = section.u32()?;
+    if flags > 3 {
+        return Err(section.error(format!("flags {flags} are more than two")));
+    }
     let alert_rate = section.f64()?;
     let threshold = section.f64()?;
     let n_fitted = section.u64()?;
@@ -230,11 +229,12 @@ pub(super) fn read(file: &mut Container<'_>) -> Result<(DetectorState, usize)> {
     let state = DetectorState {
         features,
         relations,
+        seeks_relations: flags & 2 == 0,
         kind,
         tail,
         alert_rate,
         threshold,
-        tracks,
+        tracks: flags & 1 != 0,
         budget,
         n_fitted,
         n_sampled,

@@ -248,6 +248,7 @@ impl DetectorBuilder {
         let mut detector = Detector {
             views: self.views(views, &features, relations.len(), n)?,
             relations,
+            seeks_relations: self.config.relations,
             kind: self.config.score,
             tail: Tail::fit(&mut [0.0]),
             threshold: 0.0,

@@ -111,6 +111,7 @@ pub struct Detector {
     features: Vec<Feature>,
     /// Further coordinates, behind those of the features.
     relations: Vec<Relation>,
+    seeks_relations: bool,
     /// At least one.
     views: Vec<View>,
     kind: ScoreKind,
@@ -140,6 +141,11 @@ impl Detector {
     pub fn expression(&self, relation: &Relation) -> String {
         let features = &self.features;
         relation.expression(|j| features[j].name.clone(), |j| features[j].spread())
+    }
+
+    /// Whether relations were looked for when it was fitted.
+    pub fn seeks_relations(&self) -> bool {
+        self.seeks_relations
     }
 
     /// The forests behind it, one for each view: their columns are scaled, and relations

@@ -13,6 +13,8 @@ pub struct DetectorState {
     pub features: Vec<Feature>,
     /// The relations that are watched.
     pub relations: Vec<Relation>,
+    /// Whether relations were looked for.
+    pub seeks_relations: bool,
     /// What the score of a row is.
     pub kind: ScoreKind,
     /// The distribution of the training scores.
@@ -39,6 +41,7 @@ impl Detector {
         DetectorState {
             features: self.features.clone(),
             relations: self.relations.clone(),
+            seeks_relations: self.seeks_relations,
             kind: self.kind,
             tail: self.tail.clone(),
             alert_rate: self.alert_rate,
@@ -64,6 +67,7 @@ impl Detector {
                 .collect(),
             features: state.features,
             relations: state.relations,
+            seeks_relations: state.seeks_relations,
             kind: state.kind,
             tail: state.tail,
             alert_rate: state.alert_rate,
@@ -120,6 +124,9 @@ impl DetectorState {
         }
         if check_per_day(self.rows_per_day).is_err() {
             return wrong("the number of rows a day is none");
+        }
+        if !self.seeks_relations && !self.relations.is_empty() {
+            return wrong("relations between columns are there that were not looked for");
         }
         let Tail {
             scores,
